@@ -1,0 +1,1 @@
+//! Routes alerts, groups them, repeats and resolves pages, and sends mail.

@@ -1,0 +1,1 @@
+//! Watches that backups exist, are fresh, and cover every volume.

@@ -1,0 +1,1 @@
+//! The built-in page and the bodies of the mails.

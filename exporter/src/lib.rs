@@ -1,0 +1,1 @@
+//! Collectors for the host, its containers and what runs in them.

@@ -1,0 +1,73 @@
+//! Numbers in pages: Go's spelling of floats.
+
+/// Prints a value as Prometheus pages do: shortest digits, `+Inf`, `-Inf`, `NaN`,
+/// and an exponent below 1e-4 or from 1e21, as Go's `%v` would from 1e21.
+#[must_use]
+pub fn format_value(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".into();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 {
+            "+Inf".into()
+        } else {
+            "-Inf".into()
+        };
+    }
+    let size = value.abs();
+    if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        let text = format!("{value:e}");
+        // Rust prints 1e-7 and 1e21; Go wants a sign and two digits.
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, exponent) = exponent
+            .strip_prefix('-')
+            .map_or(('+', exponent), |rest| ('-', rest));
+        return format!("{digits}e{sign}{exponent:0>2}");
+    }
+    format!("{value}")
+}
+
+/// Reads a value as Go's `ParseFloat` would, as far as pages use it: decimal
+/// forms, `Inf` and `NaN` in any case, and hexadecimal floats are refused.
+#[must_use]
+pub fn parse_value(text: &str) -> Option<f64> {
+    match text {
+        "" => None,
+        "NaN" => Some(f64::NAN),
+        "+Inf" | "Inf" => Some(f64::INFINITY),
+        "-Inf" => Some(f64::NEG_INFINITY),
+        // Rust takes words such as "infinity" in any case, as Go does.
+        _ => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_print_in_gos_spelling() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (1.5, "1.5"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (1.25e-7, "1.25e-07"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(format_value(value), text);
+        }
+    }
+
+    #[test]
+    fn values_are_read_back_as_printed() {
+        for value in [0.0, -1.5, 1e-300, 1.7e308, 123_456_789.125] {
+            assert_eq!(parse_value(&format_value(value)), Some(value));
+        }
+        assert_eq!(parse_value("x"), None);
+        assert_eq!(parse_value(""), None);
+    }
+}

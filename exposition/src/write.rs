@@ -1,0 +1,131 @@
+//! Writing a page in text format 0.0.4.
+
+use std::fmt::Write as _;
+
+use crate::format_value;
+
+/// The type that a page states for a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that only grows, but for restarts.
+    Counter,
+    /// A value that goes up and down.
+    Gauge,
+    /// Buckets, a sum and a count.
+    Histogram,
+    /// Quantiles, a sum and a count.
+    Summary,
+    /// Not stated.
+    Untyped,
+}
+
+impl Kind {
+    /// The word that stands in a `# TYPE` line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Summary => "summary",
+            Self::Untyped => "untyped",
+        }
+    }
+}
+
+/// Collects a page. A family is opened with [`Writer::family`]; its samples
+/// follow. Label values are escaped here and nowhere else.
+#[derive(Debug, Default)]
+pub struct Writer {
+    page: String,
+    name: String,
+}
+
+impl Writer {
+    /// An empty page.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens a family: its `# HELP` and `# TYPE` lines.
+    pub fn family(&mut self, name: &str, help: &str, kind: Kind) -> &mut Self {
+        self.name.clear();
+        self.name.push_str(name);
+        self.page.push_str("# HELP ");
+        self.page.push_str(name);
+        self.page.push(' ');
+        escape(&mut self.page, help, false);
+        let _ = writeln!(self.page, "\n# TYPE {name} {}", kind.as_str());
+        self
+    }
+
+    /// One sample of the open family.
+    pub fn sample(&mut self, labels: &[(&str, &str)], value: f64) -> &mut Self {
+        self.suffixed("", labels, value)
+    }
+
+    /// One sample whose name is the family's with `suffix` (`_bucket`, `_sum`,
+    /// `_count`) behind it.
+    pub fn suffixed(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) -> &mut Self {
+        self.page.push_str(&self.name);
+        self.page.push_str(suffix);
+        let mut open = false;
+        // An empty value is an absent label, for every reader of this page.
+        for (name, value) in labels.iter().filter(|(_, value)| !value.is_empty()) {
+            self.page.push(if open { ',' } else { '{' });
+            open = true;
+            self.page.push_str(name);
+            self.page.push_str("=\"");
+            escape(&mut self.page, value, true);
+            self.page.push('"');
+        }
+        if open {
+            self.page.push('}');
+        }
+        self.page.push(' ');
+        self.page.push_str(&format_value(value));
+        self.page.push('\n');
+        self
+    }
+
+    /// A family of one sample without labels.
+    pub fn single(&mut self, name: &str, help: &str, kind: Kind, value: f64) -> &mut Self {
+        self.family(name, help, kind).sample(&[], value)
+    }
+
+    /// The finished page.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.page
+    }
+}
+
+fn escape(page: &mut String, text: &str, quote: bool) {
+    for letter in text.chars() {
+        match letter {
+            '\\' => page.push_str("\\\\"),
+            '\n' => page.push_str("\\n"),
+            '"' if quote => page.push_str("\\\""),
+            _ => page.push(letter),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_help_type_and_escaped_samples() {
+        let mut page = Writer::new();
+        page.family("a_total", "Counts \\ and\nlines.", Kind::Counter)
+            .sample(&[("path", "C:\\x\"\n"), ("empty", "")], 3.0)
+            .sample(&[], 0.5);
+        assert_eq!(
+            page.finish(),
+            "# HELP a_total Counts \\\\ and\\nlines.\n# TYPE a_total counter\n\
+             a_total{path=\"C:\\\\x\\\"\\n\"} 3\na_total 0.5\n"
+        );
+    }
+}

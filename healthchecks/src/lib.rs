@@ -1,0 +1,1 @@
+//! Readiness, liveness, and discovery of what a host runs.

@@ -1,0 +1,1 @@
+//! Scraping, the series store, PromQL, and rule groups that become alerts.

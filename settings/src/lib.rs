@@ -1,0 +1,1 @@
+//! Configuration sections: YAML with positions, defaults, environment, secrets, and a reference.
