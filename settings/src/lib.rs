@@ -1,1 +1,28 @@
-//! Configuration sections: YAML with positions, defaults, environment, secrets, and a reference.
+//! Configuration sections: YAML with positions, defaults, environment, secrets,
+//! and a reference that is generated from the same text.
+//!
+//! A part describes its keys once, with [`section!`]; reading a file, naming
+//! every fault in it at once, and printing the reference all follow from that.
+//! Nothing here knows which sections exist.
+
+mod duration;
+mod fault;
+mod macros;
+mod node;
+mod reader;
+mod reference;
+mod secret;
+mod size;
+mod value;
+
+pub use duration::{format_duration, parse_duration};
+pub use fault::Fault;
+pub use node::{Kind, Name, Node, Place, parse};
+pub use reader::{Environment, Reader, read};
+pub use reference::{Key, Reference, keys};
+pub use secret::Secret;
+pub use size::Size;
+pub use value::Value;
+
+#[doc(hidden)]
+pub use macros::{plain, text};
