@@ -1,0 +1,119 @@
+//! Facts that the page and the mail show alike.
+//!
+//! They are values with units, not words: what is said about them is decided
+//! where they are shown.
+
+use serde::Serialize;
+
+/// How bad an alert is, worst first in order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Someone must act now: SEV-1.
+    Critical,
+    /// Someone must act today: SEV-2.
+    Warning,
+    /// Good to know: SEV-3.
+    #[default]
+    Info,
+}
+
+impl Severity {
+    /// The severity that the label `severity` of a rule names. `critical` and
+    /// `page` are critical; `warning` is a warning; all else is information,
+    /// but an absent label is a warning, since someone wrote the rule.
+    #[must_use]
+    pub fn from_label(label: Option<&str>) -> Self {
+        let Some(label) = label else {
+            return Self::Warning;
+        };
+        match label.to_ascii_lowercase().as_str() {
+            "critical" | "page" | "sev1" | "sev-1" => Self::Critical,
+            "warning" | "warn" | "sev2" | "sev-2" | "" => Self::Warning,
+            _ => Self::Info,
+        }
+    }
+
+    /// The word for people: `critical`, `warning`, `info`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+
+    /// The mark that stands first in a subject: `SEV-1`, `SEV-2`, `SEV-3`.
+    #[must_use]
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Critical => "SEV-1",
+            Self::Warning => "SEV-2",
+            Self::Info => "SEV-3",
+        }
+    }
+}
+
+/// What to do, written before it was needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Runbook {
+    /// Its name, for example `api-down`.
+    pub name: String,
+    /// Where it can be read; empty if nowhere on the net.
+    pub url: String,
+    /// Its first steps, each one command or sentence.
+    pub steps: Vec<String>,
+    /// How many steps it has in all.
+    pub steps_total: usize,
+}
+
+/// A line through time, evenly spaced.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Trend {
+    /// What it shows, for example `memory`.
+    pub name: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// Oldest first; NaN is a gap.
+    pub points: Vec<f64>,
+    /// The time of the newest point, milliseconds since 1970.
+    pub end_ms: i64,
+    /// Milliseconds between two points.
+    pub step_ms: i64,
+    /// Where a line is drawn that should not be crossed.
+    pub limit: Option<f64>,
+}
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// A bare number.
+    #[default]
+    None,
+    /// A share between 0 and 1, shown as per cent.
+    Ratio,
+    /// Bytes, shown in KiB, MiB, GiB.
+    Bytes,
+    /// Seconds, shown as ms, s, min, h, d.
+    Seconds,
+}
+
+/// Something that went wrong, in the words of what went wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The message, without secrets.
+    pub text: String,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// What happens next without anybody doing anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// In words, for example `mail again`.
+    pub what: String,
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+}

@@ -1,0 +1,5 @@
+//! The mails: subject, text and HTML.
+
+mod view;
+
+pub use view::*;

@@ -1,0 +1,28 @@
+//! The page `/`: how the host is now.
+
+mod now;
+
+pub use now::*;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'self'; \
+    frame-ancestors 'none'; base-uri 'none'";
+
+/// The headers of every page, as names in lower case and values.
+#[must_use]
+pub fn headers() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("content-type", "text/html; charset=utf-8"),
+        ("content-security-policy", POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        (
+            "permissions-policy",
+            "camera=(), geolocation=(), microphone=()",
+        ),
+        ("cache-control", "no-store"),
+    ]
+}
