@@ -1,0 +1,240 @@
+//! What a container is, by its image and its command.
+
+use std::collections::BTreeMap;
+
+use super::{Found, Kind, celery, program};
+
+/// A container as the engine lists it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// The image as it was asked for: `postgres:16`.
+    pub image: String,
+    /// What it runs.
+    pub command: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it runs now.
+    pub running: bool,
+}
+
+/// Images whose name alone says what they hold.
+const IMAGES: [(&str, Kind, &str); 15] = [
+    ("postgres", Kind::Postgres, "PostgreSQL"),
+    ("postgresql", Kind::Postgres, "PostgreSQL"),
+    ("postgis", Kind::Postgres, "PostgreSQL with PostGIS"),
+    ("pgvector", Kind::Postgres, "PostgreSQL with pgvector"),
+    ("timescaledb", Kind::Postgres, "PostgreSQL with TimescaleDB"),
+    (
+        "timescaledb-ha",
+        Kind::Postgres,
+        "PostgreSQL with TimescaleDB",
+    ),
+    ("redis", Kind::Redis, "Redis"),
+    ("redis-stack-server", Kind::Redis, "Redis"),
+    ("valkey", Kind::Redis, "Valkey"),
+    ("caddy", Kind::Proxy, "Caddy"),
+    ("nginx", Kind::Proxy, "nginx"),
+    ("nginx-unprivileged", Kind::Proxy, "nginx"),
+    ("openresty", Kind::Proxy, "OpenResty"),
+    ("traefik", Kind::Proxy, "Traefik"),
+    ("haproxy", Kind::Proxy, "HAProxy"),
+];
+
+/// What one container is, if it is something we know.
+pub(super) fn service(container: &Container) -> Option<Found> {
+    let words: Vec<&str> = container.command.split_ascii_whitespace().collect();
+    let stopped = if container.running {
+        ""
+    } else {
+        " (not running)"
+    };
+    let found = |kind, what: String, evidence: String| {
+        Some(Found {
+            kind,
+            what: format!("{what} in {}{stopped}", container.name),
+            evidence,
+        })
+    };
+    // A worker's image is the application's own, so its command goes first.
+    if let Some(part) = celery(&words) {
+        return found(
+            Kind::Celery,
+            format!("Celery {part}"),
+            format!("it runs {:?}", container.command),
+        );
+    }
+    let (repository, tag) = split_image(&container.image);
+    let name = repository.rsplit('/').next().unwrap_or(repository);
+    if let Some((_, kind, what)) = IMAGES.iter().find(|(image, ..)| *image == name) {
+        let version: String = tag
+            .chars()
+            .take_while(|letter| letter.is_ascii_digit() || *letter == '.')
+            .collect();
+        let space = if version.is_empty() { "" } else { " " };
+        return found(
+            *kind,
+            format!("{what}{space}{version}"),
+            format!("image {}", container.image),
+        );
+    }
+    let first = words.first()?.rsplit('/').next()?;
+    let (kind, what) = program(first)?;
+    found(
+        kind,
+        what.to_owned(),
+        format!("it runs {:?}", container.command),
+    )
+}
+
+/// `registry:5000/team/app:1.2@sha256:...` is the repository and the tag.
+fn split_image(image: &str) -> (&str, &str) {
+    let image = image.split('@').next().unwrap_or(image);
+    match image.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (image, ""),
+    }
+}
+
+/// The compose projects that containers belong to.
+pub(super) fn compose_projects(containers: &[Container]) -> Vec<Found> {
+    let mut projects: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
+    for container in containers {
+        if let Some(project) = container.labels.get("com.docker.compose.project") {
+            projects.entry(project).or_default().push(container);
+        }
+    }
+    projects
+        .into_iter()
+        .map(|(project, members)| {
+            let label = |name: &str| {
+                members
+                    .iter()
+                    .find_map(|container| container.labels.get(name))
+            };
+            let services: std::collections::BTreeSet<_> = members
+                .iter()
+                .filter_map(|container| container.labels.get("com.docker.compose.service"))
+                .collect();
+            let plural = if services.len() == 1 { "" } else { "s" };
+            let files = label("com.docker.compose.project.config_files").map_or("", String::as_str);
+            let files = if files.is_empty() {
+                String::new()
+            } else {
+                format!(", files {files}")
+            };
+            Found {
+                kind: Kind::Compose,
+                what: format!("{project}: {} service{plural}", services.len()),
+                evidence: format!("labels of {} containers{files}", members.len()),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(name: &str, image: &str, command: &str) -> Container {
+        Container {
+            name: name.into(),
+            image: image.into(),
+            command: command.into(),
+            running: true,
+            ..Container::default()
+        }
+    }
+
+    #[test]
+    fn images_and_commands_say_what_a_container_is() {
+        for (image, command, expected) in [
+            (
+                "postgres:16.4-alpine",
+                "docker-entrypoint.sh postgres",
+                Some("PostgreSQL 16.4 in x"),
+            ),
+            (
+                "docker.io/library/postgres@sha256:ab",
+                "",
+                Some("PostgreSQL in x"),
+            ),
+            (
+                "host:5000/db/timescaledb:2",
+                "",
+                Some("PostgreSQL with TimescaleDB 2 in x"),
+            ),
+            ("redis:7", "redis-server", Some("Redis 7 in x")),
+            (
+                "shop/api:3",
+                "celery -A shop worker -Q mail",
+                Some("Celery worker in x"),
+            ),
+            (
+                "shop/api:3",
+                "python -m celery -A shop beat",
+                Some("Celery beat in x"),
+            ),
+            (
+                "shop/api:3",
+                "/venv/bin/celery -A shop flower",
+                Some("Celery flower in x"),
+            ),
+            ("shop/front", "nginx -g 'daemon off;'", Some("nginx in x")),
+            ("shop/api:3", "gunicorn shop.wsgi", None),
+            ("shop/celery-docs", "cat celery.txt", None),
+            ("", "", None),
+        ] {
+            let found = service(&container("x", image, command));
+            assert_eq!(
+                found.as_ref().map(|found| found.what.as_str()),
+                expected,
+                "{image} {command}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stopped_container_is_found_and_said_to_be_stopped() {
+        let stopped = Container {
+            running: false,
+            ..container("db", "postgres:15", "")
+        };
+        assert_eq!(
+            service(&stopped).map(|found| found.what),
+            Some("PostgreSQL 15 in db (not running)".into())
+        );
+    }
+
+    #[test]
+    fn a_compose_project_is_its_services() {
+        let mut members = Vec::new();
+        for (name, service) in [
+            ("shop-api-1", "api"),
+            ("shop-api-2", "api"),
+            ("shop-db-1", "db"),
+        ] {
+            let mut member = container(name, "x", "");
+            for (label, value) in [
+                ("com.docker.compose.project", "shop"),
+                ("com.docker.compose.service", service),
+                (
+                    "com.docker.compose.project.config_files",
+                    "/srv/shop/compose.yml",
+                ),
+            ] {
+                member.labels.insert(label.into(), value.into());
+            }
+            members.push(member);
+        }
+        assert_eq!(
+            compose_projects(&members),
+            [Found {
+                kind: Kind::Compose,
+                what: "shop: 2 services".into(),
+                evidence: "labels of 3 containers, files /srv/shop/compose.yml".into(),
+            }]
+        );
+    }
+}
