@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Kind, Labels, LabelsBuilder, NAME, Sample, parse_value};
+use crate::{Kind, LabelsBuilder, NAME, Sample, parse_value};
 
 /// What one line of a page says.
 #[derive(Debug, Clone, PartialEq)]
