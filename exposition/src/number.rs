@@ -1,7 +1,7 @@
 //! Numbers in pages: Go's spelling of floats.
 
-/// Prints a value as Prometheus pages do: shortest digits, `+Inf`, `-Inf`, `NaN`,
-/// and an exponent below 1e-4 or from 1e21, as Go's `%v` would from 1e21.
+/// Prints a value as Prometheus does: shortest digits, `+Inf`, `-Inf`, `NaN`,
+/// and an exponent only below 1e-6 and from 1e21.
 #[must_use]
 pub fn format_value(value: f64) -> String {
     if value.is_nan() {
