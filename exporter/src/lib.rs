@@ -1,1 +1,9 @@
 //! Collectors for the host, its containers and what runs in them.
+//!
+//! Each collector reads its source at a scrape and writes exposition text. None
+//! of them stores a series, judges a value or sends an alert, and none makes
+//! the page wait for a source that hangs.
+
+mod crew;
+mod files;
+pub mod host;

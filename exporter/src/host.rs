@@ -1,0 +1,231 @@
+//! The host under node_exporter's names: processors, memory, file systems,
+//! disks, network and what else its kernel tells.
+//!
+//! A collector is a function from files to text. It fails alone, and a read
+//! that hangs is left behind with its thread: [`Host::page`] always returns
+//! within two seconds.
+
+mod collectors;
+mod cpu;
+mod disk;
+mod filesystem;
+mod hardware;
+mod hwmon;
+mod kernel;
+mod memory;
+mod mounts;
+mod netclass;
+mod netstat;
+mod network;
+mod pressure;
+mod sockets;
+mod stat;
+mod system;
+mod textfile;
+mod timex;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use exposition::{Kind, Writer};
+use tokio::sync::Mutex;
+
+use crate::crew::{Crew, Outcome};
+use crate::files::{Failure, Files, Roots};
+use collectors::COLLECTORS;
+
+/// No page takes longer than this, whatever hangs.
+const DEADLINE: Duration = Duration::from_millis(1900);
+
+settings::section! {
+    /// The host's own measurements, under node_exporter's names.
+    pub struct Config {
+        /// Where the host's /proc is seen; in a container, where it is mounted.
+        pub procfs: PathBuf = PathBuf::from("/proc"),
+        /// Where the host's /sys is seen.
+        pub sysfs: PathBuf = PathBuf::from("/sys"),
+        /// Where the host's / is seen; it is cut off the names of mount points.
+        pub rootfs: PathBuf = PathBuf::from("/"),
+        /// How long a file system, or any other source, may take to answer
+        /// before it is left out and reported as stuck. At most 900 ms count.
+        pub patience: Duration = Duration::from_millis(750),
+        /// A folder whose *.prom files are added to the page.
+        pub textfiles: Option<PathBuf> = None,
+    }
+}
+
+/// Reads the host. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Host(Arc<Machine>);
+
+/// What outlives a page.
+#[derive(Debug)]
+struct Machine {
+    roots: Roots,
+    patience: Duration,
+    textfiles: Option<PathBuf>,
+    collectors: Crew,
+    mounts: Crew,
+    cpus: std::sync::Mutex<stat::History>,
+    /// The collectors that failed in the last page; taken while a page is made.
+    failing: Mutex<HashSet<&'static str>>,
+}
+
+/// How one collector fared.
+struct Report {
+    name: &'static str,
+    took: Duration,
+    result: Result<(), Failure>,
+}
+
+impl Host {
+    /// Makes a reader; nothing is read yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self(Arc::new(Machine {
+            roots: Roots {
+                proc: config.procfs,
+                sys: config.sysfs,
+                root: config.rootfs,
+            },
+            patience: config.patience.min(Duration::from_millis(900)),
+            textfiles: config.textfiles,
+            collectors: Crew::default(),
+            mounts: Crew::default(),
+            cpus: std::sync::Mutex::default(),
+            failing: Mutex::default(),
+        }))
+    }
+
+    /// Reads everything now and returns it as exposition text, after two
+    /// seconds at most. Several calls at once are answered one by one.
+    pub async fn page(&self) -> String {
+        let machine = self.0.clone();
+        // On a task of its own: a caller that goes away in the middle must not
+        // leave half a round behind, which the next one would take for stuck.
+        tokio::spawn(async move { machine.page().await })
+            .await
+            .unwrap_or_default()
+    }
+}
+
+impl Machine {
+    async fn page(self: Arc<Self>) -> String {
+        let mut failing = self.failing.lock().await;
+        let ((mut page, mut reports), (mounts, report)) =
+            tokio::join!(self.clone().collect(), self.clone().filesystems());
+        page.push_str(&mounts);
+        reports.push(report);
+        page.push_str(&summary(&reports));
+        for report in &reports {
+            let trouble = report.result.as_ref().err();
+            let trouble = trouble.filter(|err| !matches!(err, Failure::Absent(_)));
+            match trouble {
+                Some(err) if failing.insert(report.name) => {
+                    tracing::warn!(collector = report.name, "a host collector failed: {err}");
+                }
+                None if failing.remove(report.name) => {
+                    tracing::info!(collector = report.name, "a host collector works again");
+                }
+                _ => {}
+            }
+        }
+        page
+    }
+
+    async fn collect(self: Arc<Self>) -> (String, Vec<Report>) {
+        let names = COLLECTORS.iter().map(|(name, _)| (*name).to_owned());
+        let (machine, patience) = (self.clone(), self.patience);
+        let work = move |at: usize| {
+            let mut page = Writer::new();
+            let read = COLLECTORS[at].1;
+            let result = read(&machine, &mut Files::new(&machine.roots), &mut page);
+            (page.finish(), result)
+        };
+        let outcomes = self.collectors.run(names.collect(), patience, work).await;
+        let mut page = String::with_capacity(64 << 10);
+        let mut reports = Vec::with_capacity(outcomes.len());
+        for ((name, _), outcome) in COLLECTORS.iter().zip(outcomes) {
+            let (took, result) = match outcome {
+                Outcome::Done((text, result), took) => {
+                    page.push_str(&text);
+                    (took, result)
+                }
+                Outcome::Late => (patience, Err(Failure::Late)),
+                Outcome::Panicked => (Duration::ZERO, Err(Failure::Malformed("its source"))),
+            };
+            reports.push(Report { name, took, result });
+        }
+        (page, reports)
+    }
+
+    async fn filesystems(self: Arc<Self>) -> (String, Report) {
+        let begun = Instant::now();
+        let read = mounts::read(&self).await;
+        let mut page = Writer::new();
+        let result = match read {
+            Ok(table) => {
+                let left = DEADLINE.saturating_sub(begun.elapsed()) / 2;
+                let patience = self.patience.min(left);
+                let answers = mounts::ask(&self, &table, patience).await;
+                filesystem::encode(&table, &answers, &mut page);
+                Ok(())
+            }
+            Err(err) => Err(err),
+        };
+        let report = Report {
+            name: "filesystem",
+            took: begun.elapsed(),
+            result,
+        };
+        (page.finish(), report)
+    }
+}
+
+fn summary(reports: &[Report]) -> String {
+    let mut page = Writer::new();
+    page.family(
+        "node_scrape_collector_duration_seconds",
+        "How long the collector took.",
+        Kind::Gauge,
+    );
+    for report in reports {
+        page.sample(&[("collector", report.name)], report.took.as_secs_f64());
+    }
+    page.family(
+        "node_scrape_collector_success",
+        "Whether the collector had something to tell; 0 also where this machine lacks its source.",
+        Kind::Gauge,
+    );
+    for report in reports {
+        let success = f64::from(u8::from(report.result.is_ok()));
+        page.sample(&[("collector", report.name)], success);
+    }
+    page.family(
+        "belfry_host_collector_failed",
+        "Whether the collector's source is there but unreadable, malformed or stuck.",
+        Kind::Gauge,
+    );
+    for report in reports {
+        let failed = !matches!(report.result, Ok(()) | Err(Failure::Absent(_)));
+        page.sample(&[("collector", report.name)], f64::from(u8::from(failed)));
+    }
+    // Dashboards pick their hosts by this family's `instance`.
+    page.family(
+        "node_exporter_build_info",
+        "Which program serves this page.",
+        Kind::Gauge,
+    );
+    let labels = [
+        ("goarch", std::env::consts::ARCH),
+        ("goos", std::env::consts::OS),
+        ("version", env!("CARGO_PKG_VERSION")),
+    ];
+    page.sample(&labels, 1.0);
+    page.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! All collectors under the names that node_exporter gives them. The file
+//! systems are apart, because each mount is asked on its own.
+
+use exposition::Writer;
+
+use super::{
+    Machine, cpu, disk, hardware, hwmon, kernel, memory, netclass, netstat, network, pressure,
+    sockets, stat, system, textfile, timex,
+};
+use crate::files::{Failure, Files};
+
+/// Reads one source and writes its families.
+pub(super) type Read = fn(&Machine, &mut Files<'_>, &mut Writer) -> Result<(), Failure>;
+
+pub(super) const COLLECTORS: [(&str, Read); 34] = [
+    ("stat", stat::read),
+    ("meminfo", memory::meminfo),
+    ("vmstat", memory::vmstat),
+    ("loadavg", kernel::loadavg),
+    ("pressure", pressure::read),
+    ("diskstats", disk::read),
+    ("netdev", network::netdev),
+    ("netclass", netclass::read),
+    ("arp", network::arp),
+    ("netstat", netstat::read),
+    ("sockstat", sockets::sockstat),
+    ("softnet", sockets::softnet),
+    ("udp_queues", sockets::udp_queues),
+    ("conntrack", sockets::conntrack),
+    ("filefd", kernel::filefd),
+    ("entropy", kernel::entropy),
+    ("schedstat", kernel::schedstat),
+    ("kernel_hung", kernel::hung),
+    ("time", system::time),
+    ("timex", timex::read),
+    ("uname", system::uname),
+    ("os", system::os),
+    ("dmi", system::dmi),
+    ("selinux", system::selinux),
+    ("cpu", cpu::read),
+    ("cpufreq", cpu::frequency),
+    ("thermal_zone", hardware::thermal),
+    ("mdadm", hardware::arrays),
+    ("bonding", hardware::bonds),
+    ("edac", hardware::memory_errors),
+    ("powersupplyclass", hardware::power),
+    ("watchdog", hardware::watchdogs),
+    ("hwmon", hwmon::read),
+    ("textfile", textfile::read),
+];

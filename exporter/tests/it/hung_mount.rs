@@ -1,0 +1,59 @@
+//! A file system whose server is gone delays nothing else.
+
+use std::time::Duration;
+
+use exporter::host::{Config, Host};
+
+use crate::fuse::{Mount, reader_threads};
+
+fn device_error(page: &str, mount: &Mount, trouble: &str) -> Option<String> {
+    let point = format!("mountpoint=\"{}\"", mount.point.display());
+    let line = page
+        .lines()
+        .find(|line| line.starts_with("node_filesystem_device_error") && line.contains(&point))?;
+    let labelled = trouble.is_empty() || line.contains(&format!("device_error=\"{trouble}\""));
+    labelled.then(|| line.rsplit(' ').next().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_dead_mount_is_reported_holds_one_thread_and_recovers() {
+    let mount = Mount::silent();
+    let host = Host::new(Config::default());
+    let point = format!("mountpoint=\"{}\"", mount.point.display());
+    for _ in 0..4 {
+        let page = host.page().await;
+        let error = device_error(&page, &mount, "mountpoint timeout");
+        assert_eq!(error.as_deref(), Some("1"), "{page}");
+        assert!(
+            !page
+                .lines()
+                .any(|line| line.contains("size_bytes") && line.contains(&point))
+        );
+        // Everything else is there: the other mounts, and the other sources.
+        assert!(page.contains("node_filesystem_size_bytes") && page.contains("mountpoint=\"/\"} "));
+        assert!(page.contains("node_memory_MemTotal_bytes "));
+        assert!(page.contains("node_scrape_collector_success{collector=\"filesystem\"} 1"));
+    }
+    let one_left = async {
+        while reader_threads() != 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), one_left).await;
+    assert!(
+        waited.is_ok(),
+        "{} threads wait for one mount",
+        reader_threads()
+    );
+    mount.answer();
+    loop {
+        let page = host.page().await;
+        if device_error(&page, &mount, "").as_deref() == Some("0") {
+            let size = page
+                .lines()
+                .find(|line| line.contains("size_bytes") && line.contains(&point));
+            assert!(size.unwrap().ends_with(" 4096000"), "{size:?}");
+            break;
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The collectors against real kernels and a real engine.
+
+mod fuse;
+mod hung_mount;
