@@ -62,7 +62,8 @@ pub struct Runbook {
     pub name: String,
     /// Where it can be read; empty if nowhere on the net.
     pub url: String,
-    /// Its first steps, each one command or sentence.
+    /// Its first steps, a line each. What stands between backticks is a command
+    /// that can be copied.
     pub steps: Vec<String>,
     /// How many steps it has in all.
     pub steps_total: usize,

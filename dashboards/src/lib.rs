@@ -11,6 +11,7 @@ pub mod fact;
 pub mod mail;
 pub mod page;
 pub mod spark;
+mod templates;
 pub mod time;
 pub mod untrusted;
 

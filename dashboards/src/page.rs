@@ -1,8 +1,18 @@
 //! The page `/`: how the host is now.
 
+mod cards;
+mod host;
 mod now;
+mod sentence;
+mod services;
+mod show;
+mod shown;
+mod watch;
 
 pub use now::*;
+
+use crate::fact::Fault;
+use crate::{Error, templates};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; form-action 'self'; \
@@ -25,4 +35,12 @@ pub fn headers() -> &'static [(&'static str, &'static str)] {
         ),
         ("cache-control", "no-store"),
     ]
+}
+
+/// The page as HTML.
+///
+/// # Errors
+/// Only if a built-in template and its view disagree, which the tests exclude.
+pub fn render(now: &Now) -> Result<String, Error> {
+    templates::render("page", &show::show(now))
 }
