@@ -19,8 +19,19 @@ macro_rules! table {
     };
 }
 
-static TABLE: [(&str, &str); 9] = table![
-    "card", "found", "host", "moment", "page", "services", "spark", "targets", "watch",
+static TABLE: [(&str, &str); 12] = table![
+    "card",
+    "found",
+    "host",
+    "mail",
+    "mail_alert",
+    "mail_text",
+    "moment",
+    "page",
+    "services",
+    "spark",
+    "targets",
+    "watch",
 ];
 
 static REGISTRY: LazyLock<Result<Handlebars<'static>, TemplateError>> =
