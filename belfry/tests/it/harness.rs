@@ -1,0 +1,5 @@
+//! Each support server proves that it is the real thing before any other test relies on it.
+
+mod engine;
+mod servers;
+mod smtp;

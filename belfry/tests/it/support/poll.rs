@@ -1,0 +1,37 @@
+//! Waiting for something to become true, with an end and a reason.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test waits when it names no limit of its own: far beyond what a
+/// loaded machine needs, so that only a real fault gets there.
+const LIMIT: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Asks `probe` until it has an answer; panics with `what` after a minute.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    within(LIMIT, what, probe)
+}
+
+/// Asks `probe` until it has an answer; panics with `what` after `limit`.
+#[track_caller]
+pub(crate) fn within<T>(limit: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(
+            started.elapsed() < limit,
+            "waited {limit:?} in vain: {what}"
+        );
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Like [`until`], for a condition without a value.
+#[track_caller]
+pub(crate) fn holds(what: &str, mut condition: impl FnMut() -> bool) {
+    until(what, || condition().then_some(()));
+}
