@@ -33,7 +33,7 @@
   function age() {
     const now = Date.now() + ahead;
     for (const el of document.querySelectorAll(".ago")) {
-      const text = words(now - Date.parse(el.dataset.at));
+      const text = words(now - Date.parse(el.dataset.at || el.previousElementSibling.dateTime));
       if (el.textContent !== text) el.textContent = text;
     }
   }

@@ -73,6 +73,12 @@ pub fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
+/// With at most one decimal, for drawings.
+pub(crate) fn tenths(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").unwrap_or(&text).into()
+}
+
 /// A count with its noun: `1 warning`, `3 warnings`.
 #[must_use]
 pub fn count(count: usize, noun: &str) -> String {

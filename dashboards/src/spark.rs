@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::fact::{Trend, Unit};
+use crate::{amount, time};
 
 /// Width of the drawing in its own units.
 pub const WIDTH: u32 = 120;
@@ -39,24 +40,20 @@ pub fn path(trend: &Trend) -> String {
     }
     let (bottom, top) = scale(trend);
     let step = f64::from(WIDTH) / (points.len() - 1) as f64;
+    let heights: Vec<Option<String>> = points
+        .iter()
+        .map(|value| value.is_finite().then(|| height_of(*value, bottom, top)))
+        .collect();
     let mut out = String::new();
-    let mut drawing = false;
-    for (column, value) in points.iter().enumerate() {
-        if !value.is_finite() {
-            drawing = false;
-            continue;
+    for (column, height) in heights.iter().enumerate() {
+        let before = column.checked_sub(1).and_then(|at| heights[at].as_ref());
+        let after = heights.get(column + 1).and_then(Option::as_ref);
+        let Some(height) = height else { continue };
+        // The middle of a level stretch says nothing.
+        if before != Some(height) || after != Some(height) {
+            let letter = if before.is_some() { 'L' } else { 'M' };
+            let _ = write!(out, "{letter}{:.0} {height}", column as f64 * step);
         }
-        let letter = if std::mem::replace(&mut drawing, true) {
-            'L'
-        } else {
-            'M'
-        };
-        let _ = write!(
-            out,
-            "{letter}{:.0} {:.1}",
-            column as f64 * step,
-            height_of(*value, bottom, top)
-        );
     }
     out
 }
@@ -66,7 +63,7 @@ pub fn path(trend: &Trend) -> String {
 pub fn limit(trend: &Trend) -> Option<String> {
     let (bottom, top) = scale(trend);
     let limit = trend.limit.filter(|limit| limit.is_finite())?;
-    Some(format!("{:.1}", height_of(limit, bottom, top)))
+    Some(height_of(limit, bottom, top))
 }
 
 /// A line of at most `columns` blocks; a gap is a space, no values are nothing.
@@ -109,10 +106,11 @@ pub fn samples(trend: &Trend, rows: usize) -> Vec<(i64, f64)> {
         .collect()
 }
 
-/// How much time the points span, in milliseconds.
+/// How much time the points stand for: `3 h`.
 #[must_use]
-pub fn span_ms(trend: &Trend) -> i64 {
-    trend.points.len().saturating_sub(1) as i64 * trend.step_ms
+pub fn span(trend: &Trend) -> String {
+    let span = time::duration(trend.points.len() as i64 * trend.step_ms);
+    span.strip_suffix(" 00").unwrap_or(&span).into()
 }
 
 /// A share is drawn against the whole, unless it is so small that the line
@@ -136,10 +134,10 @@ fn scale(trend: &Trend) -> (f64, f64) {
     (bottom, if top > bottom { top } else { bottom + 1.0 })
 }
 
-fn height_of(value: f64, bottom: f64, top: f64) -> f64 {
+fn height_of(value: f64, bottom: f64, top: f64) -> String {
     // One unit is kept free above and below, so that the stroke is not cut.
     let room = f64::from(HEIGHT) - 2.0;
-    1.0 + room * (1.0 - (value - bottom) / (top - bottom))
+    amount::tenths(1.0 + room * (1.0 - (value - bottom) / (top - bottom)))
 }
 
 #[cfg(test)]
@@ -179,17 +177,15 @@ mod tests {
     fn a_share_is_drawn_against_the_whole() {
         let mut half = trend(&[0.5, 0.5]);
         half.unit = Unit::Ratio;
-        assert_eq!(path(&half), "M0 14.0L120 14.0");
+        assert_eq!(path(&half), "M0 14L120 14");
         half.limit = Some(0.75);
         assert_eq!(limit(&half).as_deref(), Some("7.5"));
     }
 
     #[test]
     fn a_gap_breaks_the_line_and_one_value_is_no_line() {
-        assert_eq!(
-            path(&trend(&[0.0, 1.0, f64::NAN, 1.0])),
-            "M0 27.0L40 1.0M120 1.0"
-        );
+        assert_eq!(path(&trend(&[0.0, 1.0, f64::NAN, 1.0])), "M0 27L40 1M120 1");
+        assert_eq!(path(&trend(&[1.0, 1.0, 1.0, 0.0])), "M0 1L80 1L120 27");
         assert_eq!(path(&trend(&[1.0])), "");
         assert_eq!(path(&trend(&[])), "");
     }
@@ -207,7 +203,7 @@ mod tests {
                 (25_000, 24.0)
             ]
         );
-        assert_eq!(span_ms(&trend(&all)), 99_000);
+        assert_eq!(span(&trend(&all)), "1 min");
         assert!(samples(&trend(&[]), 4).is_empty());
     }
 }

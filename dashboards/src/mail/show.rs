@@ -84,7 +84,10 @@ struct Look {
 }
 
 pub(super) fn show(mail: &Mail) -> Shown {
-    let (whole, rest) = mail.alerts.split_at(mail.alerts.len().min(WHOLE));
+    let mut sorted: Vec<&MailAlert> = mail.alerts.iter().collect();
+    // What the reader does not know yet comes first, what is over last.
+    sorted.sort_by_key(|alert| (alert.resolved, mail.kind == Kind::New && !alert.new));
+    let (whole, rest) = sorted.split_at(sorted.len().min(WHOLE));
     let mut told = BTreeSet::new();
     let alerts = whole.iter().enumerate();
     Shown {
@@ -147,12 +150,16 @@ fn shown(number: usize, alert: &MailAlert, mail: &Mail, told: &mut BTreeSet<Stri
         colour: colour(alert.severity, alert.resolved),
         summary: untrusted::line(summary, 240),
         since: since(alert, mail),
-        impact: untrusted::line(&alert.impact, 300),
+        impact: if alert.resolved {
+            String::new()
+        } else {
+            untrusted::line(&alert.impact, 300)
+        },
         description: untrusted::block(&alert.description, 1000),
         value: untrusted::line(&alert.value, 80),
         limit: untrusted::line(&alert.limit, 80),
         labels: labels(&alert.labels),
-        trends: alert.trends.iter().take(4).filter_map(line).collect(),
+        trends: lines(&alert.trends),
         steps: first.and_then(steps),
         runbook: alert
             .runbook
@@ -200,6 +207,16 @@ fn labels(labels: &BTreeMap<String, String>) -> String {
     out.join("  ")
 }
 
+fn lines(trends: &[Trend]) -> Vec<Line> {
+    let mut lines: Vec<Line> = trends.iter().take(4).filter_map(line).collect();
+    let widths = lines.iter().map(|line| line.name.chars().count());
+    let widest = widths.max().unwrap_or(0).max(6);
+    for line in &mut lines {
+        line.name = format!("{:widest$}", line.name);
+    }
+    lines
+}
+
 fn line(trend: &Trend) -> Option<Line> {
     let blocks = spark::blocks(trend, BLOCKS);
     let last = trend.points.iter().rev().find(|value| value.is_finite())?;
@@ -207,7 +224,7 @@ fn line(trend: &Trend) -> Option<Line> {
         name: untrusted::line(&trend.name, 18),
         blocks,
         last: amount::value(*last, trend.unit),
-        span: time::duration(spark::span_ms(trend)),
+        span: spark::span(trend),
     })
 }
 

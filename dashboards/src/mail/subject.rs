@@ -22,15 +22,36 @@ pub(super) fn subject(mail: &Mail) -> String {
     let text = if whole.chars().count() <= room {
         whole
     } else {
-        head
+        shorter(&head, &mail.host, room)
     };
     untrusted::line(&format!("{} {text}", mark(mail)), MOST)
+}
+
+/// Cut before the host rather than after it: where is part of the fact.
+fn shorter(head: &str, host: &str, room: usize) -> String {
+    let place = format!(" on {}", untrusted::line(host, 40));
+    match head.strip_suffix(&place) {
+        Some(what) if head.chars().count() > room => {
+            let left = room.saturating_sub(place.chars().count()).max(WIDTH / 3);
+            let cut = untrusted::line(what, left);
+            let words = cut.rfind(' ').filter(|_| cut.ends_with('…'));
+            let words = words.map_or(cut.clone(), |end| format!("{}…", &cut[..end]));
+            format!("{words}{place}")
+        }
+        _ => head.into(),
+    }
 }
 
 /// The fact in one sentence, for the first line of the body.
 pub(super) fn sentence(mail: &Mail) -> String {
     let (head, tail) = fact(mail);
-    format!("{head}{tail}.")
+    let capital = head
+        .strip_prefix("mail ")
+        .filter(|_| mail.kind == Kind::Test);
+    match capital {
+        Some(rest) => format!("Mail {rest}{tail}."),
+        None => format!("{head}{tail}."),
+    }
 }
 
 fn mark(mail: &Mail) -> String {

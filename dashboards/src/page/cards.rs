@@ -1,6 +1,6 @@
 //! What fires, worst first, and what is about to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::fact::{Runbook, Severity};
 use crate::{amount, time, untrusted};
 
 /// Cards shown whole; of the rest the page counts names.
-const WHOLE: usize = 20;
+const WHOLE: usize = 15;
 /// Lines of pending alerts.
 const PENDING: usize = 20;
 const LABELS: usize = 24;
@@ -93,6 +93,7 @@ pub(super) fn cards(now: &Now) -> Cards {
         )
     });
     let (whole, rest) = sorted.split_at(sorted.len().min(WHOLE));
+    let mut told = BTreeSet::new();
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     for card in rest {
         *names.entry(&card.name).or_default() += 1;
@@ -105,7 +106,10 @@ pub(super) fn cards(now: &Now) -> Cards {
         count,
     };
     Cards {
-        whole: whole.iter().map(|card| shown(card, now)).collect(),
+        whole: whole
+            .iter()
+            .map(|card| shown(card, now, &mut told))
+            .collect(),
         more: rest.len(),
         rest: names.into_iter().map(count).collect(),
     }
@@ -125,7 +129,12 @@ pub(super) fn pending(now: &Now) -> Vec<Waiting> {
     sorted.into_iter().map(waiting).collect()
 }
 
-fn shown(card: &Card, now: &Now) -> Shown {
+fn shown<'a>(card: &'a Card, now: &Now, told: &mut BTreeSet<&'a str>) -> Shown {
+    // The steps of a runbook are shown once, however many cards name it.
+    let first = card
+        .runbook
+        .as_ref()
+        .filter(|runbook| told.insert(&runbook.name));
     let labels = card.labels.iter().filter(|(name, _)| *name != "alertname");
     Shown {
         id: untrusted::line(&card.id, 64),
@@ -151,10 +160,7 @@ fn shown(card: &Card, now: &Now) -> Shown {
             .map(|(name, value)| (untrusted::line(name, 60), untrusted::line(value, 160)))
             .collect(),
         labels_cut: card.labels.len().saturating_sub(LABELS + 1),
-        steps: card
-            .runbook
-            .as_ref()
-            .and_then(|runbook| steps(runbook, card.severity)),
+        steps: first.and_then(|runbook| steps(runbook, card.severity)),
         runbook: card.runbook.as_ref().and_then(link),
     }
 }
@@ -261,7 +267,7 @@ mod tests {
         let cards = cards(&now);
         assert_eq!(
             (cards.whole.len(), cards.more, cards.rest[0].count),
-            (20, 480, 480)
+            (15, 485, 485)
         );
     }
 

@@ -9,9 +9,9 @@ use super::{Health, Now, Service, State};
 use crate::{amount, untrusted};
 
 /// Services that are well and still named one by one; the rest is a number.
-const NAMED: usize = 60;
+const NAMED: usize = 48;
 /// Services that are not well and have a line of their own.
-const LINES: usize = 40;
+const LINES: usize = 20;
 
 /// How a service is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -264,6 +264,6 @@ mod tests {
             .map(|at| named("big", &at.to_string(), State::Running))
             .collect();
         let big = &groups(&now)[0];
-        assert_eq!((big.fine.len(), big.fine_more), (60, 140));
+        assert_eq!((big.fine.len(), big.fine_more), (48, 152));
     }
 }

@@ -47,7 +47,7 @@ impl Spark {
         if path.is_empty() {
             return None;
         }
-        let span = time::duration(spark::span_ms(trend));
+        let span = spark::span(trend);
         let rows = spark::samples(trend, 4);
         Some(Self {
             caption: format!("{}, last {span}", untrusted::line(&trend.name, 60)),

@@ -110,6 +110,11 @@ fn what_does_not_fit_loses_its_tail_first() {
         subject(&mail(Kind::First, &[long])),
         "[SEV-1] api is down on vps1"
     );
+    let solid = "disk / is 71 % full and fills up in about 19 days";
+    assert_eq!(
+        subject(&mail(Kind::First, &[solid])),
+        "[SEV-1] disk / is 71 % full and fills up in about… on vps1"
+    );
     let endless = "word ".repeat(2000);
     assert!(subject(&mail(Kind::First, &[&endless])).chars().count() <= MOST);
 }

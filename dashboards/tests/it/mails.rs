@@ -1,0 +1,247 @@
+//! Mails as they occur.
+
+use dashboards::fact::{Event, Severity, Unit};
+use dashboards::mail::*;
+
+use crate::states::{NOW, berlin, runbook, wave};
+
+const MINUTE: i64 = 60_000;
+
+/// Every mail by name.
+pub(crate) fn all() -> Vec<(&'static str, Mail)> {
+    vec![
+        ("first", first()),
+        ("repeat", repeat()),
+        ("new", group()),
+        ("resolved", resolved()),
+        ("test", test()),
+        ("many", many()),
+        ("hostile", hostile()),
+    ]
+}
+
+fn alert() -> MailAlert {
+    MailAlert {
+        name: "ApiDown".into(),
+        severity: Severity::Critical,
+        summary: "api is down: 0 of 2 containers healthy".into(),
+        description: "shop-api-1 exited 1 three times after the image change at 02:58.\n\nLast error: ModuleNotFoundError: No module named 'billing'".into(),
+        impact: "Every site answers 502.".into(),
+        value: "0 of 2 healthy".into(),
+        limit: "at least 1".into(),
+        labels: [("alertname", "ApiDown"), ("project", "shop"), ("service", "api"), ("severity", "critical")]
+            .map(|(name, value)| (name.into(), value.into()))
+            .into(),
+        started_ms: NOW - 4 * MINUTE - 4_000,
+        runbook: Some(runbook()),
+        trends: vec![wave("memory", Unit::Ratio, 0.66, 0.2), wave("5xx/min", Unit::None, 20.0, 20.0)],
+        ..MailAlert::default()
+    }
+}
+
+fn disk() -> MailAlert {
+    MailAlert {
+        name: "DiskFilling".into(),
+        severity: Severity::Warning,
+        summary: "disk / is 71 % full and fills up in about 19 days".into(),
+        value: "71 %, 53 of 75 GiB".into(),
+        limit: "70 %".into(),
+        started_ms: NOW - 2 * 24 * 60 * MINUTE,
+        runbook: None,
+        trends: Vec::new(),
+        description: String::new(),
+        impact: String::new(),
+        ..alert()
+    }
+}
+
+pub(crate) fn first() -> Mail {
+    Mail {
+        host: "vps1".into(),
+        now_ms: NOW,
+        zone: berlin(),
+        severity: Severity::Critical,
+        kind: Kind::First,
+        alerts: vec![alert()],
+        hidden: vec![("SiteDown".into(), 3), ("ProbeSlow".into(), 1)],
+        next: Some(Event {
+            what: "mail again".into(),
+            at_ms: NOW + 56 * MINUTE,
+        }),
+        why: Why {
+            rule: "ApiDown".into(),
+            route: "severity=critical".into(),
+            receiver: "ops@example.org".into(),
+        },
+        links: Links {
+            public_url: String::new(),
+            local_port: 9911,
+        },
+        version: "0.1.0".into(),
+        ..Mail::default()
+    }
+}
+
+fn repeat() -> Mail {
+    let mut mail = first();
+    mail.kind = Kind::Repeat;
+    mail.mails_before = 1;
+    mail.changed = "restarts went from 3 to 9".into();
+    mail.alerts[0].started_ms = NOW - 60 * MINUTE;
+    mail.links.public_url = "https://belfry.example.org/".into();
+    mail
+}
+
+pub(crate) fn group() -> Mail {
+    let mut mail = first();
+    mail.kind = Kind::New;
+    mail.mails_before = 2;
+    mail.why.rule = String::new();
+    let joined = MailAlert {
+        new: true,
+        ..disk()
+    };
+    let over = MailAlert {
+        name: "QueueStuck".into(),
+        summary: "celery queue is stuck".into(),
+        resolved: true,
+        ended_ms: Some(NOW - MINUTE),
+        started_ms: NOW - 30 * MINUTE,
+        ..disk()
+    };
+    mail.alerts.extend([joined, over]);
+    mail
+}
+
+fn resolved() -> Mail {
+    let mut mail = first();
+    mail.kind = Kind::Resolved;
+    mail.hidden.clear();
+    mail.next = None;
+    mail.mails_before = 1;
+    let alert = &mut mail.alerts[0];
+    alert.resolved = true;
+    alert.value = "2 of 2 healthy".into();
+    alert.description = String::new();
+    alert.ended_ms = Some(NOW);
+    alert.started_ms = NOW - 14 * MINUTE;
+    mail
+}
+
+fn test() -> Mail {
+    Mail {
+        kind: Kind::Test,
+        severity: Severity::Info,
+        alerts: Vec::new(),
+        hidden: Vec::new(),
+        next: None,
+        why: Why {
+            receiver: "ops@example.org".into(),
+            ..Why::default()
+        },
+        ..first()
+    }
+}
+
+/// 500 alerts in one group.
+pub(crate) fn many() -> Mail {
+    let mut mail = first();
+    mail.alerts = (0..500)
+        .map(|at| if at % 5 == 0 { alert() } else { disk() })
+        .collect();
+    mail
+}
+
+/// Everything that others write is an attack.
+pub(crate) fn hostile() -> Mail {
+    let attack = "\"><script>alert(1)</script><img src=x onerror=alert(2)>\r\nBcc: all@example.org \u{202e}txet {{host}} \u{0}\u{1b}[31m";
+    let long = "x".repeat(10_240);
+    let mut mail = first();
+    mail.host = format!("vps1; rm -rf /{attack}");
+    mail.changed = attack.into();
+    mail.hidden = vec![(attack.into(), 3)];
+    mail.why.route = attack.into();
+    mail.links.public_url = "javascript:alert(1)".into();
+    let alert = &mut mail.alerts[0];
+    alert.name = attack.into();
+    alert.summary = format!("{attack} {long}");
+    alert.description = format!("{attack}\n{long}");
+    alert.impact = long.clone();
+    alert.value = attack.into();
+    alert.labels = [("alertname", attack), ("<b>long</b>", &long)]
+        .map(|(name, value)| (name.into(), value.into()))
+        .into();
+    alert.trends[0].name = attack.into();
+    alert.runbook = Some(dashboards::fact::Runbook {
+        name: attack.into(),
+        url: "data:text/html,<script>alert(1)</script>".into(),
+        steps: vec![attack.into(), long],
+        steps_total: 2,
+    });
+    mail
+}
+
+#[test]
+fn the_text_fits_a_terminal() {
+    for (name, mail) in all() {
+        for text in [render(&mail).unwrap().text, plain(&mail).text] {
+            for line in text.lines().filter(|line| !line.contains("://")) {
+                assert!(line.chars().count() <= 78, "{name}: {line}");
+            }
+            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{name}");
+        }
+    }
+}
+
+#[test]
+fn five_hundred_alerts_stay_one_readable_mail() {
+    let mail = render(&many()).unwrap();
+    assert_eq!(
+        mail.subject,
+        "[SEV-1] 500 alerts on vps1: api is down and 499 more"
+    );
+    assert!(
+        mail.text.lines().count() < 250,
+        "{}",
+        mail.text.lines().count()
+    );
+    assert!(
+        mail.text
+            .contains("And 480 more:\n  384 x DiskFilling\n  96 x ApiDown\n")
+    );
+    assert_eq!(
+        mail.text.matches("Do this").count(),
+        1,
+        "the same steps twenty times help nobody"
+    );
+    // Large mail services cut a mail at 102 KB.
+    assert!(mail.html.len() < 60_000, "{}", mail.html.len());
+    assert!(plain(&many()).text.lines().count() < 120);
+}
+
+#[test]
+fn html_mail_fetches_nothing_and_styles_only_inline() {
+    for (name, mail) in all() {
+        let html = render(&mail).unwrap().html;
+        for bad in [
+            "<style", "<script", "<link", "<img", "<svg", "src=", "url(", "@import",
+        ] {
+            assert!(!html.contains(bad), "{name}: {bad}");
+        }
+    }
+}
+
+#[test]
+fn the_hint_is_safe_to_paste() {
+    let text = render(&hostile()).unwrap().text;
+    assert!(text.contains("ssh -L 9911:127.0.0.1:9911 HOST "), "{text}");
+    assert!(!text.contains("javascript:"));
+}
+
+#[test]
+fn subjects_fit_a_lock_screen() {
+    for (name, mail) in all().into_iter().filter(|(name, _)| *name != "hostile") {
+        let subject = render(&mail).unwrap().subject;
+        assert!(subject.chars().count() <= 60, "{name}: {subject}");
+    }
+}
