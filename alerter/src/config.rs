@@ -1,0 +1,214 @@
+//! The `alerter` section, in Alertmanager's grammar, and the `mail` section.
+//!
+//! What Alertmanager has and this does not know yet is refused by name like any
+//! unknown key, so that no file is half obeyed. [`plan`] compiles both sections
+//! and names every fault at once.
+
+mod compile;
+mod email;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use settings::Secret;
+
+use crate::plan::Plan;
+use crate::smtp::Tls;
+
+settings::section! {
+    /// Who is told of which alerts, and when: Alertmanager's configuration.
+    ///
+    /// Without a `route`, mail goes out by the `mail` section and a built-in
+    /// tree: see there.
+    pub struct Config {
+        /// What receivers inherit.
+        pub global: Global = Global::default(),
+        /// The tree by which alerts find their receiver.
+        pub route: Option<Route> = None,
+        /// Which alerts mute which others.
+        pub inhibit_rules: Vec<InhibitRule> = vec![],
+        /// Whom alerts are told.
+        pub receivers: Vec<Receiver> = vec![],
+        /// How long the history of alerts and messages is kept.
+        pub history: Duration = Duration::from_secs(30 * 86_400),
+    }
+}
+
+settings::section! {
+    /// What receivers inherit.
+    pub struct Global {
+        /// How long an alert that names no end fires after it was last heard of.
+        pub resolve_timeout: Duration = Duration::from_secs(300),
+        /// The sender of mails.
+        pub smtp_from: String = String::new(),
+        /// The mail server as host:port.
+        pub smtp_smarthost: String = String::new(),
+        /// What we call ourselves to the mail server.
+        pub smtp_hello: String = "localhost".into(),
+        /// Who we are to the mail server.
+        pub smtp_auth_username: String = String::new(),
+        /// The proof of it.
+        pub smtp_auth_password: Secret = Secret::default(),
+        /// Whether the connection must be encrypted by STARTTLS.
+        pub smtp_require_tls: bool = true,
+        /// Whether it is encrypted from the first byte; without a word, on port
+        /// 465 it is.
+        pub smtp_force_implicit_tls: Option<bool> = None,
+        /// How the mail server's certificate is checked.
+        pub smtp_tls_config: TlsConfig = TlsConfig::default(),
+    }
+}
+
+settings::section! {
+    /// How a certificate is checked.
+    pub struct TlsConfig {
+        /// Certificates (PEM) to trust instead of the system's.
+        pub ca_file: Option<PathBuf> = None,
+        /// The name that the certificate bears, if it is not the server's.
+        pub server_name: String = String::new(),
+        /// Whether any certificate will do.
+        pub insecure_skip_verify: bool = false,
+    }
+}
+
+settings::section! {
+    /// A node of the route tree.
+    pub struct Route {
+        /// Who is told; inherited.
+        pub receiver: String = String::new(),
+        /// Labels that the alerts of one message share; `['...']` for all of
+        /// them; inherited, `[]` for none.
+        pub group_by: Option<Vec<String>> = None,
+        /// From a group's first alert to its first message (30s); inherited.
+        pub group_wait: Option<Duration> = None,
+        /// Between messages about a group that changes (5m); inherited.
+        pub group_interval: Option<Duration> = None,
+        /// Between messages about a group that does not change (4h); inherited.
+        pub repeat_interval: Option<Duration> = None,
+        /// Labels and their values; `matchers` says more.
+        pub r#match: BTreeMap<String, String> = BTreeMap::new(),
+        /// Labels and expressions for their values; `matchers` says more.
+        pub match_re: BTreeMap<String, String> = BTreeMap::new(),
+        /// Conditions such as `severity="critical"`; all must hold.
+        pub matchers: Vec<String> = vec![],
+        /// Whether the nodes behind this one are tried too.
+        pub r#continue: bool = false,
+        /// Nodes below, tried in order.
+        pub routes: Vec<Route> = vec![],
+    }
+}
+
+settings::section! {
+    /// Mutes targets while a source fires.
+    pub struct InhibitRule {
+        /// A name, for people.
+        pub name: String = String::new(),
+        /// Labels of sources and their values.
+        pub source_match: BTreeMap<String, String> = BTreeMap::new(),
+        /// Labels of sources and expressions for their values.
+        pub source_match_re: BTreeMap<String, String> = BTreeMap::new(),
+        /// Conditions on sources.
+        pub source_matchers: Vec<String> = vec![],
+        /// Labels of targets and their values.
+        pub target_match: BTreeMap<String, String> = BTreeMap::new(),
+        /// Labels of targets and expressions for their values.
+        pub target_match_re: BTreeMap<String, String> = BTreeMap::new(),
+        /// Conditions on targets.
+        pub target_matchers: Vec<String> = vec![],
+        /// Labels that source and target have with the same value.
+        pub equal: Vec<String> = vec![],
+    }
+}
+
+settings::section! {
+    /// Someone who is told. Without integrations: nobody.
+    pub struct Receiver {
+        /// The name by which routes know it.
+        pub name: String = String::new(),
+        /// Mails.
+        pub email_configs: Vec<Email> = vec![],
+    }
+}
+
+settings::section! {
+    /// Mail. What is absent comes from `global`.
+    pub struct Email {
+        /// Recipients, parted by commas.
+        pub to: String = String::new(),
+        /// The sender.
+        pub from: String = String::new(),
+        /// The mail server as host:port.
+        pub smarthost: String = String::new(),
+        /// What we call ourselves to the mail server.
+        pub hello: String = String::new(),
+        /// Who we are to the mail server.
+        pub auth_username: String = String::new(),
+        /// The proof of it.
+        pub auth_password: Secret = Secret::default(),
+        /// Whether the connection must be encrypted by STARTTLS.
+        pub require_tls: Option<bool> = None,
+        /// Whether it is encrypted from the first byte.
+        pub force_implicit_tls: Option<bool> = None,
+        /// How the mail server's certificate is checked.
+        pub tls_config: Option<TlsConfig> = None,
+        /// Whether ended alerts are told too.
+        pub send_resolved: bool = false,
+        /// Header fields that replace ours or add to them.
+        pub headers: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+settings::section! {
+    /// Mail to people, without more ado.
+    ///
+    /// Alerts that share `alertname` and `project` share a message. Severity
+    /// `critical` is told after 10 s, changes after 1 m, repeated each 1 h;
+    /// `info` is shown on the page and not mailed; everything else is told after
+    /// 30 s, changes after 5 m, repeated each 4 h. Ends are told too. Where the
+    /// `alerter` section has a `route`, mails without a server of their own go
+    /// through this one.
+    pub struct Mail {
+        /// Recipients, parted by commas: `Ops <ops@example.org>, me@example.org`.
+        pub to: String = String::new(),
+        /// The sender; the user name if that is an address.
+        pub from: String = String::new(),
+        /// The mail server as host:port.
+        pub smarthost: String = String::new(),
+        /// Who we are to the mail server; empty for no authentication.
+        pub username: String = String::new(),
+        /// The proof of it.
+        pub password: Secret = Secret::default(),
+        /// How the connection is encrypted; without a word, `implicit` on port
+        /// 465 and `starttls` otherwise.
+        pub tls: Option<Tls> = None,
+        /// What we call ourselves to the mail server; this host's name if empty.
+        pub hello: String = String::new(),
+        /// Certificates (PEM) to trust instead of the system's.
+        pub ca_file: Option<PathBuf> = None,
+        /// How long the mail server may take to be ready, and again to take the
+        /// mail.
+        pub timeout: Duration = Duration::from_secs(30),
+    }
+}
+
+/// A fault in one of the sections.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {message}")]
+pub struct Problem {
+    /// The key from the top of the file on: `mail.smarthost`,
+    /// `alerter.route.routes[1].receiver`.
+    pub key: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Compiles the two sections, or names everything that is wrong with them.
+/// A `mail` section that says nothing is none.
+pub fn plan(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>> {
+    compile::compile(config, mail)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! From the sections to a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::email::{self, Lanes};
+use super::{Config, Mail, Problem, tree};
+use crate::matcher::{self, Matcher, Op};
+use crate::plan::{InhibitRule, Plan, Receiver};
+
+/// Faults as they are found.
+#[derive(Default)]
+pub(super) struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(super) fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem {
+            key: key.into(),
+            message: message.into(),
+        });
+    }
+}
+
+pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let mut lanes = Lanes::default();
+    let by_mail = email::from_mail(mail, &mut lanes, &mut problems);
+    let inhibit = inhibit_rules(config, &mut problems);
+    let (routes, receivers) = match &config.route {
+        Some(route) => {
+            let receivers = receivers(config, mail, &mut lanes, &mut problems);
+            let names: BTreeMap<&str, usize> = receivers
+                .iter()
+                .enumerate()
+                .map(|(at, receiver)| (&*receiver.name, at))
+                .collect();
+            (tree::compile(route, &names, &mut problems), receivers)
+        }
+        None => {
+            if !config.receivers.is_empty() {
+                problems.add(
+                    "alerter.route",
+                    "receivers are named, but no route leads to them",
+                );
+            }
+            (tree::built_in(), tree::built_in_receivers(by_mail))
+        }
+    };
+    if !problems.0.is_empty() {
+        return Err(problems.0);
+    }
+    Ok(Plan {
+        routes,
+        inhibit,
+        receivers,
+        resolve_timeout_ms: millis(config.global.resolve_timeout),
+        letter: config.route.is_some(),
+    })
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn receivers(
+    config: &Config,
+    mail: &Mail,
+    lanes: &mut Lanes,
+    problems: &mut Problems,
+) -> Vec<Receiver> {
+    let mut names = BTreeSet::new();
+    let mut receivers = Vec::new();
+    for (at, receiver) in config.receivers.iter().enumerate() {
+        let key = format!("alerter.receivers[{at}]");
+        let name = &receiver.name;
+        if name.is_empty() {
+            problems.add(format!("{key}.name"), "missing name in receiver");
+        } else if !names.insert(name) {
+            let message = format!("notification config name {name:?} is not unique");
+            problems.add(format!("{key}.name"), message);
+        }
+        let mut integrations = Vec::new();
+        for (at, email) in receiver.email_configs.iter().enumerate() {
+            let key = format!("{key}.email_configs[{at}]");
+            let made = email::compile(email, &config.global, mail, &key, lanes, problems);
+            integrations.extend(made.map(Arc::new));
+        }
+        receivers.push(Receiver {
+            name: name.as_str().into(),
+            integrations,
+        });
+    }
+    receivers
+}
+
+fn inhibit_rules(config: &Config, problems: &mut Problems) -> Vec<InhibitRule> {
+    let mut rules = Vec::new();
+    for (at, rule) in config.inhibit_rules.iter().enumerate() {
+        let key = format!("alerter.inhibit_rules[{at}]");
+        for name in rule.equal.iter().filter(|name| name.is_empty()) {
+            problems.add(
+                format!("{key}.equal"),
+                format!("invalid label name {name:?} in equal list"),
+            );
+        }
+        rules.push(InhibitRule {
+            source: matchers(
+                &[
+                    ("source_match", Op::Equal, &rule.source_match),
+                    ("source_match_re", Op::Regex, &rule.source_match_re),
+                ],
+                ("source_matchers", &rule.source_matchers),
+                &key,
+                problems,
+            ),
+            target: matchers(
+                &[
+                    ("target_match", Op::Equal, &rule.target_match),
+                    ("target_match_re", Op::Regex, &rule.target_match_re),
+                ],
+                ("target_matchers", &rule.target_matchers),
+                &key,
+                problems,
+            ),
+            equal: rule.equal.clone(),
+        });
+    }
+    rules
+}
+
+/// Compiles the three ways in which matchers are written, in sorted order.
+pub(super) fn matchers(
+    maps: &[(&str, Op, &BTreeMap<String, String>)],
+    list: (&str, &[String]),
+    key: &str,
+    problems: &mut Problems,
+) -> Vec<Matcher> {
+    let mut found = Vec::new();
+    for (field, op, map) in maps {
+        for (name, value) in *map {
+            if !matcher::classic_name(name) {
+                let message = format!("invalid label name {name:?}");
+                problems.add(format!("{key}.{field}"), message);
+                continue;
+            }
+            match Matcher::new(name, *op, value) {
+                Ok(matcher) => found.push(matcher),
+                Err(err) => problems.add(
+                    format!("{key}.{field}"),
+                    format!("invalid regexp value for {name:?}: {err}"),
+                ),
+            }
+        }
+    }
+    let (field, items) = list;
+    for (at, text) in items.iter().enumerate() {
+        match matcher::parse(text) {
+            Ok(matchers) => found.extend(matchers),
+            Err(err) => problems.add(format!("{key}.{field}[{at}]"), err),
+        }
+    }
+    matcher::sort(&mut found);
+    found
+}

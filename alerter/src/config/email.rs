@@ -1,0 +1,304 @@
+//! From the mail sections to an integration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::message::{Mailbox, Mailboxes};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::compile::Problems;
+use super::{Email as Section, Global, Mail, TlsConfig};
+use crate::plan::Email;
+use crate::smtp::{Server, Tls};
+
+/// What header fields nobody else may set: they say how the mail is made.
+const OWN_FIELDS: [&str; 5] = [
+    "Content-Transfer-Encoding",
+    "Content-Type",
+    "Date",
+    "Message-Id",
+    "Mime-Version",
+];
+
+/// One lane for each server, however many integrations use it.
+#[derive(Default)]
+pub(super) struct Lanes(BTreeMap<(String, u16), Arc<Mutex<()>>>);
+
+impl Lanes {
+    fn of(&mut self, host: &str, port: u16) -> Arc<Mutex<()>> {
+        let lane = self.0.entry((host.to_owned(), port)).or_default();
+        Arc::clone(lane)
+    }
+}
+
+/// The integration of the `mail` section, if it says anything.
+pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems) -> Option<Email> {
+    if *mail == Mail::default() {
+        return None;
+    }
+    if mail.to.is_empty() {
+        problems.add("mail.to", "say who is to be mailed");
+    }
+    if mail.smarthost.is_empty() {
+        problems.add("mail.smarthost", "name the mail server as host:port");
+    }
+    if mail.timeout.is_zero() {
+        problems.add("mail.timeout", "no server answers in no time");
+    }
+    if mail.username.is_empty() && !mail.password.is_empty() {
+        problems.add(
+            "mail.username",
+            "a password is of no use without a user name",
+        );
+    }
+    let to = addresses(&mail.to, "mail.to", problems);
+    let from = sender(from_of(mail), "mail.from", problems);
+    let (host, port) = host_port(&mail.smarthost, "mail.smarthost", problems)?;
+    Some(Email {
+        to: to?,
+        from: from?,
+        send_resolved: true,
+        headers: Vec::new(),
+        server: Arc::new(Server {
+            tls: mail.tls.unwrap_or(match port {
+                465 => Tls::Implicit,
+                _ => Tls::Starttls,
+            }),
+            hello: hello_of(mail),
+            username: mail.username.clone(),
+            password: mail.password.clone(),
+            ca_file: mail.ca_file.clone(),
+            server_name: host.clone(),
+            insecure_skip_verify: false,
+            timeout: mail.timeout,
+            lane: lanes.of(&host, port),
+            cached: OnceCell::new(),
+            host,
+            port,
+        }),
+    })
+}
+
+/// The integration of an entry of `email_configs`. What neither it nor `global`
+/// says comes from the `mail` section.
+pub(super) fn compile(
+    email: &Section,
+    global: &Global,
+    mail: &Mail,
+    key: &str,
+    lanes: &mut Lanes,
+    problems: &mut Problems,
+) -> Option<Email> {
+    let at = |name: &str| format!("{key}.{name}");
+    if email.to.is_empty() {
+        problems.add(at("to"), "missing to address in email config");
+    }
+    let own = first([&email.smarthost, &global.smtp_smarthost]);
+    // The section's password goes to the section's server only.
+    let borrowed = own.is_empty();
+    let smarthost = first([own, &mail.smarthost]);
+    if smarthost.is_empty() {
+        problems.add(at("smarthost"), "no global SMTP smarthost set");
+    }
+    let from = first([&email.from, &global.smtp_from, from_of(mail)]);
+    if from.is_empty() {
+        problems.add(at("from"), "no global SMTP from set");
+    }
+    let to = addresses(&email.to, &at("to"), problems);
+    let from = sender(from, &at("from"), problems);
+    let headers = headers(email, key, problems);
+    let (host, port) = host_port(smarthost, &at("smarthost"), problems)?;
+    let implicit = email.force_implicit_tls.or(global.smtp_force_implicit_tls);
+    let tls = match (
+        implicit,
+        email.require_tls.unwrap_or(global.smtp_require_tls),
+    ) {
+        (Some(true), _) => Tls::Implicit,
+        (None, _) if port == 465 => Tls::Implicit,
+        (_, true) => Tls::Starttls,
+        (_, false) => Tls::None,
+    };
+    let TlsConfig {
+        ca_file,
+        server_name,
+        insecure_skip_verify,
+    } = email
+        .tls_config
+        .clone()
+        .unwrap_or_else(|| global.smtp_tls_config.clone());
+    let username = first([&email.auth_username, &global.smtp_auth_username]);
+    let password = match email.auth_password.is_empty() {
+        true => &global.smtp_auth_password,
+        false => &email.auth_password,
+    };
+    let (username, password) = match borrowed && username.is_empty() {
+        true => (&*mail.username, &mail.password),
+        false => (username, password),
+    };
+    Some(Email {
+        to: to?,
+        from: from?,
+        send_resolved: email.send_resolved,
+        headers: headers?,
+        server: Arc::new(Server {
+            tls: match (borrowed, mail.tls) {
+                (true, Some(tls)) => tls,
+                _ => tls,
+            },
+            hello: first([&email.hello, &global.smtp_hello]).to_owned(),
+            username: username.to_owned(),
+            password: password.clone(),
+            ca_file: ca_file.or_else(|| mail.ca_file.clone().filter(|_| borrowed)),
+            server_name: match server_name.is_empty() {
+                true => host.clone(),
+                false => server_name,
+            },
+            insecure_skip_verify,
+            timeout: match borrowed {
+                true => mail.timeout,
+                false => Duration::from_secs(30),
+            },
+            lane: lanes.of(&host, port),
+            cached: OnceCell::new(),
+            host,
+            port,
+        }),
+    })
+}
+
+fn first<const N: usize>(texts: [&str; N]) -> &str {
+    texts
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or("")
+}
+
+fn from_of(mail: &Mail) -> &str {
+    match (&*mail.from, mail.username.contains('@')) {
+        ("", true) => &mail.username,
+        (from, _) => from,
+    }
+}
+
+/// This host's name, unless another is wanted; a word that EHLO allows.
+fn hello_of(mail: &Mail) -> String {
+    if !mail.hello.is_empty() {
+        return mail.hello.clone();
+    }
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '.';
+    match name.is_empty() || !name.chars().all(plain) {
+        true => "localhost".into(),
+        false => name,
+    }
+}
+
+fn addresses(text: &str, key: &str, problems: &mut Problems) -> Option<Vec<Mailbox>> {
+    if text.is_empty() {
+        return None;
+    }
+    if templated(text, key, problems) {
+        return None;
+    }
+    match text.parse::<Mailboxes>() {
+        Ok(list) => Some(list.into_iter().collect()),
+        Err(err) => {
+            problems.add(key, format!("{text:?} is not a list of addresses: {err}"));
+            None
+        }
+    }
+}
+
+fn sender(text: &str, key: &str, problems: &mut Problems) -> Option<Mailbox> {
+    if text.is_empty() {
+        // Told above for an entry of its own; the `mail` section needs it too.
+        if key == "mail.from" {
+            problems.add(key, "say who the mails are from");
+        }
+        return None;
+    }
+    if templated(text, key, problems) {
+        return None;
+    }
+    match text.parse() {
+        Ok(mailbox) => Some(mailbox),
+        Err(err) => {
+            problems.add(key, format!("{text:?} is not an address: {err}"));
+            None
+        }
+    }
+}
+
+fn templated(text: &str, key: &str, problems: &mut Problems) -> bool {
+    let found = text.contains("{{");
+    if found {
+        problems.add(key, "templates are not supported here");
+    }
+    found
+}
+
+fn host_port(text: &str, key: &str, problems: &mut Problems) -> Option<(String, u16)> {
+    if text.is_empty() {
+        return None;
+    }
+    let mut fault = |what: String| {
+        problems.add(key, format!("address {text:?}: {what}"));
+        None
+    };
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return fault("missing port in address".into());
+    };
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    if host.is_empty() {
+        return fault("host cannot be empty".into());
+    }
+    if port.is_empty() {
+        return fault("port cannot be empty".into());
+    }
+    match port.parse() {
+        Ok(port) if port > 0 => Some((host.to_owned(), port)),
+        _ => fault(format!("{port:?} is not a port")),
+    }
+}
+
+fn headers(email: &Section, key: &str, problems: &mut Problems) -> Option<Vec<(String, String)>> {
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    let mut sound = true;
+    for (name, value) in &email.headers {
+        let at = format!("{key}.headers[{name}]");
+        let canonical = canonical(name);
+        let printable = |letter: u8| letter.is_ascii_graphic() && letter != b':';
+        let message = if name.is_empty() || !name.bytes().all(printable) {
+            format!("{name:?} is not the name of a header field")
+        } else if OWN_FIELDS.contains(&&*canonical) {
+            format!("{canonical} is set by the program")
+        } else if value.contains("{{") {
+            "templates are not supported here".into()
+        } else if headers.insert(canonical.clone(), value.clone()).is_some() {
+            format!("duplicate header {canonical:?} in email config")
+        } else {
+            continue;
+        };
+        problems.add(at, message);
+        sound = false;
+    }
+    sound.then(|| headers.into_iter().collect())
+}
+
+/// `x-my-field` as `X-My-Field`.
+fn canonical(name: &str) -> String {
+    name.split('-')
+        .map(|word| {
+            let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+            format!("{}{}", first.to_uppercase(), rest.to_lowercase())
+        })
+        .collect::<Vec<_>>()
+        .join("-")
+}

@@ -1,0 +1,197 @@
+//! Matchers: `severity="critical"`, in the classic and the UTF-8 grammar.
+//!
+//! A label that is absent counts as empty. Regular expressions match the whole
+//! value. Nothing here knows what a match is used for.
+
+mod classic;
+mod utf8;
+
+use std::fmt::{self, Write as _};
+
+use alert::Set;
+use regex::{Regex, RegexBuilder};
+
+/// How a label's value is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Op {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Regex,
+    /// `!~`
+    NotRegex,
+}
+
+impl Op {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        }
+    }
+}
+
+/// One condition on one label.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    /// The label's name.
+    pub name: String,
+    /// How it is compared.
+    pub op: Op,
+    /// What it is compared with.
+    pub value: String,
+    regex: Option<Regex>,
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.op, &self.value) == (&other.name, other.op, &other.value)
+    }
+}
+
+/// A regular expression whose program would be larger is refused: it costs
+/// memory for as long as the configuration lives.
+const REGEX_BYTES: usize = 1 << 20;
+
+impl Matcher {
+    /// A matcher; fails when `value` has to be a regular expression and is none.
+    pub fn new(
+        name: impl Into<String>,
+        op: Op,
+        value: impl Into<String>,
+    ) -> Result<Self, regex::Error> {
+        let value = value.into();
+        let regex = match op {
+            Op::Equal | Op::NotEqual => None,
+            Op::Regex | Op::NotRegex => Some(
+                RegexBuilder::new(&format!("^(?:{value})$"))
+                    .size_limit(REGEX_BYTES)
+                    .build()?,
+            ),
+        };
+        Ok(Self {
+            name: name.into(),
+            op,
+            value,
+            regex,
+        })
+    }
+
+    /// `name="value"`.
+    #[must_use]
+    pub fn exact(name: &str, value: &str) -> Self {
+        Self {
+            name: name.into(),
+            op: Op::Equal,
+            value: value.into(),
+            regex: None,
+        }
+    }
+
+    /// Whether `labels` satisfy it.
+    #[must_use]
+    pub fn matches(&self, labels: &Set) -> bool {
+        let value = labels.get(&self.name).map_or("", String::as_str);
+        let hit = match &self.regex {
+            Some(regex) => regex.is_match(value),
+            None => value == self.value,
+        };
+        hit == matches!(self.op, Op::Equal | Op::Regex)
+    }
+}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.chars().any(utf8::reserved) {
+            let (name, value) = (go_quoted(&self.name), go_quoted(&self.value));
+            return write!(out, "{name}{}{value}", self.op.as_str());
+        }
+        write!(out, "{}{}\"", self.name, self.op.as_str())?;
+        for letter in self.value.chars() {
+            match letter {
+                '\\' => out.write_str("\\\\")?,
+                '\n' => out.write_str("\\n")?,
+                '"' => out.write_str("\\\"")?,
+                _ => out.write_char(letter)?,
+            }
+        }
+        out.write_char('"')
+    }
+}
+
+/// Whether `labels` satisfy every one of `matchers`.
+#[must_use]
+pub fn all_match(matchers: &[Matcher], labels: &Set) -> bool {
+    matchers.iter().all(|matcher| matcher.matches(labels))
+}
+
+/// Sorts as Alertmanager does, because the order is part of a group's key.
+pub fn sort(matchers: &mut [Matcher]) {
+    matchers.sort_by(|a, b| (&a.name, &a.value, a.op).cmp(&(&b.name, &b.value, b.op)));
+}
+
+/// Prints a set: `{a="b",c=~"d"}`.
+#[must_use]
+pub fn print(matchers: &[Matcher]) -> String {
+    let items: Vec<String> = matchers.iter().map(Matcher::to_string).collect();
+    format!("{{{}}}", items.join(","))
+}
+
+/// Reads one element of a `matchers` list, which may hold several matchers.
+///
+/// Where the two grammars disagree the classic one wins, as existing files were
+/// written for it.
+pub fn parse(text: &str) -> Result<Vec<Matcher>, String> {
+    match (classic::parse(text), utf8::parse(text)) {
+        (Ok(classic), _) => Ok(classic),
+        (Err(_), Ok(utf8)) => Ok(utf8),
+        (Err(err), Err(_)) => Err(err),
+    }
+}
+
+/// Whether `name` is a label name of the classic form.
+#[must_use]
+pub fn classic_name(name: &str) -> bool {
+    let mut letters = name.bytes();
+    letters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == b'_')
+}
+
+/// Quotes as Go's `%q` does, for group keys that equal Alertmanager's.
+#[must_use]
+pub fn go_quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{b}' => out.push_str("\\v"),
+            ' ' => out.push(' '),
+            _ if letter < ' ' || letter == '\u{7f}' => {
+                let _ = write!(out, "\\x{:02x}", u32::from(letter));
+            }
+            _ if letter.is_control() || letter.is_whitespace() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            }
+            _ => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What a message says, before it is put into words.
+
+use alert::Set;
+
+use crate::dedup::Reason;
+
+/// A message to one receiver about one group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// Whom it goes to.
+    pub receiver: String,
+    /// Which group it is about: `{}/{severity="critical"}:{alertname="Down"}`.
+    pub group_key: String,
+    /// Why it is sent.
+    pub reason: Reason,
+    /// The highest severity of what fires, or of what ended where nothing
+    /// fires: the `severity` label as it is, empty if there is none.
+    pub severity: String,
+    /// The labels by which alerts are grouped.
+    pub group_labels: Set,
+    /// Labels that all alerts share.
+    pub common_labels: Set,
+    /// Annotations that all alerts share.
+    pub common_annotations: Set,
+    /// The alerts, ordered as Alertmanager orders them. Ended ones are left out
+    /// for a receiver that is not told of ends.
+    pub alerts: Vec<Told>,
+    /// Messages already sent about this incident.
+    pub sent_before: u32,
+    /// When the incident's first message went out, in milliseconds since 1970;
+    /// none for the first.
+    pub first_sent_ms: Option<i64>,
+    /// When it is said again if nothing changes, in milliseconds since 1970;
+    /// none if nothing fires.
+    pub next_repeat_ms: Option<i64>,
+    /// Alerts that are muted because of these.
+    pub inhibits: Vec<Set>,
+    /// Where people reach this program; may be empty.
+    pub external_url: String,
+    /// Names the incident: the same in all its messages.
+    pub incident: String,
+    /// When it was composed, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+impl Notification {
+    /// Whether anything fires.
+    #[must_use]
+    pub fn firing(&self) -> bool {
+        self.alerts.iter().any(|alert| alert.ended_ms.is_none())
+    }
+}
+
+/// One alert of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// Its identity.
+    pub fingerprint: u64,
+    /// What identifies it.
+    pub labels: Set,
+    /// What is said about it; the measured value is in `value`.
+    pub annotations: Set,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended, in milliseconds since 1970; none while it fires.
+    pub ended_ms: Option<i64>,
+    /// Where its rule can be looked at; may be empty.
+    pub generator_url: String,
+}
+
+impl Told {
+    /// The measured value, from the annotation of that name.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.annotations.get("value").map(String::as_str)
+    }
+}
+
+/// A message in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The subject; line ends in it become spaces.
+    pub subject: String,
+    /// The plain text, complete by itself.
+    pub text: String,
+    /// The same in HTML; empty for a mail of text only.
+    pub html: String,
+}
+
+/// The labels, or annotations, that all of `sets` have with the same value.
+pub(crate) fn common<'a>(mut sets: impl Iterator<Item = &'a Set>) -> Set {
+    let Some(first) = sets.next() else {
+        return Set::new();
+    };
+    let mut shared = first.clone();
+    for set in sets {
+        shared.retain(|name, value| set.get(name) == Some(value));
+    }
+    shared
+}
+
+/// The order of alerts in a message: by `job`, then `instance` (those that have
+/// the label first), then fewer labels first, then by names and values.
+pub(crate) fn order(a: &Set, b: &Set) -> std::cmp::Ordering {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    for name in ["job", "instance"] {
+        let by_name = match (a.get(name), b.get(name)) {
+            (Some(a), Some(b)) => a.cmp(b),
+            (Some(_), None) => Less,
+            (None, Some(_)) => Greater,
+            (None, None) => Equal,
+        };
+        if by_name != Equal {
+            return by_name;
+        }
+    }
+    a.len().cmp(&b.len()).then_with(|| {
+        let mut theirs = b.iter();
+        for (name, value) in a {
+            let Some((their_name, their_value)) = theirs.next() else {
+                return Greater;
+            };
+            // The set that lacks the smaller name comes first.
+            let by_name = their_name.cmp(name).then_with(|| value.cmp(their_value));
+            if by_name != Equal {
+                return by_name;
+            }
+        }
+        Equal
+    })
+}
+
+const RANKS: [&str; 4] = ["info", "warning", "error", "critical"];
+
+/// The highest of the severities; words we do not know are below those we do.
+pub(crate) fn highest_severity<'a>(labels: impl Iterator<Item = &'a Set>) -> String {
+    labels
+        .filter_map(|labels| labels.get("severity"))
+        .max_by_key(|word| (RANKS.iter().position(|rank| rank == word), *word))
+        .cloned()
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(pairs: &[(&str, &str)]) -> Set {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect()
+    }
+
+    #[test]
+    fn alerts_stand_by_job_and_instance_then_by_their_labels() {
+        let sorted = [
+            set(&[("job", "a"), ("instance", "1")]),
+            set(&[("job", "a"), ("instance", "2")]),
+            set(&[("job", "a")]),
+            set(&[("job", "b"), ("instance", "1")]),
+            set(&[("z", "1")]),
+            set(&[("b", "1"), ("c", "1")]),
+            set(&[("a", "1"), ("c", "1")]),
+            set(&[("a", "1"), ("c", "2")]),
+        ];
+        let mut shuffled: Vec<Set> = sorted.iter().rev().cloned().collect();
+        shuffled.sort_by(order);
+        assert_eq!(shuffled, sorted);
+    }
+
+    #[test]
+    fn what_all_share_is_common() {
+        let sets = [
+            set(&[("a", "1"), ("b", "1"), ("c", "1")]),
+            set(&[("a", "1"), ("b", "2")]),
+        ];
+        assert_eq!(common(sets.iter()), set(&[("a", "1")]));
+        assert_eq!(common(std::iter::empty()), Set::new());
+    }
+
+    #[test]
+    fn the_highest_severity_names_the_message() {
+        let labels = ["info", "critical", "odd"].map(|severity| set(&[("severity", severity)]));
+        assert_eq!(highest_severity(labels.iter()), "critical");
+        assert_eq!(highest_severity(labels[2..].iter()), "odd");
+        assert_eq!(highest_severity([Set::new()].iter()), "");
+    }
+}

@@ -1,0 +1,160 @@
+//! The compiled configuration: what the decisions are made by.
+//!
+//! A plan is immutable and valid: every route's receiver exists, every
+//! expression is compiled. It is made by [`crate::config`] and nowhere else.
+
+use std::sync::Arc;
+
+use alert::Set;
+
+use crate::matcher::Matcher;
+use crate::smtp::Server;
+
+/// Which labels a group shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupBy {
+    /// Every label: one group per alert (`...`).
+    All,
+    /// These, in order; none means one group per route.
+    Labels(Vec<String>),
+}
+
+/// A node of the route tree with everything it inherited.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Tells the node from all others; survives a reload that leaves it alone.
+    pub id: Arc<str>,
+    /// The first half of its groups' keys: the matcher sets from the root on.
+    pub key: Arc<str>,
+    /// Index into [`Plan::receivers`].
+    pub receiver: usize,
+    /// What its groups share.
+    pub group_by: GroupBy,
+    /// From a group's first alert to its first message, in milliseconds.
+    pub group_wait_ms: i64,
+    /// Between looks at a group after that.
+    pub group_interval_ms: i64,
+    /// How long a message that said everything stays said.
+    pub repeat_interval_ms: i64,
+    /// All of them must hold.
+    pub matchers: Vec<Matcher>,
+    /// Whether the siblings behind it are tried too.
+    pub continues: bool,
+    /// Indexes into [`Plan::routes`], in order.
+    pub children: Vec<usize>,
+}
+
+/// Mutes targets while a source fires.
+#[derive(Debug, Clone)]
+pub struct InhibitRule {
+    /// What a source looks like.
+    pub source: Vec<Matcher>,
+    /// What a target looks like.
+    pub target: Vec<Matcher>,
+    /// Labels whose values source and target share.
+    pub equal: Vec<String>,
+}
+
+/// Where a route's messages go: all integrations at once, or none.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    /// Its name, unique.
+    pub name: Arc<str>,
+    /// What it sends through.
+    pub integrations: Vec<Arc<Email>>,
+}
+
+/// Mail to a list of people through one server.
+#[derive(Debug, Clone)]
+pub struct Email {
+    /// Recipients, each with a display name or without.
+    pub to: Vec<lettre::message::Mailbox>,
+    /// The sender.
+    pub from: lettre::message::Mailbox,
+    /// Whether ended alerts are told too.
+    pub send_resolved: bool,
+    /// Header fields that replace or add to our own.
+    pub headers: Vec<(String, String)>,
+    /// How the server is spoken to.
+    pub server: Arc<Server>,
+}
+
+/// Everything the decisions need to know.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The tree; the root is the first.
+    pub routes: Vec<Route>,
+    /// Muting rules.
+    pub inhibit: Vec<InhibitRule>,
+    /// Receivers, those that no route names among them.
+    pub receivers: Vec<Receiver>,
+    /// How long an alert without an end fires after it was last heard of, in
+    /// milliseconds.
+    pub resolve_timeout_ms: i64,
+    /// Whether the arithmetic is Alertmanager's to the letter. Our own tree
+    /// repeats on the minute, tells the end of what was told even if it is
+    /// muted by then, and forgets what ended unseen.
+    pub letter: bool,
+}
+
+impl Plan {
+    /// The receiver that a route's messages go to.
+    #[must_use]
+    pub fn receiver_of(&self, route: usize) -> &Receiver {
+        &self.receivers[self.routes[route].receiver]
+    }
+
+    /// The routes that `labels` take, by index: depth first, the first match
+    /// without `continue` ends the walk among its siblings.
+    #[must_use]
+    pub fn routes_of(&self, labels: &Set) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.walk(0, labels, &mut found);
+        found
+    }
+
+    fn walk(&self, at: usize, labels: &Set, found: &mut Vec<usize>) -> bool {
+        let route = &self.routes[at];
+        if !crate::matcher::all_match(&route.matchers, labels) {
+            return false;
+        }
+        let before = found.len();
+        for child in &route.children {
+            if self.walk(*child, labels, found) && !self.routes[*child].continues {
+                break;
+            }
+        }
+        // A node speaks only where none of its children did.
+        if found.len() == before {
+            found.push(at);
+        }
+        true
+    }
+}
+
+impl Route {
+    /// The part of `labels` that the route's groups share.
+    #[must_use]
+    pub fn group_labels(&self, labels: &Set) -> Set {
+        match &self.group_by {
+            GroupBy::All => labels.clone(),
+            GroupBy::Labels(names) => names
+                .iter()
+                .filter_map(|name| Some((name.clone(), labels.get(name)?.clone())))
+                .collect(),
+        }
+    }
+
+    /// A group's key: `{}/{team="db"}:{alertname="x", job="j"}`.
+    #[must_use]
+    pub fn group_key(&self, labels: &Set) -> String {
+        let items: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}={}", crate::matcher::go_quoted(value)))
+            .collect();
+        format!("{}:{{{}}}", self.key, items.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests;

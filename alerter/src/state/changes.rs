@@ -1,0 +1,322 @@
+//! What changed and is still to be stored.
+//!
+//! Only names are remembered; the rows are made when they are asked for, so
+//! that a database that is away for an hour costs no memory but for history,
+//! which is bounded.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use alert::Set;
+
+use super::{Alerter, GroupId, LogKey, Pending, PendingState};
+use crate::dedup::Entry;
+use crate::health::Class;
+
+/// History entries that wait at most; the oldest give way.
+const WAITING_EVENTS: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    pub alerts: BTreeSet<u64>,
+    /// Alerts of which only what is refreshed each cycle changed.
+    pub lazy: BTreeSet<u64>,
+    /// By route and key, as an index means another group after a reload.
+    pub groups: BTreeMap<(Arc<str>, Arc<str>), Option<GroupId>>,
+    pub log: BTreeSet<LogKey>,
+    pub history: VecDeque<Event>,
+    pub trim: bool,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What.
+    pub kind: EventKind,
+    /// The alert's labels, or the group's.
+    pub labels: Set,
+    /// The receiver and more, for notifications; otherwise empty.
+    pub detail: String,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// An alert began to fire.
+    Started,
+    /// An alert ended.
+    Ended,
+    /// A message was accepted by the server.
+    Notified,
+    /// A message failed for the first time; it is tried again.
+    Failed,
+}
+
+impl EventKind {
+    /// The word in the table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Ended => "ended",
+            Self::Notified => "notified",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An alert as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the fields of `Active`, which says what they mean"
+)]
+pub struct AlertRow {
+    pub fingerprint: u64,
+    pub labels: Set,
+    pub annotations: Set,
+    pub generator_url: String,
+    pub starts_ms: i64,
+    pub ends_ms: i64,
+    pub updated_ms: i64,
+    pub timeout: bool,
+    pub ended: bool,
+}
+
+/// A group as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the fields of `Group`, which says what they mean"
+)]
+pub struct GroupRow {
+    pub route: String,
+    pub key: String,
+    pub next_ms: i64,
+    pub members: Vec<u64>,
+    pub pending: Vec<PendingRow>,
+}
+
+/// A message that is due, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the fields of `Pending`, which says what they mean"
+)]
+pub struct PendingRow {
+    pub integration: usize,
+    pub attempts: u32,
+    pub since_ms: i64,
+    pub until_ms: i64,
+    pub class: Option<Class>,
+    pub only_missed: bool,
+}
+
+/// An entry of the notification log as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of `LogKey`")]
+pub struct LogRow {
+    pub group: String,
+    pub receiver: String,
+    pub integration: usize,
+    /// What was said; none to forget it.
+    pub entry: Option<Entry>,
+}
+
+/// What is to be written in one transaction.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Alerts to write, or to delete.
+    pub alerts: Vec<(u64, Option<AlertRow>)>,
+    /// Groups by route and key, to write or to delete.
+    pub groups: Vec<((Arc<str>, Arc<str>), Option<GroupRow>)>,
+    /// Entries of the notification log.
+    pub log: Vec<LogRow>,
+    /// Things that happened.
+    pub history: Vec<Event>,
+    /// History older than this is deleted, in milliseconds since 1970.
+    pub trim_before_ms: Option<i64>,
+}
+
+impl Changes {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.alerts.is_empty()
+            && self.groups.is_empty()
+            && self.log.is_empty()
+            && self.history.is_empty()
+            && self.trim_before_ms.is_none()
+    }
+}
+
+impl Alerter {
+    /// Takes what is to be stored. With `all`, also what could wait.
+    pub fn changes(&mut self, all: bool, now_ms: i64) -> Changes {
+        let dirty = &mut self.dirty;
+        let urgent = !(dirty.alerts.is_empty()
+            && dirty.groups.is_empty()
+            && dirty.log.is_empty()
+            && dirty.history.is_empty()
+            && !dirty.trim);
+        if !urgent && !all {
+            return Changes::default();
+        }
+        let mut dirty = std::mem::take(dirty);
+        dirty.alerts.append(&mut dirty.lazy);
+        Changes {
+            alerts: dirty
+                .alerts
+                .into_iter()
+                .map(|fingerprint| (fingerprint, self.alert_row(fingerprint)))
+                .collect(),
+            groups: dirty
+                .groups
+                .into_iter()
+                .map(|(names, id)| {
+                    let row = id.and_then(|id| self.group_row(id));
+                    (names, row)
+                })
+                .collect(),
+            log: dirty
+                .log
+                .into_iter()
+                .map(|key| LogRow {
+                    group: key.group.to_string(),
+                    receiver: key.receiver.to_string(),
+                    integration: key.integration,
+                    entry: self.log.get(&key).cloned(),
+                })
+                .collect(),
+            history: dirty.history.into(),
+            trim_before_ms: dirty.trim.then(|| now_ms - self.history_ms),
+        }
+    }
+
+    /// Takes back what could not be stored.
+    pub fn take_back(&mut self, changes: Changes) {
+        let dirty = &mut self.dirty;
+        dirty
+            .alerts
+            .extend(changes.alerts.iter().map(|(fingerprint, _)| *fingerprint));
+        dirty.log.extend(changes.log.into_iter().map(|row| LogKey {
+            group: row.group.into(),
+            receiver: row.receiver.into(),
+            integration: row.integration,
+        }));
+        dirty.trim |= changes.trim_before_ms.is_some();
+        for event in changes.history.into_iter().rev() {
+            dirty.history.push_front(event);
+        }
+        self.bound_history();
+        let by_name = self.group_names();
+        for (names, _) in changes.groups {
+            let id = by_name.get(&names).copied();
+            self.dirty.groups.insert(names, id);
+        }
+    }
+
+    pub(super) fn group_names(&self) -> BTreeMap<(Arc<str>, Arc<str>), GroupId> {
+        self.groups
+            .iter()
+            .map(|(id, group)| {
+                let route = &self.plan.routes[id.route];
+                ((Arc::clone(&route.id), Arc::clone(&group.key)), *id)
+            })
+            .collect()
+    }
+
+    pub(super) fn mark_group(&mut self, id: GroupId) {
+        if let Some(group) = self.groups.get(&id) {
+            let route = &self.plan.routes[id.route];
+            let names = (Arc::clone(&route.id), Arc::clone(&group.key));
+            self.dirty.groups.insert(names, Some(id));
+        }
+    }
+
+    pub(super) fn mark_all(&mut self) {
+        self.dirty.alerts.extend(self.alerts.keys());
+        self.dirty.log.extend(self.log.keys().cloned());
+        let names = self.group_names();
+        self.dirty
+            .groups
+            .extend(names.into_iter().map(|(names, id)| (names, Some(id))));
+    }
+
+    /// Adds to the history.
+    pub(super) fn note(&mut self, at_ms: i64, kind: EventKind, labels: Option<&Set>) {
+        self.note_more(at_ms, kind, labels, String::new());
+    }
+
+    pub(super) fn note_more(
+        &mut self,
+        at_ms: i64,
+        kind: EventKind,
+        labels: Option<&Set>,
+        detail: String,
+    ) {
+        self.dirty.history.push_back(Event {
+            at_ms,
+            kind,
+            labels: labels.cloned().unwrap_or_default(),
+            detail,
+        });
+        self.bound_history();
+    }
+
+    fn bound_history(&mut self) {
+        while self.dirty.history.len() > WAITING_EVENTS {
+            self.dirty.history.pop_front();
+            self.counters.lost_history += 1;
+        }
+    }
+
+    fn alert_row(&self, fingerprint: u64) -> Option<AlertRow> {
+        let alert = self.alerts.get(&fingerprint)?;
+        Some(AlertRow {
+            fingerprint,
+            labels: alert.labels.clone(),
+            annotations: alert.annotations.clone(),
+            generator_url: alert.generator_url.clone(),
+            starts_ms: alert.starts_ms,
+            ends_ms: alert.ends_ms,
+            updated_ms: alert.updated_ms,
+            timeout: alert.timeout,
+            ended: alert.ended,
+        })
+    }
+
+    fn group_row(&self, id: GroupId) -> Option<GroupRow> {
+        let group = self.groups.get(&id)?;
+        Some(GroupRow {
+            route: self.plan.routes[id.route].id.to_string(),
+            key: group.key.to_string(),
+            next_ms: group.next_ms,
+            members: group.members.iter().copied().collect(),
+            pending: group
+                .pending
+                .iter()
+                .map(|(integration, pending)| pending.row(*integration))
+                .collect(),
+        })
+    }
+}
+
+impl Pending {
+    fn row(&self, integration: usize) -> PendingRow {
+        PendingRow {
+            integration,
+            attempts: self.attempts,
+            since_ms: self.since_ms,
+            // One under way may not arrive, so after a crash it is due at once.
+            until_ms: match self.state {
+                PendingState::Waiting { until_ms } => until_ms,
+                PendingState::Ready | PendingState::Flying { .. } => self.since_ms,
+            },
+            class: self.class,
+            only_missed: self.only_missed,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Composing what is to be sent, at the moment when it can be.
+
+use std::sync::Arc;
+
+use alert::Set;
+use lettre::message::Mailbox;
+
+use super::flush::Looked;
+use super::{Alerter, GroupId, LogKey, Pending, PendingState};
+use crate::dedup::{self, Decision, Reason};
+use crate::notification::{Notification, Told, common, highest_severity, order};
+use crate::plan::Email;
+
+/// A message to be sent now.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Names it in [`Alerter::sent`].
+    pub id: u64,
+    /// Through what.
+    pub email: Arc<Email>,
+    /// To whom: all of the integration's recipients, or those that missed it.
+    pub to: Vec<Mailbox>,
+    /// What it says.
+    pub notification: Notification,
+    /// What its Message-ID begins with; the same for the same news, so that a
+    /// mail that is sent twice can be told.
+    pub message_id: String,
+}
+
+/// What is remembered while a message is under way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    /// None once a reload has done away with the group.
+    pub group: Option<GroupId>,
+    pub integration: usize,
+    pub log: LogKey,
+    pub looked: Looked,
+    pub only_missed: bool,
+    pub now_ms: i64,
+    pub reason: Reason,
+    pub incident: String,
+    pub sent_before: u32,
+    pub first_ms: Option<i64>,
+    pub labels: Set,
+}
+
+impl Alerter {
+    /// What is to be sent now, if anything. It is composed at this moment, so
+    /// that what waited for a free place or for a server is not stale.
+    pub fn next_delivery(&mut self, now_ms: i64) -> Option<Delivery> {
+        while let Some((id, integration)) = self.ready.pop_front() {
+            let pending = self
+                .groups
+                .get(&id)
+                .and_then(|group| group.pending.get(&integration));
+            let Some(pending) = pending
+                .filter(|it| it.state == PendingState::Ready)
+                .cloned()
+            else {
+                continue;
+            };
+            let delivery = self.compose(id, integration, &pending, now_ms);
+            if let Some(group) = self.groups.get_mut(&id) {
+                if delivery.is_none() {
+                    group.pending.remove(&integration);
+                } else if let Some(pending) = group.pending.get_mut(&integration) {
+                    pending.state = PendingState::Flying { again: false };
+                }
+            }
+            if delivery.is_some() {
+                return delivery;
+            }
+            self.mark_group(id);
+            self.settle(id);
+        }
+        None
+    }
+
+    fn compose(
+        &mut self,
+        id: GroupId,
+        integration: usize,
+        pending: &Pending,
+        now_ms: i64,
+    ) -> Option<Delivery> {
+        let (looked, decision) = self.decide(id, integration, now_ms);
+        let group = self.groups.get(&id)?;
+        let key = self.log_key(id, group, integration);
+        let entry = self.log.get(&key);
+        let email = Arc::clone(self.email(id, integration));
+        let open = entry.filter(|entry| !entry.firing.is_empty());
+        let mut to = email.to.clone();
+        let mut only_missed = false;
+        let reason = match decision {
+            Decision::Send(reason) => reason,
+            Decision::Nothing if pending.only_missed && !looked.firing.is_empty() => {
+                let missed = &open?.missed;
+                to.retain(|to| missed.contains(&to.email.to_string()));
+                only_missed = true;
+                Reason::First
+            }
+            // It was due, the server was away, and it ended meanwhile: who would
+            // have been told is told that it was.
+            Decision::Nothing
+                if !pending.only_missed
+                    && open.is_none()
+                    && looked.firing.is_empty()
+                    && !looked.resolved.is_empty()
+                    && email.send_resolved =>
+            {
+                Reason::AllResolved
+            }
+            Decision::Note => {
+                self.note_silently(id, integration, looked, now_ms);
+                return None;
+            }
+            Decision::Nothing => return None,
+        };
+        if to.is_empty() {
+            return None;
+        }
+        let told = self.told(&looked, email.send_resolved);
+        let (incident, sent_before, first_ms) = match open {
+            Some(entry) => (entry.incident.clone(), entry.sent, Some(entry.first_ms)),
+            None => (incident(&key, &told), 0, None),
+        };
+        let message_id = match sent_before {
+            0 => incident.clone(),
+            _ => format!("{incident}.{sent_before}.{:08x}", looked.hash()),
+        };
+        let route = &self.plan.routes[id.route];
+        let sets = || told.iter().map(|alert| &alert.labels);
+        let loud: Vec<&Told> = told
+            .iter()
+            .filter(|alert| alert.ended_ms.is_none())
+            .collect();
+        let notification = Notification {
+            receiver: key.receiver.to_string(),
+            group_key: key.group.to_string(),
+            reason,
+            severity: match loud.is_empty() {
+                true => highest_severity(sets()),
+                false => highest_severity(loud.iter().map(|alert| &alert.labels)),
+            },
+            group_labels: group.labels.clone(),
+            common_labels: common(sets()),
+            common_annotations: common(told.iter().map(|alert| &alert.annotations)),
+            sent_before,
+            first_sent_ms: first_ms,
+            next_repeat_ms: (!loud.is_empty()).then(|| {
+                dedup::next_repeat_ms(
+                    group.next_ms,
+                    route.group_interval_ms,
+                    now_ms,
+                    route.repeat_interval_ms,
+                    self.plan.letter,
+                )
+            }),
+            inhibits: self.inhibited_by(&looked.firing, now_ms),
+            external_url: self.external_url.clone(),
+            incident: incident.clone(),
+            now_ms,
+            alerts: told,
+        };
+        let labels = group.labels.clone();
+        self.next_id += 1;
+        self.counters.requests += 1;
+        self.flying.insert(
+            self.next_id,
+            Flight {
+                group: Some(id),
+                integration,
+                log: key,
+                looked,
+                only_missed,
+                now_ms,
+                reason,
+                incident,
+                sent_before,
+                first_ms,
+                labels,
+            },
+        );
+        Some(Delivery {
+            id: self.next_id,
+            email,
+            to,
+            notification,
+            message_id,
+        })
+    }
+
+    fn told(&self, looked: &Looked, send_resolved: bool) -> Vec<Told> {
+        let one = |fingerprint: &u64, ended: bool| {
+            let alert = self.alerts.get(fingerprint)?;
+            Some(Told {
+                fingerprint: *fingerprint,
+                labels: alert.labels.clone(),
+                annotations: alert.annotations.clone(),
+                started_ms: alert.starts_ms,
+                ended_ms: ended.then_some(alert.ends_ms),
+                generator_url: alert.generator_url.clone(),
+            })
+        };
+        let firing = looked.firing.iter().filter_map(|alert| one(alert, false));
+        let resolved = looked.resolved.iter().filter_map(|alert| one(alert, true));
+        let mut told: Vec<Told> = match send_resolved {
+            true => firing.chain(resolved).collect(),
+            false => firing.collect(),
+        };
+        told.sort_by(|a, b| order(&a.labels, &b.labels));
+        told
+    }
+
+    /// The labels of alerts that are muted because one of `sources` fires.
+    fn inhibited_by(&self, sources: &[u64], now_ms: i64) -> Vec<Set> {
+        if !sources
+            .iter()
+            .any(|source| self.inhibitor.is_source(*source))
+        {
+            return Vec::new();
+        }
+        self.alerts
+            .values()
+            .filter(|alert| !alert.ended_at(now_ms))
+            .filter(|alert| {
+                self.muted_by(&alert.labels, now_ms)
+                    .is_some_and(|source| sources.binary_search(&source).is_ok())
+            })
+            .map(|alert| alert.labels.clone())
+            .collect()
+    }
+}
+
+impl Looked {
+    fn hash(&self) -> u32 {
+        let bytes = self.firing.iter().chain([&u64::MAX]).chain(&self.resolved);
+        bytes.fold(0x811c_9dc5, |hash, word| {
+            (hash ^ (word ^ (word >> 32)) as u32).wrapping_mul(0x0100_0193)
+        })
+    }
+}
+
+/// Names an incident by its group, receiver and beginning, so that a restart
+/// or another try gives it the same name.
+fn incident(key: &LogKey, told: &[Told]) -> String {
+    let started_ms = told.iter().map(|alert| alert.started_ms).min().unwrap_or(0);
+    let set = Set::from([
+        ("group".into(), key.group.to_string()),
+        ("receiver".into(), key.receiver.to_string()),
+        ("integration".into(), key.integration.to_string()),
+        ("started".into(), started_ms.to_string()),
+    ]);
+    format!("{:016x}", alert::fingerprint(&set))
+}

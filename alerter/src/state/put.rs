@@ -1,0 +1,185 @@
+//! Taking alerts in: validation, merging, and joining groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alert::Alert;
+
+use super::changes::EventKind;
+use super::{Active, Alerter, Group, GroupId};
+
+/// Why an alert was not taken: its place in the list, and Alertmanager's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Place in the list that was put, from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Alerter {
+    /// Takes alerts in. Those that are valid are taken even if others are not.
+    pub fn put(&mut self, alerts: Vec<Alert>, now_ms: i64) -> Vec<Refusal> {
+        let mut refusals = Vec::new();
+        for (index, alert) in alerts.into_iter().enumerate() {
+            match self.ingest(alert, now_ms) {
+                Ok((fingerprint, alert)) => self.store(fingerprint, alert, now_ms),
+                Err(message) => {
+                    self.counters.invalid += 1;
+                    refusals.push(Refusal { index, message });
+                }
+            }
+        }
+        refusals
+    }
+
+    /// Fills in what is absent and validates.
+    fn ingest(&mut self, mut alert: Alert, now_ms: i64) -> Result<(u64, Active), String> {
+        let starts_ms = alert.starts_at.or(alert.ends_at).unwrap_or(now_ms);
+        let timeout = alert.ends_at.is_none();
+        let ends_ms = alert
+            .ends_at
+            .unwrap_or(now_ms + self.plan.resolve_timeout_ms);
+        match ends_ms > now_ms {
+            true => self.counters.received_firing += 1,
+            false => self.counters.received_resolved += 1,
+        }
+        alert.labels.retain(|_, value| !value.is_empty());
+        if ends_ms < starts_ms {
+            return Err("start time must be before end time".into());
+        }
+        if alert.labels.is_empty() {
+            return Err("at least one label pair required".into());
+        }
+        if alert.labels.contains_key("") {
+            return Err("invalid label set: invalid name \"\"".into());
+        }
+        if alert.annotations.contains_key("") {
+            return Err("invalid annotations: invalid name \"\"".into());
+        }
+        let fingerprint = alert.fingerprint();
+        let alert = Active {
+            labels: alert.labels,
+            annotations: alert.annotations,
+            generator_url: alert.generator_url,
+            starts_ms,
+            ends_ms,
+            updated_ms: now_ms,
+            changed: 0,
+            timeout,
+            ended: ends_ms <= now_ms,
+            looked_at: false,
+            groups: Vec::new(),
+        };
+        Ok((fingerprint, alert))
+    }
+
+    fn store(&mut self, fingerprint: u64, mut alert: Active, now_ms: i64) {
+        let known = self.alerts.remove(&fingerprint);
+        let (mut began, mut finished) = (!alert.ended, false);
+        match &known {
+            Some(old) => {
+                self.ends.remove(&(old.ends_ms, fingerprint));
+                merge(old, &mut alert, now_ms);
+                alert.groups.clone_from(&old.groups);
+                alert.looked_at = old.looked_at;
+                began = old.ended && !alert.ended;
+                finished = !old.ended && alert.ended;
+                alert.changed = old.changed;
+            }
+            None => {
+                self.inhibitor
+                    .insert(&self.plan, fingerprint, &alert.labels);
+                alert.groups = self.groups_of(&alert);
+            }
+        }
+        if began || finished || known.is_none() {
+            self.step += 1;
+            alert.changed = self.step;
+        }
+        if !alert.ended {
+            self.ends.insert((alert.ends_ms, fingerprint));
+        }
+        // An end that is told once more is no news: the groups have let it go.
+        let joins = known.as_ref().is_none_or(|old| !(old.ended && alert.ended));
+        let matters = known
+            .as_ref()
+            .is_none_or(|old| began || finished || old.starts_ms != alert.starts_ms);
+        if began {
+            self.note(alert.starts_ms, EventKind::Started, Some(&alert.labels));
+        } else if finished {
+            self.note(alert.ends_ms, EventKind::Ended, Some(&alert.labels));
+        }
+        match matters {
+            true => self.dirty.alerts.insert(fingerprint),
+            // A new end or another value is stored with the next thing that is.
+            false => self.dirty.lazy.insert(fingerprint),
+        };
+        let groups = if joins {
+            alert.groups.clone()
+        } else {
+            Vec::new()
+        };
+        self.alerts.insert(fingerprint, alert);
+        for id in groups {
+            self.join(id, fingerprint, now_ms);
+        }
+    }
+
+    pub(super) fn groups_of(&self, alert: &Active) -> Vec<GroupId> {
+        self.plan
+            .routes_of(&alert.labels)
+            .into_iter()
+            .map(|route| GroupId {
+                route,
+                labels: alert::fingerprint(&self.plan.routes[route].group_labels(&alert.labels)),
+            })
+            .collect()
+    }
+
+    /// Puts an alert into a group, which is made if it is the first.
+    pub(super) fn join(&mut self, id: GroupId, fingerprint: u64, now_ms: i64) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            if group.members.insert(fingerprint) {
+                self.mark_group(id);
+            }
+            return;
+        }
+        let Some(alert) = self.alerts.get(&fingerprint) else {
+            return;
+        };
+        let route = &self.plan.routes[id.route];
+        let labels = route.group_labels(&alert.labels);
+        // Who has fired for longer than the wait need not wait again.
+        let late = alert.starts_ms + route.group_wait_ms < now_ms;
+        let group = Group {
+            key: route.group_key(&labels).into(),
+            labels,
+            members: BTreeSet::from([fingerprint]),
+            next_ms: now_ms + if late { 0 } else { route.group_wait_ms },
+            wake_ms: None,
+            looked: None,
+            pending: BTreeMap::new(),
+        };
+        self.groups.insert(id, group);
+        self.mark_group(id);
+        self.rewake(id);
+    }
+}
+
+/// Joins what was known with what is heard, where the two overlap in time;
+/// otherwise the new one stands as it is.
+fn merge(old: &Active, new: &mut Active, now_ms: i64) {
+    let inside = |time_ms: i64| time_ms > old.starts_ms && time_ms < old.ends_ms;
+    if !inside(new.ends_ms) && !inside(new.starts_ms) {
+        return;
+    }
+    new.starts_ms = new.starts_ms.min(old.starts_ms);
+    if new.ended {
+        if old.ended_at(now_ms) {
+            new.ends_ms = new.ends_ms.max(old.ends_ms);
+        }
+    } else if old.ends_ms > new.ends_ms && !old.timeout {
+        new.ends_ms = old.ends_ms;
+        new.timeout = false;
+    }
+}

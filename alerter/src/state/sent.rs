@@ -1,0 +1,148 @@
+//! How a message went, and what follows from that.
+
+use super::changes::EventKind;
+use super::{Alerter, Pending, PendingState};
+use crate::backoff;
+use crate::dedup::Entry;
+use crate::health::{Class, Failure};
+
+/// How a message went. It counts as sent if one recipient was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Addresses that the server took the message for.
+    pub accepted: Vec<String>,
+    /// Addresses that it refused.
+    pub refused: Vec<(String, Failure)>,
+    /// Why the whole message failed, if it did.
+    pub failed: Option<Failure>,
+}
+
+impl Outcome {
+    /// A message that failed as a whole.
+    #[must_use]
+    pub fn failure(failure: Failure) -> Self {
+        Self {
+            failed: Some(failure),
+            ..Self::default()
+        }
+    }
+
+    /// Why nobody got it, if nobody did. Of several reasons the one that may
+    /// pass counts.
+    #[must_use]
+    pub fn reason(&self) -> Option<Failure> {
+        if !self.accepted.is_empty() {
+            return None;
+        }
+        self.failed.clone().or_else(|| {
+            let refused = self.refused.iter().map(|(_, failure)| failure);
+            refused.min_by_key(|failure| failure.class).cloned()
+        })
+    }
+}
+
+impl Alerter {
+    /// Takes how a delivery went. True if it was the news of a success.
+    pub fn sent(&mut self, id: u64, outcome: &Outcome, now_ms: i64) -> bool {
+        let Some(flight) = self.flying.remove(&id) else {
+            return false;
+        };
+        let id = flight.group;
+        let integration = flight.integration;
+        let pending = id
+            .and_then(|id| self.groups.get(&id)?.pending.get(&integration))
+            .cloned();
+        let again = pending
+            .as_ref()
+            .is_some_and(|it| it.state == PendingState::Flying { again: true });
+        let attempts = pending.as_ref().map_or(1, |pending| pending.attempts + 1);
+        let since_ms = pending.as_ref().map_or(now_ms, |pending| pending.since_ms);
+        let next = if let Some(failure) = outcome.reason() {
+            *self
+                .counters
+                .requests_failed
+                .entry(failure.class)
+                .or_default() += 1;
+            if attempts == 1 {
+                let detail = format!("{}: {failure}", flight.log.receiver);
+                self.note_more(now_ms, EventKind::Failed, Some(&flight.labels), detail);
+            }
+            Some((failure.class, attempts, since_ms, flight.only_missed))
+        } else {
+            self.counters.mails += 1;
+            self.counters.recipients_refused += outcome.refused.len() as u64;
+            let missed: Vec<String> = outcome.refused.iter().map(|(to, _)| to.clone()).collect();
+            let entry = self.log.entry(flight.log.clone()).or_default();
+            if flight.only_missed {
+                entry.sent += 1;
+            } else {
+                *entry = Entry {
+                    firing: flight.looked.firing.clone(),
+                    resolved: flight.looked.resolved.clone(),
+                    // Ours repeats on the minute, so it counts from the look.
+                    at_ms: if self.plan.letter {
+                        now_ms
+                    } else {
+                        flight.now_ms
+                    },
+                    incident: flight.incident.clone(),
+                    sent: flight.sent_before + 1,
+                    first_ms: flight.first_ms.unwrap_or(now_ms),
+                    missed: Vec::new(),
+                };
+            }
+            entry.missed = missed;
+            self.dirty.log.insert(flight.log.clone());
+            let detail = format!(
+                "{}: {} to {}",
+                flight.log.receiver,
+                flight.reason.as_str(),
+                outcome.accepted.join(", ")
+            );
+            self.note_more(now_ms, EventKind::Notified, Some(&flight.labels), detail);
+            let class = outcome
+                .refused
+                .iter()
+                .map(|(_, failure)| failure.class)
+                .min();
+            let attempts = if flight.only_missed { attempts } else { 1 };
+            class
+                .filter(|_| !flight.looked.firing.is_empty())
+                .map(|class| (class, attempts, now_ms, true))
+        };
+        let Some((id, group)) = id.and_then(|id| Some((id, self.groups.get_mut(&id)?))) else {
+            return outcome.reason().is_none();
+        };
+        match next {
+            Some((class, attempts, since_ms, only_missed)) => {
+                let until_ms = now_ms + wait_ms(class, attempts, &flight.incident, now_ms);
+                group.pending.insert(
+                    integration,
+                    Pending {
+                        state: PendingState::Waiting { until_ms },
+                        attempts,
+                        since_ms,
+                        class: Some(class),
+                        only_missed,
+                    },
+                );
+            }
+            None => {
+                group.pending.remove(&integration);
+            }
+        }
+        self.mark_group(id);
+        if again {
+            self.look(id, integration, now_ms);
+        }
+        self.settle(id);
+        self.rewake(id);
+        outcome.reason().is_none()
+    }
+}
+
+fn wait_ms(class: Class, attempts: u32, incident: &str, now_ms: i64) -> i64 {
+    // The incident's name is a hash, so groups that failed together part here.
+    let random = u64::from_str_radix(incident, 16).unwrap_or(0) ^ now_ms as u64;
+    backoff::wait_ms(class, attempts, random)
+}

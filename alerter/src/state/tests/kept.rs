@@ -1,0 +1,272 @@
+//! Restarts and reloads: nothing is lost, nothing is told twice.
+
+use super::*;
+
+/// The database, as far as the state can tell.
+#[derive(Default, Clone)]
+struct Disk {
+    alerts: BTreeMap<u64, AlertRow>,
+    groups: BTreeMap<(Arc<str>, Arc<str>), GroupRow>,
+    log: BTreeMap<(String, String, usize), crate::dedup::Entry>,
+}
+
+impl Disk {
+    fn write(&mut self, changes: Changes) {
+        for (fingerprint, row) in changes.alerts {
+            match row {
+                Some(row) => self.alerts.insert(fingerprint, row),
+                None => self.alerts.remove(&fingerprint),
+            };
+        }
+        for (names, row) in changes.groups {
+            match row {
+                Some(row) => self.groups.insert(names, row),
+                None => self.groups.remove(&names),
+            };
+        }
+        for row in changes.log {
+            let key = (row.group, row.receiver, row.integration);
+            match row.entry {
+                Some(entry) => self.log.insert(key, entry),
+                None => self.log.remove(&key),
+            };
+        }
+    }
+
+    fn stored(&self) -> Stored {
+        Stored {
+            alerts: self.alerts.values().cloned().collect(),
+            groups: self.groups.values().cloned().collect(),
+            log: self
+                .log
+                .iter()
+                .map(|((group, receiver, integration), entry)| LogRow {
+                    group: group.clone(),
+                    receiver: receiver.clone(),
+                    integration: *integration,
+                    entry: Some(entry.clone()),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Plays a storm of changing alerts; the process dies at step `dies_at`, before
+/// or after that step is stored, and is started again 40 s later.
+fn play(dies_at: usize) -> (usize, Vec<(i64, String)>) {
+    let mut world = World::new(own());
+    let mut disk = Disk::default();
+    let mut step = 0;
+    let mut at_s = 0;
+    let died = std::cell::Cell::new(false);
+    let mut checkpoint = |world: &mut World, disk: &mut Disk| {
+        if step == dies_at {
+            died.set(true);
+            let mut reborn = World::new(own());
+            reborn.now_ms = world.now_ms + 40_000;
+            reborn.mails = std::mem::take(&mut world.mails);
+            reborn.alerter.load(disk.stored(), reborn.now_ms);
+            *world = reborn;
+        }
+        step += 1;
+        disk.write(world.alerter.changes(true, world.now_ms));
+    };
+    while at_s < 700 {
+        at_s += 10;
+        if world.now_ms > at_s * 1_000 {
+            continue;
+        }
+        world.now_ms = at_s * 1_000;
+        for name in 0..4 {
+            // Fires from second 20·name on, for 300 s, is heard of all the while.
+            let starts_s = 20 * name;
+            let ends_s = starts_s + 300;
+            if at_s >= starts_s {
+                let ends = (at_s >= ends_s).then_some(ends_s);
+                let labels = format!("alertname=a{name} severity=critical");
+                world
+                    .alerter
+                    .put(vec![alert(&labels, starts_s, ends)], world.now_ms);
+                checkpoint(&mut world, &mut disk);
+            }
+        }
+        world.alerter.tick(world.now_ms);
+        checkpoint(&mut world, &mut disk);
+        while let Some(delivery) = world.alerter.next_delivery(world.now_ms) {
+            checkpoint(&mut world, &mut disk);
+            // The server has it from here on, whether or not we live to know.
+            world.deliver(&delivery);
+            checkpoint(&mut world, &mut disk);
+        }
+    }
+    assert!(died.get() || dies_at == usize::MAX);
+    (step, world.mails)
+}
+
+#[test]
+fn a_death_at_any_step_loses_nothing_and_doubles_at_most_one() {
+    let (steps, undisturbed) = play(usize::MAX);
+    assert_eq!(undisturbed.len(), 8, "{undisturbed:?}");
+    let said = |mails: &[(i64, String)]| {
+        let mut counts = BTreeMap::new();
+        for (_, says) in mails {
+            *counts.entry(says.clone()).or_insert(0) += 1;
+        }
+        counts
+    };
+    let wanted = said(&undisturbed);
+    for dies_at in 0..steps {
+        let (_, mails) = play(dies_at);
+        let found = said(&mails);
+        assert_eq!(
+            found.keys().collect::<Vec<_>>(),
+            wanted.keys().collect::<Vec<_>>(),
+            "died at step {dies_at}"
+        );
+        let doubled: usize = found.values().map(|count| count - 1).sum();
+        assert!(doubled <= 1, "died at step {dies_at}: {mails:?}");
+    }
+}
+
+#[test]
+fn a_restart_keeps_timers_and_what_is_owed() {
+    let mut world = World::new(own());
+    let mut disk = Disk::default();
+    world.fire("alertname=told severity=critical");
+    world.run(20);
+    world.away = Some(Class::Refused);
+    world.fire("alertname=owed severity=critical");
+    world.run(40);
+    disk.write(world.alerter.changes(false, world.now_ms));
+    let mut reborn = World::new(own());
+    reborn.now_ms = 100_000;
+    reborn.alerter.load(disk.stored(), reborn.now_ms);
+    assert_eq!(reborn.alerter.queue(), 1);
+    reborn.run(3_700);
+    assert_eq!(
+        reborn.sent(),
+        [
+            (100, "first notification +owed"),
+            (3_640, "repeat interval elapsed +told"),
+            (3_700, "repeat interval elapsed +owed"),
+        ],
+        "the resolve time-out begins anew, so nothing has ended"
+    );
+}
+
+#[test]
+fn what_fired_at_the_stop_ends_only_after_the_time_out() {
+    let mut world = World::new(own());
+    let mut disk = Disk::default();
+    world.put(alert("alertname=a severity=critical", 0, None));
+    world.run(20);
+    disk.write(world.alerter.changes(false, world.now_ms));
+    let mut reborn = World::new(own());
+    reborn.now_ms = 7_200_000;
+    reborn.alerter.load(disk.stored(), reborn.now_ms);
+    reborn.run(7_499);
+    let said: Vec<_> = reborn.mails.iter().map(|(_, says)| &**says).collect();
+    assert_eq!(
+        said,
+        ["repeat interval elapsed +a"],
+        "it was due while we were away"
+    );
+    reborn.run(7_600);
+    assert_eq!(reborn.mails.last().unwrap().1, "all alerts resolved -a");
+}
+
+#[test]
+fn what_could_not_be_stored_is_stored_later() {
+    let mut world = World::new(own());
+    let mut disk = Disk::default();
+    world.fire("alertname=a severity=critical");
+    world.run(20);
+    let lost = world.alerter.changes(false, world.now_ms);
+    assert!(!lost.is_empty());
+    assert!(world.alerter.changes(false, world.now_ms).is_empty());
+    world.alerter.take_back(lost);
+    world.run(80);
+    let changes = world.alerter.changes(false, world.now_ms);
+    let kinds: Vec<_> = changes.history.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Started, EventKind::Notified]);
+    disk.write(changes);
+    let mut reborn = World::new(own());
+    reborn.now_ms = 100_000;
+    reborn.alerter.load(disk.stored(), reborn.now_ms);
+    reborn.run(400);
+    assert_eq!(reborn.sent(), []);
+}
+
+#[test]
+fn a_refreshed_end_waits_for_something_worth_a_write() {
+    let mut world = World::new(own());
+    world.put(alert("alertname=a severity=info", 0, Some(1_000)));
+    assert_eq!(world.alerter.changes(false, 0).alerts.len(), 1);
+    world.put(alert("alertname=a severity=info", 0, Some(2_000)));
+    assert!(world.alerter.changes(false, 0).is_empty());
+    let all = world.alerter.changes(true, 0);
+    assert_eq!(all.alerts[0].1.as_ref().unwrap().ends_ms, 2_000_000);
+}
+
+#[test]
+fn a_reload_keeps_groups_that_are_still_there() {
+    let mut world = World::new(own());
+    world.fire("alertname=a severity=critical");
+    world.fire("alertname=b severity=warning");
+    world.run(20);
+    let mut plan = own();
+    plan.routes[1].repeat_interval_ms = 600_000;
+    world.alerter.reload(Arc::new(plan), world.now_ms);
+    world.run(700);
+    assert_eq!(
+        world.sent(),
+        [
+            (10, "first notification +a"),
+            (30, "first notification +b"),
+            (610, "repeat interval elapsed +a"),
+        ]
+    );
+}
+
+#[test]
+fn a_reload_in_the_middle_of_a_mail_neither_loses_nor_doubles_it() {
+    let mut world = World::new(own());
+    world.alerter.put(
+        vec![alert("alertname=a severity=critical", 0, Some(9_999))],
+        0,
+    );
+    world.alerter.tick(10_000);
+    let delivery = world.alerter.next_delivery(10_000).unwrap();
+    world.now_ms = 11_000;
+    world.alerter.reload(Arc::new(own()), world.now_ms);
+    world.settle();
+    assert!(world.attempts.is_empty(), "it is still under way");
+    world.deliver(&delivery);
+    world.run(3_000);
+    assert_eq!(world.sent(), [(11, "first notification +a")]);
+}
+
+#[test]
+fn another_tree_takes_the_alerts_over() {
+    let mut world = World::new(own());
+    world.fire("alertname=a severity=critical");
+    world.run(20);
+    world
+        .alerter
+        .reload(Arc::new(tree("group_by: ['...']", "")), world.now_ms);
+    world.run(60);
+    assert_eq!(
+        world.sent(),
+        [(10, "first notification +a"), (50, "first notification +a")]
+    );
+    let keys: Vec<_> = world
+        .alerter
+        .groups()
+        .into_iter()
+        .map(|group| group.key)
+        .collect();
+    assert_eq!(keys, [r#"{}:{alertname="a", severity="critical"}"#]);
+    let mut disk = Disk::default();
+    disk.write(world.alerter.changes(false, world.now_ms));
+    assert_eq!(disk.groups.len(), 1, "the old tree's group is gone");
+}

@@ -1,0 +1,234 @@
+//! The state as people and programs see it.
+
+use alert::Set;
+
+use super::{Alerter, Group, GroupId, PendingState};
+use crate::dedup;
+use crate::health::{Class, MailHealth};
+
+/// Whether an alert is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertState {
+    /// No group has looked at it yet.
+    Unprocessed,
+    /// It is told as its route says.
+    Active,
+    /// It is muted.
+    Suppressed,
+}
+
+impl AlertState {
+    /// Alertmanager's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unprocessed => "unprocessed",
+            Self::Active => "active",
+            Self::Suppressed => "suppressed",
+        }
+    }
+}
+
+/// A firing alert. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertView {
+    /// Its identity.
+    pub fingerprint: u64,
+    /// What identifies it.
+    pub labels: Set,
+    /// What is said about it.
+    pub annotations: Set,
+    /// Where its rule can be looked at; may be empty.
+    pub generator_url: String,
+    /// When it began.
+    pub starts_ms: i64,
+    /// When it ends if nothing is heard of it.
+    pub ends_ms: i64,
+    /// When it was last heard of.
+    pub updated_ms: i64,
+    /// Whether it is told.
+    pub state: AlertState,
+    /// The alert that mutes it.
+    pub inhibited_by: Option<u64>,
+    /// Receivers of its routes.
+    pub receivers: Vec<String>,
+    /// When it was last told of.
+    pub last_sent_ms: Option<i64>,
+    /// Messages sent about its incident, the most of any receiver.
+    pub sent: u32,
+    /// When it is told of next, if nothing changes; none if it is muted or its
+    /// receivers send nothing.
+    pub next_ms: Option<i64>,
+}
+
+/// A group of alerts. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupView {
+    /// Its key.
+    pub key: String,
+    /// Its receiver.
+    pub receiver: String,
+    /// What its alerts share.
+    pub labels: Set,
+    /// Its alerts' fingerprints, those among them that ended and are still to be
+    /// told of.
+    pub alerts: Vec<u64>,
+    /// When it is next looked at.
+    pub next_ms: i64,
+    /// Messages that are due and not accepted yet.
+    pub pending: Vec<PendingView>,
+}
+
+/// A message that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingView {
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Since when it is due, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// When it is tried next; none while it is under way.
+    pub next_ms: Option<i64>,
+    /// Why it failed last.
+    pub class: Option<Class>,
+}
+
+impl Alerter {
+    /// Every alert that fires at `now_ms`, by fingerprint.
+    #[must_use]
+    pub fn alerts(&self, now_ms: i64) -> Vec<AlertView> {
+        self.alerts
+            .iter()
+            .filter(|(_, alert)| !alert.ended_at(now_ms))
+            .map(|(fingerprint, alert)| {
+                let inhibited_by = self.muted_by(&alert.labels, now_ms);
+                let mut view = AlertView {
+                    fingerprint: *fingerprint,
+                    labels: alert.labels.clone(),
+                    annotations: alert.annotations.clone(),
+                    generator_url: alert.generator_url.clone(),
+                    starts_ms: alert.starts_ms,
+                    ends_ms: alert.ends_ms,
+                    updated_ms: alert.updated_ms,
+                    state: match (inhibited_by, alert.looked_at) {
+                        (Some(_), _) => AlertState::Suppressed,
+                        (None, true) => AlertState::Active,
+                        (None, false) => AlertState::Unprocessed,
+                    },
+                    inhibited_by,
+                    receivers: Vec::new(),
+                    last_sent_ms: None,
+                    sent: 0,
+                    next_ms: None,
+                };
+                for id in &alert.groups {
+                    let name = &self.plan.receiver_of(id.route).name;
+                    if !view.receivers.iter().any(|known| **known == **name) {
+                        view.receivers.push(name.to_string());
+                    }
+                    if let Some(group) = self.groups.get(id) {
+                        self.add_times(*id, group, &mut view);
+                    }
+                }
+                view
+            })
+            .collect()
+    }
+
+    fn add_times(&self, id: GroupId, group: &Group, view: &mut AlertView) {
+        let route = &self.plan.routes[id.route];
+        for integration in 0..self.plan.receiver_of(id.route).integrations.len() {
+            let entry = self.log.get(&self.log_key(id, group, integration));
+            let told = entry.filter(|entry| entry.firing.binary_search(&view.fingerprint).is_ok());
+            let mut next_ms = group.next_ms;
+            if let Some(entry) = told {
+                view.last_sent_ms = view.last_sent_ms.max(Some(entry.at_ms));
+                view.sent = view.sent.max(entry.sent);
+                next_ms = dedup::next_repeat_ms(
+                    group.next_ms,
+                    route.group_interval_ms,
+                    entry.at_ms,
+                    route.repeat_interval_ms,
+                    self.plan.letter,
+                );
+            }
+            if let Some(pending) = group.pending.get(&integration)
+                && let PendingState::Waiting { until_ms } = pending.state
+            {
+                next_ms = until_ms;
+            }
+            if view.inhibited_by.is_none() {
+                view.next_ms = Some(view.next_ms.map_or(next_ms, |known| known.min(next_ms)));
+            }
+        }
+    }
+
+    /// Every group, in the order of routes.
+    #[must_use]
+    pub fn groups(&self) -> Vec<GroupView> {
+        self.groups
+            .iter()
+            .map(|(id, group)| GroupView {
+                key: group.key.to_string(),
+                receiver: self.plan.receiver_of(id.route).name.to_string(),
+                labels: group.labels.clone(),
+                alerts: group.members.iter().copied().collect(),
+                next_ms: group.next_ms,
+                pending: group
+                    .pending
+                    .values()
+                    .map(|pending| PendingView {
+                        attempts: pending.attempts,
+                        since_ms: pending.since_ms,
+                        next_ms: match pending.state {
+                            PendingState::Waiting { until_ms } => Some(until_ms),
+                            PendingState::Ready | PendingState::Flying { .. } => None,
+                        },
+                        class: pending.class,
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    /// What the state knows of mail: the queue and who refused.
+    pub(crate) fn fill_health(&self, health: &mut MailHealth) {
+        health.configured = self
+            .plan
+            .receivers
+            .iter()
+            .any(|receiver| !receiver.integrations.is_empty());
+        health.queue = self.queue();
+        let mut refused: Vec<String> = self
+            .log
+            .values()
+            .filter(|entry| !entry.firing.is_empty())
+            .flat_map(|entry| entry.missed.iter().cloned())
+            .collect();
+        refused.sort();
+        refused.dedup();
+        health.refused_recipients = refused;
+    }
+
+    /// Firing alerts by state, for metrics.
+    pub(crate) fn count_states(&self, now_ms: i64) -> [(AlertState, usize); 3] {
+        let mut counts = [
+            (AlertState::Active, 0),
+            (AlertState::Suppressed, 0),
+            (AlertState::Unprocessed, 0),
+        ];
+        for alert in self.alerts.values().filter(|alert| !alert.ended_at(now_ms)) {
+            let place = match (self.muted_by(&alert.labels, now_ms), alert.looked_at) {
+                (Some(_), _) => 1,
+                (None, true) => 0,
+                (None, false) => 2,
+            };
+            counts[place].1 += 1;
+        }
+        counts
+    }
+
+    /// Groups there are.
+    pub(crate) fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+}
