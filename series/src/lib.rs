@@ -1,7 +1,28 @@
 //! The series store: recent samples, compressed, indexed, and kept over a restart.
+//!
+//! Samples of a day at 15 s live in memory, about a byte each. A label set has
+//! one series; of a series, samples come in the order of their times, as
+//! Prometheus takes them: older ones and second values for one time are refused.
+//! The store starts no thread and reads no clock: whoever owns it calls
+//! [`Store::maintain`] with the time. Memory has a cap that is kept by giving up
+//! old samples first and the widest families of metrics after that.
 
+mod appender;
+mod codec;
+mod figures;
+mod index;
+mod listing;
+mod maintain;
 mod matcher;
+mod samples;
+mod select;
+mod settings;
 mod store;
 
+pub use appender::{Appender, Batch, Finished};
+pub use figures::Figures;
+pub use maintain::{Maintained, Shed};
 pub use matcher::{BadRegex, Matcher, Op};
-pub use store::{Rejected, Selected, Store};
+pub use select::{Newest, Selected, TooMany};
+pub use settings::Settings;
+pub use store::{Rejected, Store};

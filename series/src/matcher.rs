@@ -46,12 +46,10 @@ impl Matcher {
         let value = value.into();
         let regex = match op {
             Op::Equal | Op::NotEqual => None,
-            Op::Regex | Op::NotRegex => Some(Regex::new(&format!("^(?s:{value})$")).map_err(
-                |source| BadRegex {
-                    pattern: value.clone(),
-                    source,
-                },
-            )?),
+            Op::Regex | Op::NotRegex => Some(anchored(&value).map_err(|source| BadRegex {
+                pattern: value.clone(),
+                source,
+            })?),
         };
         Ok(Self {
             name: name.into(),
@@ -82,5 +80,49 @@ impl Matcher {
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
         self.takes(labels.get(&self.name))
+    }
+}
+
+fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
+    // `a)|(b` alone is no pattern, though it would be one between parentheses.
+    if pattern.contains(')') {
+        Regex::new(pattern)?;
+    }
+    Regex::new(&format!("^(?s:{pattern})$"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_compare_as_prometheus_does() {
+        use Op::{Equal, NotEqual, NotRegex, Regex};
+        let cases = [
+            (Equal, "a", "a", true),
+            (Equal, "a", "ab", false),
+            (Equal, "", "", true),
+            (NotEqual, "a", "", true),
+            (NotEqual, "", "", false),
+            (Regex, "a|b", "b", true),
+            (Regex, "a|b", "ab", false),
+            (Regex, "a.c", "a\nc", true),
+            (Regex, "", "", true),
+            (Regex, ".+", "", false),
+            (NotRegex, "a.*", "abc", false),
+            (NotRegex, "a.*", "bc", true),
+            (NotRegex, ".*", "", false),
+        ];
+        for (op, pattern, value, takes) in cases {
+            let matcher = Matcher::new("x", op, pattern).unwrap();
+            assert_eq!(matcher.takes(value), takes, "{op:?} {pattern:?} {value:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_not_close_what_it_did_not_open() {
+        for pattern in ["a)|(b", "(", "*a", "[z-a]"] {
+            assert!(Matcher::new("x", Op::Regex, pattern).is_err(), "{pattern}");
+        }
     }
 }

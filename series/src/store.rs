@@ -1,25 +1,27 @@
 //! Where samples are kept.
 
-use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use exposition::Labels;
 
-use crate::Matcher;
+use crate::Settings;
+use crate::figures::Counts;
+use crate::index::Index;
+use crate::samples::{Series, Taken};
 
 /// Recent samples of all series. Shared between threads behind an `Arc`.
+///
+/// Appending to a series that is known and reading wait for nothing but each
+/// other, and only for the one series in hand.
 #[derive(Debug, Default)]
 pub struct Store {
-    series: RwLock<BTreeMap<Labels, Vec<(i64, f64)>>>,
-}
-
-/// One series of an answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Selected {
-    /// The series.
-    pub labels: Labels,
-    /// Its samples in time order, staleness markers included.
-    pub samples: Vec<(i64, f64)>,
+    pub(crate) settings: Settings,
+    index: RwLock<Index>,
+    /// What is added to the times of samples as kept, in milliseconds: moving
+    /// the clock moves this alone.
+    clock: AtomicI64,
+    pub(crate) counts: Counts,
 }
 
 /// Why a sample was not taken.
@@ -31,6 +33,10 @@ pub enum Rejected {
     /// There is another value at the same time.
     #[error("duplicate sample for the same time")]
     Duplicate,
+    /// It would begin a series, and memory is at its cap or the series' family
+    /// has been shed.
+    #[error("no room for another series")]
+    Full,
 }
 
 impl Store {
@@ -40,43 +46,113 @@ impl Store {
         Self::default()
     }
 
-    /// Adds one sample. The same value at the same time again is no error.
-    pub fn append(&self, labels: &Labels, time_ms: i64, value: f64) -> Result<(), Rejected> {
-        let mut series = self.series.write().unwrap_or_else(PoisonError::into_inner);
-        let samples = series.entry(labels.clone()).or_default();
-        if let Some(&(last, have)) = samples.last() {
-            if time_ms < last {
-                return Err(Rejected::OutOfOrder);
-            }
-            if time_ms == last {
-                let same = have.to_bits() == value.to_bits();
-                return if same {
-                    Ok(())
-                } else {
-                    Err(Rejected::Duplicate)
-                };
-            }
+    /// An empty store in memory with limits of its own.
+    #[must_use]
+    pub fn in_memory(settings: Settings) -> Self {
+        Self {
+            settings,
+            ..Self::default()
         }
-        samples.push((time_ms, value));
-        Ok(())
     }
 
-    /// All series that satisfy all matchers and have samples in `from_ms..=to_ms`,
-    /// sorted by labels.
-    #[must_use]
-    pub fn select(&self, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Vec<Selected> {
-        let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
-        series
-            .iter()
-            .filter(|(labels, _)| matchers.iter().all(|matcher| matcher.matches(labels)))
-            .filter_map(|(labels, samples)| {
-                let from = samples.partition_point(|(time, _)| *time < from_ms);
-                let to = samples.partition_point(|(time, _)| *time <= to_ms);
-                (from < to).then(|| Selected {
-                    labels: labels.clone(),
-                    samples: samples[from..to].to_vec(),
-                })
-            })
-            .collect()
+    /// Adds one sample. The same value at the same time again is no error.
+    pub fn append(&self, labels: &Labels, time_ms: i64, value: f64) -> Result<(), Rejected> {
+        self.append_by_labels(labels, time_ms, value).map(drop)
+    }
+
+    /// Adds a sample, and says which series it went to.
+    pub(crate) fn append_by_labels(
+        &self,
+        labels: &Labels,
+        time_ms: i64,
+        value: f64,
+    ) -> Result<Arc<Series>, Rejected> {
+        let known = self.read().get(labels).cloned();
+        let mut series = known.map_or_else(|| self.begin(labels), Ok)?;
+        while !self.append_to(&series, time_ms, value)? {
+            series = self.begin(labels)?;
+        }
+        Ok(series)
+    }
+
+    /// Adds a sample to a series; false if the series has left the index.
+    pub(crate) fn append_to(
+        &self,
+        series: &Series,
+        time_ms: i64,
+        value: f64,
+    ) -> Result<bool, Rejected> {
+        let point = (self.to_kept(time_ms), value);
+        // The lock is given back before anything is counted.
+        let taken = series.lock().append(point);
+        match taken {
+            Ok(Taken::New(grown)) => self.counts.appended(grown),
+            Ok(Taken::Again) => {}
+            Ok(Taken::Gone) => return Ok(false),
+            Err(rejected) => return Err(self.counts.rejected(rejected)),
+        }
+        Ok(true)
+    }
+
+    /// Begins a series, unless another thread just has.
+    fn begin(&self, labels: &Labels) -> Result<Arc<Series>, Rejected> {
+        let mut index = self.write();
+        if let Some(series) = index.get(labels).cloned() {
+            if !series.lock().is_gone() {
+                return Ok(series);
+            }
+            // Expired a moment ago, and about to be taken out anyway.
+            index.remove(&[series]);
+        }
+        let room = index.bytes() as u64 + self.counts.chunk_bytes() < self.settings.max_bytes;
+        if room && !index.shed.contains_key(labels.name()) {
+            return Ok(index.insert(labels));
+        }
+        Err(self.counts.rejected(Rejected::Full))
+    }
+
+    /// Moves the times of all samples by `delta_ms`, because the wall clock was
+    /// stepped by that: the newest samples stay as old as they are, so rates and
+    /// `for:` clocks go on. Takes no time, whatever is stored.
+    pub fn shift(&self, delta_ms: i64) {
+        self.clock.fetch_add(delta_ms, Ordering::Relaxed);
+    }
+
+    /// A wall time as samples are kept.
+    pub(crate) fn to_kept(&self, time_ms: i64) -> i64 {
+        time_ms.wrapping_sub(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// A bound of a range as samples are kept; the ends of time stay there.
+    pub(crate) fn bound_to_kept(&self, time_ms: i64) -> i64 {
+        match time_ms {
+            i64::MIN | i64::MAX => time_ms,
+            _ => time_ms.saturating_sub(self.clock.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// What to add to a kept time to get a wall time.
+    pub(crate) fn clock(&self) -> i64 {
+        self.clock.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `see` with every series, without keeping anyone out meanwhile.
+    pub(crate) fn walk(&self, mut see: impl FnMut(&Arc<Series>)) {
+        let mut next = 0;
+        loop {
+            let Some((page, after)) = self.read().page(next) else {
+                return;
+            };
+            page.iter().for_each(&mut see);
+            next = after;
+        }
     }
 }

@@ -1,0 +1,66 @@
+//! Values as the bits in which each differs from the one before.
+
+use super::bits::{Reader, Writer};
+
+/// The value before, and the window of bits that was written last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Xor {
+    pub(super) before: u64,
+    leading: u8,
+    width: u8,
+}
+
+impl Xor {
+    /// Starts a chunk at its first value.
+    pub(super) fn at(value: f64) -> Self {
+        Self {
+            before: value.to_bits(),
+            leading: 0,
+            width: 0,
+        }
+    }
+
+    /// Writes the next value.
+    pub(super) fn push(&mut self, out: &mut Writer, value: f64) {
+        let changed = value.to_bits() ^ self.before;
+        self.before = value.to_bits();
+        if changed == 0 {
+            out.push(0, 1);
+            return;
+        }
+        let leading = changed.leading_zeros().min(31);
+        let trailing = changed.trailing_zeros();
+        let width = 64 - leading - trailing;
+        let (old_leading, old_width) = (u32::from(self.leading), u32::from(self.width));
+        let old_trailing = 64 - old_leading - old_width;
+        let fits = old_width > 0 && leading >= old_leading && trailing >= old_trailing;
+        // A window that has become too wide costs more than naming a new one.
+        if fits && old_width <= width + 11 {
+            out.push(0b10, 2);
+            out.push(changed >> old_trailing, old_width);
+        } else {
+            out.push(0b11, 2);
+            out.push(u64::from(leading), 5);
+            out.push(u64::from(width - 1), 6);
+            out.push(changed >> trailing, width);
+            (self.leading, self.width) = (leading as u8, width as u8);
+        }
+    }
+
+    /// Reads the next value.
+    pub(super) fn read(&mut self, from: &mut Reader<'_>) -> Option<f64> {
+        if from.read(1)? == 1 {
+            if from.read(1)? == 1 {
+                self.leading = from.read(5)? as u8;
+                self.width = from.read(6)? as u8 + 1;
+            }
+            let used = u32::from(self.leading) + u32::from(self.width);
+            let trailing = 64_u32.checked_sub(used)?;
+            if self.width == 0 {
+                return None;
+            }
+            self.before ^= from.read(u32::from(self.width))? << trailing;
+        }
+        Some(f64::from_bits(self.before))
+    }
+}

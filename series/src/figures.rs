@@ -1,0 +1,89 @@
+//! What the store says of itself.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use crate::{Rejected, Store};
+
+/// Figures for the store's own metrics. Counts are since the start.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Figures {
+    /// Series in the index.
+    pub series: usize,
+    /// Samples taken.
+    pub appended: u64,
+    /// Samples refused because they were older than their series' newest.
+    pub out_of_order: u64,
+    /// Samples refused because there was another value at their time.
+    pub duplicates: u64,
+    /// Samples refused because there was no room for their series.
+    pub refused: u64,
+    /// Series that were shed to stay under the cap.
+    pub shed: u64,
+    /// Bytes of samples in memory.
+    pub chunk_bytes: u64,
+    /// Bytes of series and index in memory.
+    pub index_bytes: u64,
+}
+
+/// Counts that change with every sample.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    appended: AtomicU64,
+    out_of_order: AtomicU64,
+    duplicates: AtomicU64,
+    refused: AtomicU64,
+    shed: AtomicU64,
+    chunk_bytes: AtomicI64,
+}
+
+impl Counts {
+    pub(crate) fn appended(&self, grown: i64) {
+        self.appended.fetch_add(1, Ordering::Relaxed);
+        if grown != 0 {
+            self.grown(grown);
+        }
+    }
+
+    /// Counts a refusal and passes it on.
+    pub(crate) fn rejected(&self, rejected: Rejected) -> Rejected {
+        let count = match rejected {
+            Rejected::OutOfOrder => &self.out_of_order,
+            Rejected::Duplicate => &self.duplicates,
+            Rejected::Full => &self.refused,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        rejected
+    }
+
+    pub(crate) fn shed(&self, series: usize) {
+        self.shed.fetch_add(series as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn grown(&self, bytes: i64) {
+        self.chunk_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn chunk_bytes(&self) -> u64 {
+        // Two threads' additions may be seen in either order.
+        self.chunk_bytes.load(Ordering::Relaxed).max(0) as u64
+    }
+}
+
+impl Store {
+    /// The store's figures now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let index = self.read();
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Figures {
+            series: index.len(),
+            appended: load(&self.counts.appended),
+            out_of_order: load(&self.counts.out_of_order),
+            duplicates: load(&self.counts.duplicates),
+            refused: load(&self.counts.refused),
+            shed: load(&self.counts.shed),
+            chunk_bytes: self.counts.chunk_bytes(),
+            index_bytes: index.bytes() as u64,
+        }
+    }
+}

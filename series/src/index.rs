@@ -1,0 +1,251 @@
+//! Which series there are, and which have a label.
+//!
+//! Series stand in slots; for every label name and value there is a sorted list
+//! of slots. The strings in the lists' keys are the ones that all series share,
+//! so a string is released with the last series that has it. Nothing here looks
+//! at samples.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use exposition::{Labels, LabelsBuilder};
+
+use crate::samples::{BLOCK, Series};
+use crate::{Matcher, Op};
+
+type Slots = Vec<u32>;
+
+/// The inverted index.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    slots: Vec<Option<Arc<Series>>>,
+    free: Slots,
+    by_labels: HashMap<Labels, u32>,
+    by_name: HashMap<Arc<str>, HashMap<Arc<str>, Slots>>,
+    next_id: u64,
+    bytes: usize,
+    /// Families that were shed, and the store's time until when.
+    pub(crate) shed: HashMap<Arc<str>, i64>,
+}
+
+impl Index {
+    /// The series with exactly these labels.
+    pub(crate) fn get(&self, labels: &Labels) -> Option<&Arc<Series>> {
+        let slot = self.by_labels.get(labels)?;
+        self.slots[*slot as usize].as_ref()
+    }
+
+    /// How many series there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_labels.len()
+    }
+
+    /// Bytes of memory, the series' own structs included and their samples not.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds a series that is not there.
+    pub(crate) fn insert(&mut self, labels: &Labels) -> Arc<Series> {
+        let id = self.next_id;
+        self.insert_as(id, labels)
+    }
+
+    /// Adds a series that is not there, under an id from a file.
+    pub(crate) fn insert_as(&mut self, id: u64, labels: &Labels) -> Arc<Series> {
+        self.next_id = self.next_id.max(id + 1);
+        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
+        let mut shared = LabelsBuilder::default();
+        for (name, value) in labels.shared() {
+            let (name, value) = self.enlist(name, value, slot);
+            shared.set(name, value);
+        }
+        let series = Arc::new(Series::new(id, slot, shared.build()));
+        self.by_labels.insert(series.labels.clone(), slot);
+        if slot as usize == self.slots.len() {
+            self.slots.push(None);
+        }
+        self.slots[slot as usize] = Some(series.clone());
+        self.bytes += cost_of_series(labels);
+        series
+    }
+
+    /// Puts a slot on the list of a label, and gives the shared strings.
+    fn enlist(&mut self, name: &Arc<str>, value: &Arc<str>, slot: u32) -> (Arc<str>, Arc<str>) {
+        let (name, values) = match self.by_name.entry(name.clone()) {
+            Entry::Occupied(entry) => (entry.key().clone(), entry.into_mut()),
+            Entry::Vacant(entry) => {
+                self.bytes += cost_of_string(name);
+                (entry.key().clone(), entry.insert(HashMap::new()))
+            }
+        };
+        let (value, slots) = match values.entry(value.clone()) {
+            Entry::Occupied(entry) => (entry.key().clone(), entry.into_mut()),
+            Entry::Vacant(entry) => {
+                self.bytes += cost_of_string(value);
+                (entry.key().clone(), entry.insert(Slots::new()))
+            }
+        };
+        // New slots are the highest as a rule, used ones go where they belong.
+        let at = match slots.last() {
+            Some(last) if *last >= slot => slots.partition_point(|have| *have < slot),
+            _ => slots.len(),
+        };
+        slots.insert(at, slot);
+        (name, value)
+    }
+
+    /// Takes out series, which may be out already; gives the ids of those that
+    /// were not.
+    pub(crate) fn remove(&mut self, series: &[Arc<Series>]) -> Vec<u64> {
+        let mut ids = Vec::with_capacity(series.len());
+        let mut leaves = vec![false; self.slots.len()];
+        let mut lists = Vec::new();
+        for series in series {
+            let slot = &mut self.slots[series.slot as usize];
+            if !slot.as_ref().is_some_and(|have| Arc::ptr_eq(have, series)) {
+                continue;
+            }
+            *slot = None;
+            leaves[series.slot as usize] = true;
+            self.free.push(series.slot);
+            self.by_labels.remove(&series.labels);
+            self.bytes -= cost_of_series(&series.labels);
+            lists.extend(series.labels.shared().iter().cloned());
+            ids.push(series.id);
+        }
+        // Each list once, however many of its series leave.
+        lists.sort_unstable_by_key(|(name, value)| {
+            (Arc::as_ptr(name).addr(), Arc::as_ptr(value).addr())
+        });
+        lists.dedup_by(|one, two| Arc::ptr_eq(&one.0, &two.0) && Arc::ptr_eq(&one.1, &two.1));
+        for (name, value) in lists {
+            self.thin(&name, &value, &leaves);
+        }
+        if self.by_labels.capacity() > 4 * self.by_labels.len() + 1024 {
+            self.by_labels.shrink_to_fit();
+        }
+        ids
+    }
+
+    fn thin(&mut self, name: &Arc<str>, value: &Arc<str>, leaves: &[bool]) {
+        let Some(values) = self.by_name.get_mut(name) else {
+            return;
+        };
+        let Some(slots) = values.get_mut(value) else {
+            return;
+        };
+        slots.retain(|slot| !leaves[*slot as usize]);
+        if slots.capacity() > 4 * slots.len() + 16 {
+            slots.shrink_to_fit();
+        }
+        if slots.is_empty() {
+            values.remove(value);
+            self.bytes -= cost_of_string(value);
+            if values.capacity() > 4 * values.len() + 64 {
+                values.shrink_to_fit();
+            }
+        }
+        if values.is_empty() {
+            self.by_name.remove(name);
+            self.bytes -= cost_of_string(name);
+        }
+    }
+
+    /// Some series from slot `from` on, and the slot to go on with; `None`
+    /// after the last. So one can walk all series without keeping appends out.
+    pub(crate) fn page(&self, from: usize) -> Option<(Vec<Arc<Series>>, usize)> {
+        const PAGE: usize = 1024;
+        let rest = self.slots.get(from..).filter(|rest| !rest.is_empty())?;
+        let page = &rest[..rest.len().min(PAGE)];
+        Some((page.iter().flatten().cloned().collect(), from + page.len()))
+    }
+
+    /// The series that satisfy all matchers, sorted by labels.
+    pub(crate) fn find(&self, matchers: &[Matcher]) -> Vec<Arc<Series>> {
+        let takes = |series: &&Arc<Series>| {
+            matchers
+                .iter()
+                .all(|matcher| matcher.matches(&series.labels))
+        };
+        let mut found: Vec<Arc<Series>> = match self.narrowest(matchers) {
+            Some(slots) => slots
+                .iter()
+                .filter_map(|slot| self.slots[*slot as usize].as_ref())
+                .filter(takes)
+                .cloned()
+                .collect(),
+            None => self.slots.iter().flatten().filter(takes).cloned().collect(),
+        };
+        found.sort_unstable_by(|one, two| order(&one.labels, &two.labels));
+        found
+    }
+
+    /// The shortest list that has all series in question; `None` where only
+    /// looking at every series will do.
+    fn narrowest(&self, matchers: &[Matcher]) -> Option<Slots> {
+        let list = |matcher: &Matcher| {
+            let values = self.by_name.get(matcher.name.as_str());
+            values.and_then(|values| values.get(matcher.value.as_str()))
+        };
+        let equal = matchers
+            .iter()
+            .filter(|matcher| matcher.op == Op::Equal && !matcher.value.is_empty());
+        let shortest = equal.map(list).min_by_key(|list| list.map_or(0, Vec::len));
+        if let Some(shortest) = shortest {
+            return Some(shortest.cloned().unwrap_or_default());
+        }
+        // A pattern that an absent label does not satisfy: the lists of the
+        // values that do.
+        let matcher = matchers
+            .iter()
+            .find(|matcher| matcher.op == Op::Regex && !matcher.takes(""))?;
+        let values = self.by_name.get(matcher.name.as_str());
+        let lists = values.into_iter().flatten();
+        let wanted = lists.filter(|(value, _)| matcher.takes(value));
+        Some(
+            wanted
+                .flat_map(|(_, slots)| slots.iter().copied())
+                .collect(),
+        )
+    }
+
+    /// All label names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_name.keys()
+    }
+
+    /// All values of a label, and how many series have each.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = (&Arc<str>, usize)> {
+        let values = self.by_name.get(name).into_iter().flatten();
+        values.map(|(value, slots)| (value, slots.len()))
+    }
+}
+
+/// The order of label sets; strings that are shared need no comparing.
+pub(crate) fn order(one: &Labels, two: &Labels) -> Ordering {
+    let compare = |one: &Arc<str>, two: &Arc<str>| match Arc::ptr_eq(one, two) {
+        true => Ordering::Equal,
+        false => one.cmp(two),
+    };
+    let pairs = one.shared().iter().zip(two.shared());
+    pairs
+        .map(|(one, two)| compare(&one.0, &two.0).then_with(|| compare(&one.1, &two.1)))
+        .find(|order| order.is_ne())
+        .unwrap_or_else(|| one.len().cmp(&two.len()))
+}
+
+/// Bytes for a series: its struct, its labels, its places in maps and lists.
+fn cost_of_series(labels: &Labels) -> usize {
+    let map = (size_of::<(Labels, u32)>() + 1) * 3 / 2;
+    let label = size_of::<(Arc<str>, Arc<str>)>() + size_of::<u32>() * 3 / 2;
+    size_of::<Series>() + 2 * size_of::<usize>() + 3 * BLOCK + map + labels.len() * label
+}
+
+/// Bytes for a string that is a key, with its list or map.
+fn cost_of_string(text: &str) -> usize {
+    let map = (size_of::<(Arc<str>, Slots)>() + 1) * 3 / 2;
+    map + 2 * BLOCK + 2 * size_of::<usize>() + text.len()
+}

@@ -1,0 +1,92 @@
+//! Reading samples.
+
+use exposition::Labels;
+
+use crate::{Matcher, Store};
+
+/// One series of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selected {
+    /// The series.
+    pub labels: Labels,
+    /// Its samples in time order, staleness markers included.
+    pub samples: Vec<(i64, f64)>,
+}
+
+/// The newest sample of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Newest {
+    /// The series.
+    pub labels: Labels,
+    /// When, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// The value, which may be a staleness marker.
+    pub value: f64,
+}
+
+/// An answer would have more samples than its reader wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more than {0} samples")]
+pub struct TooMany(pub usize);
+
+impl Store {
+    /// All series that satisfy all matchers and have samples in `from_ms..=to_ms`,
+    /// sorted by labels.
+    #[must_use]
+    pub fn select(&self, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Vec<Selected> {
+        self.select_most(matchers, from_ms, to_ms, usize::MAX)
+            .unwrap_or_default()
+    }
+
+    /// As [`Store::select`], but gives up once there are more than `most`
+    /// samples, before they fill memory.
+    pub fn select_most(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+        most: usize,
+    ) -> Result<Vec<Selected>, TooMany> {
+        let clock = self.clock();
+        let (from, to) = (self.bound_to_kept(from_ms), self.bound_to_kept(to_ms));
+        let found = self.read().find(matchers);
+        let mut selected = Vec::with_capacity(found.len());
+        let mut count = 0;
+        for series in found {
+            let mut samples = Vec::new();
+            series.lock().range(from, to, &mut samples);
+            count += samples.len();
+            if count > most {
+                return Err(TooMany(most));
+            }
+            if samples.is_empty() {
+                continue;
+            }
+            for (time, _) in &mut samples {
+                *time = time.wrapping_add(clock);
+            }
+            let labels = series.labels.clone();
+            selected.push(Selected { labels, samples });
+        }
+        Ok(selected)
+    }
+
+    /// Of all series that satisfy all matchers the newest sample in
+    /// `from_ms..=to_ms`, sorted by labels: what an instant selector looks at,
+    /// without unpacking what it does not.
+    #[must_use]
+    pub fn newest(&self, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Vec<Newest> {
+        let clock = self.clock();
+        let (from, to) = (self.bound_to_kept(from_ms), self.bound_to_kept(to_ms));
+        let found = self.read().find(matchers);
+        let newest = found.into_iter().filter_map(|series| {
+            let (time, value) = series.lock().latest(from, to)?;
+            Some(Newest {
+                labels: series.labels.clone(),
+                time_ms: time.wrapping_add(clock),
+                value,
+            })
+        });
+        newest.collect()
+    }
+}

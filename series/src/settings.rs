@@ -1,0 +1,33 @@
+//! What the owner of a store decides.
+
+use std::time::Duration;
+
+/// Limits of a store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// How long samples are kept.
+    pub retention: Duration,
+    /// When memory is short, history is given up down to this; only then are
+    /// whole families shed.
+    pub least_history: Duration,
+    /// Bytes of chunks and index together, as the store counts them.
+    pub max_bytes: u64,
+    /// How long a family that was shed may not come back.
+    pub shed_for: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retention: Duration::from_secs(24 * 3600),
+            least_history: Duration::from_secs(3600),
+            max_bytes: 128 << 20,
+            shed_for: Duration::from_secs(600),
+        }
+    }
+}
+
+/// A duration in milliseconds.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    duration.as_millis().try_into().unwrap_or(i64::MAX)
+}
