@@ -1,0 +1,28 @@
+//! From text to a checked expression tree and back to canonical text.
+
+mod ast;
+mod call;
+mod check;
+mod duration;
+mod function;
+mod lex;
+mod matchers;
+mod need;
+mod parse;
+mod postfix;
+mod print;
+mod regex;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use ast::{
+    Aggregate, Aggregator, At, Binary, BinaryOp, Call, Grouping, Kind, Matching, Node, Range, Side,
+    Subquery, When,
+};
+pub use ast::{Expr, Selector, Type};
+pub(crate) use function::{Function, Window};
+pub use parse::parse;
+pub use regex::rust_regex;
+pub(crate) use text::{Text, go_number, quote};
