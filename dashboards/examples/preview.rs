@@ -4,8 +4,10 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-use dashboards::{assets, page};
+use dashboards::{assets, mail, page};
 
+#[path = "../tests/it/mails.rs"]
+mod mails;
 #[path = "../tests/it/states.rs"]
 mod states;
 
@@ -15,6 +17,9 @@ fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout();
     for (name, _) in states::all() {
         writeln!(out, "http://{}/{name}", listener.local_addr()?)?;
+    }
+    for (name, _) in mails::all() {
+        writeln!(out, "http://{}/mail-{name}", listener.local_addr()?)?;
     }
     out.flush()?;
     for stream in listener.incoming() {
@@ -32,16 +37,14 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let body = if let Some(asset) = assets::get(path) {
         head += &format!("content-type: {}\r\n", asset.content_type);
         asset.bytes.to_vec()
-    } else if let Some((_, now)) = states::all()
-        .into_iter()
-        .find(|(name, _)| path[1..] == **name)
-    {
+    } else if let Some(text) = page(path.trim_start_matches('/')) {
         for (name, value) in page::headers() {
             head += &format!("{name}: {value}\r\n");
         }
-        page::render(&now)
-            .unwrap_or_else(|err| err.to_string())
-            .into_bytes()
+        text.into_bytes()
+    } else if let Some(text) = mail(path.trim_start_matches("/mail-")) {
+        head += "content-type: text/html; charset=utf-8\r\n";
+        text.into_bytes()
     } else {
         Vec::new()
     };
@@ -56,4 +59,17 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         body.len()
     )?;
     stream.write_all(&body)
+}
+
+fn page(name: &str) -> Option<String> {
+    let (_, now) = states::all()
+        .into_iter()
+        .find(|(other, _)| *other == name)?;
+    Some(page::render(&now).unwrap_or_else(|err| err.to_string()))
+}
+
+fn mail(name: &str) -> Option<String> {
+    let (_, mail) = mails::all().into_iter().find(|(other, _)| *other == name)?;
+    let rendered = mail::render(&mail).unwrap_or_else(|_| mail::plain(&mail));
+    Some(rendered.html)
 }

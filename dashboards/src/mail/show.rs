@@ -93,13 +93,13 @@ pub(super) fn show(mail: &Mail) -> Shown {
     Shown {
         subject: subject::subject(mail),
         colour: colour(
-            mail.severity,
+            subject::severity(mail),
             mail.kind == Kind::Resolved || mail.kind == Kind::Test,
         ),
         mark: match mail.kind {
             Kind::Resolved => "OK",
             Kind::Test => "TEST",
-            _ => mail.severity.mark(),
+            _ => subject::severity(mail).mark(),
         },
         sentence: subject::sentence(mail),
         single: mail.alerts.len() == 1,

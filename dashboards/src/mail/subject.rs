@@ -7,6 +7,7 @@
 
 use super::{Kind, Mail, MailAlert};
 use crate::amount::count;
+use crate::fact::Severity;
 use crate::{time, untrusted};
 
 /// What a lock screen shows.
@@ -54,8 +55,20 @@ pub(super) fn sentence(mail: &Mail) -> String {
     }
 }
 
+/// How bad what is told is: of alerts that join a group, their own severity.
+pub(super) fn severity(mail: &Mail) -> Severity {
+    let news = firing(mail).filter(|alert| alert.new);
+    match mail.kind {
+        Kind::New => news
+            .map(|alert| alert.severity)
+            .min()
+            .unwrap_or(mail.severity),
+        _ => mail.severity,
+    }
+}
+
 fn mark(mail: &Mail) -> String {
-    let severity = mail.severity.mark();
+    let severity = severity(mail).mark();
     match mail.kind {
         Kind::Test => "[TEST]".into(),
         Kind::Resolved => "[OK]".into(),

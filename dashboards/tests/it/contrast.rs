@@ -93,7 +93,7 @@ fn lines_that_matter_can_be_seen_in_both_themes() {
 
 #[test]
 fn white_can_be_read_on_the_colours_of_the_mail() {
-    let html = dashboards::mail::render(&crate::mails::group())
+    let html = dashboards::mail::render(&crate::mails::first())
         .unwrap()
         .html;
     let colours = html.split("background-color:#").skip(1);

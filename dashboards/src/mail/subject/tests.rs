@@ -94,8 +94,12 @@ fn only_what_is_new_is_told_as_new() {
         Kind::New,
         &["api is down", "disk is full", "queue is stuck"],
     );
+    for alert in &mut news.alerts {
+        alert.severity = Severity::Warning;
+    }
     news.alerts[1].new = true;
-    assert_eq!(subject(&news), "[SEV-1] disk is full on vps1");
+    assert_eq!(subject(&news), "[SEV-2] disk is full on vps1");
+    news.alerts[2].severity = Severity::Critical;
     news.alerts[2].new = true;
     assert_eq!(
         subject(&news),
