@@ -9,6 +9,9 @@ use crate::error::{Error, execution};
 /// How much work passes between two looks at the clock.
 const LOOK_EVERY: usize = 1 << 16;
 
+pub(super) const TOO_MANY: &str =
+    "query processing would load too many samples into memory in query execution";
+
 /// Counts down.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -38,13 +41,14 @@ impl Budget {
     pub(crate) fn take(&mut self, values: usize) -> Result<(), Error> {
         match self.values_left.checked_sub(values) {
             Some(left) => self.values_left = left,
-            None => {
-                return execution(
-                    "query processing would load too many samples into memory in query execution",
-                );
-            }
+            None => return execution(TOO_MANY),
         }
         self.work(values)
+    }
+
+    /// How many values the query may still take.
+    pub(crate) fn values_left(&self) -> usize {
+        self.values_left
     }
 
     /// Gives room back.

@@ -1,7 +1,9 @@
 //! Reading series: the newest sample before each time, or those in a window.
 
-use exposition::{Labels, is_stale};
+use exposition::is_stale;
+use series::Selected;
 
+use super::budget::TOO_MANY;
 use super::grid::Seen;
 use super::{Data, Evaluator, Grid, Row, Table, is_absent};
 use crate::error::{Error, execution};
@@ -64,13 +66,17 @@ impl Evaluator<'_> {
         times: bool,
     ) -> Result<Table, Error> {
         let seen = grid.seen_by(selector.when, self.bounds);
+        let shows = move |time: i64, value: f64| if times { time as f64 / 1000.0 } else { value };
+        if grid.count == 1 || seen.fixed.is_some() {
+            return self.newest(selector, seen.first(), grid.count, shows);
+        }
         let lookback_ms = self.lookback_ms;
         let sources = self.read(selector, seen, lookback_ms)?;
         self.budget.take_cells(sources.len(), grid.count)?;
         let mut table = Table::new(grid.count);
         table.rows.reserve(sources.len());
         table.cells.reserve(sources.len() * grid.count);
-        for (labels, points) in sources {
+        for Selected { labels, samples } in sources {
             let row = Row {
                 labels,
                 nameless: false,
@@ -79,25 +85,45 @@ impl Evaluator<'_> {
                 let mut next = 0;
                 for (at, cell) in cells.iter_mut().enumerate() {
                     let time = seen.time(at);
-                    while points.get(next).is_some_and(|point| point.0 <= time) {
+                    while samples.get(next).is_some_and(|sample| sample.0 <= time) {
                         next += 1;
                     }
-                    let Some(&(sampled, value)) = next.checked_sub(1).and_then(|at| points.get(at))
-                    else {
-                        continue;
-                    };
-                    if sampled <= time.saturating_sub(lookback_ms) || is_stale(value) {
-                        continue;
+                    let newest = next.checked_sub(1).and_then(|at| samples.get(at));
+                    if let Some(&(sampled, value)) = newest
+                        && sampled > time.saturating_sub(lookback_ms)
+                        && !is_stale(value)
+                    {
+                        *cell = shows(sampled, value);
                     }
-                    *cell = if times {
-                        sampled as f64 / 1000.0
-                    } else {
-                        value
-                    };
                 }
             });
-            self.budget.work(points.len() + grid.count)?;
-            self.budget.give_back(points.len());
+            self.budget.work(samples.len() + grid.count)?;
+            self.budget.give_back(samples.len());
+        }
+        Ok(table)
+    }
+
+    /// The same when there is one time to look at.
+    fn newest(
+        &mut self,
+        selector: &Selector,
+        time: i64,
+        steps: usize,
+        shows: impl Fn(i64, f64) -> f64,
+    ) -> Result<Table, Error> {
+        let from = time.saturating_sub(self.lookback_ms).saturating_add(1);
+        let newest = self.store.newest(&selector.matchers, from, time);
+        self.budget.take_cells(newest.len(), steps)?;
+        let mut table = Table::new(steps);
+        table.rows.reserve(newest.len());
+        table.cells.reserve(newest.len() * steps);
+        for sample in newest.into_iter().filter(|sample| !is_stale(sample.value)) {
+            table.rows.push(Row {
+                labels: sample.labels,
+                nameless: false,
+            });
+            let value = shows(sample.time_ms, sample.value);
+            table.cells.resize(table.cells.len() + steps, value);
         }
         Ok(table)
     }
@@ -108,15 +134,16 @@ impl Evaluator<'_> {
         selector: &Selector,
         seen: Seen,
         reach_ms: i64,
-    ) -> Result<Vec<(Labels, Vec<Point>)>, Error> {
+    ) -> Result<Vec<Selected>, Error> {
         let from = seen.first().saturating_sub(reach_ms).saturating_add(1);
-        let selected = self.store.select(&selector.matchers, from, seen.last());
+        let most = self.budget.values_left();
+        let selected = self
+            .store
+            .select_most(&selector.matchers, from, seen.last(), most)
+            .or_else(|_| execution(TOO_MANY))?;
         let samples = selected.iter().map(|series| series.samples.len()).sum();
         self.budget.take(samples)?;
-        Ok(selected
-            .into_iter()
-            .map(|series| (series.labels, series.samples))
-            .collect())
+        Ok(selected)
     }
 
     /// The series of a range vector.
@@ -127,11 +154,12 @@ impl Evaluator<'_> {
                 let selected = self.read(&range.selector, seen, range.range_ms)?;
                 let sources = selected
                     .into_iter()
-                    .map(|(labels, mut points)| {
+                    .map(|series| {
+                        let mut points = series.samples;
                         points.retain(|point| !is_stale(point.1));
                         Source {
                             row: Row {
-                                labels,
+                                labels: series.labels,
                                 nameless: false,
                             },
                             points,

@@ -100,10 +100,11 @@ fn failed(expected: &Expected, message: &str) -> Outcome {
         Says::Exactly(text) => text == message,
         Says::Matching(pattern) => pattern.is_match(message),
     };
-    let kinds = expected.notes.iter().filter(|(kind, _)| kind == "fail");
-    match kinds.map(|(_, says)| said(says)).all(|said| said) {
-        true => Ok(()),
-        false => Err(format!("failed with another message: {message}")),
+    let mut kinds = expected.notes.iter().filter(|(kind, _)| kind == "fail");
+    if kinds.all(|(_, says)| said(says)) {
+        Ok(())
+    } else {
+        Err(format!("failed with another message: {message}"))
     }
 }
 
