@@ -96,7 +96,11 @@ impl Engine {
     /// Makes a network that containers can join; this host reaches their addresses.
     #[track_caller]
     pub(crate) fn create_network(&self, name: &str) {
-        self.docker(&["network", "create", name]);
+        let id = self.docker(&["network", "create", name]);
+        // The bridge outlives an engine that is killed: `scripts/sweep` finds its name here.
+        let mut bridges = fs::read_to_string(self.scratch.path.join("bridges")).unwrap_or_default();
+        bridges.push_str(&format!("br-{}\n", &id[..12]));
+        self.scratch.file("bridges", &bridges);
     }
 
     /// The address of a container in a network.
