@@ -11,6 +11,8 @@ use dashboards::{mail, page};
 mod mails;
 #[path = "../tests/it/states.rs"]
 mod states;
+#[path = "../tests/it/trouble.rs"]
+mod trouble;
 
 const ROUNDS: u32 = 1000;
 

@@ -10,6 +10,8 @@ use dashboards::{assets, mail, page};
 mod mails;
 #[path = "../tests/it/states.rs"]
 mod states;
+#[path = "../tests/it/trouble.rs"]
+mod trouble;
 
 fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "0".into());

@@ -2,7 +2,7 @@
 
 use dashboards::{mail, page};
 
-use crate::{mails, states};
+use crate::{mails, states, trouble};
 
 /// The tags of a page. Attribute values hold no `<` or `>`: both are escaped.
 fn tags(html: &str) -> Vec<&str> {
@@ -68,8 +68,8 @@ fn pages_hold_nothing_that_the_policy_forbids() {
 #[test]
 fn hostile_words_make_no_tags() {
     let (calm, attack) = (
-        page::render(&states::sev1()).unwrap(),
-        page::render(&states::hostile()).unwrap(),
+        page::render(&trouble::sev1()).unwrap(),
+        page::render(&trouble::hostile()).unwrap(),
     );
     let scripts = |html: &str| {
         tags(html)
@@ -87,7 +87,7 @@ fn hostile_words_make_no_tags() {
 fn hostile_words_are_cut_and_cannot_hide() {
     let attack = mail::render(&mails::hostile()).unwrap();
     for text in [
-        page::render(&states::hostile()).unwrap(),
+        page::render(&trouble::hostile()).unwrap(),
         attack.html,
         attack.text,
         attack.subject,
@@ -103,7 +103,7 @@ fn hostile_words_are_cut_and_cannot_hide() {
 #[test]
 fn templates_in_values_are_not_filled() {
     assert!(
-        page::render(&states::hostile())
+        page::render(&trouble::hostile())
             .unwrap()
             .contains("{{host}}")
     );

@@ -3,7 +3,8 @@
 use dashboards::fact::{Event, Severity, Unit};
 use dashboards::mail::*;
 
-use crate::states::{NOW, berlin, runbook, wave};
+use crate::states::{NOW, berlin, wave};
+use crate::trouble::runbook;
 
 const MINUTE: i64 = 60_000;
 

@@ -6,3 +6,4 @@ mod hostile;
 mod mails;
 mod page;
 mod states;
+mod trouble;

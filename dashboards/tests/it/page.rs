@@ -2,7 +2,7 @@
 
 use dashboards::{assets, page};
 
-use crate::states;
+use crate::{states, trouble};
 
 /// The style and the script that a page asks for.
 fn linked(html: &str) -> Vec<assets::Asset> {
@@ -14,14 +14,14 @@ fn linked(html: &str) -> Vec<assets::Asset> {
 
 #[test]
 fn the_first_load_is_below_60_kb_without_compression() {
-    let html = page::render(&states::typical()).unwrap();
+    let html = page::render(&trouble::typical()).unwrap();
     let assets: usize = linked(&html).iter().map(|asset| asset.bytes.len()).sum();
     assert!(html.len() + assets < 60_000, "{} + {assets}", html.len());
 }
 
 #[test]
 fn too_much_of_everything_is_still_a_page() {
-    let html = page::render(&states::many()).unwrap();
+    let html = page::render(&trouble::many()).unwrap();
     assert!(html.len() < 60_000, "{}", html.len());
     for words in [
         "and 488 more",
@@ -56,7 +56,7 @@ fn every_page_has_one_first_heading_and_says_host_clock_and_age() {
 
 #[test]
 fn empty_parts_say_why() {
-    let html = page::render(&states::first_minute()).unwrap();
+    let html = page::render(&trouble::first_minute()).unwrap();
     for words in [
         "the first readings are on their way",
         "the engine has not been read",
@@ -76,11 +76,11 @@ fn empty_parts_say_why() {
 
 #[test]
 fn faults_of_belfry_itself_stand_above_everything() {
-    let html = page::render(&states::many()).unwrap();
+    let html = page::render(&trouble::many()).unwrap();
     let at = |words: &str| html.find(words).unwrap_or_else(|| panic!("{words}"));
     assert!(at("Mail cannot be sent since") < at("<article"));
     assert!(at("The new configuration was refused") < at("<article"));
-    let html = page::render(&states::stale()).unwrap();
+    let html = page::render(&trouble::stale()).unwrap();
     assert!(html.contains("<body class=\"unknown stale\""));
     assert!(html.contains("Nothing below is newer than"));
 }
