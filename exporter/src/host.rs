@@ -35,6 +35,9 @@ use tokio::sync::Mutex;
 use crate::crew::{Crew, Outcome};
 use crate::files::{Failure, Files, Roots};
 use collectors::COLLECTORS;
+// Containers have the same files for themselves.
+pub(crate) use network::parse as network_devices;
+pub(crate) use pressure::{Stalled, parse as stalled};
 
 /// No page takes longer than this, whatever hangs.
 const DEADLINE: Duration = Duration::from_millis(1900);

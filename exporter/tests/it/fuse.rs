@@ -15,8 +15,8 @@ const ENOSYS: i32 = -38;
 
 /// A mount whose server is silent until [`Mount::answer`].
 #[derive(Debug)]
-pub struct Mount {
-    pub point: PathBuf,
+pub(crate) struct Mount {
+    pub(crate) point: PathBuf,
     start: Sender<()>,
     server: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -24,7 +24,7 @@ pub struct Mount {
 
 impl Mount {
     /// Mounts it; every question put to it hangs.
-    pub fn silent() -> Self {
+    pub(crate) fn silent() -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "mounting needs root: run the tests as root"
@@ -61,7 +61,7 @@ impl Mount {
     }
 
     /// Lets the server answer from now on.
-    pub fn answer(&self) {
+    pub(crate) fn answer(&self) {
         self.start.send(()).unwrap();
     }
 }
@@ -117,7 +117,7 @@ fn serve(mut device: File, started: &Receiver<()>) {
 }
 
 /// How many threads of this process have the name that blocking readers have.
-pub fn reader_threads() -> usize {
+pub(crate) fn reader_threads() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let name = |task: &Path| std::fs::read_to_string(task.join("comm")).unwrap_or_default();
     tasks

@@ -1,0 +1,341 @@
+//! The containers of a Docker engine: cAdvisor's names for what they use, and
+//! our own for what they are.
+//!
+//! [`Containers::run`] listens to the engine; [`Containers::page`] reads
+//! control groups and writes what is known, and never waits for the engine.
+
+mod cadvisor;
+mod cadvisor_families;
+mod cgroup;
+mod cgroup_v1;
+mod cgroup_v2;
+mod engine;
+mod inventory;
+mod machine;
+mod model;
+mod own;
+mod translate;
+mod usage;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::errors::Error as EngineError;
+use exposition::Writer;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::crew::{Crew, Outcome};
+use crate::files::{Files, Roots};
+use inventory::Inventory;
+pub use model::{Container, Health, Mount, Port, State};
+
+settings::section! {
+    /// The containers of the Docker engine.
+    pub struct Config {
+        /// Where the host's /proc is seen; in a container, where it is mounted.
+        pub procfs: PathBuf = PathBuf::from("/proc"),
+        /// Where the host's /sys is seen.
+        pub sysfs: PathBuf = PathBuf::from("/sys"),
+        /// Where the host's / is seen.
+        pub rootfs: PathBuf = PathBuf::from("/"),
+        /// Container labels that become container_label_* on each series.
+        pub labels: Vec<String> = vec![
+            "com.docker.compose.project".to_owned(),
+            "com.docker.compose.service".to_owned(),
+        ],
+        /// How long the engine may take to answer a call.
+        pub deadline: Duration = Duration::from_secs(5),
+        /// How often all containers are listed, beside the stream of events.
+        pub relist: Duration = Duration::from_secs(60),
+        /// How often the engine is asked whether it is there.
+        pub ping: Duration = Duration::from_secs(15),
+    }
+}
+
+/// How long the control groups of one container may take.
+const PATIENCE: Duration = Duration::from_millis(750);
+/// The most container labels that become labels of series.
+const MOST_LABELS: usize = 16;
+
+/// What is known of the engine.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EngineState {
+    /// Whether it answers.
+    pub up: bool,
+    /// Its own version; the last known one while it is down.
+    pub version: String,
+    /// The version of its interface that we speak.
+    pub api_version: String,
+    /// How long it took for its last answer to a ping.
+    pub latency: Duration,
+    /// Since when it has been up or down, in milliseconds since 1970; `None`
+    /// before the first attempt.
+    pub since_ms: Option<i64>,
+    /// When the containers were listed last, in milliseconds since 1970.
+    pub listed_ms: Option<i64>,
+    /// Why it is down; the last reason when it is up.
+    pub last_error: Option<String>,
+    /// Events heard.
+    pub events: u64,
+    /// Connections made after the first.
+    pub reconnects: u64,
+}
+
+/// Watches containers. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Containers(Arc<Shared>);
+
+/// Makes a client for the engine. It is called for each connection, because
+/// the version that is spoken is settled anew with an engine that came back.
+type Connect = dyn Fn() -> Result<Docker, EngineError> + Send + Sync;
+
+struct Shared {
+    connect: Box<Connect>,
+    roots: Roots,
+    deadline: Duration,
+    relist: Duration,
+    ping: Duration,
+    inventory: Mutex<Inventory>,
+    engine: Mutex<EngineState>,
+    changes: watch::Sender<u64>,
+    crew: Crew,
+    machine: Mutex<machine::Identity>,
+    /// Where the control groups of a process lie, by container.
+    groups: Mutex<HashMap<String, (u32, Arc<cgroup::Groups>)>>,
+    /// Held while a page is made.
+    page: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// Makes clients for the engine behind a Unix socket.
+pub fn at_socket(
+    socket: &Path,
+) -> impl Fn() -> Result<Docker, EngineError> + Send + Sync + 'static {
+    let socket = socket.display().to_string();
+    // Our own deadlines are shorter.
+    move || Docker::connect_with_unix(&socket, 60, bollard::API_DEFAULT_VERSION)
+}
+
+impl Containers {
+    /// Makes a watcher that reaches the engine through `connect`.
+    pub fn new(
+        config: Config,
+        connect: impl Fn() -> Result<Docker, EngineError> + Send + Sync + 'static,
+    ) -> Self {
+        let mut labels = config.labels;
+        labels.truncate(MOST_LABELS);
+        Self(Arc::new(Shared {
+            connect: Box::new(connect),
+            roots: Roots {
+                proc: config.procfs,
+                sys: config.sysfs,
+                root: config.rootfs,
+            },
+            deadline: config.deadline,
+            // An interval of nothing is not allowed.
+            relist: config.relist.max(Duration::from_millis(1)),
+            ping: config.ping.max(Duration::from_millis(1)),
+            inventory: Mutex::new(Inventory::new(labels)),
+            engine: Mutex::default(),
+            changes: watch::Sender::new(0),
+            crew: Crew::default(),
+            machine: Mutex::default(),
+            groups: Mutex::default(),
+            page: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Listens to the engine until `stop`, however often it goes away. Returns
+    /// only then.
+    pub async fn run(&self, stop: CancellationToken) {
+        engine::run(&self.0, &stop).await;
+    }
+
+    /// All containers as last heard of, ordered by name.
+    #[must_use]
+    pub fn inventory(&self) -> Vec<Arc<Container>> {
+        self.0.inventory().containers()
+    }
+
+    /// What is known of the engine.
+    #[must_use]
+    pub fn engine(&self) -> EngineState {
+        let mut state = lock(&self.0.engine).clone();
+        state.events = self.0.inventory().events();
+        state
+    }
+
+    /// Tells when a container's state, health or exit code changed, one came or
+    /// went, or the engine did. The value counts the changes.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// Reads the control groups now and returns everything as exposition text.
+    pub async fn page(&self) -> String {
+        let shared = self.0.clone();
+        // On a task of its own: a caller that goes away must not leave half a
+        // round behind.
+        let engine = self.engine();
+        tokio::spawn(async move { shared.page(engine).await })
+            .await
+            .unwrap_or_default()
+    }
+}
+
+impl Shared {
+    async fn page(self: Arc<Self>, engine: EngineState) -> String {
+        let _one_at_a_time = self.page.lock().await;
+        let containers = self.inventory().containers();
+        let running: Vec<_> = containers
+            .iter()
+            .filter(|container| container.state.has_processes())
+            .cloned()
+            .collect();
+        lock(&self.groups).retain(|id, _| running.iter().any(|container| container.id == *id));
+        let mut names: Vec<String> = running
+            .iter()
+            .map(|container| container.id.clone())
+            .collect();
+        names.push("the machine".into());
+        let here = self.clone();
+        let asked = running.clone();
+        let work = move |at: usize| {
+            let mut files = Files::new(&here.roots);
+            match asked.get(at) {
+                Some(container) => here.measure(container, &mut files),
+                None => {
+                    let mut page = Writer::new();
+                    lock(&here.machine).encode(&mut files, &mut page);
+                    Measured::Machine(page.finish())
+                }
+            }
+        };
+        let outcomes = self.crew.run(names, PATIENCE, work).await;
+        let mut measured = Vec::with_capacity(running.len());
+        let mut machine = String::new();
+        for (at, outcome) in outcomes.into_iter().enumerate() {
+            match outcome {
+                Outcome::Done(Measured::Container(usage), _) => {
+                    measured.push((running[at].clone(), *usage));
+                }
+                Outcome::Done(Measured::Machine(text), _) => machine = text,
+                // Gone in the middle of the scrape, stuck, or not to be read.
+                Outcome::Done(Measured::Nothing, _) | Outcome::Late | Outcome::Panicked => {}
+            }
+        }
+        let mut page = Writer::new();
+        let now_ms = now_ms();
+        cadvisor::encode(&measured, &engine, now_ms, &mut page);
+        own::encode(&containers, &engine, now_ms, &mut page);
+        page.finish() + &machine
+    }
+
+    fn measure(&self, container: &Container, files: &mut Files<'_>) -> Measured {
+        let Some(pid) = container.pid else {
+            return Measured::Nothing;
+        };
+        let known = lock(&self.groups).get(&container.id).cloned();
+        let groups = match known {
+            Some((same, groups)) if same == pid => groups,
+            _ => match cgroup::find(&container.id, pid, files) {
+                Some(groups) => {
+                    let groups = Arc::new(groups);
+                    lock(&self.groups).insert(container.id.clone(), (pid, groups.clone()));
+                    groups
+                }
+                None => return Measured::Nothing,
+            },
+        };
+        match usage::read(&groups, pid, container, files) {
+            Some(usage) => Measured::Container(Box::new(usage)),
+            None => Measured::Nothing,
+        }
+    }
+
+    fn inventory(&self) -> MutexGuard<'_, Inventory> {
+        lock(&self.inventory)
+    }
+
+    fn told(&self, changed: bool) {
+        if changed {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn reached(&self, version: String, api_version: String, latency: Duration, now_ms: i64) {
+        let mut engine = lock(&self.engine);
+        if !engine.version.is_empty() {
+            engine.reconnects += 1;
+        }
+        if !engine.up {
+            tracing::info!(version, api_version, "the container engine answers");
+            engine.since_ms = Some(now_ms);
+        }
+        let changed = !engine.up;
+        engine.up = true;
+        engine.version = version;
+        engine.api_version = api_version;
+        engine.latency = latency;
+        drop(engine);
+        self.told(changed);
+    }
+
+    fn lost(&self, trouble: &engine::Trouble, now_ms: i64) {
+        let mut engine = lock(&self.engine);
+        let missing = matches!(trouble, engine::Trouble::Missing(_));
+        if engine.up {
+            tracing::warn!("lost the container engine, will try again: {trouble}");
+        } else if engine.since_ms.is_none() && missing {
+            // A host without an engine is nothing to worry about.
+            tracing::info!("no container engine: {trouble}");
+        } else if engine.since_ms.is_none() {
+            tracing::warn!("the container engine does not answer, will try again: {trouble}");
+        }
+        let changed = engine.up || engine.since_ms.is_none();
+        if changed {
+            engine.since_ms = Some(now_ms);
+        }
+        engine.up = false;
+        engine.last_error = Some(trouble.to_string());
+        drop(engine);
+        self.told(changed);
+    }
+
+    fn answered(&self, latency: Duration) {
+        lock(&self.engine).latency = latency;
+    }
+
+    fn listed(&self, now_ms: i64) {
+        lock(&self.engine).listed_ms = Some(now_ms);
+    }
+}
+
+/// What one job of a page found.
+enum Measured {
+    Container(Box<usage::Usage>),
+    Machine(String),
+    Nothing,
+}
+
+/// No code of ours panics with one of these locks held.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests;

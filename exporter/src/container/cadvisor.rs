@@ -1,0 +1,222 @@
+//! Writes what running containers use, under cAdvisor's names.
+
+use std::sync::Arc;
+
+use exposition::{Kind, Writer};
+
+use super::EngineState;
+use super::cadvisor_families::FAMILIES;
+use super::model::Container;
+use super::usage::{Device, Interface, Usage};
+
+/// A running container and what it uses.
+pub(super) type Row = (Arc<Container>, Usage);
+
+/// A family with one series for each block device.
+type DeviceFamily = (&'static str, &'static str, fn(&Device) -> f64);
+
+const DEVICES: [DeviceFamily; 4] = [
+    (
+        "container_fs_reads_bytes_total",
+        "Bytes read from a block device.",
+        |device| device.read_bytes,
+    ),
+    (
+        "container_fs_reads_total",
+        "Reads from a block device.",
+        |device| device.reads,
+    ),
+    (
+        "container_fs_writes_bytes_total",
+        "Bytes written to a block device.",
+        |device| device.written_bytes,
+    ),
+    (
+        "container_fs_writes_total",
+        "Writes to a block device.",
+        |device| device.writes,
+    ),
+];
+
+/// Families of network interfaces, with their columns.
+const INTERFACES: [(&str, &str, usize); 8] = [
+    (
+        "container_network_receive_bytes_total",
+        "Bytes received.",
+        0,
+    ),
+    (
+        "container_network_receive_packets_total",
+        "Packets received.",
+        1,
+    ),
+    (
+        "container_network_receive_errors_total",
+        "Receive errors.",
+        2,
+    ),
+    (
+        "container_network_receive_packets_dropped_total",
+        "Received packets that were dropped.",
+        3,
+    ),
+    ("container_network_transmit_bytes_total", "Bytes sent.", 8),
+    (
+        "container_network_transmit_packets_total",
+        "Packets sent.",
+        9,
+    ),
+    (
+        "container_network_transmit_errors_total",
+        "Send errors.",
+        10,
+    ),
+    (
+        "container_network_transmit_packets_dropped_total",
+        "Packets dropped instead of sent.",
+        11,
+    ),
+];
+
+/// Writes everything. Without an engine the containers are those last heard of.
+pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut Writer) {
+    let names: Vec<Vec<(String, &str)>> = rows
+        .iter()
+        .map(|(container, usage)| labels(container, usage))
+        .collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .zip(&names)
+        .map(|((container, usage), names)| {
+            let labels: Vec<(&str, &str)> = names
+                .iter()
+                .map(|(name, value)| (name.as_str(), *value))
+                .collect();
+            (&**container, usage, labels)
+        })
+        .collect();
+    let down = f64::from(u8::from(!engine.up));
+    page.single(
+        "container_scrape_error",
+        "Whether the engine does not answer.",
+        Kind::Gauge,
+        down,
+    );
+    page.family(
+        "container_last_seen",
+        "When it was last seen running, in seconds since 1970.",
+        Kind::Gauge,
+    );
+    for (_, _, labels) in &rows {
+        page.sample(labels, now_ms as f64 / 1e3);
+    }
+    page.family(
+        "container_cpu_usage_seconds_total",
+        "Seconds of processor time.",
+        Kind::Counter,
+    );
+    for (_, usage, labels) in &rows {
+        if let Some(cpu) = usage.cpu {
+            page.sample(&with(labels, &[("cpu", "total")]), cpu.total);
+        }
+    }
+    for (name, help, kind, value) in FAMILIES {
+        let mut open = false;
+        for (container, usage, labels) in &rows {
+            let Some(value) = value(container, usage) else {
+                continue;
+            };
+            if !open {
+                page.family(name, help, kind);
+                open = true;
+            }
+            page.sample(labels, value);
+        }
+    }
+    page.family(
+        "container_memory_failures_total",
+        "Page faults.",
+        Kind::Counter,
+    );
+    for (_, usage, labels) in &rows {
+        let Some(memory) = usage.memory else { continue };
+        for (kind, value) in [
+            ("pgfault", memory.faults),
+            ("pgmajfault", memory.major_faults),
+        ] {
+            for scope in ["container", "hierarchy"] {
+                page.sample(
+                    &with(labels, &[("failure_type", kind), ("scope", scope)]),
+                    value,
+                );
+            }
+        }
+    }
+    encode_devices(&rows, page);
+    for (name, help, column) in INTERFACES {
+        page.family(name, help, Kind::Counter);
+        for (_, usage, labels) in &rows {
+            for Interface { name, columns } in &usage.network {
+                page.sample(&with(labels, &[("interface", name)]), columns[column]);
+            }
+        }
+    }
+}
+
+/// A container, what it uses, and the labels that all its series have.
+type Labelled<'a> = (&'a Container, &'a Usage, Vec<(&'a str, &'a str)>);
+
+fn encode_devices(rows: &[Labelled<'_>], page: &mut Writer) {
+    for (name, help, value) in DEVICES {
+        page.family(name, help, Kind::Counter);
+        for (_, usage, labels) in rows {
+            for device in &usage.devices {
+                page.sample(&with(labels, &[("device", &device.name)]), value(device));
+            }
+        }
+    }
+    page.family(
+        "container_blkio_device_usage_total",
+        "Bytes read from or written to a block device.",
+        Kind::Counter,
+    );
+    for (_, usage, labels) in rows {
+        for device in &usage.devices {
+            for (operation, value) in [("Read", device.read_bytes), ("Write", device.written_bytes)]
+            {
+                let own = [
+                    ("device", device.name.as_str()),
+                    ("major", &device.major),
+                    ("minor", &device.minor),
+                    ("operation", operation),
+                ];
+                page.sample(&with(labels, &own), value);
+            }
+        }
+    }
+}
+
+fn labels<'a>(container: &'a Container, usage: &'a Usage) -> Vec<(String, &'a str)> {
+    let own = [
+        ("id".to_owned(), usage.path.as_str()),
+        ("image".to_owned(), &container.image),
+        ("name".to_owned(), &container.name),
+    ];
+    let kept = container
+        .labels
+        .iter()
+        .map(|(name, value)| (label_name(name), value.as_str()));
+    own.into_iter().chain(kept).collect()
+}
+
+fn label_name(name: &str) -> String {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let clean = name
+        .chars()
+        .map(|letter| if fits(letter) { letter } else { '_' });
+    "container_label_".chars().chain(clean).collect()
+}
+
+fn with<'a>(labels: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    labels.iter().chain(more).copied().collect()
+}
