@@ -1,1 +1,35 @@
-//! Scraping, the series store, PromQL, and rule groups that become alerts.
+//! Scraping, rule groups that become alerts, and the shipped rules.
+//!
+//! A page of metrics goes in through [`Intake`], which stores its samples and
+//! ends the series that are gone. A [`RuleSet`] is loaded from rule files as
+//! Prometheus has them, asks the store at each group's time, and returns the
+//! alerts that the alerter must hear of. Time is a parameter everywhere, and
+//! nothing here opens a file or a socket.
+
+mod alerting;
+mod config;
+mod figures;
+mod file;
+mod group;
+mod kept;
+mod outputs;
+pub mod pack;
+mod query;
+mod rule;
+mod runbook;
+mod scrape;
+mod set;
+mod template;
+pub mod unit_test;
+mod unmatched;
+
+pub use alerting::{Active, State};
+pub use config::Config;
+pub use file::{GroupSpec, RuleKind, RuleSpec, Source};
+pub use group::Group;
+pub use kept::{Kept, KeptAlert, KeptRule};
+pub use rule::{Health, Rule};
+pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, first_steps, runbook};
+pub use scrape::{Intake, Limits, Status, Target};
+pub use set::{Due, RuleSet, Site};
+pub use unmatched::Unmatched;

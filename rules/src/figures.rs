@@ -1,0 +1,72 @@
+//! The rules' own figures, as a page of metrics.
+
+use exposition::{Kind, Writer};
+
+use crate::{Health, RuleSet, State};
+
+impl RuleSet {
+    /// Writes what the rules say of themselves: whether each can be evaluated,
+    /// how long the groups take, and how many alerts there are.
+    pub fn write_figures(&self, page: &mut Writer) {
+        let gauge = Kind::Gauge;
+        page.family(
+            "belfry_rule_failing",
+            "Whether the last evaluation of a rule failed.",
+            gauge,
+        );
+        for group in self.groups() {
+            for (at, rule) in group.rules.iter().enumerate() {
+                let first = group
+                    .rules
+                    .iter()
+                    .position(|had| had.spec.name == rule.spec.name);
+                // Rules of one name share a series, which is bad if any of them is.
+                if first != Some(at) {
+                    continue;
+                }
+                let bad = group
+                    .rules
+                    .iter()
+                    .filter(|had| had.spec.name == rule.spec.name)
+                    .any(|had| had.health == Health::Bad);
+                let labels = [("group", group.name.as_str()), ("rule", &rule.spec.name)];
+                page.sample(&labels, f64::from(u8::from(bad)));
+            }
+        }
+        self.group_figures(page);
+        page.family("belfry_rules_alerts", "Alerts by state.", gauge);
+        for state in [State::Pending, State::Firing] {
+            let count = self.count(state) as f64;
+            page.sample(&[("state", state.as_str())], count);
+        }
+    }
+
+    fn group_figures(&self, page: &mut Writer) {
+        page.family(
+            "belfry_rule_group_last_evaluation_timestamp_seconds",
+            "When a group was last evaluated.",
+            Kind::Gauge,
+        );
+        for group in self.groups() {
+            if let Some(time_ms) = group.last_evaluation_ms {
+                page.sample(&[("group", &group.name)], time_ms as f64 / 1000.0);
+            }
+        }
+        page.family(
+            "belfry_rule_group_last_duration_seconds",
+            "How long the last evaluation of a group took.",
+            Kind::Gauge,
+        );
+        for group in self.groups() {
+            page.sample(&[("group", &group.name)], group.took.as_secs_f64());
+        }
+        page.family(
+            "belfry_rule_group_missed_total",
+            "Evaluations that were due and did not happen.",
+            Kind::Counter,
+        );
+        for group in self.groups() {
+            page.sample(&[("group", &group.name)], group.missed as f64);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A group at work: when it is due, and its rules one after another.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use exposition::Labels;
+use promql::Engine;
+use series::Store;
+
+use crate::alerting::send::Sending;
+use crate::file::{GroupSpec, RuleKind};
+use crate::outputs::end;
+use crate::rule::{Rule, Surroundings};
+use crate::{Site, template};
+
+/// A group and what it remembers between evaluations.
+#[derive(Debug)]
+pub struct Group {
+    /// The file it stands in.
+    pub file: Arc<str>,
+    /// Its name.
+    pub name: String,
+    /// Time between evaluations in milliseconds.
+    pub interval_ms: i64,
+    /// How far behind the clock it evaluates, in milliseconds.
+    pub query_offset_ms: i64,
+    /// The most series or alerts a rule of it may have; 0 means no limit.
+    pub limit: usize,
+    /// Its rules, in the order in which they are evaluated.
+    pub rules: Vec<Rule>,
+    /// When it was last evaluated, in milliseconds since 1970.
+    pub last_evaluation_ms: Option<i64>,
+    /// How long that took.
+    pub took: Duration,
+    /// Evaluations that were due and did not happen.
+    pub missed: u64,
+    /// Series of rules that are no more, to be ended at the next evaluation.
+    pub(crate) gone: Vec<Labels>,
+    /// Where in its interval it is evaluated.
+    slot_ms: i64,
+}
+
+impl Group {
+    pub(crate) fn new(spec: GroupSpec, default_interval_ms: i64) -> Self {
+        let interval_ms = spec.interval_ms.unwrap_or(default_interval_ms).max(1);
+        Self {
+            // The place in the interval follows from the name, so that it is
+            // the same after a restart, and groups do not all work at once.
+            slot_ms: slot(&spec.file, &spec.name, interval_ms),
+            file: spec.file,
+            name: spec.name,
+            interval_ms,
+            query_offset_ms: spec.query_offset_ms,
+            limit: spec.limit,
+            rules: spec.rules.into_iter().map(Rule::new).collect(),
+            last_evaluation_ms: None,
+            took: Duration::ZERO,
+            missed: 0,
+            gone: Vec::new(),
+        }
+    }
+
+    /// The latest time up to `now_ms` at which the group is to be evaluated.
+    pub(crate) fn latest_slot(&self, now_ms: i64) -> i64 {
+        let into = (now_ms - self.slot_ms).rem_euclid(self.interval_ms);
+        now_ms - into
+    }
+
+    /// The time of the evaluation that is due, if one is.
+    pub(crate) fn due(&self, now_ms: i64) -> Option<i64> {
+        let slot = self.latest_slot(now_ms);
+        let done = self.last_evaluation_ms.is_some_and(|last| {
+            // A last evaluation far in the future means that the clock was set
+            // back and nobody said so: better evaluate than wait for hours.
+            slot <= last && last <= now_ms + self.interval_ms
+        });
+        (!done).then_some(slot)
+    }
+
+    /// Evaluates every rule at `now_ms` and returns the alerts to tell, and
+    /// whether any alert changed.
+    pub(crate) fn evaluate(
+        &mut self,
+        now_ms: i64,
+        unsure: bool,
+        site: &Site,
+        store: &Store,
+        engine: &Engine,
+    ) -> (Vec<alert::Alert>, bool) {
+        let began = Instant::now();
+        if let Some(last) = self.last_evaluation_ms {
+            let slots = (now_ms - last - 1).max(0) / self.interval_ms;
+            self.missed += u64::try_from(slots).unwrap_or(0);
+        }
+        self.last_evaluation_ms = Some(now_ms);
+        let around = Surroundings {
+            site,
+            store,
+            engine,
+            now_ms,
+            query_ms: now_ms - self.query_offset_ms,
+            limit: self.limit,
+            unsure,
+        };
+        let (mut told, mut changed) = (Vec::new(), false);
+        for rule in &mut self.rules {
+            let was_bad = rule.last_error.is_some();
+            match rule.evaluate(&around) {
+                Ok(moved) => changed |= moved,
+                Err(err) => {
+                    if !was_bad {
+                        let (group, rule) = (&self.name, &rule.spec.name);
+                        tracing::warn!(group, rule, "a rule could not be evaluated: {err}");
+                    }
+                    continue;
+                }
+            }
+            if matches!(rule.spec.kind, RuleKind::Alert { .. }) {
+                let resend_ms = site.resend_ms;
+                let generator_url = template::generator_url(&site.external_url, &rule.spec.text);
+                told.extend(rule.alerts.to_send(
+                    now_ms,
+                    Sending {
+                        resend_ms,
+                        valid_ms: 4 * self.interval_ms.max(resend_ms),
+                        external_labels: &site.external_labels,
+                        generator_url: &generator_url,
+                        tell_value: site.tell_value,
+                    },
+                ));
+            }
+        }
+        // Behind the rules: a series that one of them writes now needs no end.
+        end(self.gone.drain(..), around.query_ms, store);
+        self.took = began.elapsed();
+        // What was told is part of what a restart must know.
+        changed |= !told.is_empty();
+        (told, changed)
+    }
+
+    /// Takes over what `old` remembers, rule by rule. Series of rules that are
+    /// no more are ended at the next evaluation.
+    pub(crate) fn inherit(&mut self, mut old: Self) {
+        self.last_evaluation_ms = old.last_evaluation_ms;
+        self.took = old.took;
+        self.missed = old.missed;
+        self.gone = old.gone;
+        for rule in &mut self.rules {
+            if let Some(at) = old.rules.iter().position(|had| had.is_same(&rule.spec)) {
+                let had = old.rules.remove(at);
+                if std::mem::discriminant(&had.spec.kind) != std::mem::discriminant(&rule.spec.kind)
+                {
+                    old.rules.push(had);
+                    continue;
+                }
+                rule.health = had.health;
+                rule.last_error = had.last_error;
+                rule.last_evaluation_ms = had.last_evaluation_ms;
+                rule.took = had.took;
+                rule.alerts = had.alerts;
+                rule.outputs = had.outputs;
+            }
+        }
+        self.gone
+            .extend(old.rules.iter_mut().flat_map(|rule| rule.outputs.take()));
+    }
+}
+
+fn slot(file: &str, name: &str, interval_ms: i64) -> i64 {
+    let names = alert::Set::from([("file".into(), file.into()), ("group".into(), name.into())]);
+    let hash = alert::fingerprint(&names) % interval_ms.unsigned_abs();
+    i64::try_from(hash).unwrap_or(0)
+}

@@ -1,0 +1,129 @@
+use crate::set::tests::{Bench, load};
+
+use super::*;
+
+const STEP: i64 = 15_000;
+const RULES: &str = "
+groups:
+- name: g
+  rules:
+  - {alert: Down, expr: 'up == 0', for: 1m, keep_firing_for: 30s}
+";
+
+/// Stops and starts: what is kept goes through JSON.
+fn restart(set: &mut RuleSet, now_ms: i64) -> RuleSet {
+    let text = serde_json::to_string(&set.snapshot()).unwrap();
+    let mut set = load(RULES);
+    set.restore(serde_json::from_str(&text).unwrap(), now_ms);
+    set
+}
+
+fn firing(bench: &Bench) -> RuleSet {
+    let mut set = load(RULES);
+    for at in 0..=4 {
+        bench.put("up", "a", at * STEP, 0.0);
+        bench.evaluate(&mut set, at * STEP);
+    }
+    assert_eq!(set.count(State::Firing), 1);
+    set
+}
+
+#[test]
+fn a_pending_alert_fires_on_time_across_a_restart() {
+    let bench = Bench::new();
+    let mut set = load(RULES);
+    bench.put("up", "a", 0, 0.0);
+    bench.evaluate(&mut set, 0);
+    let mut set = restart(&mut set, 40_000);
+    bench.put("up", "a", 60_000, 0.0);
+    let told = bench.evaluate(&mut set, 60_000);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].starts_at, Some(60_000));
+}
+
+#[test]
+fn a_restart_tells_nothing_twice() {
+    let bench = Bench::new();
+    let mut set = restart(&mut firing(&bench), 62_000);
+    bench.put("up", "a", 75_000, 0.0);
+    assert_eq!(bench.evaluate(&mut set, 75_000), []);
+    // But the usual repeat comes at its time, with the old beginning.
+    let told = bench.evaluate(&mut set, 120_001);
+    assert_eq!(told[0].starts_at, Some(60_000));
+}
+
+#[test]
+fn a_restart_sends_no_false_end() {
+    let bench = Bench::new();
+    let before = restart(&mut firing(&bench), 400_000).snapshot();
+    // Down for longer than the look-back: nothing is known of the series yet.
+    let mut set = restart(&mut firing(&Bench::new()), 400_000);
+    assert_eq!(set.snapshot(), before);
+    let empty = Bench::new();
+    let told = empty.evaluate(&mut set, 405_000);
+    assert!(
+        told.iter().all(|alert| !alert.resolved(405_000)),
+        "{told:?}"
+    );
+    assert_eq!(set.count(State::Firing), 1);
+    // The sources have answered, and the condition is really gone.
+    empty.put("up", "a", 410_000, 1.0);
+    set.sources_complete();
+    empty.evaluate(&mut set, 415_000);
+    assert_eq!(set.count(State::Firing), 1, "keep_firing_for still counts");
+    let told = empty.evaluate(&mut set, 445_000);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].resolved(445_000));
+}
+
+#[test]
+fn a_source_that_never_answers_does_not_hold_an_alert_for_ever() {
+    let bench = Bench::new();
+    let mut set = restart(&mut firing(&bench), 1_000_000);
+    for (now_ms, firing) in [
+        (1_015_000, 1),
+        (1_029_999, 1),
+        (1_030_000, 1),
+        (1_060_000, 0),
+    ] {
+        bench.evaluate(&mut set, now_ms);
+        assert_eq!(set.count(State::Firing), firing, "{now_ms}");
+    }
+}
+
+#[test]
+fn only_what_changed_needs_to_be_stored() {
+    let bench = Bench::new();
+    let mut set = load(RULES);
+    assert_eq!(set.snapshot_if_changed(), None);
+    bench.put("up", "a", 0, 0.0);
+    bench.evaluate(&mut set, 0);
+    assert_eq!(set.snapshot_if_changed().unwrap().rules[0].alerts.len(), 1);
+    bench.evaluate(&mut set, STEP);
+    assert_eq!(set.snapshot_if_changed(), None);
+}
+
+#[test]
+fn a_clock_set_back_by_an_hour_changes_no_waiting_time() {
+    let hour = 3_600_000;
+    let bench = Bench::new();
+    let mut set = load(RULES);
+    bench.put("up", "a", hour, 0.0);
+    bench.evaluate(&mut set, hour);
+    set.shift(-hour);
+    assert!(set.snapshot_if_changed().is_some());
+    let later = Bench::new();
+    later.put("up", "a", 45_000, 0.0);
+    assert_eq!(later.evaluate(&mut set, 45_000), []);
+    later.put("up", "a", 60_000, 0.0);
+    assert_eq!(later.evaluate(&mut set, 60_000).len(), 1);
+}
+
+#[test]
+fn the_state_of_a_rule_that_is_no_more_is_dropped() {
+    let bench = Bench::new();
+    let kept = firing(&bench).snapshot();
+    let mut set = load("groups: [{name: g, rules: [{alert: Other, expr: up}]}]");
+    set.restore(kept, 0);
+    assert_eq!(set.snapshot(), Kept::default());
+}

@@ -1,0 +1,26 @@
+//! The rules that are shipped in the binary.
+
+use crate::Source;
+
+/// Every file of the pack: its name and its text.
+pub const FILES: [(&str, &str); 4] = [
+    ("belfry.yml", include_str!("../pack/belfry.yml")),
+    ("container.yml", include_str!("../pack/container.yml")),
+    ("host.yml", include_str!("../pack/host.yml")),
+    ("target-down.yml", include_str!("../pack/target-down.yml")),
+];
+
+/// The pack as rule files. Their names begin with `pack/`.
+#[must_use]
+pub fn sources() -> Vec<Source> {
+    FILES
+        .iter()
+        .map(|(name, text)| Source {
+            name: format!("pack/{name}"),
+            text: (*text).to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

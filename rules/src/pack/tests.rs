@@ -1,0 +1,145 @@
+use std::process::Command;
+
+use super::*;
+use crate::file::{RuleKind, read};
+use crate::unit_test;
+use crate::{RUNBOOK_PATH, RUNBOOKS, Source, runbook};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pack");
+
+fn folder(suffix: &str) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(FOLDER)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(suffix))
+        .collect();
+    names.sort();
+    names
+}
+
+fn text(name: &str) -> Source {
+    Source {
+        name: name.into(),
+        text: std::fs::read_to_string(format!("{FOLDER}/{name}")).unwrap(),
+    }
+}
+
+#[test]
+fn the_table_is_the_folder() {
+    let mut files = folder(".yml");
+    files.retain(|name| !name.ends_with(".test.yml"));
+    assert_eq!(files, FILES.map(|(name, _)| name));
+}
+
+#[test]
+fn every_rule_says_what_a_page_needs() {
+    for group in read(&sources()).unwrap() {
+        for rule in &group.rules {
+            let RuleKind::Alert { annotations, .. } = &rule.kind else {
+                panic!("{} is no alert", rule.name);
+            };
+            let severity = rule.labels["severity"].as_str();
+            assert!(
+                ["critical", "warning", "info"].contains(&severity),
+                "{}",
+                rule.name
+            );
+            assert!(rule.labels.contains_key("component"), "{}", rule.name);
+            let names: Vec<&str> = annotations.keys().map(String::as_str).collect();
+            assert_eq!(
+                names,
+                ["description", "impact", "runbook_url", "summary"],
+                "{}",
+                rule.name
+            );
+            assert!(annotations["summary"].len() < 130, "{}", rule.name);
+        }
+    }
+}
+
+#[test]
+fn every_runbook_link_is_alive_and_every_runbook_is_linked() {
+    let groups = read(&sources()).unwrap();
+    let mut named = std::collections::BTreeSet::new();
+    for rule in groups.iter().flat_map(|group| &group.rules) {
+        let RuleKind::Alert { annotations, .. } = &rule.kind else {
+            continue;
+        };
+        let url = &annotations["runbook_url"];
+        let name = url.strip_prefix(RUNBOOK_PATH).expect(url);
+        let book = runbook(name).expect(url);
+        let alerts = book
+            .lines()
+            .find_map(|line| line.strip_prefix("Alerts: "))
+            .unwrap();
+        let listed = alerts.split(", ").any(|alert| alert == rule.name);
+        // The runbook of the clock serves an alert of belfry's too.
+        assert!(listed, "{name} does not name {}", rule.name);
+        named.insert(name.to_owned());
+    }
+    assert!(
+        named
+            .iter()
+            .map(String::as_str)
+            .eq(RUNBOOKS.map(|(name, _)| name))
+    );
+    // And no runbook speaks of an alert that is no more.
+    for (name, book) in RUNBOOKS {
+        let alerts = book
+            .lines()
+            .find_map(|line| line.strip_prefix("Alerts: "))
+            .unwrap();
+        for alert in alerts.split(", ") {
+            let mut rules = groups.iter().flat_map(|group| &group.rules);
+            assert!(rules.any(|rule| rule.name == alert), "{name} names {alert}");
+        }
+    }
+}
+
+#[test]
+fn every_rule_is_tested_and_every_test_passes() {
+    let mut tested = std::collections::BTreeSet::new();
+    for name in folder(".test.yml") {
+        let file = text(&name);
+        for line in file.text.lines() {
+            tested.extend(line.trim().strip_prefix("alertname: ").map(str::to_owned));
+        }
+        let report = unit_test::run(&file, |pattern| Ok(vec![text(pattern)])).unwrap();
+        let failures: Vec<String> = report
+            .failures
+            .iter()
+            .map(|failure| format!("{} {}: {}", failure.place, failure.test, failure.message))
+            .collect();
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+        assert!(report.checked > 0, "{name}");
+    }
+    for group in read(&sources()).unwrap() {
+        for rule in group.rules {
+            assert!(tested.contains(&rule.name), "{} has no test", rule.name);
+        }
+    }
+}
+
+#[test]
+fn promtool_agrees_with_every_test() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new("promtool")
+            .current_dir(FOLDER)
+            .args(arguments)
+            .output()
+            .expect("promtool is missing: apt-get install -y prometheus");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    let mut check = vec!["check", "rules"];
+    check.extend(FILES.map(|(name, _)| name));
+    run(&check);
+    let tests = folder(".test.yml");
+    let mut test = vec!["test", "rules"];
+    test.extend(tests.iter().map(String::as_str));
+    run(&test);
+}

@@ -1,0 +1,165 @@
+//! The runbooks that are shipped in the binary.
+//!
+//! Each is a Markdown file about one alert or a family of them. A rule names
+//! its runbook by the path at which the page serves it, `/runbooks/NAME`.
+
+/// Where the page serves runbooks; a rule's `runbook_url` begins with it.
+pub const PATH: &str = "/runbooks/";
+
+/// All runbooks by name, in order.
+pub const ALL: [(&str, &str); 13] = [
+    ("belfry", include_str!("../runbooks/belfry.md")),
+    ("clock", include_str!("../runbooks/clock.md")),
+    (
+        "container-down",
+        include_str!("../runbooks/container-down.md"),
+    ),
+    (
+        "container-unhealthy",
+        include_str!("../runbooks/container-unhealthy.md"),
+    ),
+    ("disk-failing", include_str!("../runbooks/disk-failing.md")),
+    ("disk-full", include_str!("../runbooks/disk-full.md")),
+    ("engine-down", include_str!("../runbooks/engine-down.md")),
+    ("load", include_str!("../runbooks/load.md")),
+    ("memory", include_str!("../runbooks/memory.md")),
+    ("network", include_str!("../runbooks/network.md")),
+    ("reboot", include_str!("../runbooks/reboot.md")),
+    (
+        "stack-restart",
+        include_str!("../runbooks/stack-restart.md"),
+    ),
+    ("target-down", include_str!("../runbooks/target-down.md")),
+];
+
+/// The text of a runbook. Takes its name, or a `runbook_url` that ends in it.
+#[must_use]
+pub fn runbook(name: &str) -> Option<&'static str> {
+    let name = name.rsplit_once(PATH).map_or(name, |(_, name)| name);
+    ALL.iter()
+        .find_map(|(have, text)| (*have == name).then_some(*text))
+}
+
+/// The numbered steps of "First look", for a mail: what to see, then how.
+#[must_use]
+pub fn first_steps(name: &str) -> Vec<String> {
+    let text = runbook(name).unwrap_or_default();
+    let section = text
+        .lines()
+        .skip_while(|line| *line != "## First look")
+        .skip(1);
+    section
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| {
+            let (number, step) = line.split_once(". ")?;
+            number.parse::<u8>().ok().map(|_| step.to_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fenced blocks of a text: what stands behind the fence, and inside.
+    fn blocks(text: &str) -> Vec<(&str, &str)> {
+        text.split("```")
+            .skip(1)
+            .step_by(2)
+            .filter_map(|block| block.split_once('\n'))
+            .collect()
+    }
+
+    #[test]
+    fn the_table_is_the_folder() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let table: Vec<String> = ALL.iter().map(|(name, _)| format!("{name}.md")).collect();
+        assert_eq!(files, table);
+    }
+
+    #[test]
+    fn every_runbook_has_its_parts_in_order() {
+        for (name, text) in ALL {
+            let parts: Vec<&str> = text
+                .lines()
+                .filter(|line| line.starts_with("## "))
+                .collect();
+            let expected = ["## Symptom", "## First look", "## Causes", "## Verify"];
+            assert_eq!(parts, expected, "{name}");
+            assert!(
+                text.starts_with("# ") && text.contains("\nAlerts: "),
+                "{name}"
+            );
+            assert!(text.matches("\n### ").count() >= 2, "{name}");
+            let steps = first_steps(name).len();
+            assert!((3..=5).contains(&steps), "{name}: {steps} steps");
+        }
+    }
+
+    #[test]
+    fn every_command_says_whether_it_changes_something() {
+        for (name, text) in ALL {
+            for (kind, commands) in blocks(text) {
+                assert!(
+                    ["sh read-only", "sh changing"].contains(&kind),
+                    "{name}: {kind}"
+                );
+                let changing = [
+                    " restart ",
+                    "prune",
+                    " up -d",
+                    " start ",
+                    "umount",
+                    "vacuum",
+                    "-w ",
+                    "_backend(",
+                ];
+                let changes = changing.iter().any(|word| commands.contains(word));
+                assert!(!changes || kind == "sh changing", "{name}: {commands}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_runbook_destroys_data_or_evidence() {
+        let forbidden = [
+            "volume prune",
+            "volume rm",
+            "--volumes",
+            "system prune",
+            "prune -a",
+            "down -v",
+            "truncate -s",
+            "rm -rf",
+            ": >",
+            "> /var/lib",
+            "> /var/log",
+        ];
+        for (name, text) in ALL {
+            for word in forbidden {
+                assert!(!text.contains(word), "{name}: {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_runbook_is_found_by_name_and_by_url() {
+        assert_eq!(runbook("memory"), runbook("/runbooks/memory"));
+        assert_eq!(
+            runbook("https://x.example/belfry/runbooks/memory"),
+            runbook("memory")
+        );
+        assert!(runbook("memory").is_some());
+        assert!(runbook("nothing").is_none());
+        assert!(first_steps("nothing").is_empty());
+        assert_eq!(
+            first_steps("/runbooks/memory")[0],
+            "How much is left: `free -h`"
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! All groups together: loaded from files, evaluated in turn, replaced by a reload.
+
+use std::time::Duration;
+
+use exposition::Labels;
+use promql::Engine;
+use series::Store;
+use settings::Fault;
+
+use crate::file::{self, Source};
+use crate::group::Group;
+use crate::outputs::end;
+
+/// What the rules need to know of the place they run at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Time between evaluations of a group that states none, in milliseconds.
+    pub interval_ms: i64,
+    /// Labels for every alert that does not have them.
+    pub external_labels: alert::Set,
+    /// The address at which people reach this program; no slash at its end.
+    pub external_url: String,
+    /// An alert that has not changed is told again after so many milliseconds.
+    pub resend_ms: i64,
+    /// Whether alerts carry the value as an annotation of that name.
+    pub tell_value: bool,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self {
+            interval_ms: 15_000,
+            external_labels: alert::Set::new(),
+            external_url: String::new(),
+            resend_ms: 60_000,
+            tell_value: true,
+        }
+    }
+}
+
+/// One evaluation that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Which group, as an index into [`RuleSet::groups`].
+    pub group: usize,
+    /// The time to evaluate it with, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// The loaded rules with all that they remember.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) site: Site,
+    /// When the state of a former run was taken up, while not all sources have
+    /// answered since: so long an absent series proves nothing.
+    pub(crate) unsure_since_ms: Option<i64>,
+    pub(crate) changed: bool,
+    leftovers: Vec<Leftover>,
+}
+
+/// The series of a group that a reload has taken away.
+#[derive(Debug)]
+struct Leftover {
+    due_ms: i64,
+    series: Vec<Labels>,
+}
+
+impl RuleSet {
+    /// Reads rule files. Any fault refuses them all; the faults are complete.
+    pub fn load(files: &[Source], site: Site) -> Result<Self, Vec<Fault>> {
+        let groups = file::read(files)?
+            .into_iter()
+            .map(|spec| Group::new(spec, site.interval_ms))
+            .collect();
+        Ok(Self {
+            groups,
+            site,
+            ..Self::default()
+        })
+    }
+
+    /// Leaves out the rules of these names, and returns the names that no rule
+    /// has. To be called before the first evaluation.
+    pub fn disable(&mut self, names: &[String]) -> Vec<String> {
+        let mut unknown = names.to_vec();
+        if names.is_empty() {
+            return unknown;
+        }
+        for group in &mut self.groups {
+            group.rules.retain(|rule| {
+                unknown.retain(|name| *name != rule.spec.name);
+                !names.contains(&rule.spec.name)
+            });
+        }
+        self.groups.retain(|group| !group.rules.is_empty());
+        unknown
+    }
+
+    /// Takes the place of `old`: rules that are in both keep their state, and
+    /// the series of those that are not will be ended.
+    #[must_use]
+    pub fn replacing(mut self, old: Self, now_ms: i64) -> Self {
+        self.unsure_since_ms = old.unsure_since_ms;
+        self.leftovers = old.leftovers;
+        let mut rest = old.groups;
+        for group in &mut self.groups {
+            let same = |had: &Group| had.file == group.file && had.name == group.name;
+            if let Some(at) = rest.iter().position(same) {
+                group.inherit(rest.swap_remove(at));
+            }
+        }
+        for mut group in rest {
+            let mut series = group.gone;
+            for rule in &mut group.rules {
+                series.extend(rule.outputs.take());
+            }
+            let due_ms = now_ms + 2 * group.interval_ms;
+            self.leftovers.push(Leftover { due_ms, series });
+        }
+        self.changed = true;
+        self
+    }
+
+    /// The groups in the order of the files.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The groups that are to be evaluated now, each with its aligned time.
+    #[must_use]
+    pub fn due(&self, now_ms: i64) -> Vec<Due> {
+        let due =
+            |(group, state): (usize, &Group)| state.due(now_ms).map(|at_ms| Due { group, at_ms });
+        self.groups.iter().enumerate().filter_map(due).collect()
+    }
+
+    /// When the next evaluation is due after `now_ms`; nothing without groups.
+    #[must_use]
+    pub fn next_due_ms(&self, now_ms: i64) -> Option<i64> {
+        self.groups
+            .iter()
+            .map(|group| group.latest_slot(now_ms) + group.interval_ms)
+            .min()
+    }
+
+    /// Evaluates one group with the time `at_ms` and returns the alerts to hand
+    /// to the alerter. An index that does not exist evaluates nothing.
+    pub fn evaluate(
+        &mut self,
+        group: usize,
+        at_ms: i64,
+        store: &Store,
+        engine: &Engine,
+    ) -> Vec<alert::Alert> {
+        self.end_leftovers(at_ms, store);
+        let Some(group) = self.groups.get_mut(group) else {
+            return Vec::new();
+        };
+        let unsure = self
+            .unsure_since_ms
+            .is_some_and(|since| at_ms - since < 2 * group.interval_ms);
+        let (told, changed) = group.evaluate(at_ms, unsure, &self.site, store, engine);
+        self.changed |= changed;
+        told
+    }
+
+    /// Every source has answered since the start: from here on an absent series
+    /// means that the condition is gone.
+    pub fn sources_complete(&mut self) {
+        self.unsure_since_ms = None;
+    }
+
+    /// Moves all kept times by `delta_ms`, when the clock itself was set.
+    pub fn shift(&mut self, delta_ms: i64) {
+        self.unsure_since_ms = self.unsure_since_ms.map(|time| time + delta_ms);
+        for leftover in &mut self.leftovers {
+            leftover.due_ms += delta_ms;
+        }
+        for group in &mut self.groups {
+            group.last_evaluation_ms = group.last_evaluation_ms.map(|time| time + delta_ms);
+            for rule in &mut group.rules {
+                rule.last_evaluation_ms = rule.last_evaluation_ms.map(|time| time + delta_ms);
+                rule.alerts.shift(delta_ms);
+            }
+        }
+        self.changed = true;
+    }
+
+    /// How long the last evaluations of all groups took together.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.groups.iter().map(|group| group.took).sum()
+    }
+
+    fn end_leftovers(&mut self, now_ms: i64, store: &Store) {
+        self.leftovers.retain_mut(|leftover| {
+            if leftover.due_ms > now_ms {
+                return true;
+            }
+            end(leftover.series.drain(..), now_ms, store);
+            false
+        });
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,337 @@
+use exposition::{NAME, is_stale};
+use series::{Matcher, Op};
+
+use super::*;
+use crate::{Health, State};
+
+const STEP: i64 = 15_000;
+
+pub(crate) fn load(rules: &str) -> RuleSet {
+    let source = Source {
+        name: "r.yml".into(),
+        text: rules.into(),
+    };
+    RuleSet::load(&[source], Site::default()).unwrap()
+}
+
+/// A store that is told what is there, and rules that are asked.
+pub(crate) struct Bench {
+    pub(crate) store: Store,
+    engine: Engine,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self {
+            store: Store::new(),
+            engine: Engine::default(),
+        }
+    }
+
+    pub(crate) fn put(&self, name: &str, host: &str, time_ms: i64, value: f64) {
+        let labels = Labels::from_pairs([(NAME, name), ("host", host)]);
+        self.store.append(&labels, time_ms, value).unwrap();
+    }
+
+    pub(crate) fn evaluate(&self, set: &mut RuleSet, time_ms: i64) -> Vec<alert::Alert> {
+        (0..set.groups().len())
+            .flat_map(|group| set.evaluate(group, time_ms, &self.store, &self.engine))
+            .collect()
+    }
+
+    /// What was stored under a name for exactly this time.
+    fn stored(&self, name: &str, time_ms: i64) -> Vec<String> {
+        let matcher = [Matcher::new(NAME, Op::Equal, name).unwrap()];
+        let series = self.store.select(&matcher, time_ms, time_ms);
+        let show = |value: f64| {
+            if is_stale(value) {
+                "stale".into()
+            } else {
+                value.to_string()
+            }
+        };
+        series
+            .iter()
+            .map(|series| format!("{} {}", series.labels, show(series.samples[0].1)))
+            .collect()
+    }
+}
+
+const DOWN: &str = "
+groups:
+- name: g
+  rules:
+  - {alert: Down, expr: 'up == 0', for: 30s, labels: {severity: high}, annotations: {summary: '{{ $labels.host }} {{ $value }}'}}
+";
+
+#[test]
+fn an_alert_is_told_when_it_fires_and_when_it_ends() {
+    let (bench, mut set) = (Bench::new(), load(DOWN));
+    let mut told = Vec::new();
+    for (at, value) in [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0].into_iter().enumerate() {
+        let now_ms = i64::try_from(at).unwrap() * STEP;
+        bench.put("up", "a", now_ms, value);
+        for alert in bench.evaluate(&mut set, now_ms) {
+            told.push((now_ms, alert));
+        }
+    }
+    assert_eq!(told.len(), 2);
+    let (at, fired) = &told[0];
+    assert_eq!((*at, fired.starts_at), (3 * STEP, Some(3 * STEP)));
+    assert_eq!(fired.ends_at, Some(3 * STEP + 240_000));
+    assert_eq!(fired.labels["alertname"], "Down");
+    assert_eq!(fired.labels["severity"], "high");
+    assert!(!fired.labels.contains_key("__name__"));
+    assert_eq!(fired.annotations["summary"], "a 0");
+    assert_eq!(fired.annotations["value"], "0");
+    assert_eq!(fired.generator_url, "/graph?g0.expr=up+%3D%3D+0&g0.tab=1");
+    let (at, ended) = &told[1];
+    assert_eq!((*at, ended.ends_at), (5 * STEP, Some(5 * STEP)));
+    assert_eq!(
+        bench.stored("ALERTS", 3 * STEP),
+        [
+            r#"ALERTS{alertname="Down", alertstate="firing", host="a", severity="high"} 1"#,
+            r#"ALERTS{alertname="Down", alertstate="pending", host="a", severity="high"} stale"#,
+        ]
+    );
+    assert_eq!(
+        bench.stored("ALERTS_FOR_STATE", 5 * STEP),
+        [r#"ALERTS_FOR_STATE{alertname="Down", host="a", severity="high"} stale"#]
+    );
+    assert_eq!(bench.stored("ALERTS", 6 * STEP), [""; 0]);
+}
+
+#[test]
+fn a_rule_sees_what_an_earlier_one_of_its_group_recorded() {
+    let (bench, mut set) = (
+        Bench::new(),
+        load(
+            "
+groups:
+- name: g
+  rules:
+  - {record: 'up:sum', expr: 'sum by (host) (up)', labels: {kind: sum}}
+  - {alert: Sum, expr: 'up:sum > 2'}
+",
+        ),
+    );
+    bench.put("up", "a", 0, 3.0);
+    assert_eq!(bench.evaluate(&mut set, 0).len(), 1);
+    assert_eq!(
+        bench.stored("up:sum", 0),
+        [r#"up:sum{host="a", kind="sum"} 3"#]
+    );
+    bench.put("up", "a", STEP, exposition::stale());
+    bench.evaluate(&mut set, STEP);
+    assert_eq!(
+        bench.stored("up:sum", STEP),
+        [r#"up:sum{host="a", kind="sum"} stale"#]
+    );
+}
+
+#[test]
+fn a_rule_that_fails_keeps_its_alerts_and_does_not_stop_the_others() {
+    let (bench, mut set) = (
+        Bench::new(),
+        load(
+            "
+groups:
+- name: g
+  rules:
+  - {alert: Bad, expr: 'a * on (host) b'}
+  - {alert: Good, expr: 'a > 0'}
+",
+        ),
+    );
+    bench.put("a", "x", 0, 1.0);
+    bench.put("b", "x", 0, 1.0);
+    assert_eq!(bench.evaluate(&mut set, 0).len(), 2);
+    let twin = Labels::from_pairs([(NAME, "b"), ("host", "x"), ("twin", "1")]);
+    bench.store.append(&twin, STEP, 1.0).unwrap();
+    assert_eq!(bench.evaluate(&mut set, STEP), []);
+    let [bad, good] = &set.groups()[0].rules[..] else {
+        panic!("two rules")
+    };
+    assert_eq!((bad.health, good.health), (Health::Bad, Health::Good));
+    assert!(
+        bad.last_error.as_ref().unwrap().contains("duplicate"),
+        "{bad:?}"
+    );
+    assert_eq!(bad.active().count(), 1);
+    let mut page = exposition::Writer::new();
+    set.write_figures(&mut page);
+    let page = page.finish();
+    assert!(
+        page.contains("belfry_rule_failing{group=\"g\",rule=\"Bad\"} 1"),
+        "{page}"
+    );
+    assert!(
+        page.contains("belfry_rules_alerts{state=\"firing\"} 2"),
+        "{page}"
+    );
+}
+
+#[test]
+fn results_that_are_no_vector_fail_at_evaluation() {
+    for expr in [
+        "up[5m]",
+        "\"text\"",
+        "label_replace(up, \"host\", \"\", \"\", \"\")",
+    ] {
+        let rules =
+            format!("groups: [{{name: g, rules: [{{alert: A, expr: '{expr}', labels: {{}}}}]}}]");
+        let (bench, mut set) = (Bench::new(), load(&rules));
+        bench.put("up", "a", 0, 1.0);
+        bench.put("up", "b", 0, 1.0);
+        bench.evaluate(&mut set, 0);
+        assert_eq!(set.groups()[0].rules[0].health, Health::Bad, "{expr}");
+    }
+    // A number is a series without labels.
+    let (bench, mut set) = (
+        Bench::new(),
+        load("groups: [{name: g, rules: [{alert: A, expr: '1 + 1'}]}]"),
+    );
+    assert_eq!(bench.evaluate(&mut set, 0)[0].annotations["value"], "2");
+}
+
+#[test]
+fn more_than_the_limit_is_an_error_and_clears_the_alerts() {
+    for (rule, name) in [
+        ("{alert: A, expr: up}", "ALERTS"),
+        ("{record: r, expr: up}", "r"),
+    ] {
+        let rules = format!("groups: [{{name: g, limit: 1, rules: [{rule}]}}]");
+        let (bench, mut set) = (Bench::new(), load(&rules));
+        bench.put("up", "a", 0, 1.0);
+        bench.evaluate(&mut set, 0);
+        assert_eq!(bench.stored(name, 0).len(), 1);
+        bench.put("up", "a", STEP, 1.0);
+        bench.put("up", "b", STEP, 1.0);
+        assert_eq!(bench.evaluate(&mut set, STEP), []);
+        assert_eq!(bench.stored(name, STEP), [""; 0]);
+        let rule = &set.groups()[0].rules[0];
+        assert_eq!(rule.active().count(), 0);
+        assert!(rule.last_error.as_ref().unwrap().contains("limit of 1"));
+    }
+}
+
+#[test]
+fn an_offset_group_asks_and_writes_in_the_past() {
+    let (bench, mut set) = (
+        Bench::new(),
+        load(
+            "groups: [{name: g, query_offset: 30s, rules: [{record: r, expr: up}, {alert: A, expr: up}]}]",
+        ),
+    );
+    bench.put("up", "a", 0, 1.0);
+    bench.put("up", "a", 30_000, 2.0);
+    let told = bench.evaluate(&mut set, 30_000);
+    assert_eq!(told[0].starts_at, Some(30_000));
+    assert_eq!(bench.stored("r", 0), [r#"r{host="a"} 1"#]);
+}
+
+#[test]
+fn evaluations_are_aligned_and_missed_ones_are_counted() {
+    let (bench, mut set) = (
+        Bench::new(),
+        load("groups: [{name: g, interval: 1m}, {name: h, interval: 1m}]"),
+    );
+    let now_ms = 1_700_000_000_000;
+    let due = set.due(now_ms);
+    assert_eq!(due.len(), 2);
+    assert_ne!(due[0].at_ms, due[1].at_ms, "groups share the interval out");
+    let at_ms = due[0].at_ms;
+    assert!(at_ms <= now_ms && at_ms > now_ms - 60_000);
+    // The same names give the same times after a restart.
+    assert_eq!(
+        load("groups: [{name: g, interval: 1m}]").due(now_ms)[0].at_ms,
+        at_ms
+    );
+    set.evaluate(0, at_ms, &bench.store, &bench.engine);
+    assert!(set.due(now_ms).iter().all(|due| due.group == 1));
+    assert!(set.due(at_ms + 59_999).iter().all(|due| due.group == 1));
+    assert_eq!(set.due(at_ms + 60_000)[0].at_ms, at_ms + 60_000);
+    // Three minutes late: one evaluation, two missed.
+    let late = set.due(at_ms + 190_000)[0];
+    assert_eq!(late.at_ms, at_ms + 180_000);
+    set.evaluate(late.group, late.at_ms, &bench.store, &bench.engine);
+    assert_eq!(set.groups()[0].missed, 2);
+    assert!(set.next_due_ms(now_ms).unwrap() > now_ms);
+    // The clock went back an hour and nobody said so.
+    assert_eq!(set.due(at_ms - 3_600_000).len(), 2);
+}
+
+#[test]
+fn a_reload_keeps_the_state_of_rules_that_stay() {
+    let (bench, mut set) = (Bench::new(), load(DOWN));
+    bench.put("up", "a", 0, 0.0);
+    bench.evaluate(&mut set, 0);
+    let longer = DOWN
+        .replace("for: 30s", "for: 20s")
+        .replace("summary", "title");
+    let mut set = load(&longer).replacing(set, 1000);
+    bench.put("up", "a", 20_000, 0.0);
+    let told = bench.evaluate(&mut set, 20_000);
+    assert_eq!(told.len(), 1, "pending since 0, not since the reload");
+    assert_eq!(told[0].annotations["title"], "a 0");
+}
+
+#[test]
+fn what_a_reload_takes_away_ends() {
+    let (bench, mut set) = (Bench::new(), load(DOWN));
+    bench.put("up", "a", 0, 0.0);
+    bench.evaluate(&mut set, 0);
+    // The rule is gone from its group: ended at the group's next evaluation.
+    let renamed = DOWN.replace("alert: Down", "alert: Other");
+    let mut set = load(&renamed).replacing(set, 0);
+    bench.evaluate(&mut set, STEP);
+    let ended = bench.stored("ALERTS", STEP);
+    assert_eq!(ended.len(), 2, "{ended:?}");
+    assert!(
+        ended[0].contains("Down") && ended[0].ends_with("stale"),
+        "{ended:?}"
+    );
+    // The group is gone: ended two intervals after that.
+    let mut set = load("groups: [{name: h}]").replacing(set, 2 * STEP);
+    bench.evaluate(&mut set, 3 * STEP);
+    assert_eq!(bench.stored("ALERTS", 3 * STEP), [""; 0]);
+    bench.evaluate(&mut set, 4 * STEP);
+    assert_eq!(bench.stored("ALERTS", 4 * STEP).len(), 1);
+}
+
+#[test]
+fn disabled_rules_are_left_out_and_unknown_names_are_told() {
+    let mut set = load(DOWN);
+    assert_eq!(set.disable(&["Nope".into()]), ["Nope"]);
+    assert_eq!(set.groups().len(), 1);
+    assert_eq!(set.disable(&["Down".into()]), [""; 0]);
+    assert!(set.groups().is_empty());
+}
+
+#[test]
+fn rules_that_can_never_fire_are_named_with_what_they_lack() {
+    let (bench, set) = (
+        Bench::new(),
+        load(
+            "
+groups:
+- name: g
+  rules:
+  - {alert: Fine, expr: 'up == 0'}
+  - {alert: Half, expr: 'up > on (host) nothing{x=\"1\"}'}
+  - {alert: Either, expr: 'up == 0 or nothing > 1'}
+  - {alert: Absent, expr: 'absent(nothing)'}
+",
+        ),
+    );
+    bench.put("up", "a", 0, 1.0);
+    let found = set.unmatched(&bench.store, 0, 0);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].rule.as_str(), &found[0].missing[..]),
+        ("Half", &[r#"nothing{x="1"}"#.to_owned()][..])
+    );
+    // Samples from before the span do not count.
+    assert_eq!(set.unmatched(&bench.store, 1, 2).len(), 3);
+    assert_eq!(set.count(State::Firing), 0);
+}
