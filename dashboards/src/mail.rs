@@ -27,7 +27,7 @@ pub struct Rendered {
     pub html: String,
 }
 
-/// The mail in its three parts. If this fails, send [`plain`].
+/// The mail in its three parts. If this fails, send [`plain()`].
 ///
 /// # Errors
 /// Only if a built-in template and its view disagree, which the tests exclude.
