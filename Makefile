@@ -35,6 +35,7 @@ bench: setup ## print the measured figures
 
 setup: ## install what is missing, nothing else
 	@$(STEP) setup scripts/setup
+	@$(STEP) fetch scripts/fetch
 
 clean: ## remove what was built and the tools installed in .tools
 	@$(STEP) clean cargo clean
