@@ -89,8 +89,9 @@ impl Group {
     ) -> (Vec<alert::Alert>, bool) {
         let began = Instant::now();
         if let Some(last) = self.last_evaluation_ms {
-            let slots = (now_ms - last - 1).max(0) / self.interval_ms;
-            self.missed += u64::try_from(slots).unwrap_or(0);
+            // Rounded: an evaluation that is a little late missed none.
+            let slots = (now_ms - last + self.interval_ms / 2) / self.interval_ms;
+            self.missed += u64::try_from(slots - 1).unwrap_or(0);
         }
         self.last_evaluation_ms = Some(now_ms);
         let around = Surroundings {
@@ -118,7 +119,7 @@ impl Group {
             if matches!(rule.spec.kind, RuleKind::Alert { .. }) {
                 let resend_ms = site.resend_ms;
                 let generator_url = template::generator_url(&site.external_url, &rule.spec.text);
-                told.extend(rule.alerts.to_send(
+                told.extend(rule.alerts.due(
                     now_ms,
                     Sending {
                         resend_ms,

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exposition::{Labels, LabelsBuilder, NAME, stale};
-use series::{Matcher, Op, Store};
+use series::{Appender, Store};
 
 pub use limits::Limits;
-use page::Page;
+use page::{MAX_AHEAD_MS, Reader, labels_of};
 
 /// Where a page comes from, and what every series of it is labelled with.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,11 +59,15 @@ pub struct Status {
 pub struct Intake {
     target: Target,
     labels: Vec<(Arc<str>, Arc<str>)>,
-    /// Hashes of the series of the last page, sorted. The labels themselves are
-    /// in the store already and need no second place.
-    known: Vec<u64>,
-    known_at_ms: i64,
+    known: Appender,
     status: Status,
+}
+
+/// What a scrape brought, for the series that report on it.
+#[derive(Default)]
+struct Brought {
+    samples: usize,
+    new: usize,
 }
 
 impl Intake {
@@ -81,8 +85,7 @@ impl Intake {
         Self {
             labels: labels.into_iter().collect(),
             target,
-            known: Vec::new(),
-            known_at_ms: 0,
+            known: Appender::new(),
             status: Status::default(),
         }
     }
@@ -108,17 +111,10 @@ impl Intake {
         took: Duration,
         store: &Store,
     ) -> bool {
-        let mut counted = 0;
-        let read = match page {
-            Ok(text) => Page::read(text, &self.target, &self.labels, time_ms, &mut counted),
-            Err(err) => Err(err.to_owned()),
-        };
-        let error = read.as_ref().err().cloned();
-        let page = read.unwrap_or_default();
-        let scraped = counted;
-        let new = self.store(page, time_ms, store);
+        let mut brought = Brought::default();
+        let error = self.store(page, time_ms, store, &mut brought).err();
         let up = error.is_none();
-        self.report(store, time_ms, took, up, scraped, new);
+        self.report(store, time_ms, took, up, &brought);
         if let Some(err) = &error
             && self.status.last_error.is_none()
         {
@@ -130,7 +126,7 @@ impl Intake {
             last_error: error,
             last_scrape_ms: Some(time_ms),
             took,
-            samples: scraped,
+            samples: brought.samples,
             refused_total: self.status.refused_total,
         };
         up
@@ -138,85 +134,65 @@ impl Intake {
 
     /// The target is gone for good: ends its series, `up` among them.
     pub fn end(&mut self, time_ms: i64, store: &Store) {
-        self.store(Page::default(), time_ms, store);
+        self.known.begin(store).finish(time_ms);
         for name in REPORTS {
             let _ = store.append(&self.own(name), time_ms, stale());
         }
     }
 
-    /// Forgets what was there before, when the clock was set: markers at the
-    /// former time are of no use then.
+    /// Moves the kept times, when the clock was set.
     pub fn shift(&mut self, delta_ms: i64) {
-        self.known_at_ms += delta_ms;
         self.status.last_scrape_ms = self.status.last_scrape_ms.map(|time| time + delta_ms);
     }
 
-    /// Stores a page and ends what is no more. Returns the number of new series.
-    fn store(&mut self, page: Page, time_ms: i64, store: &Store) -> usize {
-        let mut refused = page.refused;
-        for sample in &page.samples {
-            let at_ms = sample.time_ms.unwrap_or(time_ms);
-            if store.append(&sample.labels, at_ms, sample.value).is_err() {
-                refused += 1;
-            }
-        }
-        self.status.refused_total += refused;
-        let is_new = |hash: &&u64| self.known.binary_search(hash).is_err();
-        let new = page.series.iter().filter(is_new).count();
-        let gone: Vec<u64> = self
-            .known
-            .iter()
-            .filter(|hash| page.series.binary_search(hash).is_err())
-            .copied()
-            .collect();
-        if !gone.is_empty() {
-            self.end_series(&gone, time_ms, store);
-        }
-        self.known = page.series;
-        self.known.shrink_to_fit();
-        self.known_at_ms = time_ms;
-        new
-    }
-
-    /// Finds the labels of series by their hashes, in the store, and ends them.
-    fn end_series(&self, gone: &[u64], time_ms: i64, store: &Store) {
-        for series in store.select(&self.mine(), self.known_at_ms, self.known_at_ms) {
-            if gone.binary_search(&page::hash(&series.labels)).is_ok() {
-                let _ = store.append(&series.labels, time_ms, stale());
-            }
-        }
-    }
-
-    /// What picks the series of this target out of the store.
-    fn mine(&self) -> Vec<Matcher> {
-        let narrow = if self.target.honor_labels {
-            // The page may have set any label, so the time alone narrows it.
-            &[]
-        } else {
-            self.labels.as_slice()
-        };
-        narrow
-            .iter()
-            .filter_map(|(name, value)| Matcher::new(&**name, Op::Equal, &**value).ok())
-            .chain(Matcher::new(NAME, Op::NotEqual, ""))
-            .collect()
-    }
-
-    fn report(
+    /// Stores a page and ends what is no more; without a page that is all.
+    fn store(
         &mut self,
-        store: &Store,
+        page: Result<&str, &str>,
         time_ms: i64,
-        took: Duration,
-        up: bool,
-        scraped: usize,
-        new: usize,
-    ) {
+        store: &Store,
+        brought: &mut Brought,
+    ) -> Result<(), String> {
+        let reader = Reader {
+            target: &self.target,
+            labels: &self.labels,
+            known: &self.known,
+        };
+        let read = page
+            .map_err(str::to_owned)
+            .and_then(|text| reader.page(text, &mut brought.samples));
+        let (lines, outcome) = match read {
+            Ok(lines) => (lines, Ok(())),
+            Err(err) => (Vec::new(), Err(err)),
+        };
+        let (own, honor) = (&self.labels, self.target.honor_labels);
+        let mut batch = self.known.begin(store);
+        let mut ahead = 0;
+        for line in lines {
+            let at_ms = line.time_ms.unwrap_or(time_ms);
+            if at_ms > time_ms + MAX_AHEAD_MS {
+                ahead += 1;
+                continue;
+            }
+            // The batch counts what the store refuses.
+            let _ = batch.add(line.key, at_ms, line.value, line.time_ms.is_none(), || {
+                let had = line.labels.clone();
+                had.or_else(|| labels_of(line.key, own, honor))
+            });
+        }
+        let finished = batch.finish(time_ms);
+        brought.new = finished.added;
+        self.status.refused_total += ahead + finished.rejected as u64;
+        outcome
+    }
+
+    fn report(&mut self, store: &Store, time_ms: i64, took: Duration, up: bool, brought: &Brought) {
         let values = [
             f64::from(u8::from(up)),
             took.as_secs_f64(),
-            scraped as f64,
-            scraped as f64,
-            new as f64,
+            brought.samples as f64,
+            brought.samples as f64,
+            brought.new as f64,
         ];
         for (name, value) in REPORTS.into_iter().zip(values) {
             if store.append(&self.own(name), time_ms, value).is_err() {

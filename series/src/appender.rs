@@ -66,6 +66,13 @@ impl Appender {
         Self::default()
     }
 
+    /// Whether a series of this spelling was on the last page, so that its
+    /// labels need no parsing unless [`Batch::add`] asks for them.
+    #[must_use]
+    pub fn knows(&self, key: &str) -> bool {
+        self.known.contains_key(&self.secret.hash_one(key))
+    }
+
     /// Begins a scrape.
     pub fn begin<'a>(&'a mut self, store: &'a Store) -> Batch<'a> {
         self.round += 1;

@@ -21,10 +21,10 @@ pub(crate) struct Sending<'a> {
 
 impl Alerts {
     /// The alerts to tell now; they count as told.
-    pub(crate) fn to_send(&mut self, now_ms: i64, how: Sending<'_>) -> Vec<alert::Alert> {
+    pub(crate) fn due(&mut self, now_ms: i64, how: Sending<'_>) -> Vec<alert::Alert> {
         self.0
             .iter_mut()
-            .filter(|(_, alert)| alert.due(now_ms, how.resend_ms))
+            .filter(|(_, alert)| alert.is_due(now_ms, how.resend_ms))
             .map(|(labels, alert)| {
                 alert.last_sent_ms = Some(now_ms);
                 alert.told(labels, now_ms, how)
@@ -34,7 +34,7 @@ impl Alerts {
 }
 
 impl Active {
-    fn due(&self, now_ms: i64, resend_ms: i64) -> bool {
+    fn is_due(&self, now_ms: i64, resend_ms: i64) -> bool {
         if self.state == State::Pending {
             return false;
         }

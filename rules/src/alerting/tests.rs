@@ -23,7 +23,7 @@ fn found(hosts: &[&str]) -> BTreeMap<Labels, Found> {
 }
 
 fn sent(alerts: &mut Alerts, now_ms: i64) -> Vec<alert::Alert> {
-    alerts.to_send(
+    alerts.due(
         now_ms,
         Sending {
             resend_ms: 60_000,

@@ -1,76 +1,150 @@
-//! One page as samples with the labels of its target.
+//! One page as lines that are ready for the store.
+//!
+//! Labels are parsed only for series that the target had not named before; of
+//! the others a repeated scrape reads no more than value and time.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use exposition::{Entry, Labels, Sample, parse};
+use exposition::{Entry, Labels, parse, parse_value};
+use series::Appender;
 
 use super::Target;
 
 /// Samples further ahead of the clock than this are not taken.
-const MAX_AHEAD_MS: i64 = 10 * 60_000;
+pub(super) const MAX_AHEAD_MS: i64 = 10 * 60_000;
 
-/// What a page holds, ready for the store.
-#[derive(Debug, Default)]
-pub(super) struct Page {
-    pub(super) samples: Vec<Sample>,
-    /// Hashes of the series that end when the next page is without them, sorted.
-    pub(super) series: Vec<u64>,
-    /// Samples left out: a series stood twice, or a time lay in the future.
-    pub(super) refused: u64,
+/// One sample of a page.
+pub(super) struct Line<'a> {
+    /// The series as the page spells it.
+    pub(super) key: &'a str,
+    pub(super) value: f64,
+    pub(super) time_ms: Option<i64>,
+    /// With those of the target; absent for a series that is known already.
+    pub(super) labels: Option<Labels>,
 }
 
-impl Page {
-    /// Reads a page. `counted` is how far it came, also when it fails.
-    pub(super) fn read(
-        text: &str,
-        target: &Target,
-        labels: &[(Arc<str>, Arc<str>)],
-        time_ms: i64,
+/// What reading a page needs to know of its target.
+pub(super) struct Reader<'a> {
+    pub(super) target: &'a Target,
+    /// The labels of the target.
+    pub(super) labels: &'a [(Arc<str>, Arc<str>)],
+    pub(super) known: &'a Appender,
+}
+
+impl Reader<'_> {
+    /// Reads a whole page, or says what is wrong with it. `counted` is how many
+    /// samples were seen, also when it fails.
+    pub(super) fn page<'t>(
+        &self,
+        text: &'t str,
         counted: &mut usize,
-    ) -> Result<Self, String> {
-        target.limits.body(text.len())?;
-        let mut page = Self::default();
-        let mut too_many = Ok(());
-        for entry in parse(text) {
-            let Entry::Sample(mut sample) = entry.map_err(|err| err.to_string())? else {
+    ) -> Result<Vec<Line<'t>>, String> {
+        let limits = &self.target.limits;
+        limits.body(text.len())?;
+        let mut lines = Vec::new();
+        for (at, line) in text.split('\n').enumerate() {
+            let line = line.trim_matches([' ', '\t', '\r']);
+            let said = self.line(line).map_err(|what| match what {
+                Fault::Line(what) => format!("line {}: {what}", at + 1),
+                Fault::Limit(what) => what,
+            })?;
+            let Some(sample) = said else {
                 continue;
             };
             *counted += 1;
             // Counted to the end, so that the reader sees how far over it is.
-            too_many = target.limits.count(*counted);
-            if too_many.is_err() {
-                continue;
+            if *counted <= limits.samples {
+                lines.push(sample);
             }
-            sample.labels = merged(&sample.labels, labels, target.honor_labels);
-            target.limits.series(&sample.labels)?;
-            page.samples.push(sample);
         }
-        too_many?;
-        page.settle(time_ms);
-        Ok(page)
+        limits.count(*counted)?;
+        Ok(lines)
     }
 
-    /// Leaves out what cannot be stored, and lists the series. A series that
-    /// states its own time never ends by absence, as in Prometheus.
-    fn settle(&mut self, time_ms: i64) {
-        let mut seen = std::collections::HashSet::with_capacity(self.samples.len());
-        let before = self.samples.len();
-        self.samples.retain(|sample| match sample.time_ms {
-            Some(at_ms) => at_ms <= time_ms + MAX_AHEAD_MS,
-            None => seen.insert(hash(&sample.labels)),
-        });
-        self.refused = (before - self.samples.len()) as u64;
-        self.series = seen.into_iter().collect();
-        self.series.sort_unstable();
+    fn line<'t>(&self, line: &'t str) -> Result<Option<Line<'t>>, Fault> {
+        if line.is_empty() || line.starts_with("# HELP ") {
+            return Ok(None);
+        }
+        let key = key(line);
+        if line.starts_with('#') || !self.known.knows(key) {
+            return self.new_line(line, key);
+        }
+        let mut words = line[key.len()..].split_ascii_whitespace();
+        let value = words.next().and_then(parse_value);
+        let time_ms = words.next().map(str::parse).transpose();
+        match (value, time_ms, words.next()) {
+            (Some(value), Ok(time_ms), None) => Ok(Some(Line {
+                key,
+                value,
+                time_ms,
+                labels: None,
+            })),
+            // The full parser says what is wrong.
+            _ => self.new_line(line, key),
+        }
+    }
+
+    fn new_line<'t>(&self, line: &'t str, key: &'t str) -> Result<Option<Line<'t>>, Fault> {
+        let Some(entry) = parse(line).next() else {
+            return Ok(None);
+        };
+        let Entry::Sample(sample) = entry.map_err(|err| Fault::Line(err.what))? else {
+            return Ok(None);
+        };
+        let labels = merged(&sample.labels, self.labels, self.target.honor_labels);
+        self.target.limits.series(&labels).map_err(Fault::Limit)?;
+        Ok(Some(Line {
+            key,
+            value: sample.value,
+            time_ms: sample.time_ms,
+            labels: Some(labels),
+        }))
     }
 }
 
-/// The identity of a series within its target.
-pub(super) fn hash(labels: &Labels) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    labels.hash(&mut hasher);
-    hasher.finish()
+enum Fault {
+    Line(&'static str),
+    Limit(String),
+}
+
+/// The labels of a series by its spelling, with those of its target.
+pub(super) fn labels_of(key: &str, target: &[(Arc<str>, Arc<str>)], honor: bool) -> Option<Labels> {
+    match parse(&format!("{key} 0")).next() {
+        Some(Ok(Entry::Sample(sample))) => Some(merged(&sample.labels, target, honor)),
+        _ => None,
+    }
+}
+
+/// Everything before the value: up to the closing brace, or to the first space.
+fn key(line: &str) -> &str {
+    let bytes = line.as_bytes();
+    let open = bytes
+        .iter()
+        .position(|byte| matches!(byte, b'{' | b' ' | b'\t'));
+    let Some(mut at) = open else {
+        return line;
+    };
+    // Spaces may stand between a name and its brace.
+    let brace = at
+        + bytes[at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
+    if bytes.get(brace) != Some(&b'{') {
+        return &line[..at];
+    }
+    at = brace;
+    let (mut quoted, mut escaped) = (false, false);
+    for (length, byte) in bytes[at..].iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'}' if !quoted => return &line[..=at + length],
+            _ => {}
+        }
+    }
+    line
 }
 
 /// The labels of a sample together with those of its target.
