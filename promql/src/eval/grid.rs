@@ -23,7 +23,8 @@ impl Grid {
     /// From `start` in steps to at most `end`.
     pub(crate) fn range(start: i64, end: i64, step: i64) -> Self {
         let span = end.saturating_sub(start);
-        let count = if span < 0 { 0 } else { span / step.max(1) + 1 };
+        let steps = if span < 0 { -1 } else { span / step.max(1) };
+        let count = steps.saturating_add(1);
         Self {
             start,
             step: step.max(1),
