@@ -1,22 +1,76 @@
-//! The `rules` section of belfry.yml.
+//! The `rules` section of belfry.yml, and the files it names.
+
+mod glob;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
+
+use settings::{Fault, Place};
+
+use crate::{Source, pack};
 
 settings::section! {
     /// Rules that turn what is measured into alerts.
     pub struct Config {
-        /// Rule files in Prometheus' format; `*` and `?` stand for parts of a name.
+        /// Rule files in Prometheus' format; `*` and `?` stand for parts of a file's name.
         pub files: Vec<String> = vec![],
         /// Whether the shipped rules are used.
         pub pack: bool = true,
         /// Names of alerts that are left out, of the shipped rules and of the files.
         pub disable: Vec<String> = vec![],
-        /// Time between evaluations of a group that states none.
-        pub interval: Duration = Duration::from_secs(15),
+        /// Time between evaluations of a group that states none. Absent: at each collection.
+        pub interval: Option<Duration> = None,
         /// Time after which an alert that goes on is handed to the alerter again.
         pub resend: Duration = Duration::from_secs(60),
         /// Labels for every alert that does not have them.
         pub external_labels: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+impl Config {
+    /// The shipped rules, unless they are off, and the text of every file. A
+    /// pattern without any file behind it is no fault, as in Prometheus; a file
+    /// named in full that is not there is one.
+    pub fn sources(&self) -> Result<Vec<Source>, Vec<Fault>> {
+        let mut sources = if self.pack {
+            pack::sources()
+        } else {
+            Vec::new()
+        };
+        let mut faults = Vec::new();
+        for pattern in &self.files {
+            match glob::files(Path::new(pattern)) {
+                Ok(paths) => {
+                    for path in paths {
+                        let name = path.display().to_string();
+                        match std::fs::read_to_string(&path) {
+                            Ok(text) => sources.push(Source { name, text }),
+                            Err(err) => faults.push(unreadable(&name, &err)),
+                        }
+                    }
+                }
+                Err(err) => faults.push(unreadable(pattern, &err)),
+            }
+        }
+        if faults.is_empty() {
+            Ok(sources)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+fn unreadable(name: &str, err: &std::io::Error) -> Fault {
+    Fault {
+        place: Place::Line {
+            file: name.into(),
+            line: 1,
+            column: 1,
+        },
+        key: String::new(),
+        message: format!("cannot read the rule file: {err}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use exposition::{Kind, Writer};
 
-use crate::{Health, RuleSet, State};
+use crate::{Health, Intake, RuleSet, State};
 
 impl RuleSet {
     /// Writes what the rules say of themselves: whether each can be evaluated,
@@ -34,7 +34,7 @@ impl RuleSet {
             }
         }
         self.group_figures(page);
-        page.family("belfry_rules_alerts", "Alerts by state.", gauge);
+        page.family("belfry_alerts", "Alerts of the rules, by state.", gauge);
         for state in [State::Pending, State::Firing] {
             let count = self.count(state) as f64;
             page.sample(&[("state", state.as_str())], count);
@@ -68,5 +68,20 @@ impl RuleSet {
         for group in self.groups() {
             page.sample(&[("group", &group.name)], group.missed as f64);
         }
+    }
+}
+
+/// Writes what became of the targets' samples.
+pub fn write_target_figures<'a>(intakes: impl IntoIterator<Item = &'a Intake>, page: &mut Writer) {
+    page.family(
+        "belfry_target_samples_refused_total",
+        "Samples out of order, from the future, or twice at one time.",
+        Kind::Counter,
+    );
+    for intake in intakes {
+        let target = intake.target();
+        let name = format!("{}/{}", target.job, target.instance);
+        let refused = intake.status().refused_total as f64;
+        page.sample(&[("target", &name)], refused);
     }
 }

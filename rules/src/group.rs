@@ -22,6 +22,8 @@ pub struct Group {
     pub name: String,
     /// Time between evaluations in milliseconds.
     pub interval_ms: i64,
+    /// Whether that is the default, because the file states none.
+    pub interval_is_default: bool,
     /// How far behind the clock it evaluates, in milliseconds.
     pub query_offset_ms: i64,
     /// The most series or alerts a rule of it may have; 0 means no limit.
@@ -50,6 +52,7 @@ impl Group {
             file: spec.file,
             name: spec.name,
             interval_ms,
+            interval_is_default: spec.interval_ms.is_none(),
             query_offset_ms: spec.query_offset_ms,
             limit: spec.limit,
             rules: spec.rules.into_iter().map(Rule::new).collect(),
@@ -75,6 +78,21 @@ impl Group {
             slot <= last && last <= now_ms + self.interval_ms
         });
         (!done).then_some(slot)
+    }
+
+    /// Whether new samples call for an evaluation: always when the group has no
+    /// interval of its own, else when most of its interval has passed.
+    pub(crate) fn due_on_data(&self, now_ms: i64) -> bool {
+        let Some(last) = self
+            .last_evaluation_ms
+            .filter(|_| !self.interval_is_default)
+        else {
+            return true;
+        };
+        let passed = now_ms - last;
+        // Samples come a little early or late; a tenth keeps the pace. A last
+        // evaluation in the future means that the clock was set back.
+        passed < 0 || passed >= self.interval_ms - self.interval_ms / 10
     }
 
     /// Evaluates every rule at `now_ms` and returns the alerts to tell, and

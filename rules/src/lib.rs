@@ -3,8 +3,8 @@
 //! A page of metrics goes in through [`Intake`], which stores its samples and
 //! ends the series that are gone. A [`RuleSet`] is loaded from rule files as
 //! Prometheus has them, asks the store at each group's time, and returns the
-//! alerts that the alerter must hear of. Time is a parameter everywhere, and
-//! nothing here opens a file or a socket.
+//! alerts that the alerter must hear of. Time is a parameter everywhere. Only
+//! [`Config::sources`] opens files, and nothing here opens a socket.
 
 mod alerting;
 mod config;
@@ -25,11 +25,12 @@ mod unmatched;
 
 pub use alerting::{Active, State};
 pub use config::Config;
+pub use figures::write_target_figures;
 pub use file::{GroupSpec, RuleKind, RuleSpec, Source};
 pub use group::Group;
 pub use kept::{Kept, KeptAlert, KeptRule};
 pub use rule::{Health, Rule};
-pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, first_steps, runbook};
+pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, first_steps, runbook, runbook_names};
 pub use scrape::{Intake, Limits, Status, Target};
 pub use set::{Due, RuleSet, Site};
 pub use unmatched::Unmatched;

@@ -3,7 +3,8 @@
 use crate::Source;
 
 /// Every file of the pack: its name and its text.
-pub const FILES: [(&str, &str); 4] = [
+pub const FILES: [(&str, &str); 5] = [
+    ("backup.yml", include_str!("../pack/backup.yml")),
     ("belfry.yml", include_str!("../pack/belfry.yml")),
     ("container.yml", include_str!("../pack/container.yml")),
     ("host.yml", include_str!("../pack/host.yml")),

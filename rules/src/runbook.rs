@@ -7,7 +7,8 @@
 pub const PATH: &str = "/runbooks/";
 
 /// All runbooks by name, in order.
-pub const ALL: [(&str, &str); 13] = [
+pub const ALL: [(&str, &str); 14] = [
+    ("backup", include_str!("../runbooks/backup.md")),
     ("belfry", include_str!("../runbooks/belfry.md")),
     ("clock", include_str!("../runbooks/clock.md")),
     (
@@ -31,6 +32,11 @@ pub const ALL: [(&str, &str); 13] = [
     ),
     ("target-down", include_str!("../runbooks/target-down.md")),
 ];
+
+/// The names of all runbooks, in order.
+pub fn runbook_names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|(name, _)| *name)
+}
 
 /// The text of a runbook. Takes its name, or a `runbook_url` that ends in it.
 #[must_use]

@@ -136,6 +136,20 @@ impl RuleSet {
         self.groups.iter().enumerate().filter_map(due).collect()
     }
 
+    /// The groups to evaluate at once because new samples have come in. For
+    /// whoever collects and evaluates in one rhythm: nothing is told later than
+    /// it could be known. Not to be mixed with [`RuleSet::due`].
+    #[must_use]
+    pub fn due_on_data(&self, now_ms: i64) -> Vec<Due> {
+        let due = |(group, state): (usize, &Group)| {
+            state.due_on_data(now_ms).then_some(Due {
+                group,
+                at_ms: now_ms,
+            })
+        };
+        self.groups.iter().enumerate().filter_map(due).collect()
+    }
+
     /// When the next evaluation is due after `now_ms`; nothing without groups.
     #[must_use]
     pub fn next_due_ms(&self, now_ms: i64) -> Option<i64> {

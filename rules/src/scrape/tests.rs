@@ -263,3 +263,63 @@ fn two_targets_do_not_end_each_others_series() {
         [r#"a{instance="a", job="host"} stale"#]
     );
 }
+
+#[test]
+fn a_series_is_the_same_however_a_page_spells_it() {
+    let store = Store::new();
+    let mut intake = Intake::new(target());
+    for (at, page) in [
+        "a {x=\"}\\\" 1\",y=\"2\"} 1",
+        "a{x=\"}\\\" 1\",y=\"2\"} 2 ",
+        "a{y=\"2\", x=\"}\\\" 1\"}\t3",
+        "a{y=\"2\", x=\"}\\\" 1\"}4",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let time_ms = i64::try_from(at).unwrap() * STEP;
+        assert!(take(&mut intake, Ok(page), time_ms, &store), "{page}");
+        let expected = format!(
+            r#"a{{instance="a", job="host", x="}}\" 1", y="2"}} {}"#,
+            at + 1
+        );
+        assert_eq!(pages(&store, time_ms), [expected]);
+    }
+}
+
+#[test]
+fn a_known_series_with_a_bad_value_fails_the_scrape() {
+    for line in [
+        "a{b=\"1\"} x",
+        "a{b=\"1\"}",
+        "a{b=\"1\"} 1 x",
+        "a{b=\"1\"} 1 2 3",
+        "a{b=\"1",
+    ] {
+        let store = Store::new();
+        let mut intake = Intake::new(target());
+        assert!(take(&mut intake, Ok("a{b=\"1\"} 1\n"), 0, &store));
+        assert!(!take(&mut intake, Ok(line), STEP, &store), "{line}");
+        assert!(
+            intake
+                .status()
+                .last_error
+                .as_ref()
+                .unwrap()
+                .starts_with("line 1: ")
+        );
+    }
+}
+
+#[test]
+fn figures_of_targets_name_them() {
+    let mut intake = Intake::new(target());
+    take(&mut intake, Ok("a 1\na 2\n"), 0, &Store::new());
+    let mut page = exposition::Writer::new();
+    crate::write_target_figures([&intake], &mut page);
+    let page = page.finish();
+    assert!(
+        page.ends_with("refused_total{target=\"host/a\"} 1\n"),
+        "{page}"
+    );
+}
