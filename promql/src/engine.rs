@@ -202,18 +202,19 @@ fn vector(table: Table) -> Result<Value, Error> {
 
 /// The samples behind a range vector, as they are.
 fn raw(evaluator: &mut Evaluator<'_>, expr: &Expr, grid: Grid) -> Result<Value, Error> {
-    let windows = evaluator.windows(&expr.root, grid)?;
-    let (low, high) = windows.bounds(0);
-    let mut matrix: Matrix = windows
-        .sources
-        .into_iter()
-        .map(|source| {
-            let mut points = source.points;
-            points.retain(|point| point.0 > low && point.0 <= high);
-            (source.row.shown(), points)
-        })
-        .filter(|(_, points)| !points.is_empty())
-        .collect();
+    let mut matrix: Matrix = Vec::new();
+    evaluator.windows(&expr.root, grid, &mut |this, row, points, windows| {
+        let (low, high) = windows.bounds(0);
+        let within = points
+            .iter()
+            .filter(|point| point.0 > low && point.0 <= high);
+        let points: Vec<_> = within.copied().collect();
+        this.budget.take(points.len())?;
+        if !points.is_empty() {
+            matrix.push((row.shown(), points));
+        }
+        Ok(())
+    })?;
     matrix.sort_by(|left, right| left.0.cmp(&right.0));
     if matrix.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::Execution(SAME_LABELSET.into()));

@@ -71,6 +71,33 @@ impl Store {
         Ok(selected)
     }
 
+    /// Shows `each` what [`Store::select`] would answer, one series after the
+    /// other, so that only one of them is unpacked at a time. Ends at its first
+    /// error.
+    pub fn visit<E>(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+        mut each: impl FnMut(&Labels, &mut Vec<(i64, f64)>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let clock = self.clock();
+        let (from, to) = (self.bound_to_kept(from_ms), self.bound_to_kept(to_ms));
+        let found = self.read().find(matchers);
+        let mut samples = Vec::new();
+        for series in found {
+            samples.clear();
+            series.lock().range(from, to, &mut samples);
+            for (time, _) in &mut samples {
+                *time = time.wrapping_add(clock);
+            }
+            if !samples.is_empty() {
+                each(&series.labels, &mut samples)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Of all series that satisfy all matchers the newest sample in
     /// `from_ms..=to_ms`, sorted by labels: what an instant selector looks at,
     /// without unpacking what it does not.

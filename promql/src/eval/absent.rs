@@ -23,18 +23,16 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn absent_over_time(&mut self, arg: &Node, grid: Grid) -> Result<Table, Error> {
-        let windows = self.windows(arg, grid)?;
         let mut cells = vec![1.0; grid.count];
-        for source in &windows.sources {
+        self.windows(arg, grid, &mut |this, _, points, windows| {
             let mut cursor = Cursor::default();
             for (at, cell) in cells.iter_mut().enumerate() {
-                if !cursor.slice(&source.points, windows.bounds(at)).is_empty() {
+                if !cursor.slice(points, windows.bounds(at)).is_empty() {
                     *cell = stale();
                 }
             }
-            self.budget.work(source.points.len() + grid.count)?;
-            self.budget.give_back(source.points.len());
-        }
+            this.budget.work(points.len() + grid.count)
+        })?;
         Ok(answer(arg, cells))
     }
 }

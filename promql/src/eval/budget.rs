@@ -9,7 +9,7 @@ use crate::error::{Error, execution};
 /// How much work passes between two looks at the clock.
 const LOOK_EVERY: usize = 1 << 16;
 
-pub(super) const TOO_MANY: &str =
+const TOO_MANY: &str =
     "query processing would load too many samples into memory in query execution";
 
 /// Counts down.
@@ -44,11 +44,6 @@ impl Budget {
             None => return execution(TOO_MANY),
         }
         self.work(values)
-    }
-
-    /// How many values the query may still take.
-    pub(crate) fn values_left(&self) -> usize {
-        self.values_left
     }
 
     /// Gives room back.

@@ -1,7 +1,7 @@
 //! Functions over the samples in a window.
 
 use super::numbers::{Mean, Sum, line, quantile, window_variance};
-use super::select::{Cursor, Point, Source, Windows};
+use super::select::{Cursor, Point};
 use super::{Evaluator, Grid, Row, Table};
 use crate::error::Error;
 use crate::syntax::{Kind, Node, Window, go_number, quote};
@@ -36,31 +36,26 @@ impl Evaluator<'_> {
             Some(param) => self.scalar(param, grid)?,
             None => Vec::new(),
         };
-        let windows = self.windows(matrix, grid)?;
-        self.budget.take_cells(windows.sources.len(), grid.count)?;
-        // With `@` every time sees the same; once is enough if nothing else varies.
-        let constant = windows.seen.fixed.is_some() && params.is_empty();
         let keeps_name = matches!(window, Window::Last | Window::First);
+        let is_subquery = matches!(&matrix.bare().kind, Kind::Subquery(_));
         let mut table = Table::new(grid.count);
         let mut sorted = Vec::new();
-        let mut worked = 0;
-        let (sources, windows) = take_sources(windows);
-        for Source { row, points } in sources {
+        self.windows(matrix, grid, &mut |this, row, points, windows| {
+            this.budget.take(grid.count)?;
+            let doubtful = !is_subquery && is_doubtful(window, row.labels.name());
+            let name = doubtful.then(|| row.labels.clone());
+            // With `@` every time sees the same; once is enough if nothing else varies.
+            let once = windows.seen.fixed.is_some() && params.is_empty();
+            let (mut worked, rows_before) = (0, table.rows.len());
             let row = Row {
                 nameless: row.nameless || !keeps_name,
                 ..row
             };
-            let counts = window == Window::Rate || window == Window::Increase;
-            let suspect = counts
-                && !row.labels.name().is_empty()
-                && !COUNTERS.iter().any(|end| row.labels.name().ends_with(end));
-            let name = suspect.then(|| row.labels.name().to_owned());
-            let rows_before = table.rows.len();
             table.add_filled(row, |cells| {
                 let mut cursor = Cursor::default();
                 for (at, cell) in cells.iter_mut().enumerate() {
                     let bounds = windows.bounds(at);
-                    let points = cursor.slice(&points, bounds);
+                    let points = cursor.slice(points, bounds);
                     worked += points.len();
                     let view = View {
                         points,
@@ -71,29 +66,26 @@ impl Evaluator<'_> {
                     if let Some(value) = view.apply(window, &mut sorted) {
                         *cell = value;
                     }
-                    if constant {
+                    if once {
                         break;
                     }
                 }
-                if constant {
+                if once {
                     let value = cells[0];
                     cells.fill(value);
                 }
             });
-            if let Some(name) = name
+            if let Some(labels) = name
                 && table.rows.len() > rows_before
-                && !matches!(&matrix.bare().kind, Kind::Subquery(_))
             {
                 let what = format!(
                     "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
-                    quote(&name)
+                    quote(labels.name())
                 );
-                self.notes.info(&what, matrix.place);
+                this.notes.info(&what, matrix.place);
             }
-            self.budget.work(worked + grid.count)?;
-            self.budget.give_back(points.len());
-            worked = 0;
-        }
+            this.budget.work(worked + grid.count)
+        })?;
         if window == Window::Quantile && !table.rows.is_empty() {
             self.warn_of_quantiles(&params, args[0].place);
         }
@@ -117,9 +109,11 @@ impl Evaluator<'_> {
     }
 }
 
-/// Lets the sources be used up one by one while the windows are asked.
-fn take_sources(mut windows: Windows) -> (Vec<Source>, Windows) {
-    (std::mem::take(&mut windows.sources), windows)
+/// Whether a counter's function is asked of what its name does not call one.
+fn is_doubtful(window: Window, name: &str) -> bool {
+    matches!(window, Window::Rate | Window::Increase)
+        && !name.is_empty()
+        && !COUNTERS.iter().any(|ending| name.ends_with(ending))
 }
 
 impl View<'_> {

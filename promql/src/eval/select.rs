@@ -1,27 +1,19 @@
 //! Reading series: the newest sample before each time, or those in a window.
 
-use exposition::is_stale;
-use series::Selected;
+use exposition::{Labels, is_stale};
 
-use super::budget::TOO_MANY;
 use super::grid::Seen;
-use super::{Data, Evaluator, Grid, Row, Table, is_absent};
+use super::{Evaluator, Grid, Row, Table, is_absent};
 use crate::error::{Error, execution};
-use crate::syntax::{Kind, Node, Selector, When};
+use crate::syntax::{Kind, Node, Selector};
 
 /// Time in milliseconds and value.
 pub(crate) type Point = (i64, f64);
 
-/// One series with its samples, markers removed.
-pub(crate) struct Source {
-    pub(crate) row: Row,
-    pub(crate) points: Vec<Point>,
-}
-
-/// Series, and the window through which each time sees them.
+/// The window through which each time of a grid sees a range vector.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Windows {
-    pub(crate) sources: Vec<Source>,
-    pub(crate) range_ms: i64,
+    range_ms: i64,
     pub(crate) seen: Seen,
 }
 
@@ -32,6 +24,9 @@ impl Windows {
         (end.saturating_sub(self.range_ms), end)
     }
 }
+
+/// Looks at one series of a range vector, whose markers are removed.
+type Look<'l> = &'l mut dyn FnMut(&mut Evaluator<'_>, Row, &[Point], Windows) -> Result<(), Error>;
 
 /// The samples in a window that only moves forward.
 #[derive(Default)]
@@ -71,14 +66,11 @@ impl Evaluator<'_> {
             return self.newest(selector, seen.first(), grid.count, shows);
         }
         let lookback_ms = self.lookback_ms;
-        let sources = self.read(selector, seen, lookback_ms)?;
-        self.budget.take_cells(sources.len(), grid.count)?;
         let mut table = Table::new(grid.count);
-        table.rows.reserve(sources.len());
-        table.cells.reserve(sources.len() * grid.count);
-        for Selected { labels, samples } in sources {
+        self.read(selector, seen, lookback_ms, |this, labels, samples| {
+            this.budget.take(grid.count)?;
             let row = Row {
-                labels,
+                labels: labels.clone(),
                 nameless: false,
             };
             table.add_filled(row, |cells| {
@@ -97,9 +89,8 @@ impl Evaluator<'_> {
                     }
                 }
             });
-            self.budget.work(samples.len() + grid.count)?;
-            self.budget.give_back(samples.len());
-        }
+            this.budget.work(samples.len() + grid.count)
+        })?;
         Ok(table)
     }
 
@@ -128,54 +119,47 @@ impl Evaluator<'_> {
         Ok(table)
     }
 
-    /// Series with the samples in reach of the times seen.
+    /// Shows the samples in reach of the times seen, series by series.
     fn read(
         &mut self,
         selector: &Selector,
         seen: Seen,
         reach_ms: i64,
-    ) -> Result<Vec<Selected>, Error> {
+        mut each: impl FnMut(&mut Self, &Labels, &mut Vec<Point>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let from = seen.first().saturating_sub(reach_ms).saturating_add(1);
-        let most = self.budget.values_left();
-        let selected = self
-            .store
-            .select_most(&selector.matchers, from, seen.last(), most)
-            .or_else(|_| execution(TOO_MANY))?;
-        let samples = selected.iter().map(|series| series.samples.len()).sum();
-        self.budget.take(samples)?;
-        Ok(selected)
+        let store = self.store;
+        store.visit(&selector.matchers, from, seen.last(), |labels, samples| {
+            let room = samples.len();
+            self.budget.take(room)?;
+            each(self, labels, samples)?;
+            self.budget.give_back(room);
+            Ok(())
+        })
     }
 
-    /// The series of a range vector.
-    pub(crate) fn windows(&mut self, node: &Node, grid: Grid) -> Result<Windows, Error> {
+    /// Looks at the series of a range vector, one after the other.
+    pub(crate) fn windows(&mut self, node: &Node, grid: Grid, look: Look<'_>) -> Result<(), Error> {
         match &node.bare().kind {
             Kind::Range(range) => {
-                let seen = grid.seen_by(range.selector.when, self.bounds);
-                let selected = self.read(&range.selector, seen, range.range_ms)?;
-                let sources = selected
-                    .into_iter()
-                    .map(|series| {
-                        let mut points = series.samples;
-                        points.retain(|point| !is_stale(point.1));
-                        Source {
-                            row: Row {
-                                labels: series.labels,
-                                nameless: false,
-                            },
-                            points,
-                        }
-                    })
-                    .collect();
-                Ok(Windows {
-                    sources,
-                    range_ms: range.range_ms,
-                    seen,
+                let (selector, range_ms) = (&range.selector, range.range_ms);
+                let seen = grid.seen_by(selector.when, self.bounds);
+                let windows = Windows { range_ms, seen };
+                self.read(selector, seen, range_ms, |this, labels, points| {
+                    points.retain(|point| !is_stale(point.1));
+                    let row = Row {
+                        labels: labels.clone(),
+                        nameless: false,
+                    };
+                    look(this, row, points, windows)
                 })
             }
             Kind::Subquery(subquery) => {
-                let step = subquery.step_ms.unwrap_or(self.subquery_step_ms).max(1);
+                let seen = grid.seen_by(subquery.when, self.bounds);
                 let range_ms = subquery.range_ms;
-                self.subquery(&subquery.inner, subquery.when, range_ms, step, grid)
+                let windows = Windows { range_ms, seen };
+                let step = subquery.step_ms.unwrap_or(self.subquery_step_ms).max(1);
+                self.subquery(&subquery.inner, windows, step, look)
             }
             _ => execution(format!(
                 "expected a range vector, got {}",
@@ -187,41 +171,31 @@ impl Evaluator<'_> {
     fn subquery(
         &mut self,
         inner: &Node,
-        when: When,
-        range_ms: i64,
+        windows: Windows,
         step: i64,
-        grid: Grid,
-    ) -> Result<Windows, Error> {
-        let seen = grid.seen_by(when, self.bounds);
+        look: Look<'_>,
+    ) -> Result<(), Error> {
+        let Windows { range_ms, seen } = windows;
         // Inner times are multiples of the step, whatever the outer ones are.
         let open = seen.first().saturating_sub(range_ms);
         let first = open.div_euclid(step).saturating_add(1).saturating_mul(step);
-        let inner_grid = Grid::range(first, seen.last(), step);
-        self.budget.take(inner_grid.count)?;
-        let mut windows = Windows {
-            sources: Vec::new(),
-            range_ms,
-            seen,
-        };
-        if inner_grid.count == 0 {
-            return Ok(windows);
+        let grid = Grid::range(first, seen.last(), step);
+        self.budget.take(grid.count)?;
+        if grid.count == 0 {
+            return Ok(());
         }
-        let table = match self.eval(inner, inner_grid)? {
-            Data::Table(table) => table,
-            Data::Scalar(values) => Table::nameless(values),
-        };
-        windows.sources = table
-            .rows
-            .iter()
-            .enumerate()
-            .map(|(at, row)| Source {
-                row: row.clone(),
-                points: (table.cells_of(at).iter().enumerate())
+        let table = self.table(inner, grid)?;
+        let mut points = Vec::new();
+        for (at, row) in table.rows.iter().enumerate() {
+            points.clear();
+            let cells = table.cells_of(at).iter().enumerate();
+            points.extend(
+                cells
                     .filter(|(_, value)| !is_absent(**value))
-                    .map(|(step, value)| (inner_grid.time(step), *value))
-                    .collect(),
-            })
-            .collect();
-        Ok(windows)
+                    .map(|(step, value)| (grid.time(step), *value)),
+            );
+            look(self, row.clone(), &points, windows)?;
+        }
+        Ok(())
     }
 }

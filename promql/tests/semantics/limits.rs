@@ -33,14 +33,14 @@ fn too_many_samples_end_a_query() {
         samples,
         ..Limits::default()
     };
+    // Samples under a window are there for one series at a time.
     for (query, needed) in [
         ("x", 100),
-        ("sum_over_time(x[10m])", 1_000),
-        ("sum(x[10m:1s])", 0),
-    ]
-    .into_iter()
-    .filter(|(_, needed)| *needed > 0)
-    {
+        ("sum_over_time(x[10m])", 100),
+        ("x[10m]", 1_000),
+        ("x + on(i) x", 200),
+        ("sum(x)", 101),
+    ] {
         let refused = limited(limits(needed - 1), &store, query).unwrap_err();
         assert_eq!(refused.kind(), "execution", "{query}");
         assert!(refused.to_string().contains("too many samples"), "{query}");
