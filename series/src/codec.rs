@@ -18,6 +18,7 @@ mod varint;
 mod xor;
 
 pub(crate) use chunk::Chunk;
+pub(crate) use decimal::{back, whole};
 pub(crate) use open::{FULL, Open};
 pub(crate) use varint::{Reader, push_signed, push_varint};
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use crate::disk::Disk;
 use crate::{Rejected, Store};
 
 /// Figures for the store's own metrics. Counts are since the start.
@@ -23,6 +24,16 @@ pub struct Figures {
     pub chunk_bytes: u64,
     /// Bytes of series and index in memory.
     pub index_bytes: u64,
+    /// Length of the log on disk.
+    pub log_bytes: u64,
+    /// Length of the snapshot on disk.
+    pub snapshot_bytes: u64,
+    /// Bytes written to disk.
+    pub written_bytes: u64,
+    /// Snapshots written.
+    pub snapshots: u64,
+    /// Why the last flush failed; `None` if it did not.
+    pub flush_error: Option<String>,
 }
 
 /// Counts that change with every sample.
@@ -73,6 +84,7 @@ impl Store {
     /// The store's figures now.
     #[must_use]
     pub fn figures(&self) -> Figures {
+        let disk = self.disk.as_ref().map(Disk::status).unwrap_or_default();
         let index = self.read();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Figures {
@@ -84,6 +96,11 @@ impl Store {
             shed: load(&self.counts.shed),
             chunk_bytes: self.counts.chunk_bytes(),
             index_bytes: index.bytes() as u64,
+            log_bytes: disk.log_bytes,
+            snapshot_bytes: disk.snapshot_bytes,
+            written_bytes: disk.written_bytes,
+            snapshots: disk.snapshots,
+            flush_error: disk.error,
         }
     }
 }

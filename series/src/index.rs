@@ -28,6 +28,8 @@ pub(crate) struct Index {
     bytes: usize,
     /// Families that were shed, and the store's time until when.
     pub(crate) shed: HashMap<Arc<str>, i64>,
+    /// Ids of series that have left and that the log does not know to have.
+    pub(crate) ended: Vec<u64>,
 }
 
 impl Index {
@@ -45,6 +47,16 @@ impl Index {
     /// Bytes of memory, the series' own structs included and their samples not.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The id that the next series gets.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Leaves ids below to a file.
+    pub(crate) fn use_ids_from(&mut self, id: u64) {
+        self.next_id = self.next_id.max(id);
     }
 
     /// Adds a series that is not there.
@@ -97,10 +109,8 @@ impl Index {
         (name, value)
     }
 
-    /// Takes out series, which may be out already; gives the ids of those that
-    /// were not.
-    pub(crate) fn remove(&mut self, series: &[Arc<Series>]) -> Vec<u64> {
-        let mut ids = Vec::with_capacity(series.len());
+    /// Takes out series, which may be out already.
+    pub(crate) fn remove(&mut self, series: &[Arc<Series>]) {
         let mut leaves = vec![false; self.slots.len()];
         let mut lists = Vec::new();
         for series in series {
@@ -114,7 +124,9 @@ impl Index {
             self.by_labels.remove(&series.labels);
             self.bytes -= cost_of_series(&series.labels);
             lists.extend(series.labels.shared().iter().cloned());
-            ids.push(series.id);
+            if series.lock().was_logged() {
+                self.ended.push(series.id);
+            }
         }
         // Each list once, however many of its series leave.
         lists.sort_unstable_by_key(|(name, value)| {
@@ -127,7 +139,6 @@ impl Index {
         if self.by_labels.capacity() > 4 * self.by_labels.len() + 1024 {
             self.by_labels.shrink_to_fit();
         }
-        ids
     }
 
     fn thin(&mut self, name: &Arc<str>, value: &Arc<str>, leaves: &[bool]) {

@@ -9,6 +9,7 @@
 
 mod appender;
 mod codec;
+mod disk;
 mod figures;
 mod index;
 mod listing;
@@ -20,6 +21,7 @@ mod settings;
 mod store;
 
 pub use appender::{Appender, Batch, Finished};
+pub use disk::{Fault, FaultKind, FlushError, Flushed, Fsync, Recovery, check};
 pub use figures::Figures;
 pub use maintain::{Maintained, Shed};
 pub use matcher::{BadRegex, Matcher, Op};

@@ -83,7 +83,7 @@ impl Store {
         let idle = now.saturating_sub(IDLE_MS);
         let mut expired = 0;
         let mut leaving = Vec::new();
-        self.walk(|series| {
+        for series in self.pages().flatten() {
             let mut samples = series.lock();
             let time = samples.newest().map(|(time, _)| time);
             // None: begun by an appender that has not come to its first sample.
@@ -98,7 +98,7 @@ impl Store {
             if leaving.len() >= LEAVING {
                 self.remove(&mem::take(&mut leaving));
             }
-        });
+        }
         self.remove(&leaving);
         expired
     }
@@ -115,12 +115,12 @@ impl Store {
         // First keep new ones out, or a scrape under way would bring them back.
         self.write().shed.insert(name.clone(), until);
         let mut family = Vec::new();
-        self.walk(|series| {
+        for series in self.pages().flatten() {
             if series.labels.get(NAME) == &*name {
                 self.counts.grown(-(series.lock().end() as i64));
-                family.push(series.clone());
+                family.push(series);
             }
-        });
+        }
         family.chunks(LEAVING).for_each(|some| self.remove(some));
         self.counts.shed(family.len());
         let series = family.len();

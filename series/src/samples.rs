@@ -1,5 +1,7 @@
 //! One series and its samples.
 
+mod files;
+
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -63,6 +65,10 @@ pub(crate) struct Samples {
     open: Open,
     limit: u16,
     gone: bool,
+    /// The newest samples that the log does not have.
+    unlogged: u32,
+    /// The last log segment that explains the series' id.
+    named_in: u64,
 }
 
 impl Samples {
@@ -95,6 +101,7 @@ impl Samples {
         }
         let before = self.open.capacity();
         self.open.push(point);
+        self.unlogged = self.unlogged.saturating_add(1);
         let mut grown = self.open.capacity() as i64 - before as i64;
         if self.open.count() >= self.limit {
             grown += self.seal();
@@ -179,6 +186,7 @@ impl Samples {
     pub(crate) fn end(&mut self) -> usize {
         let ended = Self {
             gone: true,
+            named_in: self.named_in,
             ..Self::default()
         };
         mem::replace(self, ended).bytes()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Fsync;
+
 /// Limits of a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -14,6 +16,12 @@ pub struct Settings {
     pub max_bytes: u64,
     /// How long a family that was shed may not come back.
     pub shed_for: Duration,
+    /// When the folder's files are forced onto the disk.
+    pub fsync: Fsync,
+    /// Length of a log segment.
+    pub segment_bytes: u64,
+    /// Length of the log at which it is folded into a snapshot.
+    pub log_bytes: u64,
 }
 
 impl Default for Settings {
@@ -23,6 +31,9 @@ impl Default for Settings {
             least_history: Duration::from_secs(3600),
             max_bytes: 128 << 20,
             shed_for: Duration::from_secs(600),
+            fsync: Fsync::default(),
+            segment_bytes: 4 << 20,
+            log_bytes: 16 << 20,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Where samples are kept.
 
+use std::iter;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use exposition::Labels;
 
 use crate::Settings;
+use crate::disk::Disk;
 use crate::figures::Counts;
 use crate::index::Index;
 use crate::samples::{Series, Taken};
@@ -22,6 +24,7 @@ pub struct Store {
     /// the clock moves this alone.
     clock: AtomicI64,
     pub(crate) counts: Counts,
+    pub(crate) disk: Option<Disk>,
 }
 
 /// Why a sample was not taken.
@@ -136,6 +139,10 @@ impl Store {
         self.clock.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn set_clock(&self, clock: i64) {
+        self.clock.store(clock, Ordering::Relaxed);
+    }
+
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Index> {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,15 +151,13 @@ impl Store {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `see` with every series, without keeping anyone out meanwhile.
-    pub(crate) fn walk(&self, mut see: impl FnMut(&Arc<Series>)) {
+    /// All series, some at a time, without keeping anyone out meanwhile.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = Vec<Arc<Series>>> {
         let mut next = 0;
-        loop {
-            let Some((page, after)) = self.read().page(next) else {
-                return;
-            };
-            page.iter().for_each(&mut see);
+        iter::from_fn(move || {
+            let (page, after) = self.read().page(next)?;
             next = after;
-        }
+            Some(page)
+        })
     }
 }

@@ -38,7 +38,8 @@ pub(super) fn scaled(points: &[Point]) -> Option<(u8, Vec<i64>)> {
     Some((places, numbers))
 }
 
-fn whole(value: f64, places: u8) -> Option<i64> {
+/// The whole number that stands for a value, if one does.
+pub(crate) fn whole(value: f64, places: u8) -> Option<i64> {
     let shifted = value * TENS[usize::from(places)];
     // Rounding may err and a NaN becomes 0: what does not lead back is refused.
     let number = (shifted + 0.5_f64.copysign(shifted)) as i64;
@@ -47,6 +48,6 @@ fn whole(value: f64, places: u8) -> Option<i64> {
 }
 
 /// The value that a whole number stands for.
-pub(super) fn back(number: i64, places: u8) -> Option<f64> {
+pub(crate) fn back(number: i64, places: u8) -> Option<f64> {
     TENS.get(usize::from(places)).map(|ten| number as f64 / ten)
 }
