@@ -6,18 +6,17 @@ use exposition::{Kind, Writer};
 
 use crate::{Copies, Coverage, Volume, Watch};
 
+type Read = Result<Copies, io::Error>;
+
 /// Writes the page from what was read; a folder that could not be read has
 /// samples that say so, and none that look like a backup.
 #[must_use]
-pub fn page(
-    watched: &[(&Watch, Result<Copies, io::Error>)],
-    volumes: &[(Volume, Coverage)],
-) -> String {
+pub fn page(watched: &[(&Watch, Read)], volumes: &[(Volume, Coverage)]) -> String {
     let mut page = Writer::new();
     let each = |page: &mut Writer,
                 name: &str,
                 help: &str,
-                value: &dyn Fn(&Watch, &Result<Copies, io::Error>) -> Option<f64>| {
+                value: &dyn Fn(&Watch, &Read) -> Option<f64>| {
         if !watched.is_empty() {
             page.family(name, help, Kind::Gauge);
         }

@@ -1,3 +1,17 @@
-//! Watches a Docker host, pages a person by mail, and proves that its backups restore.
+//! Watches a Docker host, pages a person by mail, and proves that its backups
+//! restore.
 
-fn main() {}
+mod app;
+mod cli;
+mod clock;
+mod config;
+mod exit;
+mod http;
+mod out;
+mod state;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,6 +1,20 @@
 //! The whole program beside real servers: one binary, a file for each subject.
 
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod engine_faults;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod mail_faults;
+#[cfg(test)]
+mod paging;
+#[cfg(test)]
+mod serving;
+#[cfg(test)]
+mod setup;
+#[cfg(test)]
+mod state;
 #[cfg(test)]
 mod support;

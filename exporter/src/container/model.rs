@@ -141,6 +141,8 @@ pub struct Container {
     pub image_id: String,
     /// The registry's digest of the image, `sha256:...`; empty for local ones.
     pub image_digest: String,
+    /// What it runs, as the engine abridges it. May hold secrets: never shown whole.
+    pub command: String,
     /// Compose project; empty without one.
     pub project: String,
     /// Compose service; empty without one.
@@ -191,6 +193,7 @@ impl Container {
             image: String::new(),
             image_id: String::new(),
             image_digest: String::new(),
+            command: String::new(),
             project: String::new(),
             service: String::new(),
             labels: BTreeMap::new(),

@@ -23,6 +23,9 @@ pub(super) fn listed(summary: ContainerSummary, kept: &[String], container: &mut
     if let Some(image) = summary.image {
         container.image = image;
     }
+    if let Some(command) = summary.command {
+        container.command = command;
+    }
     if let Some(image) = summary.image_id {
         container.image_id = image;
     }

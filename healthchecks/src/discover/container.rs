@@ -1,6 +1,6 @@
 //! What a container is, by its image and its command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Found, Kind, celery, program};
 
@@ -13,8 +13,10 @@ pub struct Container {
     pub image: String,
     /// What it runs.
     pub command: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    /// Its compose project; empty without one.
+    pub project: String,
+    /// Its compose service; empty without one.
+    pub service: String,
     /// Whether it runs now.
     pub running: bool,
 }
@@ -62,7 +64,7 @@ pub(super) fn service(container: &Container) -> Option<Found> {
         return found(
             Kind::Celery,
             format!("Celery {part}"),
-            format!("it runs {:?}", container.command),
+            format!("its command starts celery {part}"),
         );
     }
     let (repository, tag) = split_image(&container.image);
@@ -81,11 +83,8 @@ pub(super) fn service(container: &Container) -> Option<Found> {
     }
     let first = words.first()?.rsplit('/').next()?;
     let (kind, what) = program(first)?;
-    found(
-        kind,
-        what.to_owned(),
-        format!("it runs {:?}", container.command),
-    )
+    // The command's other words stay here: they can hold secrets.
+    found(kind, what.to_owned(), format!("its command is {first}"))
 }
 
 /// `registry:5000/team/app:1.2@sha256:...` is the repository and the tag.
@@ -100,34 +99,18 @@ fn split_image(image: &str) -> (&str, &str) {
 /// The compose projects that containers belong to.
 pub(super) fn compose_projects(containers: &[Container]) -> Vec<Found> {
     let mut projects: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
-    for container in containers {
-        if let Some(project) = container.labels.get("com.docker.compose.project") {
-            projects.entry(project).or_default().push(container);
-        }
+    for container in containers.iter().filter(|container| !container.project.is_empty()) {
+        projects.entry(&container.project).or_default().push(container);
     }
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     projects
         .into_iter()
         .map(|(project, members)| {
-            let label = |name: &str| {
-                members
-                    .iter()
-                    .find_map(|container| container.labels.get(name))
-            };
-            let services: std::collections::BTreeSet<_> = members
-                .iter()
-                .filter_map(|container| container.labels.get("com.docker.compose.service"))
-                .collect();
-            let plural = if services.len() == 1 { "" } else { "s" };
-            let files = label("com.docker.compose.project.config_files").map_or("", String::as_str);
-            let files = if files.is_empty() {
-                String::new()
-            } else {
-                format!(", files {files}")
-            };
+            let services: BTreeSet<_> = members.iter().map(|container| &container.service).collect();
             Found {
                 kind: Kind::Compose,
-                what: format!("{project}: {} service{plural}", services.len()),
-                evidence: format!("labels of {} containers{files}", members.len()),
+                what: format!("{project}: {}", plural(services.len(), "service")),
+                evidence: format!("labels of {}", plural(members.len(), "container")),
             }
         })
         .collect()
@@ -209,32 +192,24 @@ mod tests {
 
     #[test]
     fn a_compose_project_is_its_services() {
-        let mut members = Vec::new();
-        for (name, service) in [
-            ("shop-api-1", "api"),
-            ("shop-api-2", "api"),
-            ("shop-db-1", "db"),
-        ] {
-            let mut member = container(name, "x", "");
-            for (label, value) in [
-                ("com.docker.compose.project", "shop"),
-                ("com.docker.compose.service", service),
-                (
-                    "com.docker.compose.project.config_files",
-                    "/srv/shop/compose.yml",
-                ),
-            ] {
-                member.labels.insert(label.into(), value.into());
-            }
-            members.push(member);
-        }
-        assert_eq!(
-            compose_projects(&members),
-            [Found {
-                kind: Kind::Compose,
-                what: "shop: 2 services".into(),
-                evidence: "labels of 3 containers, files /srv/shop/compose.yml".into(),
-            }]
-        );
+        let members: Vec<_> = [("shop-api-1", "api"), ("shop-api-2", "api"), ("shop-db-1", "db")]
+            .into_iter()
+            .map(|(name, service)| Container {
+                project: "shop".into(),
+                service: service.into(),
+                ..container(name, "x", "")
+            })
+            .collect();
+        let found = compose_projects(&members);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].what, "shop: 2 services");
+        assert_eq!(found[0].evidence, "labels of 3 containers");
+    }
+
+    #[test]
+    fn a_command_is_never_shown_with_its_arguments() {
+        let worker = container("w", "shop/api", "celery -A shop -b redis://:hunter2@r/0 worker");
+        let found = service(&worker).map(|found| found.evidence);
+        assert_eq!(found, Some("its command starts celery worker".into()));
     }
 }

@@ -52,6 +52,7 @@ impl Chromium {
             ))
             .arg("about:blank")
             .env("HOME", &scratch.path)
+            .env("TMPDIR", &scratch.path)
             .current_dir(&scratch.path);
         let process = Process::spawn(&mut command, &scratch.path.join("chromium.log"));
         let target = devtools.call(None, "Target.createTarget", json!({ "url": "about:blank" }));

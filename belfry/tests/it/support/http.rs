@@ -1,4 +1,4 @@
-//! A GET over a plain connection, without any client of the program's own.
+//! A GET and a POST over a plain connection, without any client of the program's own.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,16 +21,38 @@ impl Response {
             .find(same)
             .map(|(_, value)| value.as_str())
     }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|err| panic!("no JSON, {err}: {self:?}"))
+    }
 }
 
 /// Asks `address` (host and port) for a path.
 pub(crate) fn get(address: &str, path: &str) -> std::io::Result<Response> {
+    request(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+    )
+}
+
+/// Sends a body of JSON, or an empty one.
+pub(crate) fn post(address: &str, path: &str, body: &str) -> std::io::Result<Response> {
+    let length = body.len();
+    request(
+        address,
+        &format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
+fn request(address: &str, request: &str) -> std::io::Result<Response> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     parse(&bytes).ok_or_else(|| {

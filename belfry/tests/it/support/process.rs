@@ -44,6 +44,11 @@ impl Process {
         }
     }
 
+    /// The process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal; nothing if the process has ended.
     pub(crate) fn signal(&mut self, signal: Signal) {
         if self.ended().is_none() {
@@ -57,7 +62,7 @@ impl Process {
     pub(crate) fn freeze(&mut self) {
         self.signal(Signal::STOP);
         // The signal stops its threads one after the other; those on a core finish what they do.
-        let folder = format!("/proc/{}/task", self.child.id());
+        let folder = format!("/proc/{}/task", self.pid());
         poll::holds(&format!("{} should stand still", self.name), || {
             let threads = fs::read_dir(&folder)
                 .expect("threads of our own child")

@@ -1,0 +1,145 @@
+//! Collecting: every `interval`, and at once when a container's state changed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rules::Intake;
+use tokio::time::{self, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::Watch;
+
+/// Early collections follow one another no faster than this: a container that
+/// dies each second must not cost a collection each second.
+const EARLY_GAP: Duration = Duration::from_secs(3);
+
+/// Longer than every collector's own deadline.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A page that this process makes itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Job {
+    Host,
+    Container,
+    Backup,
+    Belfry,
+}
+
+impl Job {
+    pub(crate) const ALL: [Self; 4] = [Self::Host, Self::Container, Self::Backup, Self::Belfry];
+
+    /// The label `job`, and the name under `/metrics/`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Container => "container",
+            Self::Backup => "backup",
+            Self::Belfry => "belfry",
+        }
+    }
+
+    /// The page as it is now.
+    pub(crate) async fn page(self, watch: &Watch) -> String {
+        match self {
+            Self::Host => watch.host().page().await,
+            Self::Container => watch.containers.page().await,
+            Self::Backup => watch.backups.page(watch).await,
+            Self::Belfry => super::own::page(watch).await,
+        }
+    }
+}
+
+/// Collects until told to stop.
+pub(super) async fn run(
+    watch: Arc<Watch>,
+    stop: CancellationToken,
+) -> anyhow::Result<&'static str> {
+    let mut every = watch.config().interval;
+    let beat = watch
+        .liveness
+        .watch("collect", every * 4 + DEADLINE, Instant::now());
+    let mut ticks = ticks(every);
+    let mut changes = watch.containers.changes();
+    let mut early_from = time::Instant::now();
+    loop {
+        let jobs: &[Job] = tokio::select! {
+            () = stop.cancelled() => return Ok("collect"),
+            _ = ticks.tick() => &Job::ALL,
+            Ok(()) = changes.changed() => {
+                // Not raced against a tick: it waits for seconds at most.
+                time::sleep_until(early_from).await;
+                early_from = time::Instant::now() + EARLY_GAP;
+                changes.mark_unchanged();
+                &[Job::Container]
+            }
+        };
+        watch.follow_clock();
+        collect(&watch, jobs).await;
+        beat.beat(Instant::now());
+        let wanted = watch.config().interval;
+        if wanted != every {
+            every = wanted;
+            ticks = self::ticks(every);
+        }
+    }
+}
+
+fn ticks(every: Duration) -> time::Interval {
+    let mut ticks = time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// One round: all pages at once, each within its own deadline.
+async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
+    let began = Instant::now();
+    let mut pages = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let watch = Arc::clone(watch);
+        pages.push((
+            *job,
+            tokio::spawn(async move {
+                let began = Instant::now();
+                let page = time::timeout(DEADLINE, job.page(&watch)).await;
+                (page, began.elapsed())
+            }),
+        ));
+    }
+    for (job, page) in pages {
+        let (page, took) = match page.await {
+            Ok((Ok(page), took)) => (Ok(page), took),
+            Ok((Err(_), took)) => (Err("the collector did not answer in time"), took),
+            Err(_) => (Err("the collector panicked"), Duration::ZERO),
+        };
+        let mut intakes = watch.intakes();
+        if let Some(intake) = intakes
+            .iter_mut()
+            .find(|intake| intake.target().job == job.as_str())
+        {
+            intake.take(
+                page.as_deref().map_err(|err| *err),
+                watch.clock.now_ms(),
+                took,
+                &watch.store,
+            );
+        }
+    }
+    if jobs.len() == Job::ALL.len() {
+        watch.collected(began.elapsed());
+    }
+    watch.evaluate_now.notify_one();
+}
+
+/// One intake per page, with the labels that its series carry.
+pub(super) fn intakes(instance: &str) -> Vec<Intake> {
+    Job::ALL
+        .iter()
+        .map(|job| {
+            Intake::new(rules::Target {
+                job: job.as_str().to_owned(),
+                instance: instance.to_owned(),
+                ..rules::Target::default()
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,227 @@
+//! From what the alerter says to the view that a mail is written from.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use alerter::{Notification, Reason, Rendered, Told};
+use dashboards::fact::{Event, Runbook, Severity};
+use dashboards::mail::{Kind, Links, Mail, MailAlert, Why};
+use dashboards::time::Zone;
+
+use crate::config::Config;
+
+/// How many steps of a runbook a mail carries.
+const STEPS: usize = 3;
+
+/// Writes mails for the configuration in force. It never fails: when a template
+/// does, the mail goes out in plain words.
+pub(crate) struct Letters(RwLock<Arc<Writer>>);
+
+impl Letters {
+    pub(super) fn new(config: &Config, address: SocketAddr) -> Self {
+        Self(RwLock::new(Arc::new(Writer::new(config, address))))
+    }
+
+    /// Writes for another configuration from now on.
+    pub(super) fn renew(&self, config: &Config, address: SocketAddr) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(Writer::new(config, address));
+    }
+
+    pub(super) fn write(&self, notification: &Notification) -> Rendered {
+        let writer = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        writer.write(&notification_mail(&writer, notification))
+    }
+}
+
+/// The mail that `check --send-test` sends.
+pub(crate) fn test_letter(config: &Config, now_ms: i64) -> Rendered {
+    let writer = Writer::new(config, config.listen);
+    let mail = Mail {
+        kind: Kind::Test,
+        severity: Severity::Info,
+        now_ms,
+        ..writer.blank()
+    };
+    writer.write(&mail)
+}
+
+struct Writer {
+    host: String,
+    zone: Zone,
+    links: Links,
+}
+
+impl Writer {
+    fn new(config: &Config, address: SocketAddr) -> Self {
+        let links = Links {
+            public_url: config.external_url.trim_end_matches('/').to_owned(),
+            local_port: address.port(),
+        };
+        Self {
+            host: config.host_name(),
+            zone: Zone(config.zone()),
+            links,
+        }
+    }
+
+    fn blank(&self) -> Mail {
+        Mail {
+            host: self.host.clone(),
+            zone: self.zone.clone(),
+            links: self.links.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Mail::default()
+        }
+    }
+
+    fn write(&self, mail: &Mail) -> Rendered {
+        let written = dashboards::mail::render(mail).unwrap_or_else(|err| {
+            tracing::error!("a mail template failed, the mail goes out in plain words: {err:#}");
+            dashboards::mail::plain(mail)
+        });
+        Rendered {
+            subject: written.subject,
+            text: written.text,
+            html: written.html,
+        }
+    }
+}
+
+fn notification_mail(writer: &Writer, from: &Notification) -> Mail {
+    let kind = match from.reason {
+        _ if !from.firing() => Kind::Resolved,
+        Reason::First => Kind::First,
+        Reason::NewAlerts => Kind::New,
+        _ => Kind::Repeat,
+    };
+    let ended = from
+        .alerts
+        .iter()
+        .filter(|alert| alert.ended_ms.is_some())
+        .count();
+    let changed = if from.firing() && ended > 0 {
+        format!("{ended} of them ended since the last mail")
+    } else {
+        String::new()
+    };
+    Mail {
+        now_ms: from.now_ms,
+        severity: Severity::from_label(Some(&from.severity)),
+        kind,
+        alerts: from.alerts.iter().map(|told| alert(writer, told)).collect(),
+        hidden: count_names(&from.inhibits),
+        mails_before: from.sent_before,
+        changed,
+        next: from.next_repeat_ms.map(|at_ms| Event {
+            what: "mail again".into(),
+            at_ms,
+        }),
+        why: Why {
+            rule: from
+                .common_labels
+                .get("alertname")
+                .cloned()
+                .unwrap_or_default(),
+            route: route(&from.group_key),
+            receiver: from.receiver.clone(),
+        },
+        ..writer.blank()
+    }
+}
+
+fn alert(writer: &Writer, told: &Told) -> MailAlert {
+    let note = |name: &str| told.annotations.get(name).cloned().unwrap_or_default();
+    MailAlert {
+        name: told.labels.get("alertname").cloned().unwrap_or_default(),
+        severity: Severity::from_label(told.labels.get("severity").map(String::as_str)),
+        summary: note("summary"),
+        description: note("description"),
+        impact: note("impact"),
+        value: note("value"),
+        limit: note("limit"),
+        labels: told.labels.clone(),
+        resolved: told.ended_ms.is_some(),
+        new: false,
+        started_ms: told.started_ms,
+        ended_ms: told.ended_ms,
+        runbook: runbook(&note("runbook_url"), &writer.links.public_url, STEPS),
+        trends: Vec::new(),
+    }
+}
+
+/// The runbook that an annotation names: one of the shipped ones by its path,
+/// with its first steps, or any other by its address.
+pub(super) fn runbook(url: &str, public_url: &str, steps: usize) -> Option<Runbook> {
+    if url.is_empty() {
+        return None;
+    }
+    let Some(name) = url.strip_prefix(rules::RUNBOOK_PATH) else {
+        return Some(Runbook {
+            name: String::new(),
+            url: url.to_owned(),
+            ..Runbook::default()
+        });
+    };
+    let all = rules::first_steps(name);
+    let link = if public_url.is_empty() {
+        String::new()
+    } else {
+        format!("{public_url}{url}")
+    };
+    Some(Runbook {
+        name: name.to_owned(),
+        url: link,
+        steps_total: all.len(),
+        steps: all.into_iter().take(steps).collect(),
+    })
+}
+
+fn count_names(sets: &[alert::Set]) -> Vec<(String, usize)> {
+    let mut counts = std::collections::BTreeMap::new();
+    for set in sets {
+        *counts
+            .entry(set.get("alertname").cloned().unwrap_or_default())
+            .or_insert(0) += 1;
+    }
+    counts.into_iter().collect()
+}
+
+/// The matchers of a group key without its labels: `{}/{severity="critical"}:{...}`.
+fn route(group_key: &str) -> String {
+    let matchers = group_key
+        .rsplit_once(":{")
+        .map_or(group_key, |(matchers, _)| matchers);
+    let inner: Vec<_> = matchers
+        .split('/')
+        .map(|step| step.trim_start_matches('{').trim_end_matches('}'))
+        .filter(|step| !step.is_empty())
+        .collect();
+    if inner.is_empty() {
+        "default".into()
+    } else {
+        inner.join(", ").replace('"', "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_named_by_its_matchers() {
+        for (key, name) in [
+            (r#"{}:{alertname="x"}"#, "default"),
+            (
+                r#"{}/{severity="critical"}:{alertname="x"}"#,
+                "severity=critical",
+            ),
+            (
+                r#"{}/{team="db"}/{severity=~"a|b"}:{}"#,
+                "team=db, severity=~a|b",
+            ),
+        ] {
+            assert_eq!(route(key), name, "{key}");
+        }
+    }
+}

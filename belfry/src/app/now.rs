@@ -1,0 +1,290 @@
+//! How the host is now, as the page and `belfry status` show it.
+
+use alerter::AlertView;
+use dashboards::fact::{Event, Fault, Severity};
+use dashboards::page::{
+    Card, Dependency, Found, MailHealth, Now, Pending, Service, State, Status, Target,
+};
+use dashboards::time::Zone;
+use healthchecks::discover::Kind;
+use healthchecks::readiness;
+use rules::{RuleKind, State as RuleState};
+use serde_json::{Value, json};
+
+use super::{Watch, facts, letter};
+
+/// The view that the page is written from.
+pub(crate) async fn view(watch: &Watch) -> Now {
+    let config = watch.config();
+    let now_ms = watch.clock.now_ms();
+    let interval_ms = i64::try_from(config.interval.as_millis()).unwrap_or(i64::MAX / 4);
+    let services = services(watch);
+    let engine = watch.containers.engine();
+    Now {
+        host: config.host_name(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now_ms,
+        zone: Zone(config.zone()),
+        started_ms: watch.own.started_ms,
+        data_ms: watch.own.collected_ms(),
+        stale_after_ms: 2 * interval_ms,
+        reload_error: watch
+            .own
+            .reload_refused()
+            .map(|(text, since_ms)| Fault { text, since_ms }),
+        cards: cards(watch, config.external_url.trim_end_matches('/')).await,
+        pending: pending(watch),
+        services_note: if services.is_empty() {
+            services_note(watch, &engine)
+        } else {
+            String::new()
+        },
+        services,
+        facts: facts::host(watch, now_ms),
+        targets: targets(watch),
+        found: found(watch),
+        mail: mail(watch).await,
+        watch: dependencies(watch),
+        changes: Vec::new(),
+    }
+}
+
+/// The same for programs.
+pub(crate) async fn status(watch: &Watch) -> Value {
+    let now = view(watch).await;
+    let verdict = watch.readiness.verdict();
+    let mut body =
+        serde_json::to_value(&now).unwrap_or_else(|err| json!({ "error": err.to_string() }));
+    body["ready"] = json!(verdict.ready);
+    body
+}
+
+async fn cards(watch: &Watch, public_url: &str) -> Vec<Card> {
+    let alerts = watch.alerter.alerts().await.unwrap_or_default();
+    let name_of = |fingerprint: u64| {
+        let by = alerts.iter().find(|alert| alert.fingerprint == fingerprint);
+        by.and_then(|by| by.labels.get("alertname"))
+            .map_or("another alert", String::as_str)
+    };
+    alerts
+        .iter()
+        .map(|alert| {
+            let muted = alert
+                .inhibited_by
+                .map(|by| format!("hidden by {}", name_of(by)));
+            let hides = alerts
+                .iter()
+                .filter(|other| other.inhibited_by == Some(alert.fingerprint))
+                .count();
+            card(alert, muted.unwrap_or_default(), hides, public_url)
+        })
+        .collect()
+}
+
+fn card(alert: &AlertView, muted: String, hides: usize, public_url: &str) -> Card {
+    let note = |name: &str| alert.annotations.get(name).cloned().unwrap_or_default();
+    let label = |name: &str| alert.labels.get(name).map(String::as_str);
+    Card {
+        id: format!("{:016x}", alert.fingerprint),
+        name: label("alertname").unwrap_or_default().to_owned(),
+        severity: Severity::from_label(label("severity")),
+        summary: note("summary"),
+        description: note("description"),
+        impact: note("impact"),
+        since_ms: Some(alert.starts_ms),
+        value: note("value"),
+        limit: note("limit"),
+        trend: None,
+        hides,
+        muted,
+        owner: alert.receivers.join(", "),
+        next: alert.next_ms.map(|at_ms| Event {
+            what: if alert.sent > 0 { "mail again" } else { "mail" }.into(),
+            at_ms,
+        }),
+        runbook: letter::runbook(&note("runbook_url"), public_url, usize::MAX),
+        labels: alert.labels.clone(),
+    }
+}
+
+fn pending(watch: &Watch) -> Vec<Pending> {
+    let rules = watch.rules();
+    let mut pending = Vec::new();
+    for rule in rules.groups().iter().flat_map(|group| &group.rules) {
+        let RuleKind::Alert { for_ms, .. } = rule.spec.kind else {
+            continue;
+        };
+        for (labels, active) in rule
+            .active()
+            .filter(|(_, active)| active.state == RuleState::Pending)
+        {
+            pending.push(Pending {
+                name: rule.spec.name.clone(),
+                summary: active
+                    .annotations
+                    .get("summary")
+                    .cloned()
+                    .unwrap_or_default(),
+                severity: Severity::from_label(Some(labels.get("severity"))),
+                since_ms: active.active_at_ms,
+                fires_at_ms: active.active_at_ms + for_ms,
+            });
+        }
+    }
+    pending
+}
+
+fn services(watch: &Watch) -> Vec<Service> {
+    use exporter::container::{Health, State as Is};
+    watch
+        .containers
+        .inventory()
+        .iter()
+        .map(|container| Service {
+            project: container.project.clone(),
+            name: if container.service.is_empty() {
+                container.name.clone()
+            } else {
+                container.service.clone()
+            },
+            state: match container.state {
+                Is::Running => State::Running,
+                Is::Created => State::Created,
+                Is::Exited => State::Exited,
+                Is::Restarting => State::Restarting,
+                Is::Paused => State::Paused,
+                Is::Dead | Is::Removing => State::Dead,
+            },
+            health: match container.health {
+                Health::None => dashboards::page::Health::None,
+                Health::Starting => dashboards::page::Health::Starting,
+                Health::Healthy => dashboards::page::Health::Healthy,
+                Health::Unhealthy => dashboards::page::Health::Unhealthy,
+            },
+            restarts: container.restart_count,
+            exit_code: container.exit_code,
+            oom_killed: container.oom_killed,
+            one_shot: matches!(container.restart_policy.as_str(), "" | "no"),
+            since_ms: if container.state.has_processes() {
+                container.started_ms
+            } else {
+                container.finished_ms
+            },
+        })
+        .collect()
+}
+
+fn services_note(watch: &Watch, engine: &exporter::container::EngineState) -> String {
+    let socket = watch.socket.display();
+    match &engine.last_error {
+        _ if engine.up => "The engine has no containers.".into(),
+        Some(err) => format!("No Docker engine answers at {socket}: {err}"),
+        None => format!("The Docker engine at {socket} has not answered yet."),
+    }
+}
+
+fn targets(watch: &Watch) -> Vec<Target> {
+    let one = |intake: &rules::Intake| {
+        let (target, status) = (intake.target(), intake.status());
+        Target {
+            job: target.job.clone(),
+            instance: target.instance.clone(),
+            up: status.up,
+            last_ms: status.last_scrape_ms,
+            duration_ms: status.up.map(|_| status.took.as_secs_f64() * 1e3),
+            error: status.last_error.clone().unwrap_or_default(),
+        }
+    };
+    watch.intakes().iter().map(one).collect()
+}
+
+fn found(watch: &Watch) -> Vec<Found> {
+    let known = watch.found();
+    let mut found: Vec<_> = known
+        .iter()
+        .map(|finding| Found {
+            kind: finding.kind.as_str().to_owned(),
+            present: true,
+            detail: finding.what.clone(),
+            evidence: finding.evidence.clone(),
+        })
+        .collect();
+    if known.is_empty() {
+        return found;
+    }
+    for kind in [
+        Kind::Engine,
+        Kind::Compose,
+        Kind::Postgres,
+        Kind::Redis,
+        Kind::Celery,
+        Kind::Proxy,
+    ] {
+        if !known.iter().any(|finding| finding.kind == kind) {
+            found.push(Found {
+                kind: kind.as_str().to_owned(),
+                present: false,
+                detail: "none found".into(),
+                evidence: match kind {
+                    Kind::Engine => watch.socket.display().to_string(),
+                    Kind::Compose => "labels of all containers".into(),
+                    _ => "all containers, and the host's processes".into(),
+                },
+            });
+        }
+    }
+    found
+}
+
+async fn mail(watch: &Watch) -> MailHealth {
+    let config = watch.config();
+    let health = watch.alerter.mail_health().await.unwrap_or_default();
+    let failing = health.failing_since_ms.map(|since_ms| Fault {
+        text: health
+            .last_failure
+            .as_ref()
+            .map_or_else(String::new, |(_, failure)| failure.to_string()),
+        since_ms,
+    });
+    MailHealth {
+        configured: health.configured,
+        server: config.mail.smarthost.clone(),
+        to: config
+            .mail
+            .to
+            .split(',')
+            .map(|to| to.trim().to_owned())
+            .filter(|to| !to.is_empty())
+            .collect(),
+        accepted_ms: health.last_success_ms,
+        reply: String::new(),
+        waiting: u64::try_from(health.queue).unwrap_or(u64::MAX),
+        failing: failing.or_else(|| {
+            watch
+                .own
+                .mail_probe_failure()
+                .map(|(text, since_ms)| Fault { text, since_ms })
+        }),
+    }
+}
+
+fn dependencies(watch: &Watch) -> Vec<Dependency> {
+    watch
+        .readiness
+        .verdict()
+        .dependencies
+        .into_iter()
+        .map(|dependency| Dependency {
+            name: dependency.name.to_owned(),
+            status: match dependency.status {
+                readiness::Status::Ok => Status::Ok,
+                readiness::Status::Failing => Status::Down,
+                readiness::Status::Unknown => Status::Unknown,
+                readiness::Status::Absent => Status::Off,
+            },
+            latency_ms: dependency.latency_seconds.map(|seconds| seconds * 1e3),
+            since_ms: Some(dependency.since_ms),
+            detail: dependency.reason,
+        })
+        .collect()
+}

@@ -1,0 +1,340 @@
+//! What Belfry knows of itself, and its page under `/metrics/belfry`.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use exposition::{Kind, Writer};
+use healthchecks::readiness::Status;
+
+use super::Watch;
+
+/// Figures and events that no part keeps by itself.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// When this process began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// Held while a configuration is read again.
+    pub reloading: tokio::sync::Mutex<()>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    collections: u64,
+    collected_ms: Option<i64>,
+    collect_took: Duration,
+    evaluations: u64,
+    evaluate_took: Duration,
+    clock_steps: u64,
+    clock_step_ms: i64,
+    state_broken: bool,
+    state_failures: u64,
+    reload_refused: Option<(String, i64)>,
+    reloaded_ms: i64,
+    mail_probe: Option<(Result<(), String>, i64)>,
+    mail_down: bool,
+}
+
+impl Own {
+    /// Nothing has happened yet.
+    pub(super) fn new(now_ms: i64) -> Self {
+        Self {
+            started_ms: now_ms,
+            reloading: tokio::sync::Mutex::new(()),
+            inner: Mutex::new(Inner {
+                reloaded_ms: now_ms,
+                ..Inner::default()
+            }),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn collected(&self, now_ms: i64, took: Duration) {
+        let mut inner = self.inner();
+        inner.collections += 1;
+        inner.collected_ms = Some(now_ms);
+        inner.collect_took = took;
+    }
+
+    pub(super) fn evaluated(&self, took: Duration) {
+        let mut inner = self.inner();
+        inner.evaluations += 1;
+        inner.evaluate_took = took;
+    }
+
+    pub(super) fn clock_stepped(&self, delta_ms: i64) {
+        let mut inner = self.inner();
+        inner.clock_steps += 1;
+        inner.clock_step_ms = delta_ms;
+        inner.collected_ms = inner.collected_ms.map(|time| time + delta_ms);
+    }
+
+    /// Takes note of whether the state could be written; true if that changed.
+    pub(super) fn state_writable(&self, writable: bool) -> bool {
+        let mut inner = self.inner();
+        let changed = inner.state_broken == writable;
+        inner.state_broken = !writable;
+        inner.state_failures += u64::from(!writable);
+        changed
+    }
+
+    pub(super) fn reloaded(&self, refused: Option<String>, now_ms: i64) {
+        let mut inner = self.inner();
+        if refused.is_none() {
+            inner.reloaded_ms = now_ms;
+        }
+        inner.reload_refused = refused.map(|reason| (reason, now_ms));
+    }
+
+    pub(super) fn mail_probed(&self, failure: Option<String>, now_ms: i64) {
+        self.inner().mail_probe = Some((failure.map_or(Ok(()), Err), now_ms));
+    }
+
+    /// Takes note of whether mail would go out now.
+    pub(super) fn mail_up(&self, up: bool) {
+        self.inner().mail_down = !up;
+    }
+
+    /// Why the last probe of the SMTP server failed, if it did, and when.
+    pub(super) fn mail_probe_failure(&self) -> Option<(String, i64)> {
+        match &self.inner().mail_probe {
+            Some((Err(reason), at_ms)) => Some((reason.clone(), *at_ms)),
+            _ => None,
+        }
+    }
+
+    /// What the last probe of the SMTP server said.
+    pub(super) fn mail_probe(&self) -> Option<Result<(), String>> {
+        self.inner()
+            .mail_probe
+            .as_ref()
+            .map(|(result, _)| result.clone())
+    }
+
+    /// The reload that was refused, and when, while the old configuration runs.
+    pub(super) fn reload_refused(&self) -> Option<(String, i64)> {
+        self.inner().reload_refused.clone()
+    }
+
+    /// When the last full collection came in.
+    pub(super) fn collected_ms(&self) -> Option<i64> {
+        self.inner().collected_ms
+    }
+}
+
+/// The page of Belfry's own figures.
+pub(super) async fn page(watch: &Watch) -> String {
+    let mut page = Writer::new();
+    process(&mut page, watch);
+    work(&mut page, &watch.own.inner());
+    dependencies(&mut page, watch);
+    rules(&mut page, watch);
+    series(&mut page, watch);
+    let mut text = page.finish();
+    text.push_str(&watch.alerter.metrics().await.unwrap_or_default());
+    text
+}
+
+fn process(page: &mut Writer, watch: &Watch) {
+    page.family("belfry_build_info", "The version that runs.", Kind::Gauge)
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    page.single(
+        "process_start_time_seconds",
+        "When the process began.",
+        Kind::Gauge,
+        seconds(watch.own.started_ms),
+    );
+    if let Some(seconds) = cpu_seconds() {
+        page.single(
+            "process_cpu_seconds_total",
+            "Processor time of the process.",
+            Kind::Counter,
+            seconds,
+        );
+    }
+    if let Some(bytes) = resident_bytes() {
+        page.single(
+            "process_resident_memory_bytes",
+            "Memory of the process that is in RAM.",
+            Kind::Gauge,
+            bytes,
+        );
+    }
+    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
+        #[expect(clippy::cast_precision_loss, reason = "a count of open files")]
+        page.single(
+            "process_open_fds",
+            "Open files of the process.",
+            Kind::Gauge,
+            files.count() as f64,
+        );
+    }
+}
+
+fn work(page: &mut Writer, inner: &Inner) {
+    let counter = |page: &mut Writer, name: &str, help: &str, value: u64| {
+        #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+        page.single(name, help, Kind::Counter, value as f64);
+    };
+    counter(
+        page,
+        "belfry_collections_total",
+        "Full rounds of collecting.",
+        inner.collections,
+    );
+    counter(
+        page,
+        "belfry_evaluations_total",
+        "Rounds of evaluating the rules.",
+        inner.evaluations,
+    );
+    counter(
+        page,
+        "belfry_clock_steps_total",
+        "Times the wall clock was stepped by 2 s or more.",
+        inner.clock_steps,
+    );
+    counter(
+        page,
+        "belfry_state_write_failures_total",
+        "Writes of the state that failed.",
+        inner.state_failures,
+    );
+    for (name, help, value) in [
+        (
+            "belfry_collect_duration_seconds",
+            "How long the last full collection took.",
+            inner.collect_took.as_secs_f64(),
+        ),
+        (
+            "belfry_evaluate_duration_seconds",
+            "How long the last evaluation of all rules took.",
+            inner.evaluate_took.as_secs_f64(),
+        ),
+        (
+            "belfry_clock_last_step_seconds",
+            "By how much the wall clock was last stepped.",
+            seconds(inner.clock_step_ms),
+        ),
+        (
+            "belfry_state_writable",
+            "Whether what must survive a restart can be written.",
+            f64::from(u8::from(!inner.state_broken)),
+        ),
+        (
+            "belfry_mail_up",
+            "Whether mail would go out now, by the last mail and the last probe.",
+            f64::from(u8::from(!inner.mail_down)),
+        ),
+        (
+            "belfry_config_last_reload_successful",
+            "Whether the last reload was applied.",
+            f64::from(u8::from(inner.reload_refused.is_none())),
+        ),
+        (
+            "belfry_config_last_reload_success_timestamp_seconds",
+            "When a configuration was last applied.",
+            seconds(inner.reloaded_ms),
+        ),
+    ] {
+        page.single(name, help, Kind::Gauge, value);
+    }
+}
+
+fn dependencies(page: &mut Writer, watch: &Watch) {
+    let verdict = watch.readiness.verdict();
+    page.single(
+        "belfry_ready",
+        "Whether Belfry can do its work.",
+        Kind::Gauge,
+        f64::from(u8::from(verdict.ready)),
+    );
+    page.family(
+        "belfry_dependency_up",
+        "Whether a dependency does its part.",
+        Kind::Gauge,
+    );
+    for dependency in &verdict.dependencies {
+        if matches!(dependency.status, Status::Ok | Status::Failing) {
+            let up = f64::from(u8::from(dependency.status == Status::Ok));
+            page.sample(&[("dependency", dependency.name)], up);
+        }
+    }
+}
+
+fn rules(page: &mut Writer, watch: &Watch) {
+    watch.rules().write_figures(page);
+    page.family(
+        "belfry_target_samples_refused_total",
+        "Samples of a target that the store refused.",
+        Kind::Counter,
+    );
+    for intake in watch.intakes().iter() {
+        let refused = intake.status().refused_total;
+        #[expect(clippy::cast_precision_loss, reason = "a count far below 2^53")]
+        page.sample(&[("target_job", &intake.target().job)], refused as f64);
+    }
+}
+
+fn series(page: &mut Writer, watch: &Watch) {
+    let figures = watch.store.figures();
+    for (name, help, kind, value) in [
+        (
+            "belfry_series",
+            "Series in the store.",
+            Kind::Gauge,
+            figures.series as u64,
+        ),
+        (
+            "belfry_series_chunk_bytes",
+            "Memory that samples take.",
+            Kind::Gauge,
+            figures.chunk_bytes,
+        ),
+        (
+            "belfry_series_index_bytes",
+            "Memory that series and their index take.",
+            Kind::Gauge,
+            figures.index_bytes,
+        ),
+        (
+            "belfry_series_samples_appended_total",
+            "Samples taken.",
+            Kind::Counter,
+            figures.appended,
+        ),
+        (
+            "belfry_series_shed_total",
+            "Series given up to stay within the memory limit.",
+            Kind::Counter,
+            figures.shed,
+        ),
+    ] {
+        #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+        page.single(name, help, kind, value as f64);
+    }
+}
+
+/// User and system time of the process; the 14th and 15th word of its `stat`.
+fn cpu_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let mut words = text.get(text.rfind(')')? + 2..)?.split(' ').skip(11);
+    let ticks: f64 = words.next()?.parse::<f64>().ok()? + words.next()?.parse::<f64>().ok()?;
+    #[expect(clippy::cast_precision_loss, reason = "a hundred")]
+    Some(ticks / rustix::param::clock_ticks_per_second() as f64)
+}
+
+fn resident_bytes() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: f64 = text.split(' ').nth(1)?.parse().ok()?;
+    #[expect(clippy::cast_precision_loss, reason = "a page size")]
+    Some(pages * rustix::param::page_size() as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds far below 2^53")]
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1e3
+}

@@ -1,0 +1,116 @@
+//! What must be done now and then: writing the series, and proving that
+//! state and mail work.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use healthchecks::readiness::{Report, Status};
+use tokio::time::{self, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::Watch;
+use super::watch::dependency;
+use crate::state;
+
+/// How much a crash may lose of the series.
+const FLUSH: Duration = Duration::from_secs(15);
+/// Retention and the memory cap need no more than this.
+const MAINTAIN: u32 = 8;
+/// A database that broke is noticed within this many rounds.
+const HEARTBEAT: u32 = 4;
+/// An SMTP server is asked this often whether it would take a mail.
+const MAIL: u32 = 20;
+
+/// Does it all until told to stop.
+pub(super) async fn run(
+    watch: Arc<Watch>,
+    stop: CancellationToken,
+) -> anyhow::Result<&'static str> {
+    let beat = watch.liveness.watch("upkeep", FLUSH * 8, Instant::now());
+    let mut ticks = time::interval(FLUSH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut round = 0_u32;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok("upkeep"),
+            _ = ticks.tick() => {}
+        }
+        if round.is_multiple_of(HEARTBEAT) {
+            heartbeat(&watch).await;
+        }
+        if round.is_multiple_of(MAIL) {
+            probe_mail(&watch);
+        }
+        report_mail(&watch).await;
+        flush(&watch).await;
+        if round % MAINTAIN == MAINTAIN - 1 {
+            for shed in watch.store.maintain(watch.clock.now_ms()).shed {
+                tracing::error!(
+                    name = &*shed.name,
+                    series = shed.series,
+                    "a family of metrics was given up for want of memory"
+                );
+            }
+        }
+        round = round.wrapping_add(1);
+        beat.beat(Instant::now());
+    }
+}
+
+async fn heartbeat(watch: &Watch) {
+    match state::write_heartbeat(&watch.state.pool, watch.clock.now_ms()).await {
+        Ok(()) => watch.state_written(),
+        Err(err) => watch.state_failed("heartbeat", &err),
+    }
+}
+
+/// Asks the SMTP server in the background: it may take its time.
+fn probe_mail(watch: &Arc<Watch>) {
+    let watch = Arc::clone(watch);
+    tokio::spawn(async move {
+        if let Ok(answers) = watch.alerter.probe().await
+            && !answers.is_empty()
+        {
+            let failed = answers.into_iter().find_map(|(server, answer)| {
+                answer.err().map(|failure| format!("{server}: {failure}"))
+            });
+            watch.own.mail_probed(failed, watch.clock.now_ms());
+            report_mail(&watch).await;
+        }
+    });
+}
+
+/// Puts together what the last mail and the last probe say.
+async fn report_mail(watch: &Watch) {
+    let Ok(health) = watch.alerter.mail_health().await else {
+        return;
+    };
+    let probe = watch.own.mail_probe();
+    let report = match (&health.last_failure, probe) {
+        _ if !health.configured => Report::absent("no SMTP server is configured"),
+        (Some((_, failure)), _) if health.failing_since_ms.is_some() => {
+            Report::failing(failure.to_string())
+        }
+        (_, Some(Err(failure))) => Report::failing(failure),
+        (_, Some(Ok(()))) => Report::ok(None),
+        (_, None) if health.last_success_ms.is_some() => Report::ok(None),
+        (_, None) => return,
+    };
+    watch.own.mail_up(report.status != Status::Failing);
+    watch
+        .readiness
+        .report(dependency::MAIL, report, watch.clock.now_ms());
+}
+
+async fn flush(watch: &Arc<Watch>) {
+    let on = Arc::clone(watch);
+    // A disk that hangs costs a thread, not the loop: the next round waits for it.
+    let flushed = tokio::task::spawn_blocking(move || on.flush_series());
+    let report = match time::timeout(FLUSH * 4, flushed).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(_)) | Err(_) => Report::failing("the disk does not answer"),
+    };
+    watch
+        .readiness
+        .report(dependency::SERIES, report, watch.clock.now_ms());
+}

@@ -1,0 +1,334 @@
+//! What the running parts share.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use alerter::{Alerter, Parts};
+use anyhow::Context as _;
+use exporter::container::{Containers, at_socket};
+use exporter::host::Host;
+use healthchecks::discover::Found;
+use healthchecks::liveness::Liveness;
+use healthchecks::readiness::{Readiness, Report};
+use rules::{Intake, RuleSet};
+use series::{Flushed, Store};
+use tokio::sync::Notify;
+
+use super::backups::Backups;
+use super::{collect, engine, letter, own, rule_files};
+use crate::cli::Place;
+use crate::clock::Clock;
+use crate::config::{Config, Loaded};
+use crate::state::{self, State};
+
+/// The parts, and what they must know of each other.
+pub(crate) struct Watch {
+    pub clock: Arc<Clock>,
+    /// How the configuration was found, so that a reload finds it again.
+    pub place: Place,
+    pub address: SocketAddr,
+    pub state: State,
+    pub store: Store,
+    pub engine: promql::Engine,
+    /// Where the Docker engine is reached.
+    pub socket: PathBuf,
+    pub containers: Containers,
+    pub backups: Backups,
+    pub alerter: alerter::Handle,
+    /// The words of mails; a reload puts another in its place.
+    pub letters: Arc<letter::Letters>,
+    pub liveness: Liveness,
+    pub readiness: Readiness,
+    pub own: own::Own,
+    /// A collection is in: the rules have something new to look at.
+    pub evaluate_now: Notify,
+    host: RwLock<Host>,
+    config: RwLock<Arc<Config>>,
+    rules: Mutex<RuleSet>,
+    intakes: Mutex<Vec<Intake>>,
+    found: Mutex<Vec<Found>>,
+}
+
+/// The names under which `/health/ready` shows what Belfry depends on.
+pub(crate) mod dependency {
+    pub(crate) const COLLECT: &str = "collect";
+    pub(crate) const ENGINE: &str = "engine";
+    pub(crate) const MAIL: &str = "mail";
+    pub(crate) const RULES: &str = "rules";
+    pub(crate) const SERIES: &str = "series";
+    pub(crate) const STATE: &str = "state";
+}
+
+impl Watch {
+    /// Makes all parts. Nothing runs yet but the alerter, which has mails to
+    /// send from before.
+    pub(super) async fn new(
+        loaded: Loaded,
+        place: Place,
+        state: State,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let Loaded { config, file } = loaded;
+        let clock = Arc::new(Clock::start());
+        let now_ms = clock.now_ms();
+
+        let store = open_series(&state, &config, now_ms);
+        let rules = rule_files::load(&config, file.as_deref())
+            .map_err(|faults| anyhow::anyhow!("{}", rule_files::told(&faults)))?;
+        let rules = restored(rules, &state, now_ms).await;
+
+        let letters = Arc::new(letter::Letters::new(&config, address));
+        let words = Arc::clone(&letters);
+        let ticking = Arc::clone(&clock);
+        let alerter = Alerter::start(Parts {
+            config: config.alerter.clone(),
+            mail: config.mail.clone(),
+            external_url: config.external_url.trim_end_matches('/').to_owned(),
+            pool: state.pool.clone(),
+            render: Arc::new(move |notification| words.write(notification)),
+            clock: Arc::new(move || ticking.now_ms()),
+        })
+        .await
+        .context("cannot start the alerter")?;
+
+        let readiness = Readiness::default();
+        for (name, required) in [
+            (dependency::COLLECT, true),
+            (dependency::ENGINE, false),
+            (dependency::MAIL, true),
+            (dependency::RULES, true),
+            (dependency::SERIES, false),
+            (dependency::STATE, true),
+        ] {
+            readiness.expect(name, required, now_ms);
+        }
+        let socket = engine::socket(&config);
+        let watch = Self {
+            host: RwLock::new(Host::new(config.exporter.host.clone())),
+            containers: Containers::new(config.exporter.container.clone(), at_socket(&socket)),
+            socket,
+            backups: Backups::default(),
+            liveness: Liveness::new(Instant::now()),
+            own: own::Own::new(now_ms),
+            evaluate_now: Notify::new(),
+            intakes: Mutex::new(collect::intakes(&config.host_name())),
+            config: RwLock::new(Arc::new(config)),
+            rules: Mutex::new(rules),
+            found: Mutex::new(Vec::new()),
+            engine: promql::Engine::new(promql::Limits::default()),
+            clock,
+            place,
+            address,
+            state,
+            store,
+            alerter,
+            letters,
+            readiness,
+        };
+        if let Some(reason) = &watch.state.in_memory {
+            watch.own.state_writable(false);
+            watch
+                .readiness
+                .report(dependency::STATE, Report::failing(reason), now_ms);
+        }
+        Ok(watch)
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in force.
+    pub(super) fn set_config(&self, config: Config) {
+        self.letters.renew(&config, self.address);
+        if config.exporter.host != self.config().exporter.host {
+            *self.host.write().unwrap_or_else(PoisonError::into_inner) =
+                Host::new(config.exporter.host.clone());
+        }
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The reader of the host.
+    pub(super) fn host(&self) -> Host {
+        self.host
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The rules with all that they remember.
+    pub(crate) fn rules(&self) -> MutexGuard<'_, RuleSet> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is scraped, and how that went.
+    pub(crate) fn intakes(&self) -> MutexGuard<'_, Vec<Intake>> {
+        self.intakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was found on this host.
+    pub(crate) fn found(&self) -> MutexGuard<'_, Vec<Found>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows the wall clock; when it was stepped, everybody who keeps times
+    /// is moved with it. The alerter notices by itself: it reads this clock.
+    pub(super) fn follow_clock(&self) {
+        let Some(delta_ms) = self.clock.follow() else {
+            return;
+        };
+        tracing::warn!(
+            delta_ms,
+            "the wall clock was stepped; all kept times move with it"
+        );
+        self.own.clock_stepped(delta_ms);
+        self.store.shift(delta_ms);
+        for intake in self.intakes().iter_mut() {
+            intake.shift(delta_ms);
+        }
+        self.rules().shift(delta_ms);
+        self.readiness.shift(delta_ms);
+    }
+
+    /// A full collection is in.
+    pub(super) fn collected(&self, took: Duration) {
+        let now_ms = self.clock.now_ms();
+        self.own.collected(now_ms, took);
+        self.readiness
+            .report(dependency::COLLECT, Report::ok(Some(took)), now_ms);
+        let engine = self.containers.engine();
+        let report = if engine.up {
+            Report::ok(Some(engine.latency))
+        } else if engine.since_ms.is_none() {
+            return;
+        } else if engine.version.is_empty() && !self.socket.exists() {
+            Report::absent(format!("no Docker engine at {}", self.socket.display()))
+        } else {
+            Report::failing(engine.last_error.unwrap_or_default())
+        };
+        self.readiness.report(dependency::ENGINE, report, now_ms);
+        // Absent series prove nothing before every source has answered once.
+        self.rules().sources_complete();
+    }
+
+    /// The rules were evaluated.
+    pub(super) fn evaluated(&self, took: Duration) {
+        self.own.evaluated(took);
+        self.readiness.report(
+            dependency::RULES,
+            Report::ok(Some(took)),
+            self.clock.now_ms(),
+        );
+    }
+
+    /// Something was written to the database.
+    pub(super) fn state_written(&self) {
+        if self.state.in_memory.is_none() {
+            if self.own.state_writable(true) {
+                tracing::info!("the state can be written again");
+            }
+            self.readiness
+                .report(dependency::STATE, Report::ok(None), self.clock.now_ms());
+        }
+    }
+
+    /// Something could not be written to the database.
+    pub(super) fn state_failed(&self, what: &str, err: &dyn std::fmt::Display) {
+        if self.own.state_writable(false) {
+            tracing::error!(
+                what,
+                "the state cannot be written, the watch goes on in memory: {err}"
+            );
+        }
+        let report = Report::failing(err.to_string());
+        self.readiness
+            .report(dependency::STATE, report, self.clock.now_ms());
+    }
+
+    /// Writes what is in memory, when all tasks have ended.
+    pub(super) async fn close(&self, grace: Duration) {
+        self.alerter.stop(grace).await;
+        let now_ms = self.clock.now_ms();
+        let kept = self.rules().snapshot();
+        if let Ok(body) = serde_json::to_string(&kept)
+            && let Err(err) = state::save_rules(&self.state.pool, &body, now_ms).await
+        {
+            tracing::error!("cannot write the rules' state: {err}");
+        }
+        if let Some(folder) = &self.state.folder {
+            folder.remove_address();
+        }
+        self.flush_series();
+        self.state.pool.close().await;
+    }
+}
+
+impl Watch {
+    /// Writes recent samples to the disk.
+    pub(super) fn flush_series(&self) -> Report {
+        match self.store.flush() {
+            Ok(Flushed::StillFailing) => {
+                Report::failing(self.store.figures().flush_error.unwrap_or_default())
+            }
+            Ok(Flushed::Recovered(_)) => {
+                tracing::info!("the series are written to the disk again");
+                Report::ok(None)
+            }
+            Ok(Flushed::Written(_) | Flushed::InMemory) => Report::ok(None),
+            Err(err) => {
+                tracing::error!("the series stay in memory: {err}");
+                Report::failing(err.to_string())
+            }
+        }
+    }
+}
+
+fn open_series(state: &State, config: &Config, now_ms: i64) -> Store {
+    let settings = series::Settings {
+        retention: config.series.retention,
+        max_bytes: config.series.memory.bytes(),
+        ..series::Settings::default()
+    };
+    let Some(folder) = &state.folder else {
+        return Store::in_memory(settings);
+    };
+    let (store, found) = Store::open(folder.path(), settings);
+    if let Some(err) = &found.error {
+        tracing::error!("the series cannot be kept on the disk: {err}");
+    }
+    for fault in &found.faults {
+        tracing::warn!("of the series on the disk a part is lost: {fault}");
+    }
+    // The clock was set back while nobody watched.
+    if let Some(newest_ms) = found.newest_ms.filter(|newest_ms| *newest_ms > now_ms) {
+        store.shift(now_ms - newest_ms);
+    }
+    store
+}
+
+/// The rules with what they knew before this start.
+async fn restored(mut rules: RuleSet, state: &State, now_ms: i64) -> RuleSet {
+    let kept = match state::load_rules(&state.pool).await {
+        Ok(None) => return rules,
+        Ok(Some((saved_ms, body))) => serde_json::from_str(&body)
+            .map(|kept| (saved_ms, kept))
+            .map_err(anyhow::Error::from),
+        Err(err) => Err(err.into()),
+    };
+    match kept {
+        Ok((saved_ms, kept)) => {
+            rules.restore(kept, now_ms);
+            // The clock was set back while nobody watched.
+            if saved_ms > now_ms {
+                rules.shift(now_ms - saved_ms);
+            }
+        }
+        Err(err) => {
+            tracing::error!("cannot read what the rules knew, so they begin anew: {err:#}");
+        }
+    }
+    rules
+}

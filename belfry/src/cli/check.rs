@@ -1,0 +1,281 @@
+//! `belfry check`: the configuration and what it names, all faults at once.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time;
+
+use super::Place;
+use crate::app;
+use crate::config::{self, Config, Loaded};
+use crate::exit::{self, Exit};
+use crate::out;
+use crate::state;
+
+/// What is asked outside answers within this, or counts as silent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How one thing was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Grade {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Grade {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// One line of the answer.
+struct Line {
+    grade: Grade,
+    what: &'static str,
+    said: String,
+}
+
+/// Checks everything that can be checked without starting.
+pub(super) fn run(place: &Place, send_test: bool, json: bool) -> Exit {
+    let lines = match config::load(place) {
+        Ok(loaded) => match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(runtime) => {
+                let lines = runtime.block_on(all(&loaded, send_test));
+                runtime.shutdown_background();
+                lines
+            }
+            Err(err) => vec![fail("belfry", format!("cannot start: {err}"))],
+        },
+        Err(err) => vec![fail("config", err.to_string())],
+    };
+    tell(&lines, json)
+}
+
+fn tell(lines: &[Line], json: bool) -> Exit {
+    let count = |grade: Grade| lines.iter().filter(|line| line.grade == grade).count();
+    let worst = lines
+        .iter()
+        .map(|line| line.grade)
+        .max()
+        .unwrap_or(Grade::Ok);
+    if json {
+        let checks: Vec<_> = lines
+            .iter()
+            .map(|line| json!({ "grade": line.grade.word().to_lowercase(), "what": line.what, "said": line.said }))
+            .collect();
+        out::line(json!({ "worst": worst.word().to_lowercase(), "checks": checks }));
+    } else {
+        for line in lines {
+            let indented = line.said.replace('\n', "\n                ");
+            out::line(format_args!(
+                "{:<5} {:<9} {indented}",
+                line.grade.word(),
+                line.what
+            ));
+        }
+        let plural = |count: usize, word: &str| {
+            format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+        };
+        out::line(format_args!(
+            "{} ok, {}, {}",
+            count(Grade::Ok),
+            plural(count(Grade::Warn), "warning"),
+            plural(count(Grade::Fail), "failure")
+        ));
+    }
+    match worst {
+        Grade::Ok => exit::OK,
+        Grade::Warn => exit::WARNING,
+        Grade::Fail => exit::CRITICAL,
+    }
+}
+
+async fn all(loaded: &Loaded, send_test: bool) -> Vec<Line> {
+    let config = &loaded.config;
+    let file = match &loaded.file {
+        Some(file) => format!("{}, no faults", file.display()),
+        None => "no file found, defaults serve".to_owned(),
+    };
+    let mut lines = vec![ok("config", file), rules(loaded)];
+    lines.push(data(config));
+    lines.push(engine(config).await);
+    lines.extend(mail(config, send_test).await);
+    lines.extend(backups(config));
+    if !config.listen.ip().is_loopback() {
+        let said = format!(
+            "{} is reachable from other hosts, and there is no login",
+            config.listen
+        );
+        lines.push(warn("listen", said));
+    }
+    lines
+}
+
+fn rules(loaded: &Loaded) -> Line {
+    match app::load_rules(&loaded.config, loaded.file.as_deref()) {
+        Ok(rules) => {
+            let count: usize = rules.groups().iter().map(|group| group.rules.len()).sum();
+            ok(
+                "rules",
+                format!("{count} rules in {} groups", rules.groups().len()),
+            )
+        }
+        Err(faults) => {
+            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+            fail("rules", faults.join("\n"))
+        }
+    }
+}
+
+/// Looks without writing: a check must not make a data folder.
+fn data(config: &Config) -> Line {
+    let dir = app::data_folder(config);
+    if state::read_address(&dir).is_some() {
+        return ok(
+            "data",
+            format!("{}, in use by a running belfry", dir.display()),
+        );
+    }
+    let nearest = dir.ancestors().find(|dir| dir.exists()).unwrap_or(&dir);
+    match rustix::fs::access(nearest, rustix::fs::Access::WRITE_OK) {
+        Ok(()) => ok("data", format!("{} can be written", dir.display())),
+        Err(err) => fail(
+            "data",
+            format!("{} cannot be written: {err}", nearest.display()),
+        ),
+    }
+}
+
+async fn engine(config: &Config) -> Line {
+    let socket = app::engine_socket(config);
+    match app::engine_version(&socket, PATIENCE).await {
+        Ok(version) => ok(
+            "engine",
+            format!("Docker {version} answers at {}", socket.display()),
+        ),
+        Err(err) => warn(
+            "engine",
+            format!("no Docker engine answers at {}: {err:#}", socket.display()),
+        ),
+    }
+}
+
+/// Asks through an alerter of its own, which keeps nothing and sends nothing else.
+async fn mail(config: &Config, send_test: bool) -> Vec<Line> {
+    let alerter = match app::alerter_alone(config).await {
+        Ok(alerter) => alerter,
+        Err(err) => return vec![fail("mail", format!("{err:#}"))],
+    };
+    let mut lines = match time::timeout(PATIENCE, alerter.probe()).await {
+        Ok(Ok(servers)) if servers.is_empty() => {
+            return vec![warn(
+                "mail",
+                "nobody is told: set mail.smarthost, mail.from and mail.to".into(),
+            )];
+        }
+        Ok(Ok(servers)) => servers
+            .into_iter()
+            .map(|(server, answer)| match answer {
+                Ok(()) => ok("mail", format!("{server} would take a mail")),
+                Err(failure) => fail("mail", format!("{server}: {failure}")),
+            })
+            .collect(),
+        Ok(Err(err)) => vec![fail("mail", err.to_string())],
+        Err(_) => vec![fail("mail", "the SMTP server does not answer".into())],
+    };
+    if send_test {
+        lines.extend(test_mail(config, &alerter).await);
+    }
+    if config.external_url.is_empty() {
+        lines.push(warn(
+            "links",
+            "external_url is not set: mails carry an ssh line instead of links".into(),
+        ));
+    }
+    lines
+}
+
+async fn test_mail(config: &Config, alerter: &alerter::Handle) -> Vec<Line> {
+    let letter = app::test_letter(config, jiff::Timestamp::now().as_millisecond());
+    match time::timeout(PATIENCE * 3, alerter.test_mail(&letter)).await {
+        Ok(Ok(results)) => results
+            .into_iter()
+            .flat_map(|(receiver, outcome)| {
+                let refused = outcome
+                    .refused
+                    .into_iter()
+                    .map(|(to, failure)| fail("test mail", format!("{to}: {failure}")));
+                let failed = outcome
+                    .failed
+                    .into_iter()
+                    .map(move |failure| fail("test mail", format!("{receiver}: {failure}")));
+                let accepted = outcome.accepted.into_iter().map(|to| {
+                    ok(
+                        "test mail",
+                        format!("accepted for {to}: look for \"[TEST]\" in that inbox"),
+                    )
+                });
+                refused.chain(failed).chain(accepted).collect::<Vec<_>>()
+            })
+            .collect(),
+        Ok(Err(err)) => vec![fail("test mail", err.to_string())],
+        Err(_) => vec![fail("test mail", "the SMTP server does not answer".into())],
+    }
+}
+
+fn backups(config: &Config) -> Vec<Line> {
+    config
+        .backup
+        .watch
+        .iter()
+        .map(|watch| match backup::look(watch) {
+            Ok(copies) if copies.newest.is_some() => {
+                ok("backup", format!("{}: {} copies", watch.name, copies.count))
+            }
+            Ok(_) => warn(
+                "backup",
+                format!("{}: no copy in {}", watch.name, watch.folder.display()),
+            ),
+            Err(err) => fail(
+                "backup",
+                format!(
+                    "{}: cannot read {}: {err}",
+                    watch.name,
+                    watch.folder.display()
+                ),
+            ),
+        })
+        .collect()
+}
+
+fn ok(what: &'static str, said: String) -> Line {
+    Line {
+        grade: Grade::Ok,
+        what,
+        said,
+    }
+}
+
+fn warn(what: &'static str, said: String) -> Line {
+    Line {
+        grade: Grade::Warn,
+        what,
+        said,
+    }
+}
+
+fn fail(what: &'static str, said: String) -> Line {
+    Line {
+        grade: Grade::Fail,
+        what,
+        said,
+    }
+}

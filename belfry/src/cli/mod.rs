@@ -1,0 +1,140 @@
+//! The command line: what can be asked, and how it is answered.
+
+mod check;
+mod client;
+mod generate;
+mod reference;
+mod run;
+mod state;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit;
+
+/// Watches a Docker host, pages a person by mail, and proves that its backups
+/// restore.
+///
+/// Without a command it runs the watch; without a configuration it watches all
+/// that it finds on this host and shows it at http://127.0.0.1:9911.
+#[derive(Debug, Parser)]
+#[command(name = "belfry", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 warning, 2 critical, 3 usage or unknown.";
+
+/// Where the configuration and the data are; good with every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    /// The configuration file [default: ./belfry.yml or /etc/belfry/belfry.yml, if there is one]
+    #[arg(long, short, global = true, value_name = "FILE", env = "BELFRY_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The data folder [default: /var/lib/belfry, or ~/.local/state/belfry for other users than root]
+    #[arg(long, short, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The address to serve; port 0 takes a free one [default: 127.0.0.1:9911]
+    #[arg(long, short, global = true, value_name = "ADDR")]
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the watch (this is the default)
+    Run,
+    /// Check the configuration and what it names, and tell all faults at once
+    Check {
+        /// Also send a test mail to the first recipient
+        #[arg(long)]
+        send_test: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show on one screen how this host is; the exit code is the worst severity
+    Status {
+        /// Print the server's JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Configuration: print every key
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The data folder: check what is in it
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Print the runbook of this name, or list all
+    Runbook {
+        /// The name, as alerts and mails give it
+        name: Option<String>,
+    },
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Print the version
+    Version {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print every key with its type, default, environment variable and meaning
+    Reference {
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum StateCommand {
+    /// Check the database and the series files; nothing is changed
+    Check {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Parses the arguments and does what they ask.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(err) => {
+            // Help and version are answers, not errors; a closed pipe is neither.
+            let code = if err.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::OK
+            };
+            let _ = err.print();
+            return code.into();
+        }
+    };
+    let code = match cli.command.unwrap_or(Command::Run) {
+        Command::Run => run::run(&cli.place),
+        Command::Check { send_test, json } => check::run(&cli.place, send_test, json),
+        Command::Status { json } => status::run(&cli.place, json),
+        Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
+        Command::State(StateCommand::Check { json }) => state::check(&cli.place, json),
+        Command::Runbook { name } => generate::runbook(name.as_deref()),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man => generate::man(),
+        Command::Version { json } => generate::version(json),
+    };
+    code.into()
+}

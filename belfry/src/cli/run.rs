@@ -1,0 +1,128 @@
+//! `belfry run`: the watch, until a signal or a fault ends it.
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Place;
+use crate::app::App;
+use crate::config::{self, Level, Loaded};
+use crate::exit::{self, Exit};
+use crate::out;
+
+/// Two workers: one that waits for nothing must be left when the other is busy.
+const WORKERS: usize = 2;
+
+/// Runs; a configuration that is at fault ends it before anything starts.
+pub(super) fn run(place: &Place) -> Exit {
+    let loaded = match config::load(place) {
+        Ok(loaded) => loaded,
+        Err(err) => {
+            out::error(format_args!(
+                "{err}\nbelfry: the configuration is at fault; nothing was started"
+            ));
+            return exit::USAGE;
+        }
+    };
+    log(loaded.config.log.level);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build();
+    let result = runtime.context("cannot start").and_then(|runtime| {
+        let result = runtime.block_on(watch(loaded, place.clone()));
+        // A read that hangs must not hold up the end.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(()) => exit::OK,
+        Err(err) => {
+            out::error(format_args!("belfry: {err:#}"));
+            exit::CRITICAL
+        }
+    }
+}
+
+async fn watch(loaded: Loaded, place: Place) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let file = loaded.file.clone();
+    let host = loaded.config.host_name();
+    let mut app = App::start(loaded, place).await?;
+    let address = app.address();
+    out::line(format_args!(
+        "belfry {} watches {host}",
+        env!("CARGO_PKG_VERSION")
+    ));
+    match file {
+        Some(file) => out::line(format_args!("config {}", file.display())),
+        None => {
+            out::line(
+                "config none found, defaults serve (belfry config reference lists every key)",
+            );
+        }
+    }
+    out::line(format_args!("page   http://{address}"));
+    if address.ip().is_loopback() {
+        let port = address.port();
+        out::line(format_args!(
+            "       from elsewhere: ssh -L {port}:127.0.0.1:{port} {host}, then http://localhost:{port}"
+        ));
+    }
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => {
+                // The reason of a refusal is logged where it is found.
+                let _ = app.watch().reload().await;
+            }
+            result = app.ended() => return result.and_then(|()| Err(anyhow::anyhow!("the watch ended by itself"))),
+        }
+    }
+    tracing::info!("stopping; a second signal ends at once");
+    tokio::select! {
+        result = app.stop() => result,
+        () = signals.end() => Err(anyhow::anyhow!("ended at once by a second signal")),
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let on = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn log(level: Level) {
+    use std::io::IsTerminal as _;
+    let level = match level {
+        Level::Error => tracing::Level::ERROR,
+        Level::Warn => tracing::Level::WARN,
+        Level::Info => tracing::Level::INFO,
+        Level::Debug => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,140 @@
+//! `belfry.yml`: one file, a section for each part.
+
+mod file;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use file::{Loaded, load};
+
+settings::section! {
+    /// The whole file.
+    pub struct Config {
+        /// The name of this host in mails, pages and the label `instance`. Empty: the system's host name.
+        pub host: String = String::new(),
+        /// The address that is served. It should stay on the loopback interface: there is no login yet.
+        pub listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9911)),
+        /// The data folder. Empty: /var/lib/belfry, or ~/.local/state/belfry for other users than root.
+        pub data: PathBuf = PathBuf::new(),
+        /// The address under which people reach this page, for the links in mails. Empty: mails tell how to tunnel.
+        pub external_url: String = String::new(),
+        /// The IANA time zone of times in mails and on the page. Empty: the system's.
+        pub timezone: String = String::new(),
+        /// How often everything is collected.
+        pub interval: Duration = Duration::from_secs(15),
+        /// How long a stop may take before what still runs is cut off.
+        pub shutdown_grace: Duration = Duration::from_secs(10),
+        /// The log.
+        pub log: Log = Log::default(),
+        /// What is collected, and from where.
+        pub exporter: Exporter = Exporter::default(),
+        /// The series store.
+        pub series: Series = Series::default(),
+        /// Which rules are evaluated.
+        pub rules: rules::Config = rules::Config::default(),
+        /// How pages leave this host.
+        pub mail: alerter::Mail = alerter::Mail::default(),
+        /// Routing in Alertmanager's own grammar. Empty: critical alerts repeat every 1 h, warnings every 4 h.
+        pub alerter: alerter::Config = alerter::Config::default(),
+        /// Backups that other tools make, and which volumes need none.
+        pub backup: backup::Config = backup::Config::default(),
+    }
+}
+
+settings::section! {
+    /// The log, on standard error.
+    pub struct Log {
+        /// What is worth a line.
+        pub level: Level = Level::Info,
+    }
+}
+
+settings::choice! {
+    /// What is worth a line in the log.
+    pub enum Level {
+        /// Only what failed.
+        Error = "error",
+        /// Also what looks wrong.
+        Warn = "warn",
+        /// Also what a person may want to know.
+        Info = "info",
+        /// Also what a developer may want to know.
+        Debug = "debug",
+    }
+}
+
+settings::section! {
+    /// The collectors.
+    pub struct Exporter {
+        /// The Docker engine's socket. Empty: what DOCKER_HOST names, else /var/run/docker.sock.
+        pub engine: PathBuf = PathBuf::new(),
+        /// The host: /proc, /sys and its mounts.
+        pub host: exporter::host::Config = exporter::host::Config::default(),
+        /// The Docker engine and its containers.
+        pub container: exporter::container::Config = exporter::container::Config::default(),
+    }
+}
+
+settings::section! {
+    /// The series store.
+    pub struct Series {
+        /// How long samples are kept.
+        pub retention: Duration = Duration::from_secs(24 * 3600),
+        /// How much memory samples may take; beyond it the widest families are dropped, and an alert says so.
+        pub memory: settings::Size = settings::Size::mib(128),
+    }
+}
+
+impl Config {
+    /// What the sections' own checks find wrong, as (key, message).
+    pub(crate) fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        if self.interval < Duration::from_secs(1) {
+            faults.push((
+                "interval".to_owned(),
+                "less than 1s would cost more than it shows".to_owned(),
+            ));
+        }
+        if !self.timezone.is_empty() && jiff::tz::TimeZone::get(&self.timezone).is_err() {
+            faults.push((
+                "timezone".to_owned(),
+                format!("no IANA time zone is named {:?}", self.timezone),
+            ));
+        }
+        let url = &self.external_url;
+        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+            faults.push((
+                "external_url".to_owned(),
+                format!("{url:?} does not begin with http:// or https://"),
+            ));
+        }
+        faults.extend(self.backup.faults());
+        let problems = alerter::check(&self.alerter, &self.mail);
+        faults.extend(
+            problems
+                .into_iter()
+                .map(|problem| (problem.key, problem.message)),
+        );
+        faults
+    }
+
+    /// The time zone that people read times in.
+    pub(crate) fn zone(&self) -> jiff::tz::TimeZone {
+        if self.timezone.is_empty() {
+            return jiff::tz::TimeZone::system();
+        }
+        jiff::tz::TimeZone::get(&self.timezone).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+
+    /// The name of this host.
+    pub(crate) fn host_name(&self) -> String {
+        if !self.host.is_empty() {
+            return self.host.clone();
+        }
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned()
+    }
+}

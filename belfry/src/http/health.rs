@@ -1,0 +1,108 @@
+//! `/health/live` and `/health/ready`: served from memory, so probing costs nothing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::app::Watch;
+
+/// `?format=text` gives lines instead of JSON, as does `Accept: text/plain`.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Form {
+    #[serde(default)]
+    format: String,
+}
+
+impl Form {
+    fn text(&self, headers: &HeaderMap) -> bool {
+        let accept = headers
+            .get(header::ACCEPT)
+            .and_then(|value| value.to_str().ok());
+        self.format == "text" || accept.is_some_and(|accept| accept.starts_with("text/plain"))
+    }
+}
+
+fn status(well: bool) -> StatusCode {
+    if well {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+}
+
+/// Whether every loop of the watch still turns.
+pub(crate) async fn live(
+    State(watch): State<Arc<Watch>>,
+    Query(form): Query<Form>,
+    headers: HeaderMap,
+) -> Response {
+    let stalled = watch.liveness.stalled(Instant::now());
+    let code = status(stalled.is_empty());
+    if form.text(&headers) {
+        let mut text = String::from(if stalled.is_empty() {
+            "live\n"
+        } else {
+            "not live\n"
+        });
+        for of in &stalled {
+            let how = if of.ended { "has ended" } else { "is silent" };
+            text.push_str(&format!("{} {how} for {} s\n", of.name, of.silent_seconds));
+        }
+        return (code, text).into_response();
+    }
+    let word = if stalled.is_empty() { "pass" } else { "fail" };
+    (code, Json(json!({ "status": word, "stalled": stalled }))).into_response()
+}
+
+/// Whether Belfry can do its work, dependency by dependency.
+pub(crate) async fn ready(
+    State(watch): State<Arc<Watch>>,
+    Query(form): Query<Form>,
+    headers: HeaderMap,
+) -> Response {
+    let verdict = watch.readiness.verdict();
+    let code = status(verdict.ready);
+    if form.text(&headers) {
+        return (code, verdict.to_string()).into_response();
+    }
+    let word = if verdict.ready { "pass" } else { "fail" };
+    (
+        code,
+        Json(json!({ "status": word, "dependencies": verdict.dependencies })),
+    )
+        .into_response()
+}
+
+/// Prometheus' and Alertmanager's form of the first question.
+pub(crate) async fn healthy(State(watch): State<Arc<Watch>>) -> Response {
+    let well = watch.liveness.stalled(Instant::now()).is_empty();
+    (
+        status(well),
+        if well {
+            "Belfry is Healthy.\n"
+        } else {
+            "Belfry is not Healthy.\n"
+        },
+    )
+        .into_response()
+}
+
+/// Prometheus' and Alertmanager's form of the second question.
+pub(crate) async fn is_ready(State(watch): State<Arc<Watch>>) -> Response {
+    let well = watch.readiness.verdict().ready;
+    (
+        status(well),
+        if well {
+            "Belfry is Ready.\n"
+        } else {
+            "Belfry is not Ready.\n"
+        },
+    )
+        .into_response()
+}

@@ -1,0 +1,140 @@
+//! The folder and its lock.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+/// A data folder that this process holds.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    dir: PathBuf,
+    /// Held open: the lock ends with the file, however the process ends.
+    _lock: File,
+}
+
+/// Why the folder is not ours.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// Another process holds it; its id as it wrote it down.
+    Taken(String),
+    /// It cannot be written.
+    NotWritable(io::Error),
+}
+
+/// Where the data are when nobody says.
+pub(crate) fn default_folder() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/belfry");
+    }
+    let home = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    home("XDG_STATE_HOME")
+        .or_else(|| home("HOME").map(|home| home.join(".local/state")))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("belfry")
+}
+
+impl Folder {
+    /// Makes the folder where it is missing, and takes it.
+    pub(crate) fn take(dir: &Path) -> Result<Self, Error> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(Error::NotWritable)?;
+        let path = dir.join("lock");
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(Error::NotWritable)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                let mut pid = String::new();
+                let _ = lock.read_to_string(&mut pid);
+                return Err(Error::Taken(pid.trim().to_owned()));
+            }
+            Err(err) => return Err(Error::NotWritable(err.into())),
+        }
+        // The lock is the file's, not its text's: a full disk only costs the name.
+        let _ = lock
+            .set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()));
+        Ok(Self {
+            dir: dir.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The database's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join("belfry.db")
+    }
+
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes down which address is served, for the other commands.
+    pub(crate) fn write_address(&self, address: SocketAddr) -> io::Result<()> {
+        let temporary = self.dir.join("address.new");
+        fs::write(&temporary, format!("{address}\n"))?;
+        fs::rename(temporary, self.dir.join("address"))
+    }
+
+    /// Takes the address back: nobody serves it any more.
+    pub(crate) fn remove_address(&self) {
+        let _ = fs::remove_file(self.dir.join("address"));
+    }
+}
+
+/// The address that the Belfry of this folder wrote down.
+pub(crate) fn read_address(dir: &Path) -> Option<SocketAddr> {
+    fs::read_to_string(dir.join("address"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_taken_once_until_it_is_let_go() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("a/b");
+        let held = Folder::take(&dir).unwrap();
+        let Err(Error::Taken(pid)) = Folder::take(&dir) else {
+            panic!("taken twice")
+        };
+        assert_eq!(pid, std::process::id().to_string());
+        drop(held);
+        Folder::take(&dir).unwrap();
+    }
+
+    #[test]
+    fn the_address_is_read_back() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::take(root.path()).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 4711));
+        folder.write_address(address).unwrap();
+        assert_eq!(read_address(root.path()), Some(address));
+        folder.remove_address();
+        assert_eq!(read_address(root.path()), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! The data folder: one Belfry, one database, one writer.
+//!
+//! When the folder cannot be written the watch goes on in memory, and says so:
+//! a host whose disk broke is the one whose page must go out.
+
+mod check;
+mod database;
+mod folder;
+mod rule_state;
+
+pub(crate) use check::check;
+pub(crate) use database::{memory, write_heartbeat};
+pub(crate) use folder::{Folder, default_folder, read_address};
+pub(crate) use rule_state::{load_rules, save_rules};
+
+use std::path::{Path, PathBuf};
+
+use sqlx::SqlitePool;
+
+/// What is kept over a restart.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The one connection that writes, and reads.
+    pub pool: SqlitePool,
+    /// The folder, held against a second Belfry; nothing when all is in memory.
+    pub folder: Option<Folder>,
+    /// Why nothing is kept, if so.
+    pub in_memory: Option<String>,
+}
+
+/// Why the state cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Another Belfry has the folder.
+    #[error("another belfry (process {pid}) uses the data folder {}", dir.display())]
+    Taken { dir: PathBuf, pid: String },
+    /// The database is of a newer Belfry, or damaged.
+    #[error("cannot use {}", file.display())]
+    Database {
+        file: PathBuf,
+        source: anyhow::Error,
+    },
+    /// Not even a database in memory can be opened.
+    #[error("cannot open a database in memory")]
+    Memory(#[source] anyhow::Error),
+}
+
+impl State {
+    /// Opens the folder and the database in it, or a database in memory when
+    /// the folder cannot be written.
+    pub(crate) async fn open(dir: &Path) -> Result<Self, Error> {
+        match Folder::take(dir) {
+            Ok(folder) => {
+                let file = folder.database();
+                match database::open(&file).await {
+                    Ok(pool) => Ok(Self {
+                        pool,
+                        folder: Some(folder),
+                        in_memory: None,
+                    }),
+                    Err(database::Error::NotWritable(reason)) => {
+                        Self::memory(Some(folder), format!("{}: {reason}", file.display())).await
+                    }
+                    Err(database::Error::Unusable(source)) => Err(Error::Database { file, source }),
+                }
+            }
+            Err(folder::Error::Taken(pid)) => Err(Error::Taken {
+                dir: dir.to_owned(),
+                pid,
+            }),
+            Err(folder::Error::NotWritable(err)) => {
+                Self::memory(None, format!("{}: {err}", dir.display())).await
+            }
+        }
+    }
+
+    async fn memory(folder: Option<Folder>, reason: String) -> Result<Self, Error> {
+        let pool = memory().await.map_err(Error::Memory)?;
+        Ok(Self {
+            pool,
+            folder,
+            in_memory: Some(reason),
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! An engine that is not there, dies, hangs, or has very many containers.
+
+use std::os::unix::net::UnixListener;
+
+use crate::setup::Setup;
+use crate::support::belfry::{Belfry, Launch};
+use crate::support::container::Container;
+use crate::support::engine::Engine;
+use crate::support::poll;
+
+const UP: &str = "belfry_engine_up";
+
+fn running(belfry: &Belfry, name: &str) -> bool {
+    let page = belfry.get("/metrics/container").body;
+    page.lines().any(|line| {
+        line.starts_with("belfry_container_state{")
+            && line.contains(&format!("name=\"{name}\""))
+            && line.contains("state=\"running\"")
+            && line.ends_with(" 1")
+    })
+}
+
+/// Collecting and evaluating go on.
+fn goes_on(belfry: &Belfry) {
+    let before = belfry
+        .metric("belfry_collections_total")
+        .unwrap_or_default();
+    poll::holds("collecting should go on", || {
+        belfry.metric("belfry_collections_total") >= Some(before + 3.0)
+    });
+    assert!(belfry.metric("node_load1").is_some());
+}
+
+#[test]
+fn without_an_engine_the_host_is_watched() {
+    let belfry = Launch::with(&Setup::new().config()).start();
+    goes_on(&belfry);
+    assert_eq!(belfry.metric(UP), Some(0.0));
+    belfry.wait_for_status("/health/ready", 200);
+    poll::holds("the page should say that there is no engine", || {
+        belfry.get("/").body.contains("No Docker engine")
+    });
+}
+
+#[test]
+fn an_engine_that_dies_is_reported_and_taken_up_when_it_returns() {
+    let mut engine = Engine::start();
+    engine.run(&Container::named("api").option("--restart", "always"));
+    let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
+    poll::holds("the container should be seen", || running(&belfry, "api"));
+
+    engine.crash();
+    poll::holds("the engine should be reported as gone", || {
+        belfry.metric(UP) == Some(0.0)
+    });
+    let ready = belfry.get("/health/ready").json();
+    let named = ready["dependencies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "engine")
+        .cloned();
+    assert_eq!(named.unwrap()["status"], "failing");
+    goes_on(&belfry);
+
+    engine.revive();
+    poll::holds("the engine should be seen again", || {
+        belfry.metric(UP) == Some(1.0)
+    });
+    engine.run(&Container::named("late"));
+    poll::holds("its events should arrive again", || {
+        running(&belfry, "late")
+    });
+    engine.docker(&["rm", "--force", "late"]);
+    poll::holds("what is removed leaves no series", || {
+        !belfry
+            .get("/metrics/container")
+            .body
+            .contains("name=\"late\"")
+    });
+}
+
+#[test]
+fn an_engine_that_hangs_delays_nothing() {
+    let mut engine = Engine::start();
+    engine.run(&Container::named("api"));
+    let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
+    poll::holds("the container should be seen", || running(&belfry, "api"));
+    engine.freeze();
+    goes_on(&belfry);
+    assert!(running(&belfry, "api"), "the last good inventory is served");
+    poll::holds("the engine should be reported as hung", || {
+        belfry.metric(UP) == Some(0.0)
+    });
+    engine.thaw();
+    poll::holds("the engine should be well again", || {
+        belfry.metric(UP) == Some(1.0)
+    });
+}
+
+#[test]
+fn a_socket_that_accepts_and_never_answers_is_reported() {
+    let setup = Setup::new();
+    let path = setup.file("silent.sock", "");
+    std::fs::remove_file(&path).unwrap();
+    let _silent = UnixListener::bind(&path).unwrap();
+    let belfry = Launch::with(&setup.socket(path).config()).start();
+    goes_on(&belfry);
+    assert_eq!(belfry.metric(UP), Some(0.0));
+    poll::holds("the page should say so", || {
+        belfry.get("/").body.contains("No Docker engine answers")
+    });
+}
+
+#[test]
+fn two_hundred_containers_are_all_seen() {
+    let engine = Engine::start();
+    engine.run(&Container::named("first"));
+    // Created ones are as many for us and cost the machine nothing.
+    for number in 0..199 {
+        engine.docker(&[
+            "create",
+            "--name",
+            &format!("c{number}"),
+            crate::support::engine::IMAGE,
+            "true",
+        ]);
+    }
+    let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
+    poll::holds("all should be seen", || {
+        let page = belfry.get("/metrics/container").body;
+        let seen = page
+            .lines()
+            .filter(|line| line.starts_with("belfry_container_state{") && line.ends_with(" 1"));
+        seen.count() == 200
+    });
+    goes_on(&belfry);
+    assert!(belfry.get("/").body.contains("c198"));
+}
+
+#[test]
+fn containers_that_come_and_go_during_collections_leave_nothing_behind() {
+    let engine = Engine::start();
+    let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
+    for number in 0..15 {
+        let name = format!("brief{number}");
+        engine.docker(&[
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "--name",
+            &name,
+            crate::support::engine::IMAGE,
+            "true",
+        ]);
+    }
+    goes_on(&belfry);
+    poll::holds("no series of theirs should be left", || {
+        !belfry.get("/metrics/container").body.contains("brief")
+    });
+    assert!(!belfry.log().contains("panicked"), "{}", belfry.log());
+}
+
+#[test]
+fn a_dead_container_is_told_with_its_exit_code_and_reason() {
+    let engine = Engine::start();
+    let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
+    engine.run(&Container::named("failed").script("exit 7"));
+    let value = |belfry: &Belfry, family: &str, name: &str| {
+        let page = belfry.get("/metrics/container").body;
+        page.lines()
+            .find(|line| {
+                line.starts_with(&format!("{family}{{"))
+                    && line.contains(&format!("name=\"{name}\""))
+            })
+            .and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+    };
+    poll::holds("the exit code should be seen", || {
+        value(&belfry, "belfry_container_exit_code", "failed") == Some(7.0)
+    });
+    engine.run(
+        &Container::named("hungry")
+            .script("tail /dev/zero")
+            .option("--memory", "16m"),
+    );
+    engine.wait_for_state("hungry", "exited");
+    let killed = f64::from(u8::from(
+        engine.inspect("hungry", "/State/OOMKilled") == true,
+    ));
+    poll::holds("it should be told as the engine tells it", || {
+        value(&belfry, "belfry_container_oom_killed", "hungry") == Some(killed)
+    });
+}

@@ -1,0 +1,234 @@
+//! From what is wrong on the host to the mail, through real servers.
+
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::setup::Setup;
+use crate::support::belfry::Launch;
+use crate::support::container::Container;
+use crate::support::engine::Engine;
+use crate::support::poll;
+use crate::support::sink::{Act, Sink};
+use crate::support::smtp::Smtp;
+
+const GONE: &str = "\
+- alert: ContainerGone
+  expr: belfry_container_state{state=\"running\", name=\"api\"} == 0
+  for: 1s
+  labels: {severity: critical}
+  annotations:
+    summary: \"{{ $labels.name }} of {{ $labels.project }} does not run\"
+    impact: every site answers 502
+    runbook_url: /runbooks/container-down
+";
+
+#[test]
+fn a_container_that_dies_is_mailed_repeated_and_resolved() {
+    let engine = Engine::start();
+    let smtp = Smtp::start();
+    engine.run(&Container::named("api").compose("shop", "api"));
+    let setup = Setup::new()
+        .engine(&engine)
+        .rules(GONE)
+        .mail(smtp.port(), "3s");
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("the container should be seen running", || {
+        belfry.metric("belfry_rules_alerts{state=\"firing\"}") == Some(0.0)
+            && belfry
+                .get("/metrics/container")
+                .body
+                .contains("name=\"api\"")
+    });
+
+    engine.docker(&["kill", "api"]);
+    let first = smtp.wait_for(1).remove(0);
+    assert!(
+        first.header("Subject").starts_with("[SEV-1] "),
+        "{}",
+        first.header("Subject")
+    );
+    assert!(
+        first.header("Subject").contains("api of shop does not run"),
+        "{}",
+        first.header("Subject")
+    );
+    assert!(
+        first.text.contains("every site answers 502")
+            && first.html.contains("every site answers 502")
+    );
+    assert_eq!(first.header("To"), "ops@example.org");
+
+    let repeat = smtp.wait_for(2).remove(1);
+    assert!(repeat.text.contains("still"), "{}", repeat.text);
+    assert_eq!(
+        repeat.header("References"),
+        first.header("Message-ID"),
+        "one thread per incident"
+    );
+
+    engine.docker(&["start", "api"]);
+    let resolved = poll::until("a mail should say that it is over", || {
+        smtp.mails()
+            .into_iter()
+            .find(|mail| mail.header("Subject").starts_with("[OK]"))
+    });
+    assert!(
+        resolved.header("Subject").contains("was"),
+        "{}",
+        resolved.header("Subject")
+    );
+    let count = smtp.mails().len();
+    thread::sleep(Duration::from_secs(5)); // longer than the repeat: nothing more may come
+    assert_eq!(
+        smtp.mails().len(),
+        count,
+        "nothing is mailed once it is over"
+    );
+}
+
+#[test]
+fn the_shipped_rules_page_for_an_unhealthy_container_without_any_configuration_of_rules() {
+    let engine = Engine::start();
+    engine.run(
+        &Container::named("api")
+            .compose("shop", "api")
+            .health("false"),
+    );
+    let setup = Setup::new().engine(&engine);
+    let belfry = Launch::with(&setup.config()).start();
+    let pending = poll::until("the rule should see it", || {
+        let status = belfry.get("/api/belfry/v1/status").json();
+        let pending = status["pending"]
+            .as_array()?
+            .iter()
+            .chain(status["cards"].as_array()?)
+            .cloned()
+            .collect::<Vec<_>>();
+        pending.into_iter().find(|alert| {
+            alert["name"]
+                .as_str()
+                .is_some_and(|name| name.contains("Unhealthy"))
+        })
+    });
+    assert!(
+        pending["summary"].as_str().unwrap().contains("api"),
+        "{pending}"
+    );
+}
+
+#[test]
+fn a_restart_neither_repeats_nor_loses_a_page() {
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("0s").mail(sink.port(), "1h");
+    let mut belfry = Launch::with(&setup.config()).start();
+    setup.switch(true);
+    poll::holds("the first mail should go out", || {
+        sink.received().len() == 1
+    });
+
+    belfry.kill();
+    belfry.restart();
+    poll::holds("it should fire again", || {
+        belfry.metric("belfry_rules_alerts{state=\"firing\"}") == Some(1.0)
+    });
+    belfry.wait_for_status("/health/ready", 200);
+    poll::holds("some rounds should pass", || {
+        belfry.metric("belfry_evaluations_total") >= Some(4.0)
+    });
+    assert_eq!(
+        sink.received().len(),
+        1,
+        "the same thing is not paged twice"
+    );
+
+    // It ends while nobody watches: the end is told all the same.
+    belfry.kill();
+    setup.switch(false);
+    belfry.restart();
+    poll::holds("the end should be mailed", || sink.received().len() == 2);
+    assert!(
+        sink.received()[1]
+            .mail
+            .header("Subject")
+            .starts_with("[OK]")
+    );
+}
+
+#[test]
+fn a_clock_that_runs_before_a_page_goes_on_over_a_restart() {
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("6s").mail(sink.port(), "1h");
+    let mut belfry = Launch::with(&setup.config()).start();
+    setup.switch(true);
+    let since = |belfry: &crate::support::belfry::Belfry| {
+        poll::until("it should be pending", || {
+            belfry.get("/api/belfry/v1/status").json()["pending"][0]["since_ms"].as_i64()
+        })
+    };
+    let before = since(&belfry);
+    belfry.kill();
+    belfry.restart();
+    assert_eq!(
+        since(&belfry),
+        before,
+        "the condition holds since the same moment"
+    );
+    poll::holds("the page should go out", || sink.received().len() == 1);
+}
+
+#[test]
+fn kill_at_any_moment_loses_no_page_and_doubles_at_most_the_one_in_flight() {
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("0s").mail(sink.port(), "1h");
+    let mut belfry = Launch::with(&setup.config()).start();
+    for round in 0..6_u64 {
+        let on = round % 2 == 0;
+        let before = sink.received().len();
+        setup.switch(on);
+        // Another moment each time: between the evaluation and the sending, in it, after it.
+        thread::sleep(Duration::from_millis(300 + 230 * round));
+        belfry.kill();
+        belfry.restart();
+        let word = if on { "[SEV-1]" } else { "[OK]" };
+        poll::holds(&format!("{word} should be mailed in round {round}"), || {
+            sink.received()[before..]
+                .iter()
+                .any(|got| got.mail.header("Subject").starts_with(word))
+        });
+        let evaluations = belfry
+            .metric("belfry_evaluations_total")
+            .unwrap_or_default();
+        poll::holds("some rounds should pass", || {
+            belfry.metric("belfry_evaluations_total") >= Some(evaluations + 3.0)
+        });
+        let sent = sink.received().len() - before;
+        assert!(
+            sent <= 2,
+            "round {round}: one mail, and at most its double: {sent}"
+        );
+    }
+}
+
+#[test]
+fn a_graceful_stop_finishes_and_keeps_everything() {
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("0s").mail(sink.port(), "1h");
+    let mut belfry = Launch::with(&setup.config()).start();
+    setup.switch(true);
+    poll::holds("the first mail should go out", || {
+        sink.received().len() == 1
+    });
+    belfry.signal(Signal::TERM);
+    assert_eq!(belfry.wait().code(), Some(0));
+    assert!(
+        !belfry.data().join("address").exists(),
+        "nobody serves there any more"
+    );
+    belfry.restart();
+    poll::holds("some rounds should pass", || {
+        belfry.metric("belfry_evaluations_total") >= Some(4.0)
+    });
+    assert_eq!(sink.received().len(), 1);
+}

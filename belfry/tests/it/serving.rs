@@ -1,0 +1,188 @@
+//! What is served, how it starts, and how it ends.
+
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::setup::Setup;
+use crate::support::belfry::Launch;
+use crate::support::chromium::Chromium;
+use crate::support::container::Container;
+use crate::support::engine::Engine;
+use crate::support::poll;
+use crate::support::postgres::Postgres;
+use crate::support::redis::Redis;
+use crate::support::sink::{Act, Sink, Stage};
+
+#[test]
+fn without_configuration_it_reports_what_it_found_and_serves_everything() {
+    let engine = Engine::start();
+    engine.run(
+        &Container::named("shop-db-1")
+            .image("postgres:16")
+            .compose("shop", "db"),
+    );
+    engine.run(
+        &Container::named("shop-cache-1")
+            .image("redis:7")
+            .compose("shop", "cache"),
+    );
+    engine.run(&Container::named("front").image("caddy:2"));
+    let worker = "celery() { sleep 1000; }; celery -A shop worker";
+    engine.run(
+        &Container::named("shop-worker-1")
+            .script(worker)
+            .compose("shop", "worker"),
+    );
+    let postgres = Postgres::start();
+    let redis = Redis::start();
+    // Nothing but the engine's address: everything else is found.
+    let belfry = Launch::with("").env("DOCKER_HOST", &engine.host()).start();
+
+    poll::holds(
+        "the report should name everything with its evidence",
+        || {
+            let log = belfry.log();
+            [
+                "found  host",
+                "found  engine    Docker ",
+                "found  compose   shop: 3 services  (labels of 3 containers)",
+                "found  postgres  PostgreSQL 16 in shop-db-1  (image postgres:16)",
+                "found  redis     Redis 7 in shop-cache-1  (image redis:7)",
+                "found  proxy     Caddy 2 in front  (image caddy:2)",
+                "PostgreSQL on the host  (process ",
+                &format!("listening on port {}", postgres.port()),
+                &format!("listening on port {}", redis.port()),
+            ]
+            .iter()
+            .all(|line| log.contains(line))
+        },
+    );
+    poll::holds("host and containers should be collected", || {
+        belfry.metric("node_load1").is_some()
+            && belfry
+                .get("/metrics/container")
+                .body
+                .contains("name=\"shop-db-1\"")
+    });
+    for (path, content) in [
+        ("/metrics", "belfry_build_info"),
+        ("/metrics/host", "node_memory_MemTotal_bytes"),
+        ("/metrics/container", "container_memory_working_set_bytes"),
+        ("/metrics/belfry", "process_resident_memory_bytes"),
+        ("/", "shop-db-1"),
+        ("/-/healthy", "Healthy"),
+        ("/runbooks/target-down", "#"),
+    ] {
+        let answer = belfry.get(path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(
+            answer.body.contains(content),
+            "{path} should hold {content}"
+        );
+    }
+    let metrics = belfry.get("/metrics");
+    assert!(
+        metrics
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/plain; version=0.0.4")
+    );
+    assert_eq!(belfry.get("/no-such-page").status, 404);
+    assert_eq!(belfry.get("/metrics/no-such-job").status, 404);
+}
+
+#[test]
+fn readiness_names_each_dependency() {
+    let belfry = Launch::with(&Setup::new().config()).start();
+    let ready = belfry.wait_for_status("/health/ready", 200).json();
+    assert_eq!(ready["status"], "pass");
+    let names: Vec<_> = ready["dependencies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        ["collect", "engine", "mail", "rules", "series", "state"]
+    );
+    for one in ready["dependencies"].as_array().unwrap() {
+        assert!(
+            one["status"].is_string()
+                && one["since_ms"].is_i64()
+                && one.get("latency_seconds").is_some(),
+            "{one}"
+        );
+    }
+    let text = belfry.get("/health/ready?format=text").body;
+    assert!(
+        text.starts_with("ready\n") && text.contains("state      ok"),
+        "{text}"
+    );
+    assert_eq!(belfry.get("/health/live").json()["status"], "pass");
+    assert_eq!(belfry.get("/-/ready").status, 200);
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, log) = Launch::with("").listen(&address).fail();
+    assert_eq!(code, Some(2), "{log}");
+    assert!(
+        log.contains(&format!("cannot listen on {address}")) && log.contains("in use"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let sink = Sink::start(&[Act::Silence(Stage::End)]);
+    let setup = Setup::switched("0s")
+        .mail(sink.port(), "1h")
+        .part("shutdown_grace: 10m");
+    let config = setup.config().replace("timeout: 2s", "timeout: 5m");
+    setup.switch(true);
+    let mut belfry = Launch::with(&config).start();
+    poll::holds("a mail should be in flight", || !sink.attempts().is_empty());
+    belfry.signal(Signal::TERM);
+    poll::holds("it should say that it stops", || {
+        belfry.log().contains("a second signal ends at once")
+    });
+    thread::sleep(Duration::from_millis(500)); // the mail in flight holds it up
+    belfry.signal(Signal::TERM);
+    assert_ne!(belfry.wait().code(), Some(0));
+}
+
+#[test]
+fn the_page_fits_a_phone_and_a_desk_and_needs_nothing_from_elsewhere() {
+    let engine = Engine::start();
+    engine.run(&Container::named("shop-api-1").compose("shop", "api"));
+    let setup = Setup::switched("0s").engine(&engine);
+    setup.switch(true);
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("it should fire", || {
+        belfry.get("/").body.contains("the switch is on")
+    });
+    let url = format!("http://{}/", belfry.address());
+    let mut chromium = Chromium::start();
+    for (width, height) in [(360, 740), (1280, 900)] {
+        chromium.open(&url, width, height);
+        assert!(
+            chromium.document_width() <= u64::from(width),
+            "no sideways scrolling at {width}"
+        );
+        let seen = chromium.evaluate("document.body.innerText").to_string();
+        for word in ["the switch is on", "testhost", "SEV-1", "api"] {
+            assert!(seen.contains(word), "{word} at {width}: {seen}");
+        }
+        let blocked = chromium.evaluate("performance.getEntriesByType('resource').filter(e => !e.name.startsWith(location.origin)).length");
+        assert_eq!(blocked, 0, "nothing comes from elsewhere");
+    }
+    let page = belfry.get("/");
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+}
