@@ -9,11 +9,12 @@ use crate::health::Class;
 /// failed together do not come back together.
 ///
 /// A lasting refusal (5xx) is repeated too, as servers also say it for full
-/// disks and wrong lists, but slowly: from a minute to half an hour.
+/// disks and wrong lists, and a wrong password may be put right there; but
+/// slowly, from a minute to half an hour, as insisting gets one locked out.
 #[must_use]
-pub fn wait_ms(class: Class, attempts: u32, random: u64) -> i64 {
+pub(crate) fn wait_ms(class: Class, attempts: u32, random: u64) -> i64 {
     let (first_ms, factor, cap_ms) = match class {
-        Class::Permanent => (60_000.0, 2.0, 1_800_000.0),
+        Class::Permanent | Class::Auth => (60_000.0, 2.0, 1_800_000.0),
         _ => (500.0, 1.5, 60_000.0),
     };
     let exponent = attempts.saturating_sub(1).min(64);
@@ -59,6 +60,10 @@ mod tests {
     fn a_lasting_refusal_is_repeated_slowly() {
         for random in 0..100 {
             assert!((30_000..=90_000).contains(&wait_ms(Class::Permanent, 1, random)));
+            assert_eq!(
+                wait_ms(Class::Auth, 1, random),
+                wait_ms(Class::Permanent, 1, random)
+            );
             assert!((900_000..=1_800_000).contains(&wait_ms(Class::Permanent, 30, random)));
         }
     }

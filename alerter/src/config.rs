@@ -204,9 +204,15 @@ pub struct Problem {
     pub message: String,
 }
 
-/// Compiles the two sections, or names everything that is wrong with them.
+/// Everything that is wrong with the two sections; empty if they can be used.
 /// A `mail` section that says nothing is none.
-pub fn plan(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>> {
+#[must_use]
+pub fn check(config: &Config, mail: &Mail) -> Vec<Problem> {
+    plan(config, mail).err().unwrap_or_default()
+}
+
+/// Compiles the two sections, or names everything that is wrong with them.
+pub(crate) fn plan(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>> {
     compile::compile(config, mail)
 }
 

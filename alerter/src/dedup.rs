@@ -5,7 +5,7 @@
 
 /// What was last said about a group to one integration, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Alerts that were said to fire, in order.
     pub firing: Vec<u64>,
     /// Alerts that were said to have ended, in order.
@@ -54,7 +54,7 @@ impl Reason {
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Send a message.
     Send(Reason),
     /// Send nothing, but note that nothing fires, so that the next alert is a
@@ -66,7 +66,7 @@ pub enum Decision {
 
 /// What is compared with the entry.
 #[derive(Debug, Clone, Copy)]
-pub struct Now<'a> {
+pub(crate) struct Now<'a> {
     /// Firing alerts, in order.
     pub firing: &'a [u64],
     /// Ended alerts, in order.
@@ -84,7 +84,7 @@ pub struct Now<'a> {
 
 /// Decides by the table of the notification log.
 #[must_use]
-pub fn decide(entry: Option<&Entry>, now: Now<'_>) -> Decision {
+pub(crate) fn decide(entry: Option<&Entry>, now: Now<'_>) -> Decision {
     let Some(entry) = entry else {
         return match now.firing.is_empty() {
             true => Decision::Nothing,
@@ -118,7 +118,7 @@ pub fn decide(entry: Option<&Entry>, now: Now<'_>) -> Decision {
 /// the repeat interval. `next_ms` is its next look, the others follow each
 /// `interval_ms`.
 #[must_use]
-pub fn next_repeat_ms(
+pub(crate) fn next_repeat_ms(
     next_ms: i64,
     interval_ms: i64,
     at_ms: i64,
@@ -153,7 +153,8 @@ mod tests {
     fn the_decision_follows_the_table() {
         use Decision::{Note, Nothing, Send};
         use Reason::{AllResolved, First, NewAlerts, Repeat, SomeResolved};
-        let table: [(Option<Entry>, &[u64], &[u64], bool, i64, Decision); 15] = [
+        type Row<'a> = (Option<Entry>, &'a [u64], &'a [u64], bool, i64, Decision);
+        let table: [Row<'_>; 15] = [
             (None, &[1], &[], true, 0, Send(First)),
             (None, &[], &[1], true, 0, Nothing),
             (None, &[1], &[2], true, 0, Send(First)),

@@ -90,7 +90,7 @@ impl Failure {
 
 /// Replaces control characters, line ends among them, by spaces.
 #[must_use]
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|letter| match letter {
             '\u{2028}' | '\u{2029}' => ' ',
@@ -109,8 +109,9 @@ pub struct MailHealth {
     pub last_success_ms: Option<i64>,
     /// The last failure and its time, in milliseconds since 1970.
     pub last_failure: Option<(i64, Failure)>,
-    /// Since when mails fail without one being accepted, in milliseconds since
-    /// 1970; none while mail works or was not needed yet.
+    /// Since when a server takes no mail, in milliseconds since 1970; of several
+    /// servers, the one that has failed for longest. None while mail works or was
+    /// not needed yet.
     pub failing_since_ms: Option<i64>,
     /// Mails that wait to be sent or to be tried again, those under way
     /// included.

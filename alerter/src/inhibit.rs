@@ -13,7 +13,7 @@ use crate::plan::{InhibitRule, Plan};
 
 /// Sources by rule and by the values of the rule's `equal` labels.
 #[derive(Debug, Default)]
-pub struct Inhibitor {
+pub(crate) struct Inhibitor {
     sources: Vec<BTreeMap<Vec<String>, BTreeSet<u64>>>,
     /// Every fingerprint in `sources`.
     known: BTreeSet<u64>,
@@ -21,7 +21,7 @@ pub struct Inhibitor {
 
 impl Inhibitor {
     /// Notes an alert; call once for each.
-    pub fn insert(&mut self, plan: &Plan, fingerprint: u64, labels: &Set) {
+    pub(crate) fn insert(&mut self, plan: &Plan, fingerprint: u64, labels: &Set) {
         self.sources.resize_with(plan.inhibit.len(), BTreeMap::new);
         for (rule, sources) in plan.inhibit.iter().zip(&mut self.sources) {
             if all_match(&rule.source, labels) {
@@ -35,7 +35,7 @@ impl Inhibitor {
     }
 
     /// Forgets an alert.
-    pub fn remove(&mut self, plan: &Plan, fingerprint: u64, labels: &Set) {
+    pub(crate) fn remove(&mut self, plan: &Plan, fingerprint: u64, labels: &Set) {
         if !self.known.remove(&fingerprint) {
             return;
         }
@@ -52,7 +52,7 @@ impl Inhibitor {
 
     /// Whether the alert can mute others.
     #[must_use]
-    pub fn is_source(&self, fingerprint: u64) -> bool {
+    pub(crate) fn is_source(&self, fingerprint: u64) -> bool {
         self.known.contains(&fingerprint)
     }
 
@@ -62,7 +62,7 @@ impl Inhibitor {
     /// A source that is also a target does not mute an alert that is also a
     /// source, so no alert mutes itself and no two mute each other.
     #[must_use]
-    pub fn muted_by<'a>(
+    pub(crate) fn muted_by<'a>(
         &self,
         plan: &Plan,
         labels: &Set,

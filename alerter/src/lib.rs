@@ -1,30 +1,36 @@
 //! Routes alerts, groups them, repeats and resolves pages, and sends mail.
 //!
-//! [`Alerter`] holds the state and every decision, pure and tested in virtual
-//! time, with Alertmanager's semantics.
-//! Nothing here evaluates a rule: alerts come from outside, by
-//! [`Alerter::put`].
+//! [`Alerter::start`] runs it; a [`Handle`] is what others hold. The decisions
+//! are pure functions of the state and the time, with Alertmanager's semantics.
+//! Nothing here evaluates a rule or knows a template: alerts come in by
+//! [`Handle::put`], words from a closure.
 
 mod backoff;
+mod clock;
 mod config;
 mod dedup;
+mod handle;
 mod health;
 mod inhibit;
 mod matcher;
+mod message;
+mod metrics;
 mod notification;
 mod plan;
 mod smtp;
 mod state;
+mod store;
+mod task;
 
+pub(crate) use config::plan;
 pub use config::{
-    Config, Email, Global, InhibitRule, Mail, Problem, Receiver, Route, TlsConfig, plan,
+    Config, Email, Global, InhibitRule, Mail, Problem, Receiver, Route, TlsConfig, check,
 };
 pub use dedup::Reason;
+pub use handle::{Clock, Handle, Parts, ReloadError, Render, StartError, Stopped};
 pub use health::{Class, Failure, MailHealth, StoreHealth};
 pub use notification::{Notification, Rendered, Told};
-pub use plan::Plan;
 pub use smtp::Tls;
 pub use state::{
-    AlertRow, AlertState, AlertView, Alerter, Changes, Delivery, Event, EventKind, GroupRow,
-    GroupView, LogRow, Outcome, PendingRow, PendingView, Refusal, Stored,
+    AlertState, AlertView, Alerter, Event, EventKind, GroupView, Outcome, PendingView, Refusal,
 };

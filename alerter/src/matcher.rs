@@ -13,7 +13,7 @@ use regex::{Regex, RegexBuilder};
 
 /// How a label's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Op {
+pub(crate) enum Op {
     /// `=`
     Equal,
     /// `!=`
@@ -37,7 +37,7 @@ impl Op {
 
 /// One condition on one label.
 #[derive(Debug, Clone)]
-pub struct Matcher {
+pub(crate) struct Matcher {
     /// The label's name.
     pub name: String,
     /// How it is compared.
@@ -59,7 +59,7 @@ const REGEX_BYTES: usize = 1 << 20;
 
 impl Matcher {
     /// A matcher; fails when `value` has to be a regular expression and is none.
-    pub fn new(
+    pub(crate) fn new(
         name: impl Into<String>,
         op: Op,
         value: impl Into<String>,
@@ -83,7 +83,7 @@ impl Matcher {
 
     /// `name="value"`.
     #[must_use]
-    pub fn exact(name: &str, value: &str) -> Self {
+    pub(crate) fn exact(name: &str, value: &str) -> Self {
         Self {
             name: name.into(),
             op: Op::Equal,
@@ -94,7 +94,7 @@ impl Matcher {
 
     /// Whether `labels` satisfy it.
     #[must_use]
-    pub fn matches(&self, labels: &Set) -> bool {
+    pub(crate) fn matches(&self, labels: &Set) -> bool {
         let value = labels.get(&self.name).map_or("", String::as_str);
         let hit = match &self.regex {
             Some(regex) => regex.is_match(value),
@@ -125,18 +125,18 @@ impl fmt::Display for Matcher {
 
 /// Whether `labels` satisfy every one of `matchers`.
 #[must_use]
-pub fn all_match(matchers: &[Matcher], labels: &Set) -> bool {
+pub(crate) fn all_match(matchers: &[Matcher], labels: &Set) -> bool {
     matchers.iter().all(|matcher| matcher.matches(labels))
 }
 
 /// Sorts as Alertmanager does, because the order is part of a group's key.
-pub fn sort(matchers: &mut [Matcher]) {
+pub(crate) fn sort(matchers: &mut [Matcher]) {
     matchers.sort_by(|a, b| (&a.name, &a.value, a.op).cmp(&(&b.name, &b.value, b.op)));
 }
 
 /// Prints a set: `{a="b",c=~"d"}`.
 #[must_use]
-pub fn print(matchers: &[Matcher]) -> String {
+pub(crate) fn print(matchers: &[Matcher]) -> String {
     let items: Vec<String> = matchers.iter().map(Matcher::to_string).collect();
     format!("{{{}}}", items.join(","))
 }
@@ -145,7 +145,7 @@ pub fn print(matchers: &[Matcher]) -> String {
 ///
 /// Where the two grammars disagree the classic one wins, as existing files were
 /// written for it.
-pub fn parse(text: &str) -> Result<Vec<Matcher>, String> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Matcher>, String> {
     match (classic::parse(text), utf8::parse(text)) {
         (Ok(classic), _) => Ok(classic),
         (Err(_), Ok(utf8)) => Ok(utf8),
@@ -155,7 +155,7 @@ pub fn parse(text: &str) -> Result<Vec<Matcher>, String> {
 
 /// Whether `name` is a label name of the classic form.
 #[must_use]
-pub fn classic_name(name: &str) -> bool {
+pub(crate) fn classic_name(name: &str) -> bool {
     let mut letters = name.bytes();
     letters
         .next()
@@ -165,7 +165,7 @@ pub fn classic_name(name: &str) -> bool {
 
 /// Quotes as Go's `%q` does, for group keys that equal Alertmanager's.
 #[must_use]
-pub fn go_quoted(text: &str) -> String {
+pub(crate) fn go_quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for letter in text.chars() {

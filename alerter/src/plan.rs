@@ -12,7 +12,7 @@ use crate::smtp::Server;
 
 /// Which labels a group shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GroupBy {
+pub(crate) enum GroupBy {
     /// Every label: one group per alert (`...`).
     All,
     /// These, in order; none means one group per route.
@@ -21,7 +21,7 @@ pub enum GroupBy {
 
 /// A node of the route tree with everything it inherited.
 #[derive(Debug, Clone)]
-pub struct Route {
+pub(crate) struct Route {
     /// Tells the node from all others; survives a reload that leaves it alone.
     pub id: Arc<str>,
     /// The first half of its groups' keys: the matcher sets from the root on.
@@ -46,7 +46,7 @@ pub struct Route {
 
 /// Mutes targets while a source fires.
 #[derive(Debug, Clone)]
-pub struct InhibitRule {
+pub(crate) struct InhibitRule {
     /// What a source looks like.
     pub source: Vec<Matcher>,
     /// What a target looks like.
@@ -57,7 +57,7 @@ pub struct InhibitRule {
 
 /// Where a route's messages go: all integrations at once, or none.
 #[derive(Debug, Clone)]
-pub struct Receiver {
+pub(crate) struct Receiver {
     /// Its name, unique.
     pub name: Arc<str>,
     /// What it sends through.
@@ -66,7 +66,7 @@ pub struct Receiver {
 
 /// Mail to a list of people through one server.
 #[derive(Debug, Clone)]
-pub struct Email {
+pub(crate) struct Email {
     /// Recipients, each with a display name or without.
     pub to: Vec<lettre::message::Mailbox>,
     /// The sender.
@@ -81,7 +81,7 @@ pub struct Email {
 
 /// Everything the decisions need to know.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The tree; the root is the first.
     pub routes: Vec<Route>,
     /// Muting rules.
@@ -100,14 +100,14 @@ pub struct Plan {
 impl Plan {
     /// The receiver that a route's messages go to.
     #[must_use]
-    pub fn receiver_of(&self, route: usize) -> &Receiver {
+    pub(crate) fn receiver_of(&self, route: usize) -> &Receiver {
         &self.receivers[self.routes[route].receiver]
     }
 
     /// The routes that `labels` take, by index: depth first, the first match
     /// without `continue` ends the walk among its siblings.
     #[must_use]
-    pub fn routes_of(&self, labels: &Set) -> Vec<usize> {
+    pub(crate) fn routes_of(&self, labels: &Set) -> Vec<usize> {
         let mut found = Vec::new();
         self.walk(0, labels, &mut found);
         found
@@ -135,7 +135,7 @@ impl Plan {
 impl Route {
     /// The part of `labels` that the route's groups share.
     #[must_use]
-    pub fn group_labels(&self, labels: &Set) -> Set {
+    pub(crate) fn group_labels(&self, labels: &Set) -> Set {
         match &self.group_by {
             GroupBy::All => labels.clone(),
             GroupBy::Labels(names) => names
@@ -147,7 +147,7 @@ impl Route {
 
     /// A group's key: `{}/{team="db"}:{alertname="x", job="j"}`.
     #[must_use]
-    pub fn group_key(&self, labels: &Set) -> String {
+    pub(crate) fn group_key(&self, labels: &Set) -> String {
         let items: Vec<String> = labels
             .iter()
             .map(|(name, value)| format!("{name}={}", crate::matcher::go_quoted(value)))

@@ -21,14 +21,15 @@ use tokio::time::timeout;
 use crate::health::{Class, Failure};
 use crate::state::Outcome;
 use failure::{broken, classed, refused};
-pub use server::{Server, Tls};
+pub(crate) use server::Server;
+pub use server::Tls;
 
 /// The wait for a good-bye, which changes nothing any more.
 const QUIT: Duration = Duration::from_secs(2);
 
 /// What is sent to whom.
 #[derive(Debug, Clone)]
-pub struct Envelope {
+pub(crate) struct Envelope {
     /// The sender's address.
     pub from: Address,
     /// The recipients' addresses.
@@ -38,7 +39,7 @@ pub struct Envelope {
 }
 
 /// A mail that was tried, with what is to be let go afterwards.
-pub struct Sent {
+pub(crate) struct Sent {
     /// How it went.
     pub outcome: Outcome,
     /// Held until the outcome is stored: between the server's "accepted" and
@@ -49,7 +50,8 @@ pub struct Sent {
 }
 
 impl Sent {
-    fn failed(failure: Failure) -> Self {
+    /// A mail that failed before there was a connection.
+    pub(crate) fn failed(failure: Failure) -> Self {
         Self {
             outcome: Outcome::failure(failure),
             lane: None,
@@ -58,21 +60,21 @@ impl Sent {
     }
 
     /// Takes leave of the server.
-    pub async fn quit(connection: Option<AsyncSmtpConnection>) {
+    pub(crate) async fn quit(connection: Option<AsyncSmtpConnection>) {
         if let Some(mut connection) = connection {
             let _ = timeout(QUIT, connection.quit()).await;
         }
     }
 
     /// Parts the connection from the rest.
-    pub fn take_connection(&mut self) -> Option<AsyncSmtpConnection> {
+    pub(crate) fn take_connection(&mut self) -> Option<AsyncSmtpConnection> {
         self.connection.take()
     }
 }
 
 /// Sends one mail. Takes at most twice the server's time-out, not counting the
 /// wait for the mail before it.
-pub async fn send(server: &Server, envelope: &Envelope) -> Sent {
+pub(crate) async fn send(server: &Server, envelope: &Envelope) -> Sent {
     let mut connection = match connect(server).await {
         Ok(connection) => connection,
         Err(failure) => return Sent::failed(failure),
@@ -90,7 +92,7 @@ pub async fn send(server: &Server, envelope: &Envelope) -> Sent {
 
 /// Goes as far as a mail would, without one: connects, encrypts, proves who we
 /// are, and takes leave.
-pub async fn probe(server: &Server) -> Result<(), Failure> {
+pub(crate) async fn probe(server: &Server) -> Result<(), Failure> {
     let connection = connect(server).await?;
     Sent::quit(Some(connection)).await;
     Ok(())
@@ -106,7 +108,7 @@ fn late(server: &Server, when: &str) -> Failure {
     let seconds = server.timeout.as_secs_f32();
     Failure::new(
         Class::Timeout,
-        format!("{} said nothing for {seconds} s {when}", server.address()),
+        format!("{} said nothing for {seconds} s {when}", server.address),
     )
 }
 
@@ -129,7 +131,7 @@ async fn greet(server: &Server) -> Result<AsyncSmtpConnection, Failure> {
             .map_err(|err| classed(&err, Class::Permanent))?;
         if let Some(tls) = tls {
             if !connection.can_starttls() {
-                let detail = format!("{} does not offer STARTTLS", server.address());
+                let detail = format!("{} does not offer STARTTLS", server.address);
                 return Err(Failure::new(Class::Tls, detail));
             }
             connection
@@ -190,7 +192,7 @@ async fn authenticate(
     let Some(mechanism) = usable else {
         let detail = format!(
             "{} offers no AUTH mechanism that is usable here",
-            server.address()
+            server.address
         );
         return Err(Failure::new(Class::Auth, detail));
     };

@@ -19,9 +19,10 @@ use std::sync::Arc;
 
 use alert::Set;
 
-pub use changes::{AlertRow, Changes, Event, EventKind, GroupRow, LogRow, PendingRow};
-pub use compose::Delivery;
-pub use kept::Stored;
+pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow};
+pub use changes::{Event, EventKind};
+pub(crate) use compose::Delivery;
+pub(crate) use kept::Stored;
 pub use put::Refusal;
 pub use sent::Outcome;
 pub use view::{AlertState, AlertView, GroupView, PendingView};
@@ -144,7 +145,9 @@ pub struct Alerter {
     /// When each group is next to be looked at for anything.
     wakes: BTreeSet<(i64, GroupId)>,
     log: BTreeMap<LogKey, Entry>,
-    ready: VecDeque<(GroupId, usize)>,
+    /// What is to be sent, by the server's address, so that one that hangs does
+    /// not keep mail from the others.
+    ready: BTreeMap<Arc<str>, VecDeque<(GroupId, usize)>>,
     flying: BTreeMap<u64, compose::Flight>,
     next_id: u64,
     /// Counts what happens to alerts, so that "before" and "after" do not hang
@@ -161,7 +164,7 @@ impl Alerter {
     /// An alerter that knows of no alert. `history_ms` is how long history is
     /// kept, in milliseconds.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, external_url: String, history_ms: i64, now_ms: i64) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, external_url: String, history_ms: i64, now_ms: i64) -> Self {
         Self {
             plan,
             external_url,
@@ -171,7 +174,7 @@ impl Alerter {
             groups: BTreeMap::new(),
             wakes: BTreeSet::new(),
             log: BTreeMap::new(),
-            ready: VecDeque::new(),
+            ready: BTreeMap::new(),
             flying: BTreeMap::new(),
             next_id: 0,
             step: 0,
@@ -182,9 +185,13 @@ impl Alerter {
         }
     }
 
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan)
+    }
+
     /// When [`Alerter::tick`] is next to be called, in milliseconds since 1970.
     #[must_use]
-    pub fn next_due_ms(&self) -> i64 {
+    pub(crate) fn next_due_ms(&self) -> i64 {
         let wake = self.wakes.first().map(|(due_ms, _)| *due_ms);
         let end = self.ends.first().map(|(ends_ms, _)| *ends_ms);
         [wake, end, Some(self.forget_ms)]
@@ -196,7 +203,7 @@ impl Alerter {
 
     /// Moves every kept time by `delta_ms`, because the wall clock was set by
     /// that much: what was due in a minute stays due in a minute.
-    pub fn shift(&mut self, delta_ms: i64) {
+    pub(crate) fn shift(&mut self, delta_ms: i64) {
         for alert in self.alerts.values_mut() {
             for time in [
                 &mut alert.starts_ms,

@@ -206,10 +206,10 @@ fn a_receiver_without_a_server_goes_through_the_mail_sections() {
         .iter()
         .map(|it| &it.server)
         .collect();
-    assert_eq!(servers[0].address(), "mx:587");
+    assert_eq!(&*servers[0].address, "mx:587");
     assert_eq!((&*servers[0].username, servers[0].tls), ("u", Tls::None));
     // The password is for the server that it was given for.
-    assert_eq!(servers[1].address(), "other:25");
+    assert_eq!(&*servers[1].address, "other:25");
     assert_eq!((&*servers[1].username, servers[1].tls), ("", Tls::Starttls));
     assert!(servers[1].password.is_empty());
 }

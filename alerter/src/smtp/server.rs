@@ -25,7 +25,9 @@ settings::choice! {
 }
 
 /// A mail server.
-pub struct Server {
+pub(crate) struct Server {
+    /// `host:port`, for people and as its name.
+    pub address: Arc<str>,
     /// Its name or address.
     pub host: String,
     /// Its port.
@@ -51,12 +53,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// `host:port`, for people.
-    #[must_use]
-    pub fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
-    }
-
     /// Waits until no other mail to this server is between "accepted" and
     /// stored.
     pub(super) async fn lane(&self) -> OwnedMutexGuard<()> {
@@ -103,7 +99,7 @@ impl Server {
 impl std::fmt::Debug for Server {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Server")
-            .field("address", &self.address())
+            .field("address", &self.address)
             .field("tls", &self.tls)
             .finish_non_exhaustive()
     }

@@ -16,13 +16,16 @@ use crate::health::Class;
 /// History entries that wait at most; the oldest give way.
 const WAITING_EVENTS: usize = 10_000;
 
+/// A group's route and key.
+pub(super) type Names = (Arc<str>, Arc<str>);
+
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     pub alerts: BTreeSet<u64>,
     /// Alerts of which only what is refreshed each cycle changed.
     pub lazy: BTreeSet<u64>,
     /// By route and key, as an index means another group after a reload.
-    pub groups: BTreeMap<(Arc<str>, Arc<str>), Option<GroupId>>,
+    pub groups: BTreeMap<Names, Option<GroupId>>,
     pub log: BTreeSet<LogKey>,
     pub history: VecDeque<Event>,
     pub trim: bool,
@@ -55,6 +58,13 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// The kind that [`EventKind::as_str`] prints as `word`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Started, Self::Ended, Self::Notified, Self::Failed];
+        all.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word in the table.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -67,13 +77,9 @@ impl EventKind {
     }
 }
 
-/// An alert as it is stored.
+/// An alert as it is stored; `Active` says what the fields mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the fields of `Active`, which says what they mean"
-)]
-pub struct AlertRow {
+pub(crate) struct AlertRow {
     pub fingerprint: u64,
     pub labels: Set,
     pub annotations: Set,
@@ -85,13 +91,9 @@ pub struct AlertRow {
     pub ended: bool,
 }
 
-/// A group as it is stored.
+/// A group as it is stored; `Group` says what the fields mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the fields of `Group`, which says what they mean"
-)]
-pub struct GroupRow {
+pub(crate) struct GroupRow {
     pub route: String,
     pub key: String,
     pub next_ms: i64,
@@ -99,13 +101,9 @@ pub struct GroupRow {
     pub pending: Vec<PendingRow>,
 }
 
-/// A message that is due, as it is stored.
+/// A message that is due, as it is stored; `Pending` says what the fields mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the fields of `Pending`, which says what they mean"
-)]
-pub struct PendingRow {
+pub(crate) struct PendingRow {
     pub integration: usize,
     pub attempts: u32,
     pub since_ms: i64,
@@ -116,8 +114,7 @@ pub struct PendingRow {
 
 /// An entry of the notification log as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields of `LogKey`")]
-pub struct LogRow {
+pub(crate) struct LogRow {
     pub group: String,
     pub receiver: String,
     pub integration: usize,
@@ -127,11 +124,11 @@ pub struct LogRow {
 
 /// What is to be written in one transaction.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// Alerts to write, or to delete.
     pub alerts: Vec<(u64, Option<AlertRow>)>,
     /// Groups by route and key, to write or to delete.
-    pub groups: Vec<((Arc<str>, Arc<str>), Option<GroupRow>)>,
+    pub groups: Vec<(Names, Option<GroupRow>)>,
     /// Entries of the notification log.
     pub log: Vec<LogRow>,
     /// Things that happened.
@@ -143,7 +140,7 @@ pub struct Changes {
 impl Changes {
     /// Whether there is nothing to write.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.alerts.is_empty()
             && self.groups.is_empty()
             && self.log.is_empty()
@@ -153,8 +150,13 @@ impl Changes {
 }
 
 impl Alerter {
+    /// Whether only what can wait is to be stored.
+    pub(crate) fn has_lazy_changes(&self) -> bool {
+        !self.dirty.lazy.is_empty()
+    }
+
     /// Takes what is to be stored. With `all`, also what could wait.
-    pub fn changes(&mut self, all: bool, now_ms: i64) -> Changes {
+    pub(crate) fn changes(&mut self, all: bool, now_ms: i64) -> Changes {
         let dirty = &mut self.dirty;
         let urgent = !(dirty.alerts.is_empty()
             && dirty.groups.is_empty()
@@ -196,7 +198,7 @@ impl Alerter {
     }
 
     /// Takes back what could not be stored.
-    pub fn take_back(&mut self, changes: Changes) {
+    pub(crate) fn take_back(&mut self, changes: Changes) {
         let dirty = &mut self.dirty;
         dirty
             .alerts
@@ -218,7 +220,7 @@ impl Alerter {
         }
     }
 
-    pub(super) fn group_names(&self) -> BTreeMap<(Arc<str>, Arc<str>), GroupId> {
+    pub(super) fn group_names(&self) -> BTreeMap<Names, GroupId> {
         self.groups
             .iter()
             .map(|(id, group)| {
@@ -236,7 +238,7 @@ impl Alerter {
         }
     }
 
-    pub(super) fn mark_all(&mut self) {
+    pub(crate) fn mark_all(&mut self) {
         self.dirty.alerts.extend(self.alerts.keys());
         self.dirty.log.extend(self.log.keys().cloned());
         let names = self.group_names();

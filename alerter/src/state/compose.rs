@@ -13,7 +13,7 @@ use crate::plan::Email;
 
 /// A message to be sent now.
 #[derive(Debug, Clone)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// Names it in [`Alerter::sent`].
     pub id: u64,
     /// Through what.
@@ -45,10 +45,18 @@ pub(super) struct Flight {
 }
 
 impl Alerter {
-    /// What is to be sent now, if anything. It is composed at this moment, so
-    /// that what waited for a free place or for a server is not stale.
-    pub fn next_delivery(&mut self, now_ms: i64) -> Option<Delivery> {
-        while let Some((id, integration)) = self.ready.pop_front() {
+    /// What is to be sent now to a server that has room, if anything. It is
+    /// composed at this moment, so that what waited is not stale.
+    pub(crate) fn next_delivery(
+        &mut self,
+        now_ms: i64,
+        has_room: impl Fn(&str) -> bool,
+    ) -> Option<Delivery> {
+        loop {
+            let mut queues = self.ready.iter_mut();
+            let (_, queue) =
+                queues.find(|(address, queue)| !queue.is_empty() && has_room(address))?;
+            let (id, integration) = queue.pop_front()?;
             let pending = self
                 .groups
                 .get(&id)
@@ -73,7 +81,35 @@ impl Alerter {
             self.mark_group(id);
             self.settle(id);
         }
-        None
+    }
+
+    /// Enters a message in its server's queue.
+    pub(super) fn queue_up(&mut self, id: GroupId, integration: usize) {
+        let address = Arc::clone(&self.email(id, integration).server.address);
+        self.ready
+            .entry(address)
+            .or_default()
+            .push_back((id, integration));
+    }
+
+    /// Tries what waits for a server now, because it works again.
+    pub(crate) fn hurry(&mut self, address: &str, now_ms: i64) {
+        let ids: Vec<GroupId> = self.groups.keys().copied().collect();
+        for id in ids {
+            let emails = self.plan.receiver_of(id.route).integrations.clone();
+            let Some(group) = self.groups.get_mut(&id) else {
+                continue;
+            };
+            for (integration, pending) in &mut group.pending {
+                if let PendingState::Waiting { until_ms } = &mut pending.state
+                    && !pending.only_missed
+                    && *emails[*integration].server.address == *address
+                {
+                    *until_ms = (*until_ms).min(now_ms);
+                }
+            }
+            self.rewake(id);
+        }
     }
 
     fn compose(

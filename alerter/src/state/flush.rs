@@ -18,7 +18,7 @@ pub(super) struct Looked {
 impl Alerter {
     /// Does what is due at `now_ms`. What is to be sent is then ready in
     /// [`Alerter::next_delivery`].
-    pub fn tick(&mut self, now_ms: i64) {
+    pub(crate) fn tick(&mut self, now_ms: i64) {
         while let Some((ends_ms, fingerprint)) = self.ends.first().copied() {
             if ends_ms > now_ms {
                 break;
@@ -39,7 +39,7 @@ impl Alerter {
 
     /// Messages that wait or are under way.
     #[must_use]
-    pub fn queue(&self) -> usize {
+    pub(crate) fn queue(&self) -> usize {
         self.groups.values().map(|group| group.pending.len()).sum()
     }
 
@@ -59,10 +59,11 @@ impl Alerter {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
+        let mut due = Vec::new();
         for (integration, pending) in &mut group.pending {
             if matches!(pending.state, PendingState::Waiting { until_ms } if until_ms <= now_ms) {
                 pending.state = PendingState::Ready;
-                self.ready.push_back((id, *integration));
+                due.push(*integration);
             }
         }
         if group.next_ms <= now_ms {
@@ -79,6 +80,9 @@ impl Alerter {
                 self.look(id, integration, now_ms);
             }
             self.settle(id);
+        }
+        for integration in due {
+            self.queue_up(id, integration);
         }
         self.rewake(id);
     }
@@ -115,7 +119,7 @@ impl Alerter {
                 if let Some(group) = self.groups.get_mut(&id) {
                     group.pending.insert(integration, pending);
                 }
-                self.ready.push_back((id, integration));
+                self.queue_up(id, integration);
                 self.mark_group(id);
             }
             Decision::Note => {

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::changes::Names;
 use super::{Active, AlertRow, Alerter, GroupId, GroupRow, LogKey, LogRow, Pending, PendingState};
 use crate::inhibit::Inhibitor;
 use crate::plan::Plan;
 
 /// Everything that was stored.
 #[derive(Debug, Default)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// Alerts.
     pub alerts: Vec<AlertRow>,
     /// Groups.
@@ -26,13 +27,11 @@ struct Kept {
     pending: BTreeMap<usize, Pending>,
 }
 
-type Names = (Arc<str>, Arc<str>);
-
 impl Alerter {
     /// Takes up what was stored; call on a new alerter. Whatever fired when we
     /// stopped fires on until it is heard of again or the resolve time-out has
     /// passed: while we were away nobody could have told us.
-    pub fn load(&mut self, stored: Stored, now_ms: i64) {
+    pub(crate) fn load(&mut self, stored: Stored, now_ms: i64) {
         for row in stored.alerts {
             let borne_ms = now_ms + self.plan.resolve_timeout_ms;
             let alert = Active {
@@ -95,7 +94,7 @@ impl Alerter {
 
     /// Takes another plan. Groups that it has too keep their timers and what
     /// they still have to say; the log is kept whole.
-    pub fn reload(&mut self, plan: Arc<Plan>, now_ms: i64) {
+    pub(crate) fn reload(&mut self, plan: Arc<Plan>, now_ms: i64) {
         let names = self.group_names();
         let by_id: BTreeMap<GroupId, Names> = names
             .iter()
@@ -188,14 +187,18 @@ impl Alerter {
         group
             .pending
             .retain(|integration, _| *integration < integrations);
+        let mut ready = Vec::new();
         for (integration, pending) in &mut group.pending {
             match &mut pending.state {
-                PendingState::Waiting { until_ms } => {
-                    *until_ms = (*until_ms).min(now_ms + 1_800_000);
-                }
-                PendingState::Ready => self.ready.push_back((id, *integration)),
+                // Whoever starts anew or changes the configuration may have put
+                // right what was wrong.
+                PendingState::Waiting { until_ms } => *until_ms = (*until_ms).min(now_ms),
+                PendingState::Ready => ready.push(*integration),
                 PendingState::Flying { .. } => {}
             }
+        }
+        for integration in ready {
+            self.queue_up(id, integration);
         }
     }
 }

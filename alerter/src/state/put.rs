@@ -18,7 +18,7 @@ pub struct Refusal {
 
 impl Alerter {
     /// Takes alerts in. Those that are valid are taken even if others are not.
-    pub fn put(&mut self, alerts: Vec<Alert>, now_ms: i64) -> Vec<Refusal> {
+    pub(crate) fn put(&mut self, alerts: Vec<Alert>, now_ms: i64) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         for (index, alert) in alerts.into_iter().enumerate() {
             match self.ingest(alert, now_ms) {

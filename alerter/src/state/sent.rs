@@ -43,7 +43,7 @@ impl Outcome {
 
 impl Alerter {
     /// Takes how a delivery went. True if it was the news of a success.
-    pub fn sent(&mut self, id: u64, outcome: &Outcome, now_ms: i64) -> bool {
+    pub(crate) fn sent(&mut self, id: u64, outcome: &Outcome, now_ms: i64) -> bool {
         let Some(flight) = self.flying.remove(&id) else {
             return false;
         };

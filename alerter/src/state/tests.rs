@@ -104,7 +104,7 @@ impl World {
 
     fn settle(&mut self) {
         self.alerter.tick(self.now_ms);
-        while let Some(delivery) = self.alerter.next_delivery(self.now_ms) {
+        while let Some(delivery) = self.alerter.next_delivery(self.now_ms, |_| true) {
             self.attempts.push(delivery.clone());
             self.deliver(&delivery);
         }

@@ -95,7 +95,7 @@ pub struct PendingView {
 impl Alerter {
     /// Every alert that fires at `now_ms`, by fingerprint.
     #[must_use]
-    pub fn alerts(&self, now_ms: i64) -> Vec<AlertView> {
+    pub(crate) fn alerts(&self, now_ms: i64) -> Vec<AlertView> {
         self.alerts
             .iter()
             .filter(|(_, alert)| !alert.ended_at(now_ms))
@@ -164,7 +164,7 @@ impl Alerter {
 
     /// Every group, in the order of routes.
     #[must_use]
-    pub fn groups(&self) -> Vec<GroupView> {
+    pub(crate) fn groups(&self) -> Vec<GroupView> {
         self.groups
             .iter()
             .map(|(id, group)| GroupView {

@@ -7,7 +7,7 @@ use super::*;
 struct Disk {
     alerts: BTreeMap<u64, AlertRow>,
     groups: BTreeMap<(Arc<str>, Arc<str>), GroupRow>,
-    log: BTreeMap<(String, String, usize), crate::dedup::Entry>,
+    log: BTreeMap<(String, String, usize), Entry>,
 }
 
 impl Disk {
@@ -92,7 +92,7 @@ fn play(dies_at: usize) -> (usize, Vec<(i64, String)>) {
         }
         world.alerter.tick(world.now_ms);
         checkpoint(&mut world, &mut disk);
-        while let Some(delivery) = world.alerter.next_delivery(world.now_ms) {
+        while let Some(delivery) = world.alerter.next_delivery(world.now_ms, |_| true) {
             checkpoint(&mut world, &mut disk);
             // The server has it from here on, whether or not we live to know.
             world.deliver(&delivery);
@@ -236,7 +236,7 @@ fn a_reload_in_the_middle_of_a_mail_neither_loses_nor_doubles_it() {
         0,
     );
     world.alerter.tick(10_000);
-    let delivery = world.alerter.next_delivery(10_000).unwrap();
+    let delivery = world.alerter.next_delivery(10_000, |_| true).unwrap();
     world.now_ms = 11_000;
     world.alerter.reload(Arc::new(own()), world.now_ms);
     world.settle();

@@ -1,0 +1,180 @@
+//! From a notification to the bytes of a mail.
+//!
+//! Values of labels reach the header only through here, without line ends, so
+//! that nobody who names an alert can add a header field or a recipient.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, UNIX_EPOCH};
+
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::{Address, Message};
+use tracing::error;
+
+use crate::Render;
+use crate::health::{Class, Failure, one_line};
+use crate::notification::{Notification, Rendered};
+use crate::plan::Email;
+use crate::smtp::Envelope;
+use crate::state::Delivery;
+
+/// Longest subject, in characters.
+const SUBJECT: usize = 200;
+
+/// Composes the mail. A template that fails costs its looks, never the page.
+pub(crate) fn compose(delivery: &Delivery, render: &Render) -> Result<Envelope, Failure> {
+    let notification = &delivery.notification;
+    let rendered = catch_unwind(AssertUnwindSafe(|| render(notification)));
+    let rendered = rendered
+        .ok()
+        .filter(|it| !(it.text.is_empty() && it.html.is_empty()))
+        .unwrap_or_else(|| {
+            error!(
+                receiver = notification.receiver,
+                "the mail's template failed; sent it plain"
+            );
+            plain(notification)
+        });
+    let state = if notification.firing() {
+        "firing"
+    } else {
+        "resolved"
+    };
+    let fields = [
+        ("X-Belfry-Severity", &*notification.severity),
+        ("X-Belfry-State", state),
+        ("X-Belfry-Incident", &notification.incident),
+    ];
+    let thread = (delivery.message_id != notification.incident).then_some(&*notification.incident);
+    let mail = Mail {
+        rendered: &rendered,
+        id: &delivery.message_id,
+        thread,
+        fields: &fields,
+        now_ms: notification.now_ms,
+    };
+    let to = delivery.to.iter().map(|to| to.email.clone()).collect();
+    envelope(&delivery.email, to, &mail)
+}
+
+/// Composes a mail that shows that mail works.
+pub(crate) fn compose_test(
+    email: &Email,
+    rendered: &Rendered,
+    now_ms: i64,
+) -> Result<Envelope, Failure> {
+    let id = format!("test.{now_ms}");
+    let mail = Mail {
+        rendered,
+        id: &id,
+        thread: None,
+        fields: &[],
+        now_ms,
+    };
+    let to = email.to.iter().map(|to| to.email.clone()).collect();
+    envelope(email, to, &mail)
+}
+
+struct Mail<'a> {
+    rendered: &'a Rendered,
+    id: &'a str,
+    /// The id of the incident's first mail, if this is another.
+    thread: Option<&'a str>,
+    fields: &'a [(&'static str, &'a str)],
+    now_ms: i64,
+}
+
+fn envelope(email: &Email, to: Vec<Address>, mail: &Mail<'_>) -> Result<Envelope, Failure> {
+    let failed = |err: &dyn std::fmt::Display| {
+        Failure::new(Class::Permanent, format!("cannot compose the mail: {err}"))
+    };
+    let domain = email.from.email.domain();
+    let id = |id: &str| format!("<{id}@{domain}>");
+    let sent = UNIX_EPOCH + Duration::from_millis(u64::try_from(mail.now_ms).unwrap_or(0));
+    let mut builder = Message::builder()
+        .from(harmless(&email.from))
+        .subject(subject(&mail.rendered.subject))
+        .date(sent)
+        .message_id(Some(id(mail.id)));
+    for to in &email.to {
+        builder = builder.to(harmless(to));
+    }
+    if let Some(thread) = mail.thread {
+        builder = builder.in_reply_to(id(thread)).references(id(thread));
+    }
+    builder = builder.raw_header(field("Auto-Submitted", "auto-generated")?);
+    for (name, value) in mail.fields.iter().filter(|(_, value)| !value.is_empty()) {
+        builder = builder.raw_header(field(name, value)?);
+    }
+    let Rendered { text, html, .. } = mail.rendered;
+    let message = match html.is_empty() {
+        true => {
+            let part = SinglePart::builder().header(ContentType::TEXT_PLAIN);
+            builder.singlepart(part.body(text.clone()))
+        }
+        false => builder.multipart(MultiPart::alternative_plain_html(
+            text.clone(),
+            html.clone(),
+        )),
+    };
+    let mut message = message.map_err(|err| failed(&err))?;
+    for (name, value) in &email.headers {
+        message.headers_mut().insert_raw(field(name, value)?);
+    }
+    Ok(Envelope {
+        from: email.from.email.clone(),
+        to,
+        message: message.formatted(),
+    })
+}
+
+fn harmless(mailbox: &Mailbox) -> Mailbox {
+    let name = mailbox.name.as_deref().map(one_line);
+    Mailbox::new(name, mailbox.email.clone())
+}
+
+fn field(name: &str, value: &str) -> Result<HeaderValue, Failure> {
+    let name = HeaderName::new_from_ascii(name.to_owned())
+        .map_err(|err| Failure::new(Class::Permanent, format!("header field {name:?}: {err}")))?;
+    Ok(HeaderValue::new(name, one_line(value)))
+}
+
+fn subject(text: &str) -> String {
+    let line = one_line(text);
+    let line = line.trim();
+    match line.char_indices().nth(SUBJECT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+/// The mail without a template: everything that is known, line by line.
+fn plain(notification: &Notification) -> Rendered {
+    let state = if notification.firing() {
+        "FIRING"
+    } else {
+        "OK"
+    };
+    let name = |labels: &alert::Set| labels.get("alertname").cloned().unwrap_or_default();
+    let mut text = format!("{}\n", notification.reason.as_str());
+    for alert in &notification.alerts {
+        let state = if alert.ended_ms.is_some() {
+            "ended"
+        } else {
+            "fires"
+        };
+        text.push_str(&format!("\n{} {state}\n", name(&alert.labels)));
+        for (name, value) in alert.labels.iter().chain(&alert.annotations) {
+            text.push_str(&format!("  {name}: {value}\n"));
+        }
+    }
+    text.push_str("\nThe mail's template failed; this is what it would have been made of.\n");
+    Rendered {
+        subject: format!("[{state}] {}", name(&notification.group_labels)),
+        text,
+        html: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

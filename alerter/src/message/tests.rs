@@ -1,0 +1,183 @@
+use std::sync::Arc;
+
+use alert::Set;
+
+use super::*;
+use crate::dedup::Reason;
+use crate::notification::Told;
+use crate::{Config, Mail as Section};
+
+const EVIL: &str = "x\r\nBcc: evil@example.org\r\n\r\nbody\u{2028}\u{85}\0é";
+
+fn delivery(label: &str, email: &str, message_id: &str) -> Delivery {
+    let config = format!(
+        "{{route: {{receiver: a}}, receivers: [{{name: a, email_configs: [{{to: 'Öps <ops@example.org>, b@example.org', \
+         from: 'Bélfry <belfry@example.org>', smarthost: 'mx:25', {email}}}]}}]}}"
+    );
+    let config: Config = settings::read("a.yml".as_ref(), &config, &|_| None).unwrap();
+    let plan = crate::plan(&config, &Section::default()).unwrap();
+    let labels: Set = [("alertname".to_owned(), label.to_owned())].into();
+    let email = Arc::clone(&plan.receivers[0].integrations[0]);
+    Delivery {
+        id: 1,
+        to: email.to[..1].to_vec(),
+        email,
+        notification: Notification {
+            receiver: "a".into(),
+            group_key: "{}:{}".into(),
+            reason: Reason::First,
+            severity: label.into(),
+            group_labels: labels.clone(),
+            common_labels: labels.clone(),
+            common_annotations: Set::new(),
+            alerts: vec![Told {
+                fingerprint: 1,
+                labels,
+                annotations: [("value".to_owned(), "97 %".to_owned())].into(),
+                started_ms: 0,
+                ended_ms: None,
+                generator_url: String::new(),
+            }],
+            sent_before: 0,
+            first_sent_ms: None,
+            next_repeat_ms: None,
+            inhibits: Vec::new(),
+            external_url: String::new(),
+            incident: "00ff".into(),
+            now_ms: 1_767_323_045_000,
+        },
+        message_id: message_id.into(),
+    }
+}
+
+fn render() -> Render {
+    Arc::new(|notification| Rendered {
+        subject: format!("[SEV-1] {}", notification.group_labels["alertname"]),
+        text: "ätsch: 97 %\n.\n".into(),
+        html: "<p>ätsch</p>".into(),
+    })
+}
+
+type Pairs = Vec<(String, String)>;
+
+/// A mail as a parser that is not ours reads it: fields and parts.
+fn read(envelope: &Envelope) -> (Pairs, Pairs) {
+    let mail = mailparse::parse_mail(&envelope.message).unwrap();
+    let fields = mail
+        .headers
+        .iter()
+        .map(|it| (it.get_key(), it.get_value()))
+        .collect();
+    let parts = match mail.subparts.is_empty() {
+        true => vec![&mail],
+        false => mail.subparts.iter().collect(),
+    };
+    let parts = parts
+        .iter()
+        .map(|it| (it.ctype.mimetype.clone(), it.get_body().unwrap()));
+    (fields, parts.collect())
+}
+
+fn value<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+    let mut found = fields
+        .iter()
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    let (_, value) = found
+        .next()
+        .unwrap_or_else(|| panic!("no {name} in {fields:?}"));
+    assert!(found.next().is_none(), "{name} twice");
+    value
+}
+
+#[test]
+fn a_mail_has_text_first_then_html_and_says_what_it_is() {
+    let envelope = compose(&delivery("api down", "", "00ff"), &render()).unwrap();
+    assert!(envelope.message.is_ascii(), "no server need know 8BITMIME");
+    assert_eq!(envelope.from.to_string(), "belfry@example.org");
+    assert_eq!(envelope.to.len(), 1, "only who is to get it");
+    let (fields, parts) = read(&envelope);
+    for (name, wanted) in [
+        ("From", "Bélfry <belfry@example.org>"),
+        ("To", "Öps <ops@example.org>, b@example.org"),
+        ("Subject", "[SEV-1] api down"),
+        ("Date", "Fri, 02 Jan 2026 03:04:05 +0000"),
+        ("Message-ID", "<00ff@example.org>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Belfry-Severity", "api down"),
+        ("X-Belfry-State", "firing"),
+        ("X-Belfry-Incident", "00ff"),
+        ("MIME-Version", "1.0"),
+    ] {
+        assert_eq!(value(&fields, name), wanted, "{name}");
+    }
+    assert!(!fields.iter().any(|(name, _)| name == "References"));
+    let text = ("text/plain".to_owned(), "ätsch: 97 %\r\n.\r\n".to_owned());
+    assert_eq!(parts, [text, ("text/html".into(), "<p>ätsch</p>".into())]);
+}
+
+#[test]
+fn later_mails_of_an_incident_answer_its_first() {
+    let envelope = compose(&delivery("x", "", "00ff.1.abcd"), &render()).unwrap();
+    let (fields, _) = read(&envelope);
+    assert_eq!(value(&fields, "Message-ID"), "<00ff.1.abcd@example.org>");
+    assert_eq!(value(&fields, "In-Reply-To"), "<00ff@example.org>");
+    assert_eq!(value(&fields, "References"), "<00ff@example.org>");
+}
+
+#[test]
+fn no_label_can_add_a_field_or_a_body() {
+    let email = r#"headers: {Subject: "a\r\nBcc: evil@example.org", X-Mine: "a\n\nb"}"#;
+    for email in ["", email] {
+        let envelope = compose(&delivery(EVIL, email, "00ff"), &render()).unwrap();
+        let (fields, parts) = read(&envelope);
+        assert!(
+            !fields
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("bcc")),
+            "{fields:?}"
+        );
+        assert_eq!(parts.len(), 2);
+        assert!(value(&fields, "Subject").contains("Bcc: evil@example.org"));
+        assert!(value(&fields, "X-Belfry-Severity").contains('é'));
+    }
+}
+
+#[test]
+fn fields_of_the_configuration_replace_ours_or_add_to_them() {
+    let email = "headers: {subject: Über, x-team: db, Reply-To: ops@example.org}";
+    let envelope = compose(&delivery("x", email, "00ff"), &render()).unwrap();
+    let (fields, _) = read(&envelope);
+    assert_eq!(value(&fields, "Subject"), "Über");
+    assert_eq!(value(&fields, "X-Team"), "db");
+    assert_eq!(value(&fields, "Reply-To"), "ops@example.org");
+}
+
+#[test]
+fn an_endless_subject_is_cut() {
+    let envelope = compose(&delivery(&"ü".repeat(5_000), "", "00ff"), &render()).unwrap();
+    let (fields, _) = read(&envelope);
+    assert_eq!(value(&fields, "Subject").chars().count(), SUBJECT + 1);
+    let longest = envelope
+        .message
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::len)
+        .max();
+    assert!(longest < Some(1_000), "{longest:?}");
+}
+
+#[test]
+fn a_template_that_fails_costs_its_looks_but_not_the_page() {
+    let fails: Render = Arc::new(|_| panic!("a fault in a template"));
+    let empty: Render = Arc::new(|_| Rendered {
+        subject: String::new(),
+        text: String::new(),
+        html: String::new(),
+    });
+    for render in [fails, empty] {
+        let envelope = compose(&delivery("api", "", "00ff"), &render).unwrap();
+        let (fields, parts) = read(&envelope);
+        assert_eq!(value(&fields, "Subject"), "[FIRING] api");
+        assert_eq!(parts.len(), 1);
+        assert!(parts[0].1.contains("value: 97 %"), "{parts:?}");
+    }
+}

@@ -1,0 +1,154 @@
+//! The alerter's tables: read once at the start, written one transaction at a
+//! time. Nothing here decides anything.
+
+mod read;
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, SqlitePool};
+
+use crate::state::{AlertRow, Changes, Event, GroupRow, LogRow};
+
+pub(crate) use read::{history, load};
+
+/// Writes everything or nothing.
+pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<()> {
+    let mut connection = pool.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    for (fingerprint, row) in &changes.alerts {
+        write_alert(&mut transaction, *fingerprint, row.as_ref()).await?;
+    }
+    for ((route, key), row) in &changes.groups {
+        write_group(&mut transaction, route, key, row.as_ref()).await?;
+    }
+    for row in &changes.log {
+        write_log(&mut transaction, row).await?;
+    }
+    for event in &changes.history {
+        write_event(&mut transaction, event).await?;
+    }
+    if let Some(before_ms) = changes.trim_before_ms {
+        sqlx::query("DELETE FROM alerter_history WHERE at_ms < ?")
+            .bind(before_ms)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await
+}
+
+async fn write_alert(
+    db: &mut SqliteConnection,
+    fingerprint: u64,
+    row: Option<&AlertRow>,
+) -> sqlx::Result<()> {
+    let Some(row) = row else {
+        sqlx::query("DELETE FROM alerter_alerts WHERE fingerprint = ?")
+            .bind(fingerprint as i64)
+            .execute(db)
+            .await?;
+        return Ok(());
+    };
+    sqlx::query("INSERT OR REPLACE INTO alerter_alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(row.fingerprint as i64)
+        .bind(json(&row.labels))
+        .bind(json(&row.annotations))
+        .bind(&row.generator_url)
+        .bind(row.starts_ms)
+        .bind(row.ends_ms)
+        .bind(row.updated_ms)
+        .bind(row.timeout)
+        .bind(row.ended)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn write_group(
+    db: &mut SqliteConnection,
+    route: &str,
+    key: &str,
+    row: Option<&GroupRow>,
+) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM alerter_outgoing WHERE route = ? AND key = ?")
+        .bind(route)
+        .bind(key)
+        .execute(&mut *db)
+        .await?;
+    let Some(row) = row else {
+        sqlx::query("DELETE FROM alerter_groups WHERE route = ? AND key = ?")
+            .bind(route)
+            .bind(key)
+            .execute(db)
+            .await?;
+        return Ok(());
+    };
+    sqlx::query("INSERT OR REPLACE INTO alerter_groups VALUES (?, ?, ?, ?)")
+        .bind(route)
+        .bind(key)
+        .bind(row.next_ms)
+        .bind(bytes(&row.members))
+        .execute(&mut *db)
+        .await?;
+    for pending in &row.pending {
+        sqlx::query("INSERT INTO alerter_outgoing VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(route)
+            .bind(key)
+            .bind(pending.integration as i64)
+            .bind(pending.attempts)
+            .bind(pending.since_ms)
+            .bind(pending.until_ms)
+            .bind(pending.class.map(|class| class.as_str()))
+            .bind(pending.only_missed)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn write_log(db: &mut SqliteConnection, row: &LogRow) -> sqlx::Result<()> {
+    let query = match row.entry {
+        Some(_) => "INSERT OR REPLACE INTO alerter_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        None => "DELETE FROM alerter_log WHERE key = ? AND receiver = ? AND integration = ?",
+    };
+    let mut query = sqlx::query(query)
+        .bind(&row.group)
+        .bind(&row.receiver)
+        .bind(row.integration as i64);
+    if let Some(entry) = &row.entry {
+        query = query
+            .bind(bytes(&entry.firing))
+            .bind(bytes(&entry.resolved))
+            .bind(entry.at_ms)
+            .bind(&entry.incident)
+            .bind(entry.sent)
+            .bind(entry.first_ms)
+            .bind(json(&entry.missed));
+    }
+    query.execute(db).await?;
+    Ok(())
+}
+
+async fn write_event(db: &mut SqliteConnection, event: &Event) -> sqlx::Result<()> {
+    sqlx::query("INSERT INTO alerter_history (at_ms, kind, labels, detail) VALUES (?, ?, ?, ?)")
+        .bind(event.at_ms)
+        .bind(event.kind.as_str())
+        .bind(json(&event.labels))
+        .bind(&event.detail)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Labels and lists of texts can always be written as JSON.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn bytes(fingerprints: &[u64]) -> Vec<u8> {
+    fingerprints
+        .iter()
+        .flat_map(|it| it.to_le_bytes())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

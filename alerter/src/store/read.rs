@@ -1,0 +1,159 @@
+//! Reading the alerter's tables. A row that cannot be read is left out and
+//! logged, so that one bad row does not keep all alerts from being told.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqlitePool};
+use tracing::warn;
+
+use crate::dedup::Entry;
+use crate::health::Class;
+use crate::state::{AlertRow, Event, EventKind, GroupRow, LogRow, PendingRow, Stored};
+
+/// Everything that was stored.
+pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
+    let alerts = rows(pool, "SELECT * FROM alerter_alerts", alert).await?;
+    let mut groups = rows(pool, "SELECT * FROM alerter_groups", group).await?;
+    let mut outgoing: BTreeMap<(String, String), Vec<PendingRow>> = BTreeMap::new();
+    for (route, key, pending) in rows(pool, "SELECT * FROM alerter_outgoing", pending).await? {
+        outgoing.entry((route, key)).or_default().push(pending);
+    }
+    for group in &mut groups {
+        let key = (group.route.clone(), group.key.clone());
+        group.pending = outgoing.remove(&key).unwrap_or_default();
+    }
+    Ok(Stored {
+        alerts,
+        groups,
+        log: rows(pool, "SELECT * FROM alerter_log", log).await?,
+    })
+}
+
+/// What happened since a time, the newest first.
+pub(crate) async fn history(
+    pool: &SqlitePool,
+    since_ms: i64,
+    limit: u32,
+) -> sqlx::Result<Vec<Event>> {
+    let found = sqlx::query(
+        "SELECT * FROM alerter_history WHERE at_ms >= ? ORDER BY at_ms DESC, id DESC LIMIT ?",
+    )
+    .bind(since_ms)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    Ok(sound(&found, event))
+}
+
+async fn rows<T>(
+    pool: &SqlitePool,
+    query: &'static str,
+    read: impl Fn(&SqliteRow) -> sqlx::Result<T>,
+) -> sqlx::Result<Vec<T>> {
+    let found = sqlx::query(query).fetch_all(pool).await?;
+    Ok(sound(&found, read))
+}
+
+fn sound<T>(rows: &[SqliteRow], read: impl Fn(&SqliteRow) -> sqlx::Result<T>) -> Vec<T> {
+    let mut sound = Vec::with_capacity(rows.len());
+    for row in rows {
+        match read(row) {
+            Ok(row) => sound.push(row),
+            Err(err) => warn!("left out a row of the alerter's tables: {err}"),
+        }
+    }
+    sound
+}
+
+fn alert(row: &SqliteRow) -> sqlx::Result<AlertRow> {
+    Ok(AlertRow {
+        fingerprint: row.try_get::<i64, _>("fingerprint")? as u64,
+        labels: json(row, "labels")?,
+        annotations: json(row, "annotations")?,
+        generator_url: row.try_get("generator_url")?,
+        starts_ms: row.try_get("starts_ms")?,
+        ends_ms: row.try_get("ends_ms")?,
+        updated_ms: row.try_get("updated_ms")?,
+        timeout: row.try_get("timeout")?,
+        ended: row.try_get("ended")?,
+    })
+}
+
+fn group(row: &SqliteRow) -> sqlx::Result<GroupRow> {
+    Ok(GroupRow {
+        route: row.try_get("route")?,
+        key: row.try_get("key")?,
+        next_ms: row.try_get("next_ms")?,
+        members: fingerprints(row, "members")?,
+        pending: Vec::new(),
+    })
+}
+
+fn pending(row: &SqliteRow) -> sqlx::Result<(String, String, PendingRow)> {
+    let class: Option<String> = row.try_get("class")?;
+    let pending = PendingRow {
+        integration: place(row)?,
+        attempts: row.try_get("attempts")?,
+        since_ms: row.try_get("since_ms")?,
+        until_ms: row.try_get("until_ms")?,
+        class: class.and_then(|word| Class::from_word(&word)),
+        only_missed: row.try_get("only_missed")?,
+    };
+    Ok((row.try_get("route")?, row.try_get("key")?, pending))
+}
+
+fn log(row: &SqliteRow) -> sqlx::Result<LogRow> {
+    let entry = Entry {
+        firing: fingerprints(row, "firing")?,
+        resolved: fingerprints(row, "resolved")?,
+        at_ms: row.try_get("at_ms")?,
+        incident: row.try_get("incident")?,
+        sent: row.try_get("sent")?,
+        first_ms: row.try_get("first_ms")?,
+        missed: json(row, "missed")?,
+    };
+    Ok(LogRow {
+        group: row.try_get("key")?,
+        receiver: row.try_get("receiver")?,
+        integration: place(row)?,
+        entry: Some(entry),
+    })
+}
+
+fn event(row: &SqliteRow) -> sqlx::Result<Event> {
+    let kind: String = row.try_get("kind")?;
+    Ok(Event {
+        at_ms: row.try_get("at_ms")?,
+        kind: EventKind::from_word(&kind).ok_or_else(|| bad("kind", format!("{kind:?}")))?,
+        labels: json(row, "labels")?,
+        detail: row.try_get("detail")?,
+    })
+}
+
+fn place(row: &SqliteRow) -> sqlx::Result<usize> {
+    let number: i64 = row.try_get("integration")?;
+    usize::try_from(number).map_err(|err| bad("integration", err))
+}
+
+fn json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> sqlx::Result<T> {
+    let text: &str = row.try_get(column)?;
+    serde_json::from_str(text).map_err(|err| bad(column, err))
+}
+
+fn fingerprints(row: &SqliteRow, column: &'static str) -> sqlx::Result<Vec<u64>> {
+    let bytes: &[u8] = row.try_get(column)?;
+    let (words, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(bad(column, "half a fingerprint"));
+    }
+    Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
+}
+
+fn bad(column: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: source.into(),
+    }
+}

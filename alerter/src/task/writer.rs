@@ -1,0 +1,199 @@
+//! Having changes stored, one transaction at a time, and bearing it when that
+//! fails: everything goes on from memory and is written when it can be.
+
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use tokio::sync::{OwnedMutexGuard, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{error, info};
+
+use crate::health::StoreHealth;
+use crate::state::{Alerter, Changes, Refusal};
+use crate::store;
+
+/// A write that takes longer has failed, whatever becomes of it.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long someone who put alerts waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits after a failed write: from the first, doubled, to the last.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+type Written = (Changes, Result<(), String>);
+
+pub(crate) struct Writer {
+    pool: SqlitePool,
+    running: Option<JoinHandle<Written>>,
+    /// Until when others wait for it.
+    patience: Instant,
+    finished: Option<Written>,
+    /// For the write that runs, and for the next.
+    waiting: [Waiting; 2],
+    retry: Option<Instant>,
+    wait: Duration,
+    pub(crate) health: StoreHealth,
+}
+
+/// Who waits for a write.
+#[derive(Default)]
+struct Waiting {
+    answers: Vec<(oneshot::Sender<Vec<Refusal>>, Vec<Refusal>)>,
+    /// Let go when dropped.
+    lanes: Vec<OwnedMutexGuard<()>>,
+}
+
+impl Waiting {
+    fn is_held(&self) -> bool {
+        !(self.answers.is_empty() && self.lanes.is_empty())
+    }
+
+    fn let_go(&mut self) {
+        for (answer, refusals) in self.answers.drain(..) {
+            // Who put them may have gone.
+            let _ = answer.send(refusals);
+        }
+        self.lanes.clear();
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(pool: SqlitePool) -> Self {
+        Self {
+            pool,
+            running: None,
+            patience: Instant::now(),
+            finished: None,
+            waiting: [Waiting::default(), Waiting::default()],
+            retry: None,
+            wait: RETRY.0,
+            health: StoreHealth::default(),
+        }
+    }
+
+    /// Starts a write if there is something to write and none runs.
+    pub(crate) fn start(&mut self, alerter: &mut Alerter, all: bool, now_ms: i64) {
+        if self.running.is_some() || self.finished.is_some() {
+            return;
+        }
+        if self.retry.is_some_and(|retry| retry > Instant::now()) {
+            // Nobody waits for a database that is known to fail.
+            self.waiting[1].let_go();
+            return;
+        }
+        let changes = alerter.changes(all, now_ms);
+        if changes.is_empty() {
+            self.waiting[1].let_go();
+            return;
+        }
+        self.waiting.swap(0, 1);
+        self.patience = Instant::now() + PATIENCE;
+        self.running = Some(tokio::spawn(write(self.pool.clone(), changes)));
+    }
+
+    /// Returns when the write that runs has ended.
+    pub(crate) async fn done(&mut self) {
+        if let Some(running) = &mut self.running {
+            let result = loop {
+                tokio::select! {
+                    result = &mut *running => break result,
+                    // Mails and rules do not wait for a slow disk.
+                    () = sleep_until(self.patience), if self.waiting.iter().any(Waiting::is_held) => {
+                        self.waiting.iter_mut().for_each(Waiting::let_go);
+                    }
+                }
+            };
+            self.running = None;
+            self.finished = Some(result.unwrap_or_else(|err| {
+                // Which changes they were went with the task; see `take`.
+                (
+                    Changes::default(),
+                    Err(format!("the write's task failed: {err}")),
+                )
+            }));
+        } else {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Takes how the write went.
+    pub(crate) fn take(&mut self, alerter: &mut Alerter, now_ms: i64) {
+        let Some((changes, result)) = self.finished.take() else {
+            return;
+        };
+        self.waiting[0].let_go();
+        match result {
+            Ok(()) => {
+                self.retry = None;
+                self.wait = RETRY.0;
+                if self.health.failing_since_ms.take().is_some() {
+                    info!("the database can be written again");
+                }
+            }
+            Err(err) => {
+                match changes.is_empty() {
+                    true => alerter.mark_all(),
+                    false => alerter.take_back(changes),
+                }
+                self.health.failures += 1;
+                if self.health.failing_since_ms.is_none() {
+                    self.health.failing_since_ms = Some(now_ms);
+                    error!("cannot write the database, going on from memory: {err}");
+                }
+                self.health.last_error = Some(err);
+                self.retry = Some(Instant::now() + self.wait);
+                self.wait = (self.wait * 2).min(RETRY.1);
+            }
+        }
+    }
+
+    /// When a failed write is tried again.
+    pub(crate) fn retry(&self) -> Option<Instant> {
+        self.retry.filter(|_| self.running.is_none())
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.running.is_none() && self.finished.is_none()
+    }
+
+    pub(crate) fn answer_when_stored(
+        &mut self,
+        answer: oneshot::Sender<Vec<Refusal>>,
+        refusals: Vec<Refusal>,
+    ) {
+        self.waiting[1].answers.push((answer, refusals));
+    }
+
+    /// Keeps the next mail to the same server waiting until this one is stored.
+    pub(crate) fn hold_until_stored(&mut self, lane: Option<OwnedMutexGuard<()>>) {
+        self.waiting[1].lanes.extend(lane);
+    }
+
+    /// Writes what is left, once.
+    pub(crate) async fn finish(mut self, alerter: &mut Alerter, now_ms: i64) {
+        if self.running.is_some() {
+            self.done().await;
+        }
+        self.take(alerter, now_ms);
+        let changes = alerter.changes(true, now_ms);
+        if !changes.is_empty()
+            && let (_, Err(err)) = write(self.pool.clone(), changes).await
+        {
+            error!("cannot write the database while stopping: {err}");
+        }
+        for waiting in &mut self.waiting {
+            waiting.let_go();
+        }
+    }
+}
+
+async fn write(pool: SqlitePool, changes: Changes) -> Written {
+    let result = match timeout(DEADLINE, store::write(&pool, &changes)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(err)) => Err(err.to_string()),
+        Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
+    };
+    (changes, result)
+}

@@ -1,0 +1,9 @@
+//! The running alerter against real servers: exim for what works, a sink of our
+//! own for what does not.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
+mod delivery;
+mod durable;
+mod faults;
+mod support;
