@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use settings::{Fault, Place};
 
-use crate::{Source, pack};
+use crate::{Foreign, Job, Source, pack};
 
 settings::section! {
     /// Rules that turn what is measured into alerts.
@@ -27,10 +27,21 @@ settings::section! {
         pub resend: Duration = Duration::from_secs(60),
         /// Labels for every alert that does not have them.
         pub external_labels: BTreeMap<String, String> = BTreeMap::new(),
+        /// Targets elsewhere, such as an application's own metrics.
+        pub scrape: Vec<Job> = vec![],
     }
 }
 
 impl Config {
+    /// All targets elsewhere; `every` is the interval of everything else.
+    #[must_use]
+    pub fn foreign(&self, every: Duration) -> Vec<Foreign> {
+        self.scrape
+            .iter()
+            .flat_map(|job| job.foreign(every))
+            .collect()
+    }
+
     /// The shipped rules, unless they are off, and the text of every file. A
     /// pattern without any file behind it is no fault, as in Prometheus; a file
     /// named in full that is not there is one.

@@ -3,13 +3,14 @@
 //! A page of metrics goes in through [`Intake`], which stores its samples and
 //! ends the series that are gone. A [`RuleSet`] is loaded from rule files as
 //! Prometheus has them, asks the store at each group's time, and returns the
-//! alerts that the alerter must hear of. Time is a parameter everywhere. Only
-//! [`Config::sources`] opens files, and nothing here opens a socket.
+//! alerts that the alerter must hear of. Time is a parameter; only
+//! [`Config::sources`] opens files, and only [`Foreign`] opens sockets.
 
 mod alerting;
 mod config;
 mod figures;
 mod file;
+mod foreign;
 mod group;
 mod kept;
 mod outputs;
@@ -27,6 +28,7 @@ pub use alerting::{Active, State};
 pub use config::Config;
 pub use figures::write_target_figures;
 pub use file::{GroupSpec, RuleKind, RuleSpec, Source};
+pub use foreign::{Foreign, Job};
 pub use group::Group;
 pub use kept::{Kept, KeptAlert, KeptRule};
 pub use rule::{Health, Rule};
