@@ -255,5 +255,5 @@ fn spawn(launch: &Launch, scratch: &Scratch) -> Process {
         .arg(data(launch, scratch))
         .args(["--listen", &launch.listen])
         .current_dir(&scratch.path);
-    Process::spawn(&mut command, &scratch.path.join("belfry.log"))
+    Process::spawn("belfry", &mut command, &scratch.path.join("belfry.log"))
 }

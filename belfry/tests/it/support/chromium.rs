@@ -54,7 +54,7 @@ impl Chromium {
             .env("HOME", &scratch.path)
             .env("TMPDIR", &scratch.path)
             .current_dir(&scratch.path);
-        let process = Process::spawn(&mut command, &scratch.path.join("chromium.log"));
+        let process = Process::spawn("chromium", &mut command, &scratch.path.join("chromium.log"));
         let target = devtools.call(None, "Target.createTarget", json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let page = devtools.call(None, "Target.attachToTarget", attach)["sessionId"]

@@ -281,7 +281,7 @@ fn launch(folder: &Path, network: u16) -> Process {
         .arg(format!("base=10.213.{network}.0/24,size=28"))
         .args(["--exec-opt", "native.cgroupdriver=cgroupfs"])
         .args(["--shutdown-timeout", "5", "--log-level", "warn"]);
-    Process::spawn(&mut command, &folder.join("dockerd.log"))
+    Process::spawn("dockerd", &mut command, &folder.join("dockerd.log"))
 }
 
 fn unmount_below(folder: &Path) {

@@ -79,7 +79,8 @@ impl HungMount {
             ])
             .arg("fd=3,rootmode=40000,user_id=0,group_id=0,allow_other")
             .arg(&path);
-        let mut holder = Process::spawn(&mut command, &scratch.path.join("holder.log"));
+        let mut holder =
+            Process::spawn("hung mount", &mut command, &scratch.path.join("holder.log"));
         holder.ready("the hung mount should stand", || {
             mounted(&path).then_some(())
         });

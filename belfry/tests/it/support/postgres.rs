@@ -55,7 +55,7 @@ impl Postgres {
             .arg("-c")
             .arg(format!("unix_socket_directories={}", home.display()))
             .current_dir(&home);
-        let process = Process::spawn(&mut command, &scratch.path.join("postgres.log"));
+        let process = Process::spawn("postgres", &mut command, &scratch.path.join("postgres.log"));
         let mut postgres = Self {
             process,
             port,

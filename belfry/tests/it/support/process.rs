@@ -22,10 +22,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it, with no input; both its outputs go to the end of `log`.
+    /// Starts it, with no input; both its outputs go to the end of `log`. Messages call it `name`.
     #[track_caller]
-    pub(crate) fn spawn(command: &mut Command, log: &Path) -> Self {
-        let name = command.get_program().to_string_lossy().into_owned();
+    pub(crate) fn spawn(name: &str, command: &mut Command, log: &Path) -> Self {
         let file = File::options()
             .create(true)
             .append(true)
@@ -39,7 +38,7 @@ impl Process {
             .unwrap_or_else(|err| panic!("cannot start {command:?}: {err}"));
         Self {
             child,
-            name,
+            name: name.to_owned(),
             log: log.to_owned(),
         }
     }

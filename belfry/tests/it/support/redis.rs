@@ -33,7 +33,11 @@ impl Redis {
                 "--dir",
             ])
             .arg(&scratch.path);
-        let mut process = Process::spawn(&mut command, &scratch.path.join("redis.log"));
+        let mut process = Process::spawn(
+            "redis-server",
+            &mut command,
+            &scratch.path.join("redis.log"),
+        );
         process.ready("redis should answer", || {
             program::attempt(&mut client(port.number, &["ping"])).ok()
         });

@@ -81,7 +81,7 @@ impl Smtp {
             .arg("-C")
             .arg(self.scratch.path.join("exim.conf"))
             .arg("-bdf");
-        let process = Process::spawn(&mut command, &self.scratch.path.join("exim.log"));
+        let process = Process::spawn("exim", &mut command, &self.scratch.path.join("exim.log"));
         let ports = [self.port(), self.tls_port()];
         self.process
             .insert(process)
