@@ -20,9 +20,15 @@ impl Evaluator<'_> {
                 Table::nameless(grid.seconds())
             }
         };
-        // No calendar reaches further, and sums with days stay in range.
-        const FAR: i64 = 1 << 52;
-        table.map(|seconds| function((seconds as i64).clamp(-FAR, FAR)));
+        // What is no time at all, even minus infinity, is the end of time there.
+        let whole = |seconds: f64| {
+            if seconds.abs() < i64::MAX as f64 {
+                seconds as i64
+            } else {
+                i64::MAX
+            }
+        };
+        table.map(|seconds| function(whole(seconds)));
         Ok(table)
     }
 

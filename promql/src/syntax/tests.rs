@@ -290,3 +290,47 @@ fn an_expression_names_what_it_cannot_do_without() {
         3
     );
 }
+
+#[test]
+fn mangled_texts_are_refused_or_mean_what_they_print() {
+    const SEEDS: [&str; 6] = [
+        r#"sum by (a, "l.x") (rate(x{a=~"b.*", c!="d"}[5m] offset -1h @ end())) > bool 0.5"#,
+        "topk(3, a / on(x) group_left(y) b) unless ignoring(z) c or -d ^ 2 atan2 Inf",
+        r#"label_replace(x, "d", '$1', `s`, "(.*)") # remark"#,
+        "max_over_time((x + 1e3)[1h30m:5m] @ 1.5 offset 0x1f)",
+        "histogram_quantile(.9, sum without (le) ({\"a b\"}))",
+        "count_values(\"v\", {__name__=~\"\\\\Qa\\\\E|b\", x=\"\\u00e9\"}) + 017",
+    ];
+    let mut state = 7u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    let mut taken = 0;
+    for round in 0..4_000 {
+        let mut text: Vec<char> = SEEDS[round % SEEDS.len()].chars().collect();
+        for _ in 0..=random(3) {
+            if text.is_empty() {
+                break;
+            }
+            let at = random(text.len());
+            match random(4) {
+                0 => {
+                    text.remove(at);
+                }
+                1 => text.insert(at, text[random(text.len())]),
+                2 => text.insert(at, ['(', ')', '[', '"', '\\', '-', 'é', ' '][random(8)]),
+                _ => text.truncate(at + 1),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        if let Ok(expr) = parse(&text) {
+            taken += 1;
+            let canonical = expr.to_string();
+            assert_eq!(printed(&canonical), canonical, "{text}");
+        }
+    }
+    assert!(taken > 200, "{taken}");
+}

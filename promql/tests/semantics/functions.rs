@@ -164,6 +164,7 @@ fn scalars_vectors_and_dates_come_from_the_time() {
             ("vector(time())", 90, "{} 90"),
             ("time()", 90, "90"),
             ("minute()", 150, "{} 2"),
+            ("hour(vector(NaN)) + hour(vector(-Inf))", 0, "{} 30"),
             ("day_of_week(vector(-1))", 0, "{} 3"),
             ("day_of_month(t)", 0, "{i=\"1\"} 29"),
             ("days_in_month(t) + year(t)", 0, "{i=\"1\"} 2029"),
