@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Watch;
 use crate::state;
-use rules::RuleSet;
 
 /// Evaluates until told to stop.
 pub(super) async fn run(
@@ -34,27 +33,6 @@ pub(super) async fn run(
     }
 }
 
-/// The groups to evaluate now. Those of the usual interval go with each
-/// collection, since there is something new to see; slower ones when they are due.
-fn due(rules: &RuleSet, now_ms: i64) -> Vec<usize> {
-    let usual_ms = rules
-        .groups()
-        .iter()
-        .map(|group| group.interval_ms)
-        .min()
-        .unwrap_or_default();
-    let groups = rules.groups().iter().enumerate();
-    groups
-        .filter(|(_, group)| {
-            let slack_ms = group.interval_ms / 10;
-            let last = group.last_evaluation_ms;
-            group.interval_ms <= usual_ms
-                || last.is_none_or(|last| now_ms - last >= group.interval_ms - slack_ms)
-        })
-        .map(|(at, _)| at)
-        .collect()
-}
-
 /// Evaluates what is due and hands over what they say.
 async fn round(watch: &Watch) {
     let began = Instant::now();
@@ -62,8 +40,9 @@ async fn round(watch: &Watch) {
     let (alerts, kept) = {
         let mut rules = watch.rules();
         let mut alerts = Vec::new();
-        for group in due(&rules, now_ms) {
-            alerts.extend(rules.evaluate(group, now_ms, &watch.store, &watch.engine));
+        // Right after a collection: nothing is told later than it could be known.
+        for due in rules.due_on_data(now_ms) {
+            alerts.extend(rules.evaluate(due.group, due.at_ms, &watch.store, &watch.engine));
         }
         (alerts, rules.snapshot_if_changed())
     };

@@ -267,16 +267,7 @@ fn dependencies(page: &mut Writer, watch: &Watch) {
 
 fn rules(page: &mut Writer, watch: &Watch) {
     watch.rules().write_figures(page);
-    page.family(
-        "belfry_target_samples_refused_total",
-        "Samples of a target that the store refused.",
-        Kind::Counter,
-    );
-    for intake in watch.intakes().iter() {
-        let refused = intake.status().refused_total;
-        #[expect(clippy::cast_precision_loss, reason = "a count far below 2^53")]
-        page.sample(&[("target_job", &intake.target().job)], refused as f64);
-    }
+    rules::write_target_figures(watch.intakes().iter(), page);
 }
 
 fn series(page: &mut Writer, watch: &Watch) {

@@ -139,7 +139,7 @@ fn environment_and_files_fill_what_must_not_stand_in_the_file() {
     let password = scratch.file("password", "from-a-file\n");
     scratch.file(
         "belfry.yml",
-        &format!("mail: {{smarthost: '${{SMTP_HOST}}:25', from: a@b.c, to: [a@b.c], username: u, password_file: {password:?}}}\n"),
+        &format!("mail: {{smarthost: '${{SMTP_HOST}}:25', from: a@b.c, to: a@b.c, username: u, password_file: {password:?}}}\n"),
     );
     let output = belfry(&scratch, &["check"]);
     assert!(
@@ -226,7 +226,7 @@ fn status_shows_one_screen_and_exits_with_the_worst_severity() {
 
     setup.switch(true);
     poll::holds("it should fire", || {
-        running.metric("belfry_rules_alerts{state=\"firing\"}") == Some(1.0)
+        running.metric("belfry_alerts{state=\"firing\"}") == Some(1.0)
     });
     let alarmed = belfry(&scratch, &["status", "--data", &data]);
     assert_eq!(alarmed.status.code(), Some(2), "{}", text(&alarmed.stdout));

@@ -143,7 +143,7 @@ fn a_certificate_that_does_not_hold_gets_no_mail() {
     };
     let sink = Sink::demanding(&[Act::Accept], demands);
     let setup = Setup::switched("0s").routes("1h").part(&format!(
-        "mail: {{smarthost: 'localhost:{}', from: b@example.org, to: [ops@example.org], tls: starttls, timeout: 2s}}",
+        "mail: {{smarthost: 'localhost:{}', from: b@example.org, to: ops@example.org, tls: starttls, timeout: 2s}}",
         sink.port()
     ));
     setup.switch(true);
@@ -161,7 +161,7 @@ fn a_server_that_needs_a_login_says_so_and_a_reload_mends_it() {
     let sink = Sink::demanding(&[Act::Accept], demands);
     let mail = |rest: &str| {
         format!(
-            "mail: {{smarthost: '127.0.0.1:{}', from: b@example.org, to: [ops@example.org], tls: none, timeout: 2s{rest}}}",
+            "mail: {{smarthost: '127.0.0.1:{}', from: b@example.org, to: ops@example.org, tls: none, timeout: 2s{rest}}}",
             sink.port()
         )
     };

@@ -35,7 +35,7 @@ fn a_container_that_dies_is_mailed_repeated_and_resolved() {
         .mail(smtp.port(), "3s");
     let belfry = Launch::with(&setup.config()).start();
     poll::holds("the container should be seen running", || {
-        belfry.metric("belfry_rules_alerts{state=\"firing\"}") == Some(0.0)
+        belfry.metric("belfry_alerts{state=\"firing\"}") == Some(0.0)
             && belfry
                 .get("/metrics/container")
                 .body
@@ -131,7 +131,7 @@ fn a_restart_neither_repeats_nor_loses_a_page() {
     belfry.kill();
     belfry.restart();
     poll::holds("it should fire again", || {
-        belfry.metric("belfry_rules_alerts{state=\"firing\"}") == Some(1.0)
+        belfry.metric("belfry_alerts{state=\"firing\"}") == Some(1.0)
     });
     belfry.wait_for_status("/health/ready", 200);
     poll::holds("some rounds should pass", || {

@@ -176,7 +176,7 @@ fn the_page_fits_a_phone_and_a_desk_and_needs_nothing_from_elsewhere() {
             "no sideways scrolling at {width}"
         );
         let seen = chromium.evaluate("document.body.innerText").to_string();
-        for word in ["the switch is on", "testhost", "SEV-1", "api"] {
+        for word in ["the switch is on", "testhost", "CRITICAL", "api"] {
             assert!(seen.contains(word), "{word} at {width}: {seen}");
         }
         let blocked = chromium.evaluate("performance.getEntriesByType('resource').filter(e => !e.name.startsWith(location.origin)).length");

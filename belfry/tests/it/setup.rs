@@ -74,7 +74,7 @@ impl Setup {
     /// Mails through this port without encryption, at once, and again after `repeat`.
     pub(crate) fn mail(self, port: u16, repeat: &str) -> Self {
         self.part(&format!(
-            "mail: {{smarthost: '127.0.0.1:{port}', from: belfry@example.org, to: [ops@example.org], tls: none, timeout: 2s}}"
+            "mail: {{smarthost: '127.0.0.1:{port}', from: belfry@example.org, to: ops@example.org, tls: none, timeout: 2s}}"
         ))
         .routes(repeat)
     }
