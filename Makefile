@@ -5,7 +5,7 @@ STEP := scripts/step
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test lint fmt deny bench run clean
+.PHONY: help run test lint format clippy docs deny doctest nextest fmt bench setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -14,21 +14,31 @@ run: ## build and start Belfry on this host, without any configuration
 	@$(STEP) run cargo run --release --locked
 
 # The doc tests come before nextest so that its summary is the last thing printed.
-test: lint deny ## install what is missing, then everything CI runs
-	@$(STEP) doctest cargo test --doc --workspace --locked --quiet
-	@$(STEP) build cargo nextest run --workspace --locked --no-run
-	@$(STEP) test scripts/nextest
+test: setup lint deny doctest nextest ## install what is missing, then everything CI runs
 
-lint: setup ## format, clippy and documentation, warnings denied
+lint: format clippy docs ## format, clippy and documentation, warnings denied
+
+format: setup ## nothing is to be formatted
 	@$(STEP) format cargo fmt --all --check
+
+clippy: setup ## no lint warns
 	@$(STEP) clippy cargo clippy --workspace --all-targets --locked -- -D warnings
+
+docs: setup ## the documentation builds without a warning
 	@RUSTDOCFLAGS="-D warnings" $(STEP) docs cargo doc --no-deps --workspace --locked
 
 deny: setup ## licences, banned and doubled crates, known vulnerabilities
 	@$(STEP) deny scripts/deny
 
+doctest: setup ## the examples in the documentation
+	@$(STEP) doctest cargo test --doc --workspace --locked --quiet
+
+nextest: setup ## unit and integration tests, these with real servers
+	@$(STEP) build cargo nextest run --workspace --locked --no-run
+	@$(STEP) nextest scripts/nextest
+
 fmt: ## format the code
-	@$(STEP) format cargo fmt --all
+	@$(STEP) fmt cargo fmt --all
 
 bench: setup ## print the measured figures
 	@$(STEP) bench scripts/bench
