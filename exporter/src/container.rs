@@ -174,8 +174,8 @@ impl Containers {
         state
     }
 
-    /// Tells when a container's state, health or exit code changed, one came or
-    /// went, or the engine did. The value counts the changes.
+    /// Tells when anything about a container changed, one came or went, or the
+    /// engine did. The value counts the changes.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
@@ -317,7 +317,9 @@ impl Shared {
     }
 
     fn listed(&self, now_ms: i64) {
-        lock(&self.engine).listed_ms = Some(now_ms);
+        let before = lock(&self.engine).listed_ms.replace(now_ms);
+        // An engine without containers is news as well.
+        self.told(before.is_none());
     }
 }
 

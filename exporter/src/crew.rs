@@ -184,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(200);
+    const PATIENCE: Duration = Duration::from_secs(1);
 
     fn names(of: &[&str]) -> Vec<String> {
         of.iter().map(|name| (*name).to_owned()).collect()
@@ -242,7 +242,8 @@ mod tests {
     async fn a_panic_costs_only_its_own_job() {
         let crew = Crew::default();
         let got = crew
-            .run(names(&["a", "b"]), PATIENCE, |at| {
+            // Printing the panic alone takes long on a busy machine.
+            .run(names(&["a", "b"]), PATIENCE * 60, |at| {
                 assert_ne!(at, 0, "a parser that fails");
                 at
             })

@@ -191,7 +191,7 @@ impl Inventory {
         Some(Question { id, last_event })
     }
 
-    /// Takes over an inspection; true when a state changed.
+    /// Takes over an inspection; true when it told anything new.
     pub(super) fn inspected(
         &mut self,
         question: &Question,
@@ -204,10 +204,9 @@ impl Inventory {
         if known.last_event != question.last_event {
             return false;
         }
-        let container = Arc::make_mut(&mut known.container);
-        let before = (container.state, container.health, container.exit_code);
-        translate::inspected(answer, &self.kept, container);
-        before != (container.state, container.health, container.exit_code)
+        let before = known.container.clone();
+        translate::inspected(answer, &self.kept, Arc::make_mut(&mut known.container));
+        before != known.container
     }
 
     /// The engine does not know it any more; true when we did.

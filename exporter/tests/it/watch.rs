@@ -1,0 +1,92 @@
+//! A watcher of an engine, with its task, and ways to wait for what it sees.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exporter::container::{Config, Container, Containers, EngineState, at_socket};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// A watcher that runs until [`Watch::stop`].
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) containers: Containers,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    pub(crate) fn start(socket: &Path, config: Config) -> Self {
+        let containers = Containers::new(config, at_socket(socket));
+        let stop = CancellationToken::new();
+        let task = tokio::spawn({
+            let (containers, stop) = (containers.clone(), stop.clone());
+            async move { containers.run(stop).await }
+        });
+        Self {
+            containers,
+            stop,
+            task,
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        within(self.task).await.unwrap();
+    }
+
+    /// Waits until a container is as wanted, and returns it.
+    pub(crate) async fn container(
+        &self,
+        name: &str,
+        wanted: impl Fn(&Container) -> bool,
+    ) -> Arc<Container> {
+        let find = || {
+            let all = self.containers.inventory();
+            all.into_iter()
+                .find(|container| container.name == name && wanted(container))
+        };
+        self.until(|| find().is_some(), name).await;
+        find().unwrap()
+    }
+
+    /// Waits until the engine is as wanted.
+    pub(crate) async fn engine(&self, wanted: impl Fn(&EngineState) -> bool) -> EngineState {
+        self.until(|| wanted(&self.containers.engine()), "the engine")
+            .await;
+        self.containers.engine()
+    }
+
+    pub(crate) async fn until(&self, wanted: impl Fn() -> bool, what: &str) {
+        let mut changes = self.containers.changes();
+        let seen =
+            tokio::time::timeout(Duration::from_secs(60), changes.wait_for(|_| wanted())).await;
+        let now = || {
+            format!(
+                "{what}: {:#?} {:#?}",
+                self.containers.engine(),
+                self.containers.inventory()
+            )
+        };
+        assert!(seen.is_ok(), "waited in vain for {}", now());
+    }
+}
+
+/// A wait that fails instead of lasting for ever.
+pub(crate) async fn within<T>(waited: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), waited)
+        .await
+        .expect("it never came")
+}
+
+/// The value of a family's series that has all of these labels.
+pub(crate) fn value(page: &str, family: &str, labels: &[&str]) -> Option<f64> {
+    let line = page.lines().find(|line| {
+        let rest = line.strip_prefix(family);
+        rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+            && labels.iter().all(|label| line.contains(label))
+    })?;
+    line.rsplit(' ').next()?.parse().ok()
+}
