@@ -7,11 +7,11 @@ use exposition::Labels;
 use promql::Engine;
 use series::Store;
 
+use crate::Site;
 use crate::alerting::send::Sending;
 use crate::file::{GroupSpec, RuleKind};
 use crate::outputs::end;
 use crate::rule::{Rule, Surroundings};
-use crate::{Site, template};
 
 /// A group and what it remembers between evaluations.
 #[derive(Debug)]
@@ -136,14 +136,14 @@ impl Group {
             }
             if matches!(rule.spec.kind, RuleKind::Alert { .. }) {
                 let resend_ms = site.resend_ms;
-                let generator_url = template::generator_url(&site.external_url, &rule.spec.text);
                 told.extend(rule.alerts.due(
                     now_ms,
                     Sending {
                         resend_ms,
                         valid_ms: 4 * self.interval_ms.max(resend_ms),
                         external_labels: &site.external_labels,
-                        generator_url: &generator_url,
+                        query: &rule.spec.text,
+                        external_url: &site.external_url,
                         tell_value: site.tell_value,
                     },
                 ));

@@ -28,7 +28,7 @@ impl RuleSet {
         for group in &self.groups {
             for rule in &group.rules {
                 let missing = rule.spec.expr.blocked_by(|selector| {
-                    !store.select(selector.matchers(), from_ms, to_ms).is_empty()
+                    !store.series(selector.matchers(), from_ms, to_ms).is_empty()
                 });
                 if missing.is_empty() {
                     continue;

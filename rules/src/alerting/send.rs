@@ -3,6 +3,7 @@
 use exposition::Labels;
 
 use super::{Active, Alerts, State};
+use crate::template::generator_url;
 
 /// How alerts are handed on.
 #[derive(Debug, Clone, Copy)]
@@ -13,8 +14,9 @@ pub(crate) struct Sending<'a> {
     pub(crate) valid_ms: i64,
     /// Set where an alert has no such label.
     pub(crate) external_labels: &'a alert::Set,
-    /// Where the rule can be looked at.
-    pub(crate) generator_url: &'a str,
+    /// Where people reach this program, and what they can ask it there.
+    pub(crate) external_url: &'a str,
+    pub(crate) query: &'a str,
     /// Whether the value goes along as an annotation.
     pub(crate) tell_value: bool,
 }
@@ -63,7 +65,7 @@ impl Active {
             annotations,
             starts_at: self.fired_at_ms,
             ends_at: Some(self.resolved_at_ms.unwrap_or(now_ms + how.valid_ms)),
-            generator_url: how.generator_url.to_owned(),
+            generator_url: generator_url(how.external_url, how.query),
         }
     }
 }

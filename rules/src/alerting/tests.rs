@@ -32,7 +32,8 @@ fn sent(alerts: &mut Alerts, now_ms: i64) -> Vec<alert::Alert> {
                 ("cluster".into(), "eu".into()),
                 ("host".into(), "never".into()),
             ]),
-            generator_url: "",
+            external_url: "",
+            query: "up",
             tell_value: true,
         },
     )

@@ -1,7 +1,7 @@
 use std::process::Command;
 
 use super::*;
-use crate::file::{RuleKind, read};
+use crate::file::{RuleKind, RuleSpec, read};
 use crate::unit_test;
 use crate::{RUNBOOK_PATH, RUNBOOKS, Source, runbook};
 
@@ -36,7 +36,8 @@ fn every_rule_says_what_a_page_needs() {
     for group in read(&sources()).unwrap() {
         for rule in &group.rules {
             let RuleKind::Alert { annotations, .. } = &rule.kind else {
-                panic!("{} is no alert", rule.name);
+                assert!(rule.name.starts_with("belfry:"), "{}", rule.name);
+                continue;
             };
             let severity = rule.labels["severity"].as_str();
             assert!(
@@ -114,7 +115,8 @@ fn every_rule_is_tested_and_every_test_passes() {
         assert!(report.checked > 0, "{name}");
     }
     for group in read(&sources()).unwrap() {
-        for rule in group.rules {
+        let alerts = |rule: &RuleSpec| rule.kind != RuleKind::Record;
+        for rule in group.rules.into_iter().filter(alerts) {
             assert!(tested.contains(&rule.name), "{} has no test", rule.name);
         }
     }
