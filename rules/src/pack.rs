@@ -11,6 +11,10 @@ pub const FILES: [(&str, &str); 5] = [
     ("target-down.yml", include_str!("../pack/target-down.yml")),
 ];
 
+/// Which alerts of the pack keep others quiet: the list that stands under
+/// `inhibit_rules` in Alertmanager's grammar.
+pub const INHIBIT_RULES: &str = include_str!("../inhibit/pack.yml");
+
 /// The pack as rule files. Their names begin with `pack/`.
 #[must_use]
 pub fn sources() -> Vec<Source> {

@@ -51,6 +51,8 @@ pub struct Rule {
     pub last_evaluation_ms: Option<i64>,
     /// How long that took.
     pub took: Duration,
+    /// How many of its samples the store refused at the last evaluation.
+    pub refused: usize,
     pub(crate) alerts: Alerts,
     pub(crate) outputs: Outputs,
     labels: Texts,
@@ -87,6 +89,7 @@ impl Rule {
             last_error: None,
             last_evaluation_ms: None,
             took: Duration::ZERO,
+            refused: 0,
             alerts: Alerts::default(),
             outputs: Outputs::default(),
         }
@@ -128,7 +131,7 @@ impl Rule {
         match &self.spec.kind {
             RuleKind::Record => {
                 let series = self.recorded(result, around.limit)?;
-                self.store(series, around)?;
+                self.store(series, around);
                 Ok(false)
             }
             RuleKind::Alert {
@@ -148,7 +151,7 @@ impl Rule {
                     return Err(over_the_limit(around.limit, active, "alerts"));
                 }
                 let series = self.alerts.series();
-                self.store(series, around)?;
+                self.store(series, around);
                 Ok(changed)
             }
         }
@@ -202,22 +205,15 @@ impl Rule {
         Ok(out)
     }
 
-    fn store(
-        &mut self,
-        series: Vec<(Labels, f64)>,
-        around: &Surroundings<'_>,
-    ) -> Result<(), String> {
+    /// Samples that the store refuses are no error of the rule: its alerts are
+    /// right, only their record is not.
+    fn store(&mut self, series: Vec<(Labels, f64)>, around: &Surroundings<'_>) {
         let refused = self.outputs.write(series, around.query_ms, around.store);
-        if refused == 0 {
-            return Ok(());
+        if refused > 0 && self.refused == 0 {
+            let rule = &self.spec.name;
+            tracing::warn!(rule, refused, "the store refused samples of a rule");
         }
-        // Not an error of the rule: its alerts are right, only their record is not.
-        tracing::warn!(
-            rule = self.spec.name,
-            refused,
-            "the store refused some of a rule's samples as out of order"
-        );
-        Ok(())
+        self.refused = refused;
     }
 }
 

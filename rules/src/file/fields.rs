@@ -1,8 +1,13 @@
 //! Taking typed values out of a located YAML tree, faults on the side.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use settings::{Fault, Kind, Name, Node, Place, parse_duration};
+
+/// No time in a rule is meant to be longer; sums of such times stay far from
+/// the end of numbers.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Notes a fault at `place`.
 pub(crate) fn fault(faults: &mut Vec<Fault>, place: &Place, message: impl Into<String>) {
@@ -76,7 +81,9 @@ pub(crate) fn text(node: &Node, what: &str, faults: &mut Vec<Fault>) -> Option<S
 /// A duration in Prometheus' spelling, as milliseconds.
 pub(crate) fn duration(node: &Node, what: &str, faults: &mut Vec<Fault>) -> Option<i64> {
     let text = text(node, what, faults)?;
-    let millis = parse_duration(&text).and_then(|time| i64::try_from(time.as_millis()).ok());
+    let millis = parse_duration(&text)
+        .filter(|time| *time <= LONGEST)
+        .and_then(|time| i64::try_from(time.as_millis()).ok());
     if millis.is_none() {
         let message = format!("{what} is not a duration: {text:?}; write 30s, 5m or 1h30m");
         fault(faults, &node.place, message);

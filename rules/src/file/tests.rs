@@ -110,6 +110,10 @@ fn each_fault_is_told_with_its_place() {
             "r.yml:1:30: interval is not a duration: \"1x\"; write 30s, 5m or 1h30m",
         ),
         (
+            "groups: [{name: a, query_offset: 101y}]".into(),
+            "r.yml:1:34: query_offset is not a duration: \"101y\"; write 30s, 5m or 1h30m",
+        ),
+        (
             "groups: [{name: a, limit: -1}]".into(),
             "r.yml:1:27: limit is not a whole number: \"-1\"",
         ),

@@ -145,3 +145,38 @@ fn promtool_agrees_with_every_test() {
     test.extend(tests.iter().map(String::as_str));
     run(&test);
 }
+
+#[test]
+fn every_inhibition_speaks_of_alerts_and_labels_that_exist() {
+    let groups = read(&sources()).unwrap();
+    let names: Vec<&str> = groups
+        .iter()
+        .flat_map(|group| &group.rules)
+        .map(|rule| rule.name.as_str())
+        .collect();
+    let mut seen = 0;
+    for part in INHIBIT_RULES.split("alertname").skip(1) {
+        let Some((_, quoted)) = part.split_once('"').filter(|_| part.starts_with('=')) else {
+            continue;
+        };
+        for name in quoted.split('"').next().unwrap().split('|') {
+            assert!(names.contains(&name), "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 15);
+    let settings::Kind::List(rules) = settings::parse("pack.yml", INHIBIT_RULES).unwrap().kind
+    else {
+        panic!("not a list")
+    };
+    for rule in rules {
+        let settings::Kind::Map(fields) = rule.kind else {
+            panic!("not a mapping")
+        };
+        let keys: Vec<&str> = fields.iter().map(|(name, _)| name.text.as_str()).collect();
+        assert_eq!(
+            keys,
+            ["name", "source_matchers", "target_matchers", "equal"]
+        );
+    }
+}
