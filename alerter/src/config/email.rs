@@ -52,6 +52,7 @@ pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems)
             "a password is of no use without a user name",
         );
     }
+    word(&mail.hello, "mail.hello", problems);
     let to = addresses(&mail.to, "mail.to", problems);
     let from = sender(from_of(mail), "mail.from", problems);
     let (host, port) = host_port(&mail.smarthost, "mail.smarthost", problems)?;
@@ -106,6 +107,8 @@ pub(super) fn compile(
     if from.is_empty() {
         problems.add(at("from"), "no global SMTP from set");
     }
+    let hello = first([&email.hello, &global.smtp_hello]);
+    word(hello, &at("hello"), problems);
     let to = addresses(&email.to, &at("to"), problems);
     let from = sender(from, &at("from"), problems);
     let headers = headers(email, key, problems);
@@ -147,7 +150,7 @@ pub(super) fn compile(
                 (true, Some(tls)) => tls,
                 _ => tls,
             },
-            hello: first([&email.hello, &global.smtp_hello]).to_owned(),
+            hello: hello.to_owned(),
             username: username.to_owned(),
             password: password.clone(),
             ca_file: ca_file.or_else(|| mail.ca_file.clone().filter(|_| borrowed)),
@@ -196,6 +199,13 @@ fn hello_of(mail: &Mail) -> String {
     match name.is_empty() || !name.chars().all(plain) {
         true => "localhost".into(),
         false => name,
+    }
+}
+
+/// What stands in a command of its own must not end it.
+fn word(text: &str, key: &str, problems: &mut Problems) {
+    if !text.bytes().all(|letter| letter.is_ascii_graphic()) {
+        problems.add(key, format!("{text:?} is not a host name"));
     }
 }
 

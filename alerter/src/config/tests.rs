@@ -94,13 +94,14 @@ fn what_is_not_supported_is_refused_by_name() {
 fn the_mail_section_is_checked_too() {
     let found = problems(
         &Config::default(),
-        &mail("{to: '{{ x }}', smarthost: mx, password: hunter2, timeout: 0s}"),
+        &mail("{to: '{{ x }}', smarthost: mx, password: hunter2, timeout: 0s, hello: \"a b\"}"),
     );
     for wanted in [
         "mail.to: templates are not supported here",
         "mail.from: say who the mails are from",
         "mail.smarthost: address \"mx\": missing port in address",
         "mail.username: a password is of no use without a user name",
+        "mail.hello: \"a b\" is not a host name",
         "mail.timeout: no server answers in no time",
     ] {
         assert!(

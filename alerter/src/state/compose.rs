@@ -8,6 +8,7 @@ use lettre::message::Mailbox;
 use super::flush::Looked;
 use super::{Alerter, GroupId, LogKey, Pending, PendingState};
 use crate::dedup::{self, Decision, Reason};
+use crate::health::Class;
 use crate::notification::{Notification, Told, common, highest_severity, order};
 use crate::plan::Email;
 
@@ -92,7 +93,8 @@ impl Alerter {
             .push_back((id, integration));
     }
 
-    /// Tries what waits for a server now, because it works again.
+    /// Tries what waits for a server now, because it works again; but for what it
+    /// refused for good.
     pub(crate) fn hurry(&mut self, address: &str, now_ms: i64) {
         let ids: Vec<GroupId> = self.groups.keys().copied().collect();
         for id in ids {
@@ -103,6 +105,7 @@ impl Alerter {
             for (integration, pending) in &mut group.pending {
                 if let PendingState::Waiting { until_ms } = &mut pending.state
                     && !pending.only_missed
+                    && pending.class != Some(Class::Permanent)
                     && *emails[*integration].server.address == *address
                 {
                     *until_ms = (*until_ms).min(now_ms);

@@ -1,11 +1,15 @@
 //! Restarts, deaths, and databases that cannot be written.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use alerter::Mail;
 use sqlx::SqlitePool;
 
-use crate::support::{Act, Sink, Stage, Taken, alert, database, plain, start, until};
+use crate::support::{
+    Act, Sink, Stage, Taken, alert, database, now_ms, plain, start, start_by, until,
+};
 
 #[tokio::test]
 async fn a_restart_sends_nothing_twice_and_loses_nothing() {
@@ -234,4 +238,41 @@ async fn the_end_of_the_last_handle_is_the_end() {
     drop(alerter);
     // The task holds the pool until it ends.
     crate::support::within("the end", pool.close()).await;
+}
+
+#[tokio::test]
+async fn a_step_of_the_wall_clock_ends_nothing_and_repeats_nothing() {
+    let mut sink = Sink::start(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let set_by = Arc::new(AtomicI64::new(0));
+    let offset = Arc::clone(&set_by);
+    let clock: alerter::Clock = Arc::new(move || now_ms() + offset.load(Ordering::SeqCst));
+    let pool = database(folder.path()).await;
+    let alerter = start_by(clock, plain(sink.port), Mail::default(), pool).await;
+    alerter.put(vec![alert("api", true)]).await.unwrap();
+    assert_eq!(sink.next().await.subject, "first notification +api");
+    for step_ms in [2 * 3_600_000, -5 * 3_600_000] {
+        set_by.fetch_add(step_ms, Ordering::SeqCst);
+        let views = alerter.alerts().await.unwrap();
+        assert_eq!(
+            views.len(),
+            1,
+            "silence for {step_ms} ms would have ended it"
+        );
+        let now_ms = now_ms() + set_by.load(Ordering::SeqCst);
+        let ends_in_ms = views[0].ends_ms - now_ms;
+        assert!((1..=300_000).contains(&ends_in_ms), "{ends_in_ms}");
+    }
+    // Told at the next look, which is 50 ms away and not hours.
+    let mut ended = alert("api", false);
+    ended.starts_at = ended
+        .starts_at
+        .map(|at_ms| at_ms + set_by.load(Ordering::SeqCst));
+    ended.ends_at = ended
+        .ends_at
+        .map(|at_ms| at_ms + set_by.load(Ordering::SeqCst));
+    alerter.put(vec![ended]).await.unwrap();
+    assert_eq!(sink.next().await.subject, "all alerts resolved -api");
+    alerter.stop(Duration::from_secs(5)).await;
+    assert_eq!(sink.ready(), None);
 }

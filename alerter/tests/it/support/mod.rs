@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use alert::Alert;
 use alerter::{Alerter, Config, Handle, Mail, Notification, Parts, Rendered};
 use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub(crate) use exim::Exim;
 pub(crate) use sink::{Act, Sink, Stage, Taken};
@@ -43,7 +43,9 @@ pub(crate) async fn database(folder: &Path) -> SqlitePool {
     let fresh = !file.exists();
     let options = SqliteConnectOptions::new()
         .filename(file)
-        .create_if_missing(true);
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
         .connect_with(options)
@@ -64,13 +66,23 @@ pub(crate) fn mail(yaml: &str) -> Mail {
 }
 
 pub(crate) async fn start(config: Config, mail: Mail, pool: SqlitePool) -> Handle {
+    start_by(Arc::new(now_ms), config, mail, pool).await
+}
+
+/// With a wall clock of the test's own.
+pub(crate) async fn start_by(
+    clock: alerter::Clock,
+    config: Config,
+    mail: Mail,
+    pool: SqlitePool,
+) -> Handle {
     let parts = Parts {
         config,
         mail,
         external_url: "https://belfry.example.org".into(),
         pool,
         render: Arc::new(render),
-        clock: Arc::new(now_ms),
+        clock,
     };
     Alerter::start(parts).await.unwrap()
 }
