@@ -7,6 +7,8 @@
 mod check;
 mod file;
 mod notation;
+#[cfg(test)]
+mod random;
 mod run;
 #[cfg(test)]
 mod tests;
