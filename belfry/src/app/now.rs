@@ -260,10 +260,12 @@ async fn mail(watch: &Watch) -> MailHealth {
         reply: String::new(),
         waiting: u64::try_from(health.queue).unwrap_or(u64::MAX),
         failing: failing.or_else(|| {
-            watch
-                .own
-                .mail_probe_failure()
-                .map(|(text, since_ms)| Fault { text, since_ms })
+            let (answer, at_ms) = watch.own.mail_probe()?;
+            let text = answer.err().filter(|_| !watch.own.mail_is_up())?;
+            Some(Fault {
+                text,
+                since_ms: at_ms,
+            })
         }),
     }
 }

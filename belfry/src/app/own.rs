@@ -93,25 +93,25 @@ impl Own {
         self.inner().mail_probe = Some((failure.map_or(Ok(()), Err), now_ms));
     }
 
-    /// Takes note of whether mail would go out now.
-    pub(super) fn mail_up(&self, up: bool) {
-        self.inner().mail_down = !up;
+    /// Takes note of whether mail would go out now; true if that changed.
+    pub(super) fn mail_up(&self, up: bool) -> bool {
+        let down = !up;
+        std::mem::replace(&mut self.inner().mail_down, down) != down
     }
 
-    /// Why the last probe of the SMTP server failed, if it did, and when.
-    pub(super) fn mail_probe_failure(&self) -> Option<(String, i64)> {
-        match &self.inner().mail_probe {
-            Some((Err(reason), at_ms)) => Some((reason.clone(), *at_ms)),
-            _ => None,
-        }
+    /// Whether mail would go out now, as far as we know.
+    pub(super) fn mail_is_up(&self) -> bool {
+        !self.inner().mail_down
     }
 
-    /// What the last probe of the SMTP server said.
-    pub(super) fn mail_probe(&self) -> Option<Result<(), String>> {
-        self.inner()
-            .mail_probe
-            .as_ref()
-            .map(|(result, _)| result.clone())
+    /// Whether the state could be written when that was last tried.
+    pub(super) fn writable(&self) -> bool {
+        !self.inner().state_broken
+    }
+
+    /// What the last probe of the SMTP server said, and when.
+    pub(super) fn mail_probe(&self) -> Option<(Result<(), String>, i64)> {
+        self.inner().mail_probe.clone()
     }
 
     /// The reload that was refused, and when, while the old configuration runs.

@@ -20,6 +20,8 @@ const MAINTAIN: u32 = 8;
 const HEARTBEAT: u32 = 4;
 /// An SMTP server is asked this often whether it would take a mail.
 const MAIL: u32 = 20;
+/// While it would not, it is asked more often.
+const MAIL_AGAIN: u32 = 2;
 
 /// Does it all until told to stop.
 pub(super) async fn run(
@@ -35,14 +37,20 @@ pub(super) async fn run(
             () = stop.cancelled() => return Ok("upkeep"),
             _ = ticks.tick() => {}
         }
-        if round.is_multiple_of(HEARTBEAT) {
+        // Where the series cannot be written the database cannot either, perhaps.
+        let written = flush(&watch).await;
+        if round.is_multiple_of(HEARTBEAT) || !watch.own.writable() || !written {
             heartbeat(&watch).await;
         }
-        if round.is_multiple_of(MAIL) {
+        let mail_again = if watch.own.mail_is_up() {
+            MAIL
+        } else {
+            MAIL_AGAIN
+        };
+        if round.is_multiple_of(mail_again) {
             probe_mail(&watch);
         }
         report_mail(&watch).await;
-        flush(&watch).await;
         if round % MAINTAIN == MAINTAIN - 1 {
             for shed in watch.store.maintain(watch.clock.now_ms()).shed {
                 tracing::error!(
@@ -85,7 +93,17 @@ async fn report_mail(watch: &Watch) {
     let Ok(health) = watch.alerter.mail_health().await else {
         return;
     };
-    let probe = watch.own.mail_probe();
+    // A mail that was taken since says more than a probe that failed before it.
+    let probe = watch.own.mail_probe().map(|(answer, at_ms)| match answer {
+        Err(_)
+            if health
+                .last_success_ms
+                .is_some_and(|success_ms| success_ms > at_ms) =>
+        {
+            Ok(())
+        }
+        answer => answer,
+    });
     let report = match (&health.last_failure, probe) {
         _ if !health.configured => Report::absent("no SMTP server is configured"),
         (Some((_, failure)), _) if health.failing_since_ms.is_some() => {
@@ -96,13 +114,19 @@ async fn report_mail(watch: &Watch) {
         (_, None) if health.last_success_ms.is_some() => Report::ok(None),
         (_, None) => return,
     };
-    watch.own.mail_up(report.status != Status::Failing);
+    let up = report.status != Status::Failing;
+    match (watch.own.mail_up(up), up) {
+        (true, false) => tracing::error!("mail would not go out: {}", report.reason),
+        (true, true) => tracing::info!("mail would go out again"),
+        (false, _) => {}
+    }
     watch
         .readiness
         .report(dependency::MAIL, report, watch.clock.now_ms());
 }
 
-async fn flush(watch: &Arc<Watch>) {
+/// Writes the series; false if that failed.
+async fn flush(watch: &Arc<Watch>) -> bool {
     let on = Arc::clone(watch);
     // A disk that hangs costs a thread, not the loop: the next round waits for it.
     let flushed = tokio::task::spawn_blocking(move || on.flush_series());
@@ -110,7 +134,9 @@ async fn flush(watch: &Arc<Watch>) {
         Ok(Ok(report)) => report,
         Ok(Err(_)) | Err(_) => Report::failing("the disk does not answer"),
     };
+    let written = report.status != Status::Failing;
     watch
         .readiness
         .report(dependency::SERIES, report, watch.clock.now_ms());
+    written
 }

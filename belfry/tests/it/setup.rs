@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::support::engine::Engine;
 use crate::support::scratch::Scratch;
+use crate::support::smtp::Smtp;
 
 /// Fires while [`Setup::switch`] is on.
 const SWITCH: &str = "\
@@ -75,6 +76,18 @@ impl Setup {
     pub(crate) fn mail(self, port: u16, repeat: &str) -> Self {
         self.part(&format!(
             "mail: {{smarthost: '127.0.0.1:{port}', from: belfry@example.org, to: ops@example.org, tls: none, timeout: 2s}}"
+        ))
+        .routes(repeat)
+    }
+
+    /// Mails through a real server, encrypted and with a login, at once and again after `repeat`.
+    pub(crate) fn real_mail(self, smtp: &Smtp, repeat: &str) -> Self {
+        let (name, word) = Smtp::LOGIN;
+        self.part(&format!(
+            "mail: {{smarthost: 'localhost:{}', from: belfry@example.org, to: ops@example.org, tls: starttls, \
+             username: {name}, password: {word}, ca_file: {:?}}}",
+            smtp.port(),
+            smtp.authority()
         ))
         .routes(repeat)
     }

@@ -82,6 +82,9 @@ fn a_full_disk_costs_only_what_a_restart_would_have_known() {
     assert_eq!(sink.received().len(), 1);
 
     // What happened on the full disk is known after a restart.
+    poll::holds("it should be ready again", || {
+        belfry.get("/health/ready").status == 200
+    });
     belfry.kill();
     belfry.restart();
     rounds_pass(&belfry, 4.0);

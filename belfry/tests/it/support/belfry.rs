@@ -17,6 +17,7 @@ use super::{poll, program};
 /// How a Belfry is to be started.
 pub(crate) struct Launch {
     config: String,
+    binary: PathBuf,
     data: Option<PathBuf>,
     listen: String,
     user: Option<String>,
@@ -28,11 +29,18 @@ impl Launch {
     pub(crate) fn with(config: &str) -> Self {
         Self {
             config: config.to_owned(),
+            binary: PathBuf::from(env!("CARGO_BIN_EXE_belfry")),
             data: None,
             listen: "127.0.0.1:0".to_owned(),
             user: None,
             environment: BTreeMap::new(),
         }
+    }
+
+    /// Is this binary, not the one that was built for the tests.
+    pub(crate) fn binary(mut self, path: &Path) -> Self {
+        path.clone_into(&mut self.binary);
+        self
     }
 
     /// Keeps its data in this folder, not in a new one.
@@ -229,7 +237,7 @@ fn data(launch: &Launch, scratch: &Scratch) -> PathBuf {
 
 #[track_caller]
 fn spawn(launch: &Launch, scratch: &Scratch) -> Process {
-    let mut binary = PathBuf::from(env!("CARGO_BIN_EXE_belfry"));
+    let mut binary = launch.binary.clone();
     // By way of `env`, so that the variables are for belfry alone: a clock in setpriv's process would be root's.
     let env = program::find("env", "coreutils");
     let mut command = match &launch.user {

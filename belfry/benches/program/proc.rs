@@ -1,0 +1,101 @@
+//! What the kernel says a process costs.
+
+use std::fs;
+use std::time::Duration;
+
+/// Processor time of a process, all its threads, the ended ones included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cpu {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+}
+
+impl Cpu {
+    pub(crate) fn of(pid: u32) -> Self {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process that runs");
+        // The name, in brackets, may hold spaces; user and system time are the 12th and 13th word after it.
+        let (_, rest) = stat.rsplit_once(") ").expect("a stat file");
+        let mut words = rest.split(' ').skip(11);
+        let mut ticks = || {
+            let ticks: f64 = words
+                .next()
+                .and_then(|word| word.parse().ok())
+                .expect("ticks");
+            Duration::from_secs_f64(ticks / rustix::param::clock_ticks_per_second() as f64)
+        };
+        Self {
+            user: ticks(),
+            system: ticks(),
+        }
+    }
+
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            user: self.user - earlier.user,
+            system: self.system - earlier.system,
+        }
+    }
+
+    pub(crate) fn total(self) -> Duration {
+        self.user + self.system
+    }
+}
+
+/// Memory of a process in MiB: in proportion (`Pss`), and parts of that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) pss: f64,
+    pub(crate) anonymous: f64,
+    pub(crate) file: f64,
+}
+
+impl Memory {
+    pub(crate) fn of(pid: u32) -> Self {
+        let text = read(pid, "smaps_rollup");
+        let mib = |name| number(&text, name) / 1024.0;
+        Self {
+            pss: mib("Pss:"),
+            anonymous: mib("Pss_Anon:"),
+            file: mib("Pss_File:"),
+        }
+    }
+}
+
+/// The most memory a process has had in RAM, in MiB, shared pages in full.
+pub(crate) fn peak_rss(pid: u32) -> f64 {
+    number(&read(pid, "status"), "VmHWM:") / 1024.0
+}
+
+/// How many threads a process has.
+pub(crate) fn threads(pid: u32) -> f64 {
+    number(&read(pid, "status"), "Threads:")
+}
+
+/// How often threads were put on a processor, for those that run now.
+pub(crate) fn switches(pid: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a process that runs");
+    threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok())
+        .map(|status| {
+            number(&status, "voluntary_ctxt_switches:")
+                + number(&status, "nonvoluntary_ctxt_switches:")
+        })
+        .sum()
+}
+
+fn read(pid: u32, file: &str) -> String {
+    fs::read_to_string(format!("/proc/{pid}/{file}")).expect("a process that runs")
+}
+
+fn number(text: &str, name: &str) -> f64 {
+    text.lines()
+        .find_map(|line| {
+            line.strip_prefix(name)?
+                .split_whitespace()
+                .next()?
+                .parse()
+                .ok()
+        })
+        .unwrap_or_else(|| panic!("no {name} in {text}"))
+}
