@@ -14,10 +14,10 @@ mod inventory;
 mod machine;
 mod model;
 mod own;
+mod readings;
 mod translate;
 mod usage;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -104,8 +104,7 @@ struct Shared {
     changes: watch::Sender<u64>,
     crew: Crew,
     machine: Mutex<machine::Identity>,
-    /// Where the control groups of a process lie, by container.
-    groups: Mutex<HashMap<String, (u32, Arc<cgroup::Groups>)>>,
+    readings: readings::Readings,
     /// Held while a page is made.
     page: tokio::sync::Mutex<()>,
 }
@@ -149,7 +148,7 @@ impl Containers {
             changes: watch::Sender::new(0),
             crew: Crew::default(),
             machine: Mutex::default(),
-            groups: Mutex::default(),
+            readings: readings::Readings::default(),
             page: tokio::sync::Mutex::default(),
         }))
     }
@@ -202,7 +201,7 @@ impl Shared {
             .filter(|container| container.state.has_processes())
             .cloned()
             .collect();
-        lock(&self.groups).retain(|id, _| running.iter().any(|container| container.id == *id));
+        self.readings.keep(&running);
         let mut names: Vec<String> = running
             .iter()
             .map(|container| container.id.clone())
@@ -213,7 +212,10 @@ impl Shared {
         let work = move |at: usize| {
             let mut files = Files::new(&here.roots);
             match asked.get(at) {
-                Some(container) => here.measure(container, &mut files),
+                Some(container) => match here.readings.read(container, &mut files) {
+                    Some(usage) => Measured::Container(Box::new(usage)),
+                    None => Measured::Nothing,
+                },
                 None => {
                     let mut page = Writer::new();
                     lock(&here.machine).encode(&mut files, &mut page);
@@ -239,28 +241,6 @@ impl Shared {
         cadvisor::encode(&measured, &engine, now_ms, &mut page);
         own::encode(&containers, &engine, now_ms, &mut page);
         page.finish() + &machine
-    }
-
-    fn measure(&self, container: &Container, files: &mut Files<'_>) -> Measured {
-        let Some(pid) = container.pid else {
-            return Measured::Nothing;
-        };
-        let known = lock(&self.groups).get(&container.id).cloned();
-        let groups = match known {
-            Some((same, groups)) if same == pid => groups,
-            _ => match cgroup::find(&container.id, pid, files) {
-                Some(groups) => {
-                    let groups = Arc::new(groups);
-                    lock(&self.groups).insert(container.id.clone(), (pid, groups.clone()));
-                    groups
-                }
-                None => return Measured::Nothing,
-            },
-        };
-        match usage::read(&groups, pid, container, files) {
-            Some(usage) => Measured::Container(Box::new(usage)),
-            None => Measured::Nothing,
-        }
     }
 
     fn inventory(&self) -> MutexGuard<'_, Inventory> {

@@ -72,6 +72,7 @@ struct Machine {
     collectors: Crew,
     mounts: Crew,
     cpus: std::sync::Mutex<stat::History>,
+    links: std::sync::Mutex<netclass::Links>,
     /// The collectors that failed in the last page; taken while a page is made.
     failing: Mutex<HashSet<&'static str>>,
 }
@@ -98,6 +99,7 @@ impl Host {
             collectors: Crew::default(),
             mounts: Crew::default(),
             cpus: std::sync::Mutex::default(),
+            links: std::sync::Mutex::default(),
             failing: Mutex::default(),
         }))
     }

@@ -197,16 +197,19 @@ fn encode_devices(rows: &[Labelled<'_>], page: &mut Writer) {
 }
 
 fn labels<'a>(container: &'a Container, usage: &'a Usage) -> Vec<(String, &'a str)> {
-    let own = [
+    let mut labels = vec![
         ("id".to_owned(), usage.path.as_str()),
         ("image".to_owned(), &container.image),
         ("name".to_owned(), &container.name),
     ];
-    let kept = container
-        .labels
-        .iter()
-        .map(|(name, value)| (label_name(name), value.as_str()));
-    own.into_iter().chain(kept).collect()
+    for (name, value) in &container.labels {
+        let name = label_name(name);
+        // a.b and a_b are one name here.
+        if labels.iter().all(|(have, _)| *have != name) {
+            labels.push((name, value));
+        }
+    }
+    labels
 }
 
 fn label_name(name: &str) -> String {

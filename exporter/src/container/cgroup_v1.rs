@@ -78,14 +78,16 @@ pub(super) fn limits(cpu: &Path, memory: &Path, files: &mut Files<'_>) -> Limits
 
 pub(super) fn devices(folder: &Path, files: &mut Files<'_>) -> Vec<Device> {
     let mut devices = BTreeMap::new();
-    for (file, bytes) in [("io_service_bytes", true), ("io_serviced", false)] {
-        for name in ["throttle", "bfq"] {
-            let path = folder.join(format!("blkio.{name}.{file}_recursive"));
-            if let Ok(text) = files.text(&path)
-                && take(&text, bytes, &mut devices)
-            {
-                break;
-            }
+    // The one that counts depends on the I/O scheduler.
+    for counter in ["throttle", "bfq"] {
+        let mut read = |what: &str, bytes| {
+            let file = folder.join(format!("blkio.{counter}.{what}_recursive"));
+            let text = files.text(&file).unwrap_or_default();
+            take(&text, bytes, &mut devices)
+        };
+        if read("io_service_bytes", true) {
+            read("io_serviced", false);
+            break;
         }
     }
     devices.into_values().collect()

@@ -14,7 +14,6 @@ pub(super) fn read(folder: &Path, files: &mut Files<'_>) -> Usage {
         cpu,
         throttled,
         memory: memory(folder, files),
-        limits: limits(folder, files),
         devices: files
             .text(&folder.join("io.stat"))
             .map(|text| devices(&text))
@@ -80,7 +79,7 @@ fn memory(folder: &Path, files: &mut Files<'_>) -> Option<Memory> {
     })
 }
 
-fn limits(folder: &Path, files: &mut Files<'_>) -> Limits {
+pub(super) fn limits(folder: &Path, files: &mut Files<'_>) -> Limits {
     // The word "max" is no limit.
     let mut bytes = |file: &str| {
         let word = files.word(&folder.join(file))?;

@@ -20,6 +20,10 @@ pub(super) fn listed(summary: ContainerSummary, kept: &[String], container: &mut
     if let Some(name) = summary.names.and_then(|names| names.into_iter().next()) {
         container.name = name.trim_start_matches('/').to_owned();
     }
+    if container.name.is_empty() {
+        // One that is being removed may have lost its name already.
+        container.name = container.id.chars().take(12).collect();
+    }
     if let Some(image) = summary.image {
         container.image = image;
     }

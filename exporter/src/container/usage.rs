@@ -120,14 +120,36 @@ pub(super) struct Pressure {
     pub(super) io: Stalled,
 }
 
-/// Reads all of it; `None` when the container is gone.
+/// What changes only when somebody changes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Settings {
+    limits: Limits,
+    /// Processes and threads there may be; 0 is no limit.
+    threads: f64,
+}
+
+/// Reads the limits.
+pub(super) fn settings(groups: &Groups, files: &mut Files<'_>) -> Settings {
+    let (limits, pids) = match &groups.folders {
+        Folders::V1 {
+            cpu, memory, pids, ..
+        } => (cgroup_v1::limits(cpu, memory, files), pids),
+        Folders::V2(folder) => (cgroup_v2::limits(folder, files), folder),
+    };
+    // The limit may be the word "max".
+    let threads = files.number(&pids.join("pids.max")).unwrap_or_default();
+    Settings { limits, threads }
+}
+
+/// Reads the rest; `None` when the container is gone.
 pub(super) fn read(
     groups: &Groups,
+    settings: Settings,
     pid: u32,
     container: &Container,
     files: &mut Files<'_>,
 ) -> Option<Usage> {
-    let mut usage = match &groups.folders {
+    let (mut usage, pids) = match &groups.folders {
         Folders::V1 {
             cpu,
             cpuacct,
@@ -135,26 +157,26 @@ pub(super) fn read(
             blkio,
             pids,
         } => {
-            let mut usage = Usage {
+            // Without a quota there is nothing to count.
+            let quota = settings.limits.quota;
+            let usage = Usage {
                 cpu: cgroup_v1::cpu(cpuacct, files),
-                throttled: cgroup_v1::throttled(cpu, files),
+                throttled: quota.and_then(|_| cgroup_v1::throttled(cpu, files)),
                 memory: cgroup_v1::memory(memory, files),
-                limits: cgroup_v1::limits(cpu, memory, files),
                 devices: cgroup_v1::devices(blkio, files),
                 ..Usage::default()
             };
-            usage.threads = threads(pids, files);
-            usage
+            (usage, pids)
         }
-        Folders::V2(folder) => Usage {
-            threads: threads(folder, files),
-            ..cgroup_v2::read(folder, files)
-        },
+        Folders::V2(folder) => (cgroup_v2::read(folder, files), folder),
     };
     if usage.cpu.is_none() && usage.memory.is_none() {
         return None;
     }
     usage.path.clone_from(&groups.path);
+    usage.limits = settings.limits;
+    let threads = files.number(&pids.join("pids.current"));
+    usage.threads = threads.map(|now| (now, settings.threads));
     for device in &mut usage.devices {
         device.name = device_name(&device.major, &device.minor, files);
     }
@@ -163,13 +185,6 @@ pub(super) fn read(
         usage.network = network(pid, files);
     }
     Some(usage)
-}
-
-fn threads(folder: &Path, files: &mut Files<'_>) -> Option<(f64, f64)> {
-    let now = files.number(&folder.join("pids.current"))?;
-    // The limit may be the word "max".
-    let most = files.number(&folder.join("pids.max")).unwrap_or_default();
-    Some((now, most))
 }
 
 fn network(pid: u32, files: &mut Files<'_>) -> Vec<Interface> {
