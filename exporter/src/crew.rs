@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 
 /// How long the jobs behind a slow one wait for it before they go on without.
 const MOMENT: Duration = Duration::from_millis(25);
@@ -39,12 +39,21 @@ pub(crate) struct Crew {
     busy: Arc<Mutex<HashSet<String>>>,
 }
 
-struct Round<W> {
+struct Round<T, W> {
     work: W,
     names: Vec<String>,
-    queue: Mutex<VecDeque<usize>>,
-    started: Mutex<Vec<Option<Instant>>>,
     busy: Arc<Mutex<HashSet<String>>>,
+    table: Mutex<Table<T>>,
+    /// Told once, when nothing is waited for any more.
+    done: Notify,
+}
+
+struct Table<T> {
+    queue: VecDeque<usize>,
+    started: Vec<Option<Instant>>,
+    outcomes: Vec<Option<Outcome<T>>>,
+    /// Jobs without an outcome.
+    waiting: usize,
 }
 
 impl Crew {
@@ -61,114 +70,144 @@ impl Crew {
         T: Send + 'static,
         W: Fn(usize) -> T + Send + Sync + 'static,
     {
-        let mut outcomes: Vec<Option<Outcome<T>>> = names.iter().map(|_| None).collect();
-        let mut queue = VecDeque::new();
-        {
-            let busy = lock(&self.busy);
-            for (at, name) in names.iter().enumerate() {
-                if busy.contains(name) {
-                    outcomes[at] = Some(Outcome::Late);
-                } else {
-                    queue.push_back(at);
-                }
-            }
-        }
-        let mut waiting = queue.len();
         let round = Arc::new(Round {
             work,
-            started: Mutex::new(vec![None; names.len()]),
+            table: Mutex::new(self.table(&names)),
             names,
-            queue: Mutex::new(queue),
             busy: self.busy.clone(),
+            done: Notify::new(),
         });
-        let (send, mut receive) = mpsc::unbounded_channel();
         let begun = Instant::now();
-        if waiting > 0 {
-            round.clone().start_thread(&send);
+        if lock(&round.table).waiting > 0 {
+            round.clone().start_thread();
         }
-        while waiting > 0 {
-            let pause = round.pause(patience, &outcomes);
-            match tokio::time::timeout(pause, receive.recv()).await {
-                Ok(Some((at, outcome))) => {
-                    if outcomes[at].is_none() {
-                        outcomes[at] = Some(outcome);
-                        waiting -= 1;
-                    }
-                }
-                Ok(None) => break,
-                Err(_) if begun.elapsed() >= patience * 2 => break,
-                Err(_) => {
-                    waiting -= round.give_up(patience, &mut outcomes);
-                    let threads = lock(&self.busy).len();
-                    if threads < MOST_THREADS && !lock(&round.queue).is_empty() {
-                        round.clone().start_thread(&send);
-                    }
-                }
+        loop {
+            let pause = lock(&round.table).pause(patience);
+            let Some(pause) = pause else { break };
+            if tokio::time::timeout(pause, round.done.notified())
+                .await
+                .is_ok()
+            {
+                break;
+            }
+            if begun.elapsed() >= patience * 2 {
+                break;
+            }
+            let held_up = lock(&round.table).give_up(patience);
+            if held_up && lock(&self.busy).len() < MOST_THREADS {
+                round.clone().start_thread();
             }
         }
-        lock(&round.queue).clear();
+        let mut table = lock(&round.table);
+        table.queue.clear();
+        let outcomes = std::mem::take(&mut table.outcomes).into_iter();
         outcomes
-            .into_iter()
             .map(|outcome| outcome.unwrap_or(Outcome::Late))
             .collect()
     }
+
+    fn table<T>(&self, names: &[String]) -> Table<T> {
+        let busy = lock(&self.busy);
+        let mut table = Table {
+            queue: VecDeque::with_capacity(names.len()),
+            started: vec![None; names.len()],
+            outcomes: Vec::with_capacity(names.len()),
+            waiting: 0,
+        };
+        for (at, name) in names.iter().enumerate() {
+            if busy.contains(name) {
+                table.outcomes.push(Some(Outcome::Late));
+            } else {
+                table.outcomes.push(None);
+                table.queue.push_back(at);
+                table.waiting += 1;
+            }
+        }
+        table
+    }
 }
 
-impl<W> Round<W> {
-    fn start_thread<T>(self: Arc<Self>, send: &mpsc::UnboundedSender<(usize, Outcome<T>)>)
-    where
-        T: Send + 'static,
-        W: Fn(usize) -> T + Send + Sync + 'static,
-    {
-        let send = send.clone();
+impl<T, W> Round<T, W>
+where
+    T: Send + 'static,
+    W: Fn(usize) -> T + Send + Sync + 'static,
+{
+    fn start_thread(self: Arc<Self>) {
+        let thread = thread::Builder::new().name("reader".into());
         // Without a thread the jobs stay in the queue, and end as late.
-        let _ = thread::Builder::new().name("reader".into()).spawn(move || {
+        let _ = thread.spawn(move || {
             while let Some((at, begun)) = self.next() {
                 let outcome = match catch_unwind(AssertUnwindSafe(|| (self.work)(at))) {
                     Ok(value) => Outcome::Done(value, begun.elapsed()),
                     Err(_) => Outcome::Panicked,
                 };
                 lock(&self.busy).remove(&self.names[at]);
-                // Nobody listens to a job that was given up.
-                let _ = send.send((at, outcome));
+                if lock(&self.table).settle(at, outcome) {
+                    self.done.notify_one();
+                }
             }
         });
     }
 
     fn next(&self) -> Option<(usize, Instant)> {
-        let at = lock(&self.queue).pop_front()?;
+        let mut table = lock(&self.table);
+        let at = table.queue.pop_front()?;
         let now = Instant::now();
+        table.started[at] = Some(now);
         lock(&self.busy).insert(self.names[at].clone());
-        lock(&self.started)[at] = Some(now);
         Some((at, now))
     }
+}
 
-    /// How long to listen before looking after the jobs again.
-    fn pause<T>(&self, patience: Duration, outcomes: &[Option<Outcome<T>>]) -> Duration {
-        if !lock(&self.queue).is_empty() {
-            return MOMENT;
+impl<T> Table<T> {
+    /// Puts down an outcome; true when it was the last that was waited for. A
+    /// job that was given up has its outcome, or its round is over.
+    fn settle(&mut self, at: usize, outcome: Outcome<T>) -> bool {
+        match self.outcomes.get_mut(at) {
+            Some(slot @ None) => {
+                *slot = Some(outcome);
+                self.waiting -= 1;
+                self.waiting == 0
+            }
+            _ => false,
         }
-        let started = lock(&self.started);
-        let running = started.iter().zip(outcomes);
-        running
-            .filter(|(_, outcome)| outcome.is_none())
-            .filter_map(|(started, _)| *started)
-            .map(|started| patience.saturating_sub(started.elapsed()))
-            .min()
-            .unwrap_or(MOMENT)
     }
 
-    /// Marks what has run for too long as late, and says how many those are.
-    fn give_up<T>(&self, patience: Duration, outcomes: &mut [Option<Outcome<T>>]) -> usize {
-        let started = lock(&self.started);
-        let mut given_up = 0;
-        for (started, outcome) in started.iter().zip(outcomes) {
-            if outcome.is_none() && started.is_some_and(|at| at.elapsed() >= patience) {
-                *outcome = Some(Outcome::Late);
-                given_up += 1;
-            }
+    /// The jobs that run and are waited for, with their begin.
+    fn running(&self) -> impl Iterator<Item = (usize, Instant)> {
+        let open = self.outcomes.iter().zip(&self.started).enumerate();
+        open.filter(|(_, (outcome, _))| outcome.is_none())
+            .filter_map(|(at, (_, started))| Some((at, (*started)?)))
+    }
+
+    /// How long to wait before looking after the jobs again; `None` when there
+    /// is nothing to wait for.
+    fn pause(&self, patience: Duration) -> Option<Duration> {
+        if self.waiting == 0 {
+            return None;
         }
-        given_up
+        if !self.queue.is_empty() {
+            return Some(MOMENT);
+        }
+        let left = self
+            .running()
+            .map(|(_, started)| patience.saturating_sub(started.elapsed()));
+        Some(left.min().unwrap_or(MOMENT))
+    }
+
+    /// Marks what has run for too long as late. True when others wait behind a
+    /// slow job.
+    fn give_up(&mut self, patience: Duration) -> bool {
+        let late: Vec<usize> = self
+            .running()
+            .filter(|(_, started)| started.elapsed() >= patience)
+            .map(|(at, _)| at)
+            .collect();
+        for at in late {
+            self.settle(at, Outcome::Late);
+        }
+        let slow = |started: Instant| started.elapsed() >= MOMENT;
+        !self.queue.is_empty() && self.running().all(|(_, started)| slow(started))
     }
 }
 
