@@ -138,27 +138,40 @@ fn alert(writer: &Writer, told: &Told) -> MailAlert {
         summary: note("summary"),
         description: note("description"),
         impact: note("impact"),
-        value: note("value"),
+        value: if note("limit").is_empty() {
+            String::new()
+        } else {
+            note("value")
+        },
         limit: note("limit"),
         labels: told.labels.clone(),
         resolved: told.ended_ms.is_some(),
         new: false,
         started_ms: told.started_ms,
         ended_ms: told.ended_ms,
-        runbook: runbook(&note("runbook_url"), &writer.links.public_url, STEPS),
+        runbook: runbook(
+            &note("runbook_url"),
+            &told.labels,
+            &writer.links.public_url,
+            STEPS,
+        ),
         trends: Vec::new(),
     }
 }
 
 /// The runbook that an annotation names: one of the shipped ones by its path,
-/// with its first steps, or any other by its address.
-pub(super) fn runbook(url: &str, public_url: &str, steps: usize) -> Option<Runbook> {
+/// with its first steps for what the labels name, or any other by its address.
+pub(super) fn runbook(
+    url: &str,
+    labels: &alert::Set,
+    public_url: &str,
+    steps: usize,
+) -> Option<Runbook> {
     if url.is_empty() {
         return None;
     }
     let Some(name) = url.strip_prefix(rules::RUNBOOK_PATH) else {
         return Some(Runbook {
-            name: String::new(),
             url: url.to_owned(),
             ..Runbook::default()
         });
@@ -173,8 +186,53 @@ pub(super) fn runbook(url: &str, public_url: &str, steps: usize) -> Option<Runbo
         name: name.to_owned(),
         url: link,
         steps_total: all.len(),
-        steps: all.into_iter().take(steps).collect(),
+        steps: all
+            .iter()
+            .take(steps)
+            .map(|step| filled(step, labels))
+            .collect(),
     })
+}
+
+/// What runbooks leave open, and the label that fills it.
+const BLANKS: [(&str, &str); 7] = [
+    ("NAME", "name"),
+    ("SERVICE", "service"),
+    ("PROJECT", "project"),
+    ("MOUNTPOINT", "mountpoint"),
+    ("VOLUME", "volume"),
+    ("INSTANCE", "instance"),
+    ("JOB", "job"),
+];
+
+/// Fills the blanks of a step. A value that a shell would read otherwise than
+/// as one word is not put into a command that people paste.
+fn filled(step: &str, labels: &alert::Set) -> String {
+    let harmless = |value: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@".contains(&byte);
+        !value.is_empty() && !value.starts_with('-') && value.bytes().all(plain)
+    };
+    let word =
+        |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let mut out = step.to_owned();
+    for (blank, label) in BLANKS {
+        let Some(value) = labels.get(label).filter(|value| harmless(value)) else {
+            continue;
+        };
+        let mut from = 0;
+        while let Some(at) = out[from..].find(blank).map(|at| from + at) {
+            let end = at + blank.len();
+            let part_of_more = word(at.checked_sub(1).map(|at| out.as_bytes()[at]))
+                || word(out.as_bytes().get(end).copied());
+            from = if part_of_more {
+                end
+            } else {
+                out.replace_range(at..end, value);
+                at + value.len()
+            };
+        }
+    }
+    out
 }
 
 fn count_names(sets: &[alert::Set]) -> Vec<(String, usize)> {
@@ -207,6 +265,19 @@ fn route(group_key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_are_filled_with_what_a_shell_takes_as_one_word() {
+        let labels = |name: &str| alert::Set::from([("name".to_owned(), name.to_owned())]);
+        let step = "`docker logs NAME` FILENAME NAMES SERVICE";
+        assert_eq!(
+            filled(step, &labels("shop-api-1")),
+            "`docker logs shop-api-1` FILENAME NAMES SERVICE"
+        );
+        for hostile in ["$(reboot)", "a b", "a;b", "-f", "`x`", ""] {
+            assert_eq!(filled(step, &labels(hostile)), step, "{hostile}");
+        }
+    }
 
     #[test]
     fn a_route_is_named_by_its_matchers() {

@@ -9,6 +9,7 @@ mod discovery;
 mod engine;
 mod evaluate;
 mod facts;
+mod foreign;
 mod letter;
 mod now;
 mod own;
@@ -77,6 +78,7 @@ impl App {
         tasks.spawn(evaluate::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(upkeep::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(discovery::run(Arc::clone(&watch), stop.clone()));
+        tasks.spawn(foreign::run(Arc::clone(&watch), stop.clone()));
         let (containers, events_stop) = (watch.containers.clone(), stop.clone());
         tasks.spawn(async move {
             containers.run(events_stop).await;

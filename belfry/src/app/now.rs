@@ -27,7 +27,8 @@ pub(crate) async fn view(watch: &Watch) -> Now {
         zone: Zone(config.zone()),
         started_ms: watch.own.started_ms,
         data_ms: watch.own.collected_ms(),
-        stale_after_ms: 2 * interval_ms,
+        // A little more than two rounds, so that a busy second is not called old.
+        stale_after_ms: 2 * interval_ms + 5_000,
         reload_error: watch
             .own
             .reload_refused()
@@ -92,7 +93,11 @@ fn card(alert: &AlertView, muted: String, hides: usize, public_url: &str) -> Car
         description: note("description"),
         impact: note("impact"),
         since_ms: Some(alert.starts_ms),
-        value: note("value"),
+        value: if note("limit").is_empty() {
+            String::new()
+        } else {
+            note("value")
+        },
         limit: note("limit"),
         trend: None,
         hides,
@@ -102,7 +107,7 @@ fn card(alert: &AlertView, muted: String, hides: usize, public_url: &str) -> Car
             what: if alert.sent > 0 { "mail again" } else { "mail" }.into(),
             at_ms,
         }),
-        runbook: letter::runbook(&note("runbook_url"), public_url, usize::MAX),
+        runbook: letter::runbook(&note("runbook_url"), &alert.labels, public_url, usize::MAX),
         labels: alert.labels.clone(),
     }
 }

@@ -51,7 +51,7 @@ impl Watch {
             ("log", old.log != new.log),
         ];
         self.alerter
-            .reload(&new.alerter, &new.mail)
+            .reload(&new.alerting(), &new.mail)
             .await
             .map_err(|err| err.to_string())?;
         {
@@ -60,6 +60,7 @@ impl Watch {
             *running = rules.replacing(before, self.clock.now_ms());
         }
         self.set_config(new);
+        self.reloaded.notify_one();
         Ok(fixed
             .into_iter()
             .filter(|(_, differs)| *differs)

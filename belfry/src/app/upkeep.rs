@@ -79,9 +79,8 @@ fn probe_mail(watch: &Arc<Watch>) {
         if let Ok(answers) = watch.alerter.probe().await
             && !answers.is_empty()
         {
-            let failed = answers.into_iter().find_map(|(server, answer)| {
-                answer.err().map(|failure| format!("{server}: {failure}"))
-            });
+            let mut failures = answers.into_iter().filter_map(|(_, answer)| answer.err());
+            let failed = failures.next().map(|failure| failure.to_string());
             watch.own.mail_probed(failed, watch.clock.now_ms());
             report_mail(&watch).await;
         }

@@ -44,6 +44,8 @@ pub(crate) struct Watch {
     pub own: own::Own,
     /// A collection is in: the rules have something new to look at.
     pub evaluate_now: Notify,
+    /// Another configuration is in force.
+    pub reloaded: Notify,
     host: RwLock<Host>,
     config: RwLock<Arc<Config>>,
     rules: Mutex<RuleSet>,
@@ -83,7 +85,7 @@ impl Watch {
         let words = Arc::clone(&letters);
         let ticking = Arc::clone(&clock);
         let alerter = Alerter::start(Parts {
-            config: config.alerter.clone(),
+            config: config.alerting(),
             mail: config.mail.clone(),
             external_url: config.external_url.trim_end_matches('/').to_owned(),
             pool: state.pool.clone(),
@@ -113,6 +115,7 @@ impl Watch {
             liveness: Liveness::new(Instant::now()),
             own: own::Own::new(now_ms),
             evaluate_now: Notify::new(),
+            reloaded: Notify::new(),
             intakes: Mutex::new(collect::intakes(&config.host_name())),
             config: RwLock::new(Arc::new(config)),
             rules: Mutex::new(rules),
@@ -207,11 +210,13 @@ impl Watch {
         } else if engine.version.is_empty() && !self.socket.exists() {
             Report::absent(format!("no Docker engine at {}", self.socket.display()))
         } else {
-            Report::failing(engine.last_error.unwrap_or_default())
+            Report::failing(engine.last_error.clone().unwrap_or_default())
         };
         self.readiness.report(dependency::ENGINE, report, now_ms);
         // Absent series prove nothing before every source has answered once.
-        self.rules().sources_complete();
+        if !engine.up || engine.listed_ms.is_some() {
+            self.rules().sources_complete();
+        }
     }
 
     /// The rules were evaluated.

@@ -3,7 +3,7 @@
 mod file;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use file::{Loaded, load};
@@ -119,6 +119,16 @@ impl Config {
         faults
     }
 
+    /// The alerter's configuration with what is built in: the shipped rules come
+    /// with their inhibitions, where nobody routes otherwise.
+    pub(crate) fn alerting(&self) -> alerter::Config {
+        let mut alerter = self.alerter.clone();
+        if self.rules.pack && alerter.route.is_none() && alerter.inhibit_rules.is_empty() {
+            alerter.inhibit_rules = shipped_inhibitions();
+        }
+        alerter
+    }
+
     /// The time zone that people read times in.
     pub(crate) fn zone(&self) -> jiff::tz::TimeZone {
         if self.timezone.is_empty() {
@@ -136,5 +146,39 @@ impl Config {
             .nodename()
             .to_string_lossy()
             .into_owned()
+    }
+}
+
+fn shipped_inhibitions() -> Vec<alerter::InhibitRule> {
+    let read = settings::read(Path::new("pack.yml"), rules::pack::INHIBIT_RULES, &|_| None);
+    read.unwrap_or_else(|faults: Vec<settings::Fault>| {
+        // A test reads them; only a broken build gets here.
+        tracing::error!("the shipped inhibitions cannot be read: {faults:?}");
+        Vec::new()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_inhibitions_hold_where_nobody_routes_otherwise() {
+        let config = Config::default();
+        assert!(config.alerting().inhibit_rules.len() > 5);
+        assert_eq!(alerter::check(&config.alerting(), &config.mail), []);
+        let routed = alerter::Config {
+            route: Some(alerter::Route::default()),
+            ..alerter::Config::default()
+        };
+        assert!(
+            Config {
+                alerter: routed,
+                ..Config::default()
+            }
+            .alerting()
+            .inhibit_rules
+            .is_empty()
+        );
     }
 }
