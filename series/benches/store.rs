@@ -2,11 +2,14 @@
 //!
 //! Prints figures and asserts nothing. The series are those of a small host:
 //! counters and gauges of the kinds that a host, containers and databases have.
+//! Times are processor time of the one thread, since others build meanwhile;
+//! only where a disk is waited for they are real.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use exposition::{Labels, NAME};
+use rustix::time::{ClockId, clock_gettime};
 use series::{Appender, Matcher, Op, Settings, Store};
 
 const STEP_MS: i64 = 15_000;
@@ -18,10 +21,24 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    bytes_per_sample();
-    a_host(3_000);
-    a_host(30_000);
-    churn();
+    // Memory first, while none is left over from others.
+    let parts: [(&str, fn()); 6] = [
+        ("memory", || resident_bytes(30_000)),
+        ("samples", bytes_per_sample),
+        ("small", || a_host(3_000)),
+        ("large", || a_host(30_000)),
+        ("churn", churn),
+        ("folder", a_folder),
+    ];
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    for (name, part) in parts {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            part();
+        }
+    }
 }
 
 /// Pseudo-random numbers, the same in each run.
@@ -95,6 +112,20 @@ fn key_of(labels: &Labels) -> String {
     labels.to_string()
 }
 
+/// Processor time of this thread.
+struct Begun(Duration);
+
+impl Begun {
+    fn now() -> Self {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        Self(Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32))
+    }
+
+    fn elapsed(&self) -> Duration {
+        Self::now().0 - self.0
+    }
+}
+
 fn per(time: Duration, count: usize) -> String {
     format!("{:.0} ns", time.as_nanos() as f64 / count.max(1) as f64)
 }
@@ -135,6 +166,21 @@ fn resident() -> usize {
     kib.unwrap_or_default() * 1024
 }
 
+fn resident_bytes(count: usize) {
+    let before = resident();
+    let store = Store::new();
+    for at in 0..count {
+        let _ = store.append(&series_of(at), START_MS, 1.0);
+    }
+    let figures = store.figures();
+    println!("{count} series of six labels with a sample each");
+    println!(
+        "  {} bytes a series resident, {} as counted",
+        (resident() - before) / count,
+        (figures.index_bytes + figures.chunk_bytes) as usize / count,
+    );
+}
+
 fn a_host(count: usize) {
     println!("{count} series of six labels");
     let before = resident();
@@ -155,7 +201,7 @@ fn a_host(count: usize) {
             *value = KINDS[at % KINDS.len()].1(*value, step, &mut noise);
         }
         let time = START_MS + step * STEP_MS;
-        let begun = Instant::now();
+        let begun = Begun::now();
         let mut batch = appender.begin(&store);
         for at in 0..count {
             let _ = batch.add(&keys[at], time, values[at], true, || {
@@ -166,16 +212,9 @@ fn a_host(count: usize) {
         took += begun.elapsed();
         worst = worst.max(begun.elapsed());
     };
-    let begun = Instant::now();
+    let begun = Begun::now();
     scrape(0);
     println!("  {} a series to begin", per(begun.elapsed(), count));
-    let figures = store.figures();
-    println!(
-        "  {} index bytes a series, {} with its first sample; resident {} (labels and keys of the bench included)",
-        figures.index_bytes / count as u64,
-        (figures.index_bytes + figures.chunk_bytes) / count as u64,
-        (resident() - before) / count,
-    );
     (1..DAY).for_each(&mut scrape);
     let figures = store.figures();
     println!(
@@ -185,12 +224,11 @@ fn a_host(count: usize) {
         (resident() - before) as f64 / f64::from(1 << 20),
     );
     println!(
-        "  {} a sample appended by a scrape, sealing included; the longest scrape {:.1} ms",
+        "  {} a sample appended by a scrape, sealing included; the longest scrape {worst:.1?}",
         per(took, figures.appended as usize),
-        worst.as_secs_f64() * 1e3,
     );
     let time = START_MS + DAY * STEP_MS;
-    let begun = Instant::now();
+    let begun = Begun::now();
     for (at, labels) in labels.iter().enumerate() {
         let _ = store.append(labels, time, at as f64);
     }
@@ -199,7 +237,7 @@ fn a_host(count: usize) {
         per(begun.elapsed(), count)
     );
     selects(&store, count, time);
-    let begun = Instant::now();
+    let begun = Begun::now();
     store.maintain(time);
     println!("  {} a series maintained", per(begun.elapsed(), count));
 }
@@ -226,7 +264,7 @@ fn selects(store: &Store, count: usize, now: i64) {
     for (what, matchers) in cases {
         let rounds = 200;
         let time = |read: &dyn Fn() -> usize| {
-            let begun = Instant::now();
+            let begun = Begun::now();
             let mut found = 0;
             for _ in 0..rounds {
                 found = black_box(read());
@@ -245,7 +283,7 @@ fn selects(store: &Store, count: usize, now: i64) {
             "  {what}, {found} of {count} series: newest {newest:.1?}, newest an hour ago {past:.1?}, 5 minutes {short:.1?}, 1 hour {hour:.1?}",
         );
     }
-    let begun = Instant::now();
+    let begun = Begun::now();
     let samples: usize = store
         .select(&family, i64::MIN, i64::MAX)
         .iter()
@@ -257,6 +295,66 @@ fn selects(store: &Store, count: usize, now: i64) {
     );
 }
 
+fn a_folder() {
+    println!("3,000 series in a folder, flushed every 15 s");
+    let dir = tempfile::TempDir::new().expect("a folder");
+    let (store, _) = Store::open(dir.path(), Settings::default());
+    let labels: Vec<Labels> = (0..3000).map(series_of).collect();
+    let mut values = [1000.0; 3000];
+    let mut noise = Noise(88_172_645_463_325_252);
+    let mut flushes: Vec<(Duration, Duration)> = Vec::new();
+    let mut folds = Vec::new();
+    let mut written = 0;
+    for step in 0..1200 {
+        for (at, value) in values.iter_mut().enumerate() {
+            *value = KINDS[at % KINDS.len()].1(*value, step, &mut noise);
+            let _ = store.append(&labels[at], START_MS + step * STEP_MS, *value);
+        }
+        let (real, busy, before) = (Instant::now(), Begun::now(), store.figures());
+        store.flush().expect("a disk with room");
+        let took = (real.elapsed(), busy.elapsed());
+        let after = store.figures();
+        if after.snapshots > before.snapshots {
+            folds.push((took, after.snapshot_bytes));
+        } else {
+            flushes.push(took);
+            written += after.written_bytes - before.written_bytes;
+        }
+    }
+    let samples = 3000 * flushes.len();
+    println!(
+        "  {:.1} bytes a sample in the log",
+        written as f64 / samples as f64
+    );
+    flushes.sort();
+    let (middle, last) = (flushes[flushes.len() / 2], flushes[flushes.len() - 1]);
+    println!(
+        "  a flush {:.1?} ({:.1?} of them busy), the longest {:.1?}",
+        middle.0, middle.1, last.0
+    );
+    for ((real, busy), bytes) in folds {
+        println!(
+            "  a fold to {:.1} MiB {real:.1?} ({busy:.1?} of them busy)",
+            mib(bytes)
+        );
+    }
+    drop(store);
+    let begun = Instant::now();
+    let (store, recovery) = Store::open(dir.path(), Settings::default());
+    println!(
+        "  a restart {:.1?}: {} samples from {:.1} MiB of snapshot and {:.1} MiB of log, {} series",
+        begun.elapsed(),
+        recovery.samples,
+        mib(recovery.snapshot_bytes),
+        mib(recovery.log_bytes),
+        store.figures().series,
+    );
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 fn churn() {
     println!("100,000 series that live for ten samples each, 40 at a time");
     let store = Store::in_memory(Settings {
@@ -264,7 +362,7 @@ fn churn() {
         ..Settings::default()
     });
     let before = resident();
-    let begun = Instant::now();
+    let begun = Begun::now();
     let mut most = 0;
     for round in 0..25_000_i64 {
         let now = START_MS + round * STEP_MS;

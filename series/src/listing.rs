@@ -43,7 +43,7 @@ impl Store {
     /// `from_ms..=to_ms`, sorted.
     #[must_use]
     pub fn series(&self, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Vec<Labels> {
-        let (from, to) = (self.bound_to_kept(from_ms), self.bound_to_kept(to_ms));
+        let (_, from, to) = self.kept_range(from_ms, to_ms);
         let found = self.read().find(matchers);
         found
             .into_iter()

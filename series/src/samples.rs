@@ -140,7 +140,7 @@ impl Samples {
         }
         if self.open.count() > 0 && self.open.first() <= to && self.open.newest().0 >= from {
             let before = out.len();
-            self.open.decode(out);
+            self.open.decode(from, out);
             trim(out, before, from, to);
         }
     }
@@ -153,13 +153,13 @@ impl Samples {
         }
         let mut points = Vec::new();
         if self.open.count() > 0 && self.open.first() <= to {
-            self.open.decode(&mut points);
+            self.open.decode(from, &mut points);
         } else {
             let after = self.sealed.partition_point(|chunk| chunk.first <= to);
             self.sealed[after.checked_sub(1)?].decode(&mut points);
         }
         let after = points.partition_point(|(time, _)| *time <= to);
-        let point = points[after.checked_sub(1)?];
+        let point = *points.get(after.checked_sub(1)?)?;
         Some(point).filter(|(time, _)| *time >= from)
     }
 

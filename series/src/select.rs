@@ -47,27 +47,19 @@ impl Store {
         to_ms: i64,
         most: usize,
     ) -> Result<Vec<Selected>, TooMany> {
-        let clock = self.clock();
-        let (from, to) = (self.bound_to_kept(from_ms), self.bound_to_kept(to_ms));
-        let found = self.read().find(matchers);
-        let mut selected = Vec::with_capacity(found.len());
+        let mut selected = Vec::new();
         let mut count = 0;
-        for series in found {
-            let mut samples = Vec::new();
-            series.lock().range(from, to, &mut samples);
+        self.visit(matchers, from_ms, to_ms, |labels, samples| {
             count += samples.len();
             if count > most {
                 return Err(TooMany(most));
             }
-            if samples.is_empty() {
-                continue;
-            }
-            for (time, _) in &mut samples {
-                *time = time.wrapping_add(clock);
-            }
-            let labels = series.labels.clone();
-            selected.push(Selected { labels, samples });
-        }
+            selected.push(Selected {
+                labels: labels.clone(),
+                samples: samples.clone(),
+            });
+            Ok(())
+        })?;
         Ok(selected)
     }
 
@@ -81,8 +73,7 @@ impl Store {
         to_ms: i64,
         mut each: impl FnMut(&Labels, &mut Vec<(i64, f64)>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let clock = self.clock();
-        let (from, to) = (self.bound_to_kept(from_ms), self.bound_to_kept(to_ms));
+        let (clock, from, to) = self.kept_range(from_ms, to_ms);
         let found = self.read().find(matchers);
         let mut samples = Vec::new();
         for series in found {
@@ -103,8 +94,7 @@ impl Store {
     /// without unpacking what it does not.
     #[must_use]
     pub fn newest(&self, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Vec<Newest> {
-        let clock = self.clock();
-        let (from, to) = (self.bound_to_kept(from_ms), self.bound_to_kept(to_ms));
+        let (clock, from, to) = self.kept_range(from_ms, to_ms);
         let found = self.read().find(matchers);
         let newest = found.into_iter().filter_map(|series| {
             let (time, value) = series.lock().latest(from, to)?;

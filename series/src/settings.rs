@@ -32,8 +32,8 @@ impl Default for Settings {
             max_bytes: 128 << 20,
             shed_for: Duration::from_secs(600),
             fsync: Fsync::default(),
-            segment_bytes: 4 << 20,
-            log_bytes: 16 << 20,
+            segment_bytes: 2 << 20,
+            log_bytes: 8 << 20,
         }
     }
 }

@@ -126,12 +126,15 @@ impl Store {
         time_ms.wrapping_sub(self.clock.load(Ordering::Relaxed))
     }
 
-    /// A bound of a range as samples are kept; the ends of time stay there.
-    pub(crate) fn bound_to_kept(&self, time_ms: i64) -> i64 {
-        match time_ms {
-            i64::MIN | i64::MAX => time_ms,
-            _ => time_ms.saturating_sub(self.clock.load(Ordering::Relaxed)),
-        }
+    /// The clock, and a range as samples are kept by it; the ends of time stay
+    /// where they are.
+    pub(crate) fn kept_range(&self, from_ms: i64, to_ms: i64) -> (i64, i64, i64) {
+        let clock = self.clock();
+        let kept = |time| match time {
+            i64::MIN | i64::MAX => time,
+            _ => time.saturating_sub(clock),
+        };
+        (clock, kept(from_ms), kept(to_ms))
     }
 
     /// What to add to a kept time to get a wall time.

@@ -7,48 +7,55 @@ const STEP: usize = 32;
 /// Bits being written.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Writer {
+    /// What is written, and zeros after it.
     bytes: Vec<u8>,
-    /// Unused bits of the last byte.
-    free: u8,
+    bits: u32,
 }
 
 impl Writer {
     /// Goes on after bytes that are there already.
     pub(super) fn after(bytes: Vec<u8>) -> Self {
-        Self { bytes, free: 0 }
+        let bits = bytes.len() as u32 * 8;
+        Self { bytes, bits }
     }
 
     /// Writes the low `count` bits of `value`; at most 64.
-    pub(super) fn push(&mut self, value: u64, mut count: u32) {
-        while count > 0 {
-            if self.free == 0 {
-                self.grow();
-                self.bytes.push(0);
-                self.free = 8;
-            }
-            let free = u32::from(self.free);
-            let take = count.min(free);
-            count -= take;
-            let part = (value >> count) & ((1 << take) - 1);
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= (part << (free - take)) as u8;
-            }
-            self.free -= take as u8;
+    #[inline]
+    pub(super) fn push(&mut self, value: u64, count: u32) {
+        if count == 0 {
+            return;
         }
+        let (byte, used) = (self.bits as usize / 8, self.bits % 8);
+        if self.bytes.len() < byte + 9 {
+            self.grow();
+        }
+        let value = value << (64 - count);
+        // Eight bytes at once; the first of them may have bits already.
+        let window = u64::from(self.bytes[byte]) << 56 | value >> used;
+        self.bytes[byte..byte + 8].copy_from_slice(&window.to_be_bytes());
+        if used + count > 64 {
+            self.bytes[byte + 8] = (value << (64 - used) >> 56) as u8;
+        }
+        self.bits += count;
     }
 
     fn grow(&mut self) {
         let len = self.bytes.len();
-        if len == self.bytes.capacity() {
-            self.bytes.reserve_exact((len / 4).max(STEP));
-        }
+        self.bytes.reserve_exact((len / 4).max(STEP));
+        self.bytes.resize(self.bytes.capacity(), 0);
+    }
+
+    /// How many bits there are.
+    pub(super) fn len(&self) -> u32 {
+        self.bits
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[..self.bits.div_ceil(8) as usize]
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.bits.div_ceil(8) as usize);
         self.bytes
     }
 
@@ -70,7 +77,13 @@ impl<'a> Reader<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// Goes to a bit counted from the beginning.
+    pub(super) fn skip_to(&mut self, bit: u32) {
+        self.at = bit as usize;
+    }
+
     /// The next `count` bits; at most 64.
+    #[inline]
     pub(super) fn read(&mut self, count: u32) -> Option<u64> {
         if count == 0 {
             return Some(0);
@@ -91,6 +104,7 @@ impl<'a> Reader<'a> {
 
     /// How many ones come before the next zero, at most `most`; the zero is
     /// eaten, and after `most` ones nothing more is.
+    #[inline]
     pub(super) fn ones(&mut self, most: u32) -> Option<u32> {
         let (window, shift) = self.window();
         // At least 57 bits of the window are real, or zeros past the end.
@@ -105,6 +119,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The eight bytes at the current one, and the bits of them that are used up.
+    #[inline]
     fn window(&self) -> (u64, u32) {
         let byte = self.at / 8;
         let window = match self.bytes.get(byte..byte + 8) {

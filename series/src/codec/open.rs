@@ -7,46 +7,73 @@ use super::{Chunk, Point};
 /// So many samples fill a chunk: an hour at 15 s.
 pub(crate) const FULL: u16 = 240;
 
+/// After so many samples a place is marked at which reading can begin: a rule
+/// looks at the last minutes, not at the hour.
+const MARK_EVERY: u16 = 32;
+
 /// Samples of a chunk that is not full, in the order they came.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Open {
     bits: Writer,
     first: i64,
-    last: i64,
+    /// After the last sample.
+    state: State,
+    /// The last two marks, the older first.
+    marks: [Mark; 2],
+}
+
+/// What the next sample is written or read by.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    time: i64,
     delta: i64,
     values: Xor,
     count: u16,
 }
 
+/// Where, in bits, a state was reached; none has a count of 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    state: State,
+    at: u32,
+}
+
 impl Open {
     /// Adds a sample; the caller has checked that it is newer than the last one.
     pub(crate) fn push(&mut self, (time, value): Point) {
-        if self.count == 0 {
-            (self.first, self.delta) = (time, 0);
+        let state = &mut self.state;
+        if state.count == 0 {
+            (self.first, state.delta) = (time, 0);
             self.bits.push(value.to_bits(), 64);
-            self.values = Xor::at(value);
+            state.values = Xor::at(value);
         } else {
-            let delta = time.wrapping_sub(self.last);
-            let change = delta.wrapping_sub(self.delta);
-            self.delta = delta;
+            if state.count.is_multiple_of(MARK_EVERY) {
+                let at = self.bits.len();
+                self.marks = [self.marks[1], Mark { state: *state, at }];
+            }
+            let delta = time.wrapping_sub(state.time);
+            let change = delta.wrapping_sub(state.delta);
+            state.delta = delta;
             match change {
                 0 => self.bits.push(0, 1),
                 -128..128 => self.bits.push(0b10 << 8 | (change + 128) as u64, 10),
-                -32_768..32_768 => self.bits.push(0b110 << 16 | (change + 32_768) as u64, 19),
+                -32_768..32_768 => {
+                    self.bits.push(0b110 << 16 | (change + 32_768) as u64, 19);
+                }
                 _ => {
                     self.bits.push(0b111, 3);
                     self.bits.push(change as u64, 64);
                 }
             }
-            self.values.push(&mut self.bits, value);
+            state.values.push(&mut self.bits, value);
         }
-        self.last = time;
-        self.count += 1;
+        state.time = time;
+        state.count += 1;
     }
 
     /// How many samples there are.
     pub(crate) fn count(&self) -> u16 {
-        self.count
+        self.state.count
     }
 
     /// The time of the first sample, where there is one.
@@ -56,12 +83,12 @@ impl Open {
 
     /// The newest sample ever taken, sealed away or not; zeros before the first.
     pub(crate) fn newest(&self) -> Point {
-        (self.last, f64::from_bits(self.values.before))
+        (self.state.time, f64::from_bits(self.state.values.before))
     }
 
     /// Remembers the newest sample of chunks that were loaded.
     pub(crate) fn set_newest(&mut self, (time, value): Point) {
-        (self.last, self.values) = (time, Xor::at(value));
+        (self.state.time, self.state.values) = (time, Xor::at(value));
     }
 
     /// Bytes of memory held beside the struct itself.
@@ -69,31 +96,50 @@ impl Open {
         self.bits.capacity()
     }
 
-    /// Adds all samples to `out`.
-    pub(crate) fn decode(&self, out: &mut Vec<Point>) {
-        out.reserve(usize::from(self.count));
+    /// Adds all samples to `out` whose time is `from` or later, and maybe some
+    /// earlier ones.
+    pub(crate) fn decode(&self, from: i64, out: &mut Vec<Point>) {
         // The bits are our own and in memory: what does not decode is not there.
-        let _ = self.read(out);
+        let _ = self.read(from, out);
     }
 
-    fn read(&self, out: &mut Vec<Point>) -> Option<()> {
-        if self.count == 0 {
+    fn read(&self, from: i64, out: &mut Vec<Point>) -> Option<()> {
+        if self.state.count == 0 {
             return Some(());
         }
         let mut bits = Reader::new(self.bits.bytes());
-        let first = f64::from_bits(bits.read(64)?);
-        let (mut time, mut delta, mut values) = (self.first, 0_i64, Xor::at(first));
-        out.push((time, first));
-        for _ in 1..self.count {
+        let mark = self
+            .marks
+            .iter()
+            .rev()
+            .find(|mark| mark.state.count > 0 && mark.state.time < from);
+        let mut state = match mark {
+            Some(mark) => {
+                bits.skip_to(mark.at);
+                mark.state
+            }
+            None => {
+                let value = f64::from_bits(bits.read(64)?);
+                out.push((self.first, value));
+                State {
+                    time: self.first,
+                    delta: 0,
+                    values: Xor::at(value),
+                    count: 1,
+                }
+            }
+        };
+        out.reserve(usize::from(self.state.count - state.count));
+        for _ in state.count..self.state.count {
             let change = match bits.ones(3)? {
                 0 => 0,
                 1 => bits.read(8)? as i64 - 128,
                 2 => bits.read(16)? as i64 - 32_768,
                 _ => bits.read(64)? as i64,
             };
-            delta = delta.wrapping_add(change);
-            time = time.wrapping_add(delta);
-            out.push((time, values.read(&mut bits)?));
+            state.delta = state.delta.wrapping_add(change);
+            state.time = state.time.wrapping_add(state.delta);
+            out.push((state.time, state.values.read(&mut bits)?));
         }
         Some(())
     }
@@ -101,7 +147,7 @@ impl Open {
     /// The samples as a full chunk, if there are any.
     pub(crate) fn sealed(&self) -> Option<Chunk> {
         let mut points = Vec::new();
-        self.decode(&mut points);
+        self.decode(i64::MIN, &mut points);
         Chunk::seal(&points)
     }
 

@@ -63,6 +63,7 @@ pub(super) fn push(out: &mut Writer, number: i64, k: u32) {
 }
 
 /// Reads one number.
+#[inline]
 pub(super) fn read(from: &mut Reader<'_>, k: u32) -> Option<i64> {
     let high = from.ones(MARK)?;
     let folded = if high < MARK {

@@ -15,8 +15,23 @@ fn both_ways(points: &[Point]) {
     let mut open = Open::default();
     points.iter().for_each(|point| open.push(*point));
     let mut decoded = Vec::new();
-    open.decode(&mut decoded);
+    open.decode(i64::MIN, &mut decoded);
     assert_eq!(exact(&decoded), exact(points), "open");
+    let last = points.len().saturating_sub(20);
+    for from in [0, last, 30, 31, 32, 33, 63, 64, 65, 200, 239] {
+        let Some((time, _)) = points.get(from) else {
+            continue;
+        };
+        decoded.clear();
+        open.decode(*time, &mut decoded);
+        let early = points.len() - decoded.len();
+        assert!(
+            early <= from && exact(&decoded) == exact(&points[early..]),
+            "from {from}"
+        );
+        // The last minutes never cost the hour.
+        assert!(from + 32 < points.len() || decoded.len() <= 64);
+    }
     let newest = open.newest();
     let chunk = open.seal().unwrap();
     assert_eq!(exact(&[open.newest()]), exact(&[newest]));

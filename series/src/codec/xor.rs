@@ -48,19 +48,22 @@ impl Xor {
     }
 
     /// Reads the next value.
+    #[inline]
     pub(super) fn read(&mut self, from: &mut Reader<'_>) -> Option<f64> {
-        if from.read(1)? == 1 {
-            if from.read(1)? == 1 {
-                self.leading = from.read(5)? as u8;
-                self.width = from.read(6)? as u8 + 1;
+        match from.ones(2)? {
+            0 => return Some(f64::from_bits(self.before)),
+            1 => {}
+            _ => {
+                let window = from.read(11)?;
+                (self.leading, self.width) = ((window >> 6) as u8, (window & 63) as u8 + 1);
             }
-            let used = u32::from(self.leading) + u32::from(self.width);
-            let trailing = 64_u32.checked_sub(used)?;
-            if self.width == 0 {
-                return None;
-            }
-            self.before ^= from.read(u32::from(self.width))? << trailing;
         }
+        let used = u32::from(self.leading) + u32::from(self.width);
+        let trailing = 64_u32.checked_sub(used)?;
+        if self.width == 0 {
+            return None;
+        }
+        self.before ^= from.read(u32::from(self.width))? << trailing;
         Some(f64::from_bits(self.before))
     }
 }

@@ -33,7 +33,7 @@ impl Samples {
         for chunk in &self.sealed[start..] {
             chunk.decode(out);
         }
-        self.open.decode(out);
+        self.open.decode(i64::MIN, out);
         out.drain(before..before + have.saturating_sub(count));
     }
 
