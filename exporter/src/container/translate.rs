@@ -138,8 +138,11 @@ fn state_of(state: ContainerState, container: &mut Container) {
         .filter(|pid| *pid > 0);
     container.started_ms = state.started_at.as_deref().and_then(instant);
     container.finished_ms = state.finished_at.as_deref().and_then(instant);
-    // The engine says 0 as long as there has been no end.
-    container.exit_code = container.finished_ms.and(state.exit_code);
+    // The engine says 0 as long as there has been no end, and 0 again as soon
+    // as a container runs anew: how it ended before is what we heard then.
+    if !container.state.has_processes() {
+        container.exit_code = container.finished_ms.and(state.exit_code);
+    }
     let (health, output) = match state.health {
         Some(health) => (
             health
@@ -250,6 +253,8 @@ pub(super) fn digest(repo_digests: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bollard::models::ContainerStateStatusEnum;
+
     use super::*;
 
     #[test]
@@ -297,8 +302,15 @@ mod tests {
             finished_at: Some("2026-01-01T00:00:00Z".into()),
             ..state
         };
-        state_of(ended, &mut container);
+        state_of(ended.clone(), &mut container);
         assert_eq!(container.exit_code, Some(137));
+        let again = ContainerState {
+            status: Some(ContainerStateStatusEnum::RUNNING),
+            exit_code: Some(0),
+            ..ended
+        };
+        state_of(again, &mut container);
+        assert_eq!(container.exit_code, Some(137), "of the end before this run");
     }
 
     #[test]
