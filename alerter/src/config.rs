@@ -31,8 +31,22 @@ settings::section! {
         pub inhibit_rules: Vec<InhibitRule> = vec![],
         /// Whom alerts are told.
         pub receivers: Vec<Receiver> = vec![],
+        /// What silences may be.
+        pub silences: Silences = Silences::default(),
         /// How long the history of alerts and messages is kept.
         pub history: Duration = Duration::from_secs(30 * 86_400),
+    }
+}
+
+settings::section! {
+    /// What silences may be.
+    pub struct Silences {
+        /// Silences at a time, expired ones included; 0 for any number.
+        pub limit: usize = 10_000,
+        /// Bytes that one may take, 0 for any: its matchers, comment and all.
+        pub size: settings::Size = settings::Size(64 << 10),
+        /// How long one that has expired is shown.
+        pub retention: Duration = Duration::from_secs(5 * 86_400),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::config::{Config, Mail, Problem};
 use crate::health::{Failure, MailHealth, StoreHealth};
 use crate::notification::{Notification, Rendered};
 use crate::plan::{Email, Plan};
+use crate::silence::{Id, Silence, SilenceDraft, SilenceError, SilenceState};
 use crate::state::{AlertView, Alerter, Event, GroupView, Outcome, Refusal};
 use crate::task::{Command, Glance, Task};
 use crate::{message, smtp, store};
@@ -114,6 +115,57 @@ impl Handle {
     /// Every group, in the order of routes.
     pub async fn groups(&self) -> Result<Vec<GroupView>, Stopped> {
         self.ask(|glance| glance.alerter.groups()).await
+    }
+
+    /// Makes a silence, or changes the one that the draft names; its id, which is
+    /// another if it could not be changed in place. It is stored by then.
+    pub async fn silence(&self, draft: SilenceDraft) -> Result<String, SilenceError> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|err| SilenceError::Refused(format!("no randomness: {err}")))?;
+        let fresh = Id::new(random);
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Silence {
+            draft,
+            fresh,
+            answer,
+        };
+        let stopped = |_| SilenceError::Stopped;
+        self.send(command).await.map_err(stopped)?;
+        let id = answered.await.map_err(|_| SilenceError::Stopped)??;
+        Ok(id.to_string())
+    }
+
+    /// Ends a silence now; one that has expired stays as it is. It is stored by
+    /// then.
+    pub async fn unsilence(&self, id: &str) -> Result<(), SilenceError> {
+        let id = Id::parse(id).ok_or(SilenceError::NotFound)?;
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Unsilence { id, answer })
+            .await
+            .map_err(|_| SilenceError::Stopped)?;
+        answered.await.map_err(|_| SilenceError::Stopped)?
+    }
+
+    /// Every silence: active ones by their end, pending ones by their beginning,
+    /// expired ones by their end, the last first.
+    pub async fn silences(&self) -> Result<Vec<Silence>, Stopped> {
+        self.silences_of(Vec::new(), |_| true).await
+    }
+
+    pub(crate) async fn silences_of(
+        &self,
+        matchers: Vec<crate::matcher::Matcher>,
+        wanted: impl Fn(SilenceState) -> bool + Send + 'static,
+    ) -> Result<Vec<Silence>, Stopped> {
+        self.ask(move |glance| glance.alerter.silences(&matchers, wanted, glance.now_ms))
+            .await
+    }
+
+    /// The silence of that id.
+    pub(crate) async fn silence_of(&self, id: Id) -> Result<Option<Silence>, Stopped> {
+        self.ask(move |glance| glance.alerter.silence_of(id, glance.now_ms))
+            .await
     }
 
     /// How mail is doing.

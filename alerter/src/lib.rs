@@ -17,6 +17,7 @@ mod message;
 mod metrics;
 mod notification;
 mod plan;
+mod silence;
 mod smtp;
 mod state;
 mod store;
@@ -24,12 +25,13 @@ mod task;
 
 pub(crate) use config::plan;
 pub use config::{
-    Config, Email, Global, InhibitRule, Mail, Problem, Receiver, Route, TlsConfig, check,
+    Config, Email, Global, InhibitRule, Mail, Problem, Receiver, Route, Silences, TlsConfig, check,
 };
 pub use dedup::Reason;
 pub use handle::{Clock, Handle, Parts, ReloadError, Render, StartError, Stopped};
 pub use health::{Class, Failure, MailHealth, StoreHealth};
 pub use notification::{Notification, Rendered, Told};
+pub use silence::{Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceState};
 pub use smtp::Tls;
 pub use state::{
     AlertState, AlertView, Alerter, Event, EventKind, GroupView, Outcome, PendingView, Refusal,

@@ -4,12 +4,15 @@
 //! value. Nothing here knows what a match is used for.
 
 mod classic;
+mod fault;
 mod utf8;
 
 use std::fmt::{self, Write as _};
 
 use alert::Set;
 use regex::{Regex, RegexBuilder};
+
+pub(crate) use fault::check as check_regex;
 
 /// How a label's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +28,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Equal => "=",
             Self::NotEqual => "!=",
@@ -63,15 +66,11 @@ impl Matcher {
         name: impl Into<String>,
         op: Op,
         value: impl Into<String>,
-    ) -> Result<Self, regex::Error> {
+    ) -> Result<Self, String> {
         let value = value.into();
         let regex = match op {
             Op::Equal | Op::NotEqual => None,
-            Op::Regex | Op::NotRegex => Some(
-                RegexBuilder::new(&format!("^(?:{value})$"))
-                    .size_limit(REGEX_BYTES)
-                    .build()?,
-            ),
+            Op::Regex | Op::NotRegex => Some(anchored(&value)?),
         };
         Ok(Self {
             name: name.into(),
@@ -121,6 +120,15 @@ impl fmt::Display for Matcher {
         }
         out.write_char('"')
     }
+}
+
+/// An expression for whole texts; what is wrong with it in Go's words.
+pub(crate) fn anchored(pattern: &str) -> Result<Regex, String> {
+    let pattern = format!("^(?:{pattern})$");
+    RegexBuilder::new(&pattern)
+        .size_limit(REGEX_BYTES)
+        .build()
+        .map_err(|err| fault::in_go(&pattern, &err))
 }
 
 /// Whether `labels` satisfy every one of `matchers`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use exposition::{Kind, Writer};
 
 use crate::health::{Class, MailHealth};
-use crate::state::Alerter;
+use crate::state::{Alerter, Mute};
 use crate::task::Glance;
 
 /// Upper bounds of the latency's buckets, in seconds.
@@ -51,6 +51,10 @@ fn alerts(page: &mut Writer, glance: &Glance<'_>) {
         Kind::Gauge,
     );
     for (state, count) in glance.alerter.count_states(glance.now_ms) {
+        page.sample(&[("state", state.as_str())], count as f64);
+    }
+    page.family("alertmanager_silences", "Silences by state.", Kind::Gauge);
+    for (state, count) in glance.alerter.count_silences(glance.now_ms) {
         page.sample(&[("state", state.as_str())], count as f64);
     }
     page.family(
@@ -119,7 +123,10 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
         "Alerts left out of messages because they were muted.",
         Kind::Counter,
     );
-    page.sample(&[("reason", "inhibition")], counters.suppressed as f64);
+    for why in [Mute::Silenced, Mute::Inhibited] {
+        let count = counters.suppressed.get(&why).copied().unwrap_or(0);
+        page.sample(&[("reason", why.as_str())], count as f64);
+    }
     page.family(
         "alertmanager_notification_requests_total",
         "Attempts to send a message.",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use alert::Set;
 
 use crate::matcher::Matcher;
+use crate::silence::Limits;
 use crate::smtp::Server;
 
 /// Which labels a group shares.
@@ -91,6 +92,8 @@ pub(crate) struct Plan {
     /// How long an alert without an end fires after it was last heard of, in
     /// milliseconds.
     pub resolve_timeout_ms: i64,
+    /// How many silences there may be, and how long they stay.
+    pub silences: Limits,
     /// Whether the arithmetic is Alertmanager's to the letter. Our own tree
     /// repeats on the minute, tells the end of what was told even if it is
     /// muted by then, and forgets what ended unseen.

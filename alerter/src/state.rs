@@ -11,6 +11,7 @@ mod compose;
 mod flush;
 mod kept;
 mod put;
+mod quiet;
 mod sent;
 mod view;
 
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use alert::Set;
 
-pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow};
+pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow, SilenceRow};
 pub use changes::{Event, EventKind};
 pub(crate) use compose::Delivery;
 pub(crate) use kept::Stored;
@@ -31,6 +32,7 @@ use crate::dedup::Entry;
 use crate::health::Class;
 use crate::inhibit::Inhibitor;
 use crate::plan::Plan;
+use crate::silence::Book;
 
 /// How long ended alerts are remembered, so that an end that is told twice is
 /// not news, and how often what is old is thrown away: in milliseconds.
@@ -110,6 +112,25 @@ enum PendingState {
     Waiting { until_ms: i64 },
 }
 
+/// Why an alert is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mute {
+    /// A source of an inhibition rule fires.
+    Inhibited,
+    /// A silence matches.
+    Silenced,
+}
+
+impl Mute {
+    /// Alertmanager's word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Inhibited => "inhibition",
+            Self::Silenced => "silence",
+        }
+    }
+}
+
 /// Names an entry of the notification log.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct LogKey {
@@ -125,7 +146,7 @@ pub(crate) struct Counters {
     pub received_resolved: u64,
     pub invalid: u64,
     pub notifications: u64,
-    pub suppressed: u64,
+    pub suppressed: BTreeMap<Mute, u64>,
     pub requests: u64,
     pub requests_failed: BTreeMap<Class, u64>,
     pub mails: u64,
@@ -141,6 +162,7 @@ pub struct Alerter {
     /// Firing alerts by the end they have now.
     ends: BTreeSet<(i64, u64)>,
     inhibitor: Inhibitor,
+    silences: Book,
     groups: BTreeMap<GroupId, Group>,
     /// When each group is next to be looked at for anything.
     wakes: BTreeSet<(i64, GroupId)>,
@@ -171,6 +193,7 @@ impl Alerter {
             alerts: BTreeMap::new(),
             ends: BTreeSet::new(),
             inhibitor: Inhibitor::default(),
+            silences: Book::default(),
             groups: BTreeMap::new(),
             wakes: BTreeSet::new(),
             log: BTreeMap::new(),
@@ -194,7 +217,8 @@ impl Alerter {
     pub(crate) fn next_due_ms(&self) -> i64 {
         let wake = self.wakes.first().map(|(due_ms, _)| *due_ms);
         let end = self.ends.first().map(|(ends_ms, _)| *ends_ms);
-        [wake, end, Some(self.forget_ms)]
+        let silence = self.silences.next_end_ms();
+        [wake, end, silence, Some(self.forget_ms)]
             .into_iter()
             .flatten()
             .min()
@@ -202,7 +226,8 @@ impl Alerter {
     }
 
     /// Moves every kept time by `delta_ms`, because the wall clock was set by
-    /// that much: what was due in a minute stays due in a minute.
+    /// that much: what was due in a minute stays due in a minute. Silences stay,
+    /// as people mean the wall clock's time by them.
     pub(crate) fn shift(&mut self, delta_ms: i64) {
         for alert in self.alerts.values_mut() {
             for time in [

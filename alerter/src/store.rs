@@ -6,6 +6,7 @@ mod read;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, SqlitePool};
 
+use crate::silence::{Id, Kept, SilenceMatcher};
 use crate::state::{AlertRow, Changes, Event, GroupRow, LogRow};
 
 pub(crate) use read::{history, load};
@@ -22,6 +23,9 @@ pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<
     }
     for row in &changes.log {
         write_log(&mut transaction, row).await?;
+    }
+    for (id, kept) in &changes.silences {
+        write_silence(&mut transaction, *id, kept.as_ref()).await?;
     }
     for event in &changes.history {
         write_event(&mut transaction, event).await?;
@@ -122,6 +126,28 @@ async fn write_log(db: &mut SqliteConnection, row: &LogRow) -> sqlx::Result<()> 
             .bind(entry.sent)
             .bind(entry.first_ms)
             .bind(json(&entry.missed));
+    }
+    query.execute(db).await?;
+    Ok(())
+}
+
+async fn write_silence(db: &mut SqliteConnection, id: Id, kept: Option<&Kept>) -> sqlx::Result<()> {
+    let query = match kept {
+        Some(_) => "INSERT OR REPLACE INTO alerter_silences VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        None => "DELETE FROM alerter_silences WHERE id = ?",
+    };
+    let mut query = sqlx::query(query).bind(id.to_string());
+    if let Some(kept) = kept {
+        let matchers: Vec<_> = kept.matchers.iter().map(SilenceMatcher::of).collect();
+        query = query
+            .bind(json(&matchers))
+            .bind(kept.starts_ms)
+            .bind(kept.ends_ms)
+            .bind(kept.updated_ms)
+            .bind(&kept.created_by)
+            .bind(&kept.comment)
+            .bind(json(&kept.annotations))
+            .bind(kept.forget_ms);
     }
     query.execute(db).await?;
     Ok(())

@@ -20,6 +20,7 @@ use crate::clock::Watch;
 use crate::health::{MailHealth, StoreHealth};
 use crate::metrics::Latency;
 use crate::plan::Plan;
+use crate::silence::{Id, SilenceDraft, SilenceError};
 use crate::state::{Alerter, Refusal};
 use crate::{Clock, Render};
 use mails::Mails;
@@ -36,6 +37,16 @@ pub(crate) enum Command {
     Put {
         alerts: Vec<Alert>,
         answer: oneshot::Sender<Vec<Refusal>>,
+    },
+    Silence {
+        draft: SilenceDraft,
+        /// Its name if it becomes a new one.
+        fresh: Id,
+        answer: oneshot::Sender<Result<Id, SilenceError>>,
+    },
+    Unsilence {
+        id: Id,
+        answer: oneshot::Sender<Result<(), SilenceError>>,
     },
     Ask(Box<dyn FnOnce(&Glance<'_>) + Send>),
     Reload {
@@ -170,7 +181,24 @@ impl Task {
             Command::Put { alerts, answer } => {
                 let now_ms = self.now_ms();
                 let refusals = self.alerter.put(alerts, now_ms);
-                self.writer.answer_when_stored(answer, refusals);
+                self.writer.answer_when_stored(move |_| {
+                    // Who put them may have gone.
+                    let _ = answer.send(refusals);
+                });
+            }
+            Command::Silence {
+                draft,
+                fresh,
+                answer,
+            } => {
+                let now_ms = self.now_ms();
+                let result = self.alerter.silence(draft, fresh, now_ms);
+                self.answer_silence(result, answer);
+            }
+            Command::Unsilence { id, answer } => {
+                let now_ms = self.now_ms();
+                let result = self.alerter.unsilence(id, now_ms);
+                self.answer_silence(result, answer);
             }
             Command::Ask(look) => {
                 let now_ms = self.now_ms();
@@ -191,6 +219,20 @@ impl Task {
             }
             Command::Stop { grace, answer } => self.stop(grace, Some(answer)),
         }
+    }
+
+    fn answer_silence<T: Send + 'static>(
+        &mut self,
+        result: Result<T, SilenceError>,
+        answer: oneshot::Sender<Result<T, SilenceError>>,
+    ) {
+        self.writer.answer_when_stored(move |stored| {
+            let result = result.and_then(|it| match stored {
+                true => Ok(it),
+                false => Err(SilenceError::NotStored),
+            });
+            let _ = answer.send(result);
+        });
     }
 
     fn stop(&mut self, grace: Duration, answer: Option<oneshot::Sender<()>>) {

@@ -8,6 +8,7 @@ use super::email::{self, Lanes};
 use super::{Config, Mail, Problem, tree};
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{InhibitRule, Plan, Receiver};
+use crate::silence::Limits;
 
 /// Faults as they are found.
 #[derive(Default)]
@@ -55,6 +56,11 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
         inhibit,
         receivers,
         resolve_timeout_ms: millis(config.global.resolve_timeout),
+        silences: Limits {
+            count: config.silences.limit,
+            bytes: usize::try_from(config.silences.size.0).unwrap_or(usize::MAX),
+            keep_ms: millis(config.silences.retention),
+        },
         letter: config.route.is_some(),
     })
 }

@@ -67,7 +67,7 @@ fn one(text: &str) -> Result<Matcher, String> {
     .ok_or_else(bad)?;
     let value = unquote(value.trim())
         .ok_or_else(|| format!("matcher value contains unescaped double quote: {value}"))?;
-    Matcher::new(name, op, value).map_err(|err| err.to_string())
+    Matcher::new(name, op, value)
 }
 
 /// Takes the quotes off and reads `\n`, `\"` and `\\`; other backslashes stay.

@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Matcher>, String> {
         let name = cursor.word("label name")?;
         let op = cursor.op()?;
         let value = cursor.word("label value")?;
-        matchers.push(Matcher::new(name, op, value).map_err(|err| err.to_string())?);
+        matchers.push(Matcher::new(name, op, value)?);
         if !cursor.eat(",") {
             break;
         }

@@ -12,6 +12,7 @@ use alert::Set;
 use super::{Alerter, GroupId, LogKey, Pending, PendingState};
 use crate::dedup::Entry;
 use crate::health::Class;
+use crate::silence::{Id, Kept};
 
 /// History entries that wait at most; the oldest give way.
 const WAITING_EVENTS: usize = 10_000;
@@ -27,6 +28,7 @@ pub(super) struct Dirty {
     /// By route and key, as an index means another group after a reload.
     pub groups: BTreeMap<Names, Option<GroupId>>,
     pub log: BTreeSet<LogKey>,
+    pub silences: BTreeSet<Id>,
     pub history: VecDeque<Event>,
     pub trim: bool,
 }
@@ -55,13 +57,27 @@ pub enum EventKind {
     Notified,
     /// A message failed for the first time; it is tried again.
     Failed,
+    /// A silence was made; the detail says which, what it mutes and why.
+    Silenced,
+    /// A silence was changed.
+    SilenceChanged,
+    /// A silence ended, by itself or because somebody ended it.
+    SilenceEnded,
 }
 
 impl EventKind {
     /// The kind that [`EventKind::as_str`] prints as `word`.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        let all = [Self::Started, Self::Ended, Self::Notified, Self::Failed];
+        let all = [
+            Self::Started,
+            Self::Ended,
+            Self::Notified,
+            Self::Failed,
+            Self::Silenced,
+            Self::SilenceChanged,
+            Self::SilenceEnded,
+        ];
         all.into_iter().find(|kind| kind.as_str() == word)
     }
 
@@ -73,6 +89,9 @@ impl EventKind {
             Self::Ended => "ended",
             Self::Notified => "notified",
             Self::Failed => "failed",
+            Self::Silenced => "silenced",
+            Self::SilenceChanged => "silence changed",
+            Self::SilenceEnded => "silence ended",
         }
     }
 }
@@ -122,6 +141,13 @@ pub(crate) struct LogRow {
     pub entry: Option<Entry>,
 }
 
+/// A silence as it is stored; `Kept` says what the fields mean.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SilenceRow {
+    pub id: Id,
+    pub kept: Kept,
+}
+
 /// What is to be written in one transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
@@ -131,6 +157,8 @@ pub(crate) struct Changes {
     pub groups: Vec<(Names, Option<GroupRow>)>,
     /// Entries of the notification log.
     pub log: Vec<LogRow>,
+    /// Silences to write, or to delete.
+    pub silences: Vec<(Id, Option<Kept>)>,
     /// Things that happened.
     pub history: Vec<Event>,
     /// History older than this is deleted, in milliseconds since 1970.
@@ -144,6 +172,7 @@ impl Changes {
         self.alerts.is_empty()
             && self.groups.is_empty()
             && self.log.is_empty()
+            && self.silences.is_empty()
             && self.history.is_empty()
             && self.trim_before_ms.is_none()
     }
@@ -161,6 +190,7 @@ impl Alerter {
         let urgent = !(dirty.alerts.is_empty()
             && dirty.groups.is_empty()
             && dirty.log.is_empty()
+            && dirty.silences.is_empty()
             && dirty.history.is_empty()
             && !dirty.trim);
         if !urgent && !all {
@@ -192,6 +222,11 @@ impl Alerter {
                     entry: self.log.get(&key).cloned(),
                 })
                 .collect(),
+            silences: dirty
+                .silences
+                .into_iter()
+                .map(|id| (id, self.silences.get(id).cloned()))
+                .collect(),
             history: dirty.history.into(),
             trim_before_ms: dirty.trim.then(|| now_ms - self.history_ms),
         }
@@ -208,6 +243,9 @@ impl Alerter {
             receiver: row.receiver.into(),
             integration: row.integration,
         }));
+        dirty
+            .silences
+            .extend(changes.silences.iter().map(|(id, _)| *id));
         dirty.trim |= changes.trim_before_ms.is_some();
         for event in changes.history.into_iter().rev() {
             dirty.history.push_front(event);
@@ -241,6 +279,7 @@ impl Alerter {
     pub(crate) fn mark_all(&mut self) {
         self.dirty.alerts.extend(self.alerts.keys());
         self.dirty.log.extend(self.log.keys().cloned());
+        self.dirty.silences.extend(self.silences.ids());
         let names = self.group_names();
         self.dirty
             .groups

@@ -1,9 +1,10 @@
 //! Looking at groups when they are due, and letting go of what is over.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::changes::EventKind;
-use super::{Alerter, FORGET_MS, GroupId, LOG_MS, Pending, PendingState};
+use super::{Alerter, FORGET_MS, GroupId, LOG_MS, Mute, Pending, PendingState};
 use crate::dedup::{self, Decision, Entry};
 use crate::plan::Email;
 
@@ -12,13 +13,14 @@ use crate::plan::Email;
 pub(super) struct Looked {
     pub firing: Vec<u64>,
     pub resolved: Vec<u64>,
-    pub muted: u64,
+    pub muted: BTreeMap<Mute, u64>,
 }
 
 impl Alerter {
     /// Does what is due at `now_ms`. What is to be sent is then ready in
     /// [`Alerter::next_delivery`].
     pub(crate) fn tick(&mut self, now_ms: i64) {
+        self.end_silences(now_ms);
         while let Some((ends_ms, fingerprint)) = self.ends.first().copied() {
             if ends_ms > now_ms {
                 break;
@@ -105,7 +107,9 @@ impl Alerter {
             _ => {}
         }
         let (looked, decision) = self.decide(id, integration, now_ms);
-        self.counters.suppressed += looked.muted;
+        for (why, count) in &looked.muted {
+            *self.counters.suppressed.entry(*why).or_default() += count;
+        }
         match decision {
             Decision::Send(_) => {
                 self.counters.notifications += 1;
@@ -158,7 +162,7 @@ impl Alerter {
         let mut looked = Looked {
             firing: Vec::new(),
             resolved: Vec::new(),
-            muted: 0,
+            muted: BTreeMap::new(),
         };
         let Some(group) = self.groups.get(&id) else {
             return (looked, Decision::Nothing);
@@ -171,8 +175,8 @@ impl Alerter {
             let ended = alert.ended_at(now_ms);
             let told = |entry: &Entry| entry.firing.binary_search(fingerprint).is_ok();
             let owed = !self.plan.letter && ended && entry.is_some_and(told);
-            if !owed && self.muted_by(&alert.labels, now_ms).is_some() {
-                looked.muted += 1;
+            if !owed && let Some(why) = self.mute(&alert.labels, now_ms) {
+                *looked.muted.entry(why).or_default() += 1;
             } else if ended {
                 looked.resolved.push(*fingerprint);
             } else {
@@ -251,6 +255,7 @@ impl Alerter {
     fn forget(&mut self, now_ms: i64) {
         self.forget_ms = now_ms + FORGET_MS;
         self.dirty.trim = true;
+        self.forget_silences(now_ms);
         let groups = &self.groups;
         let old: Vec<u64> = self
             .alerts

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::changes::Names;
-use super::{Active, AlertRow, Alerter, GroupId, GroupRow, LogKey, LogRow, Pending, PendingState};
+use super::{
+    Active, AlertRow, Alerter, GroupId, GroupRow, LogKey, LogRow, Pending, PendingState, SilenceRow,
+};
 use crate::inhibit::Inhibitor;
 use crate::plan::Plan;
 
@@ -18,6 +20,8 @@ pub(crate) struct Stored {
     pub groups: Vec<GroupRow>,
     /// The notification log.
     pub log: Vec<LogRow>,
+    /// Silences.
+    pub silences: Vec<SilenceRow>,
 }
 
 /// Of a group, what a new tree takes over.
@@ -51,6 +55,9 @@ impl Alerter {
                 generator_url: row.generator_url,
             };
             self.alerts.insert(row.fingerprint, alert);
+        }
+        for SilenceRow { id, kept } in stored.silences {
+            self.silences.load(id, kept, now_ms);
         }
         for row in stored.log {
             if let Some(mut entry) = row.entry {

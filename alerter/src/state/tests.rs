@@ -2,6 +2,7 @@
 
 mod kept;
 mod mail;
+mod quiet;
 mod timing;
 
 use std::collections::BTreeMap;

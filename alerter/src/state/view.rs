@@ -50,6 +50,8 @@ pub struct AlertView {
     pub state: AlertState,
     /// The alert that mutes it.
     pub inhibited_by: Option<u64>,
+    /// The ids of the silences that mute it.
+    pub silenced_by: Vec<String>,
     /// Receivers of its routes.
     pub receivers: Vec<String>,
     /// When it was last told of.
@@ -101,6 +103,8 @@ impl Alerter {
             .filter(|(_, alert)| !alert.ended_at(now_ms))
             .map(|(fingerprint, alert)| {
                 let inhibited_by = self.muted_by(&alert.labels, now_ms);
+                let silenced_by = self.silenced_by(&alert.labels, now_ms);
+                let muted = inhibited_by.is_some() || !silenced_by.is_empty();
                 let mut view = AlertView {
                     fingerprint: *fingerprint,
                     labels: alert.labels.clone(),
@@ -109,12 +113,13 @@ impl Alerter {
                     starts_ms: alert.starts_ms,
                     ends_ms: alert.ends_ms,
                     updated_ms: alert.updated_ms,
-                    state: match (inhibited_by, alert.looked_at) {
-                        (Some(_), _) => AlertState::Suppressed,
-                        (None, true) => AlertState::Active,
-                        (None, false) => AlertState::Unprocessed,
+                    state: match (muted, alert.looked_at) {
+                        (true, _) => AlertState::Suppressed,
+                        (false, true) => AlertState::Active,
+                        (false, false) => AlertState::Unprocessed,
                     },
                     inhibited_by,
+                    silenced_by: silenced_by.iter().map(ToString::to_string).collect(),
                     receivers: Vec::new(),
                     last_sent_ms: None,
                     sent: 0,
@@ -156,7 +161,7 @@ impl Alerter {
             {
                 next_ms = until_ms;
             }
-            if view.inhibited_by.is_none() {
+            if view.state != AlertState::Suppressed {
                 view.next_ms = Some(view.next_ms.map_or(next_ms, |known| known.min(next_ms)));
             }
         }
@@ -217,7 +222,7 @@ impl Alerter {
             (AlertState::Unprocessed, 0),
         ];
         for alert in self.alerts.values().filter(|alert| !alert.ended_at(now_ms)) {
-            let place = match (self.muted_by(&alert.labels, now_ms), alert.looked_at) {
+            let place = match (self.mute(&alert.labels, now_ms), alert.looked_at) {
                 (Some(_), _) => 1,
                 (None, true) => 0,
                 (None, false) => 2,

@@ -10,7 +10,8 @@ use tracing::warn;
 
 use crate::dedup::Entry;
 use crate::health::Class;
-use crate::state::{AlertRow, Event, EventKind, GroupRow, LogRow, PendingRow, Stored};
+use crate::silence::{Id, Kept, SilenceMatcher};
+use crate::state::{AlertRow, Event, EventKind, GroupRow, LogRow, PendingRow, SilenceRow, Stored};
 
 /// Everything that was stored.
 pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
@@ -28,6 +29,7 @@ pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
         alerts,
         groups,
         log: rows(pool, "SELECT * FROM alerter_log", log).await?,
+        silences: rows(pool, "SELECT * FROM alerter_silences", silence).await?,
     })
 }
 
@@ -119,6 +121,28 @@ fn log(row: &SqliteRow) -> sqlx::Result<LogRow> {
         receiver: row.try_get("receiver")?,
         integration: place(row)?,
         entry: Some(entry),
+    })
+}
+
+fn silence(row: &SqliteRow) -> sqlx::Result<SilenceRow> {
+    let id: &str = row.try_get("id")?;
+    let matchers: Vec<SilenceMatcher> = json(row, "matchers")?;
+    let matchers = matchers.iter().map(SilenceMatcher::compile);
+    let kept = Kept {
+        matchers: matchers
+            .collect::<Result<_, _>>()
+            .map_err(|err| bad("matchers", err))?,
+        starts_ms: row.try_get("starts_ms")?,
+        ends_ms: row.try_get("ends_ms")?,
+        updated_ms: row.try_get("updated_ms")?,
+        created_by: row.try_get("created_by")?,
+        comment: row.try_get("comment")?,
+        annotations: json(row, "annotations")?,
+        forget_ms: row.try_get("forget_ms")?,
+    };
+    Ok(SilenceRow {
+        id: Id::parse(id).ok_or_else(|| bad("id", format!("{id:?}")))?,
+        kept,
     })
 }
 

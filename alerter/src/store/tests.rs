@@ -6,9 +6,13 @@ use sqlx::sqlite::SqlitePoolOptions;
 use super::*;
 use crate::dedup::Entry;
 use crate::health::Class;
+use crate::matcher::{Matcher, Op};
 use crate::state::{EventKind, PendingRow};
 
-const TABLES: &str = include_str!("../../../belfry/migrations/0002_alerter.sql");
+const TABLES: &str = concat!(
+    include_str!("../../../belfry/migrations/0002_alerter.sql"),
+    include_str!("../../../belfry/migrations/0003_silences.sql")
+);
 
 async fn database() -> SqlitePool {
     let options = SqlitePoolOptions::new().max_connections(1);
@@ -69,6 +73,22 @@ fn rows() -> Changes {
                 missed: vec!["a@b".into()],
             }),
         }],
+        silences: vec![(
+            Id::new([7; 16]),
+            Some(Kept {
+                matchers: vec![
+                    Matcher::new("a", Op::NotRegex, "x|ä\"").unwrap(),
+                    Matcher::exact("b", "y"),
+                ],
+                starts_ms: 1,
+                ends_ms: 2,
+                updated_ms: 3,
+                created_by: "me".into(),
+                comment: "why".into(),
+                annotations: [("c".to_owned(), "d".to_owned())].into(),
+                forget_ms: 4,
+            }),
+        )],
         history: vec![
             Event {
                 at_ms: 1,
@@ -98,6 +118,11 @@ async fn what_is_written_is_read_back() {
     assert_eq!(Some(&stored.alerts[0]), changes.alerts[0].1.as_ref());
     assert_eq!(Some(&stored.groups[0]), changes.groups[0].1.as_ref());
     assert_eq!(stored.log, changes.log);
+    let silence = &stored.silences[0];
+    assert_eq!(
+        (silence.id, Some(&silence.kept)),
+        (changes.silences[0].0, changes.silences[0].1.as_ref())
+    );
     let events = history(&pool, 0, 3).await.unwrap();
     assert_eq!(events.len(), 3);
     assert_eq!(events[0], changes.history[1]);
@@ -112,11 +137,13 @@ async fn what_is_over_is_deleted_and_old_history_trimmed() {
     changes.alerts[0].1 = None;
     changes.groups[0].1 = None;
     changes.log[0].entry = None;
+    changes.silences[0].1 = None;
     changes.history.clear();
     changes.trim_before_ms = Some(2);
     write(&pool, &changes).await.unwrap();
     let stored = load(&pool).await.unwrap();
     assert!(stored.alerts.is_empty() && stored.groups.is_empty() && stored.log.is_empty());
+    assert_eq!(stored.silences, []);
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM alerter_outgoing")
         .fetch_one(&pool)
         .await

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use sqlx::SqlitePool;
-use tokio::sync::{OwnedMutexGuard, oneshot};
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info};
 
 use crate::health::StoreHealth;
-use crate::state::{Alerter, Changes, Refusal};
+use crate::state::{Alerter, Changes};
 use crate::store;
 
 /// A write that takes longer has failed, whatever becomes of it.
@@ -37,10 +37,13 @@ pub(crate) struct Writer {
     pub(crate) health: StoreHealth,
 }
 
+/// Told whether it is stored.
+type Answer = Box<dyn FnOnce(bool) + Send>;
+
 /// Who waits for a write.
 #[derive(Default)]
 struct Waiting {
-    answers: Vec<(oneshot::Sender<Vec<Refusal>>, Vec<Refusal>)>,
+    answers: Vec<Answer>,
     /// Let go when dropped.
     lanes: Vec<OwnedMutexGuard<()>>,
 }
@@ -50,10 +53,9 @@ impl Waiting {
         !(self.answers.is_empty() && self.lanes.is_empty())
     }
 
-    fn let_go(&mut self) {
-        for (answer, refusals) in self.answers.drain(..) {
-            // Who put them may have gone.
-            let _ = answer.send(refusals);
+    fn let_go(&mut self, stored: bool) {
+        for answer in self.answers.drain(..) {
+            answer(stored);
         }
         self.lanes.clear();
     }
@@ -80,12 +82,12 @@ impl Writer {
         }
         if self.retry.is_some_and(|retry| retry > Instant::now()) {
             // Nobody waits for a database that is known to fail.
-            self.waiting[1].let_go();
+            self.waiting[1].let_go(false);
             return;
         }
         let changes = alerter.changes(all, now_ms);
         if changes.is_empty() {
-            self.waiting[1].let_go();
+            self.waiting[1].let_go(true);
             return;
         }
         self.waiting.swap(0, 1);
@@ -101,7 +103,7 @@ impl Writer {
                     result = &mut *running => break result,
                     // Mails and rules do not wait for a slow disk.
                     () = sleep_until(self.patience), if self.waiting.iter().any(Waiting::is_held) => {
-                        self.waiting.iter_mut().for_each(Waiting::let_go);
+                        self.waiting.iter_mut().for_each(|waiting| waiting.let_go(false));
                     }
                 }
             };
@@ -123,7 +125,7 @@ impl Writer {
         let Some((changes, result)) = self.finished.take() else {
             return;
         };
-        self.waiting[0].let_go();
+        self.waiting[0].let_go(result.is_ok());
         match result {
             Ok(()) => {
                 self.retry = None;
@@ -158,12 +160,9 @@ impl Writer {
         self.running.is_none() && self.finished.is_none()
     }
 
-    pub(crate) fn answer_when_stored(
-        &mut self,
-        answer: oneshot::Sender<Vec<Refusal>>,
-        refusals: Vec<Refusal>,
-    ) {
-        self.waiting[1].answers.push((answer, refusals));
+    /// Calls `answer` once everything up to now is stored, or that has failed.
+    pub(crate) fn answer_when_stored(&mut self, answer: impl FnOnce(bool) + Send + 'static) {
+        self.waiting[1].answers.push(Box::new(answer));
     }
 
     /// Keeps the next mail to the same server waiting until this one is stored.
@@ -178,13 +177,15 @@ impl Writer {
         }
         self.take(alerter, now_ms);
         let changes = alerter.changes(true, now_ms);
-        if !changes.is_empty()
-            && let (_, Err(err)) = write(self.pool.clone(), changes).await
-        {
+        let result = match changes.is_empty() {
+            true => Ok(()),
+            false => write(self.pool.clone(), changes).await.1,
+        };
+        if let Err(err) = &result {
             error!("cannot write the database while stopping: {err}");
         }
         for waiting in &mut self.waiting {
-            waiting.let_go();
+            waiting.let_go(result.is_ok());
         }
     }
 }

@@ -6,4 +6,5 @@
 mod delivery;
 mod durable;
 mod faults;
+mod silences;
 mod support;

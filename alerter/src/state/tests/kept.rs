@@ -47,6 +47,7 @@ impl Disk {
                     entry: Some(entry.clone()),
                 })
                 .collect(),
+            silences: Vec::new(),
         }
     }
 }

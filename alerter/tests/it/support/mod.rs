@@ -15,7 +15,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 pub(crate) use exim::Exim;
 pub(crate) use sink::{Act, Sink, Stage, Taken};
 
-const TABLES: &str = include_str!("../../../../belfry/migrations/0002_alerter.sql");
+const TABLES: &str = concat!(
+    include_str!("../../../../belfry/migrations/0002_alerter.sql"),
+    include_str!("../../../../belfry/migrations/0003_silences.sql")
+);
 
 /// Longer than anything takes on a slow machine; reached only by a failing test.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

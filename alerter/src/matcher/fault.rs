@@ -1,0 +1,52 @@
+//! What is wrong with a regular expression, in the words of Go's library:
+//! clients know them, and show them.
+
+use regex_syntax::ast::parse::Parser;
+use regex_syntax::ast::{ErrorKind, Span};
+
+/// Says what is wrong with a pattern as it stands, if anything is.
+pub(crate) fn check(pattern: &str) -> Result<(), String> {
+    match Parser::new().parse(pattern) {
+        Ok(_) => Ok(()),
+        Err(err) => Err(said(pattern, err.kind(), err.span())),
+    }
+}
+
+/// The same for an error of the engine.
+pub(super) fn in_go(pattern: &str, err: &regex::Error) -> String {
+    match (err, check(pattern)) {
+        (_, Err(said)) => said,
+        (regex::Error::CompiledTooBig(_), Ok(())) => {
+            format!("error parsing regexp: expression too large: `{pattern}`")
+        }
+        (_, Ok(())) => format!("error parsing regexp: invalid character class range: `{pattern}`"),
+    }
+}
+
+fn said(pattern: &str, kind: &ErrorKind, span: &Span) -> String {
+    let at = pattern
+        .get(span.start.offset..span.end.offset)
+        .unwrap_or("");
+    let rest = pattern.get(span.start.offset..).unwrap_or("");
+    let (what, quoted) = match kind {
+        ErrorKind::GroupUnclosed => ("missing closing )", pattern),
+        ErrorKind::GroupUnopened => ("unexpected )", pattern),
+        ErrorKind::ClassUnclosed => ("missing closing ]", rest),
+        ErrorKind::ClassRangeInvalid | ErrorKind::ClassRangeLiteral => {
+            ("invalid character class range", at)
+        }
+        ErrorKind::RepetitionMissing => ("missing argument to repetition operator", at),
+        ErrorKind::RepetitionCountInvalid
+        | ErrorKind::RepetitionCountUnclosed
+        | ErrorKind::RepetitionCountDecimalEmpty => ("invalid repeat count", at),
+        ErrorKind::EscapeUnexpectedEof => ("trailing backslash at end of expression", ""),
+        ErrorKind::EscapeUnrecognized | ErrorKind::UnsupportedBackreference => {
+            ("invalid escape sequence", at)
+        }
+        ErrorKind::GroupNameDuplicate { .. } => ("duplicate capture group name", at),
+        ErrorKind::GroupNameInvalid | ErrorKind::GroupNameEmpty => ("invalid named capture", at),
+        ErrorKind::NestLimitExceeded(_) => ("expression nests too deeply", pattern),
+        _ => ("invalid or unsupported Perl syntax", at),
+    };
+    format!("error parsing regexp: {what}: `{quoted}`")
+}

@@ -1,0 +1,288 @@
+//! All silences, and quickly which of them mute a set of labels.
+//!
+//! A silence that wants one label to have one value is found by that pair; only
+//! the others are tried one after another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alert::Set;
+
+use super::{Id, Kept, Silence, SilenceDraft, SilenceError, SilenceState, compile};
+use crate::matcher::{Matcher, Op, all_match};
+
+/// How many silences there may be and for how long they stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Silences at a time, expired ones included; 0 for any number.
+    pub count: usize,
+    /// Bytes of one; 0 for any size.
+    pub bytes: usize,
+    /// How long an expired one stays, in milliseconds.
+    pub keep_ms: i64,
+}
+
+/// What was done to a silence, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is new.
+    Made(Id),
+    /// It says something else now.
+    Updated(Id),
+    /// It was ended.
+    Ended(Id),
+}
+
+/// The silences.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    all: BTreeMap<Id, Kept>,
+    /// Silences that have not expired, by a pair that they want.
+    by_pair: BTreeMap<String, BTreeMap<String, BTreeSet<Id>>>,
+    /// Those that have not expired and want no one pair.
+    others: BTreeSet<Id>,
+    /// Those that have not expired, by their end.
+    ends: BTreeSet<(i64, Id)>,
+}
+
+impl Book {
+    /// Takes up a silence that was stored.
+    pub(crate) fn load(&mut self, id: Id, kept: Kept, now_ms: i64) {
+        let live = kept.ends_ms >= now_ms;
+        self.all.insert(id, kept);
+        if live {
+            self.index(id);
+        }
+    }
+
+    pub(crate) fn get(&self, id: Id) -> Option<&Kept> {
+        self.all.get(&id)
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Id> {
+        self.all.keys().copied()
+    }
+
+    /// Every silence, in the order of lists: active ones by their end, pending
+    /// ones by their beginning, expired ones by their end, the last first.
+    pub(crate) fn list(&self, now_ms: i64, wanted: impl Fn(&Kept) -> bool) -> Vec<Silence> {
+        let mut found: Vec<(SilenceState, i64, Id)> = self
+            .all
+            .iter()
+            .filter(|(_, kept)| wanted(kept))
+            .map(|(id, kept)| {
+                let state = kept.state(now_ms);
+                let place = match state {
+                    SilenceState::Active => kept.ends_ms,
+                    SilenceState::Pending => kept.starts_ms,
+                    SilenceState::Expired => kept.ends_ms.saturating_neg(),
+                };
+                (state, place, *id)
+            })
+            .collect();
+        found.sort();
+        let view = |(_, _, id): (SilenceState, i64, Id)| Some(self.get(id)?.view(id, now_ms));
+        found.into_iter().filter_map(view).collect()
+    }
+
+    /// Silences by state.
+    pub(crate) fn count(&self, now_ms: i64) -> [(SilenceState, usize); 3] {
+        use SilenceState::{Active, Expired, Pending};
+        let mut live = [0, 0];
+        for (_, id) in &self.ends {
+            match self.get(*id).map(|kept| kept.state(now_ms)) {
+                Some(Active) => live[0] += 1,
+                Some(Pending) => live[1] += 1,
+                _ => {}
+            }
+        }
+        let expired = self.all.len() - live[0] - live[1];
+        [(Active, live[0]), (Pending, live[1]), (Expired, expired)]
+    }
+
+    /// The silences that mute `labels`, in the order of their ids.
+    pub(crate) fn muting(&self, labels: &Set, now_ms: i64) -> Vec<Id> {
+        if self.ends.is_empty() {
+            return Vec::new();
+        }
+        let mut found: Vec<Id> = self.candidates(labels, now_ms).collect();
+        found.sort();
+        found
+    }
+
+    /// Whether any silence mutes `labels`.
+    pub(crate) fn mutes(&self, labels: &Set, now_ms: i64) -> bool {
+        !self.ends.is_empty() && self.candidates(labels, now_ms).next().is_some()
+    }
+
+    fn candidates(&self, labels: &Set, now_ms: i64) -> impl Iterator<Item = Id> {
+        let by_pair = labels
+            .iter()
+            .filter(|_| !self.by_pair.is_empty())
+            .filter_map(|(name, value)| self.by_pair.get(name)?.get(value))
+            .flatten();
+        by_pair.chain(&self.others).copied().filter(move |id| {
+            self.get(*id).is_some_and(|kept| {
+                kept.state(now_ms) == SilenceState::Active && all_match(&kept.matchers, labels)
+            })
+        })
+    }
+
+    /// Makes or changes a silence. `fresh` names it if it becomes a new one.
+    pub(crate) fn set(
+        &mut self,
+        draft: SilenceDraft,
+        fresh: Id,
+        limits: Limits,
+        now_ms: i64,
+    ) -> Result<(Id, Vec<Change>), SilenceError> {
+        let invalid = |err: String| SilenceError::Refused(format!("invalid silence: {err}"));
+        let matchers = compile(&draft.matchers).map_err(invalid)?;
+        if draft.ends_ms < draft.starts_ms {
+            return Err(invalid("end time must not be before start time".into()));
+        }
+        let old = match draft.id.as_deref().filter(|id| !id.is_empty()) {
+            None => None,
+            Some(text) => {
+                let id = Id::parse(text).filter(|id| self.all.contains_key(id));
+                Some(id.ok_or(SilenceError::NotFound)?)
+            }
+        };
+        let previous = old.and_then(|id| Some((id, self.all.get(&id)?)));
+        let in_place = previous
+            .filter(|(_, kept)| kept.can_become(&matchers, &draft, now_ms))
+            .map(|(id, _)| id);
+        if in_place.is_none() && limits.count > 0 && self.all.len() >= limits.count {
+            let (count, limit) = (self.all.len(), limits.count);
+            return Err(SilenceError::Refused(format!(
+                "exceeded maximum number of silences: {count} (limit: {limit})"
+            )));
+        }
+        let kept = Kept {
+            matchers,
+            starts_ms: match in_place {
+                Some(_) => draft.starts_ms,
+                None => draft.starts_ms.max(now_ms),
+            },
+            ends_ms: draft.ends_ms,
+            updated_ms: now_ms,
+            created_by: draft.created_by,
+            comment: draft.comment,
+            annotations: draft.annotations,
+            forget_ms: draft.ends_ms.saturating_add(limits.keep_ms),
+        };
+        let size = kept.size();
+        if limits.bytes > 0 && size > limits.bytes {
+            return Err(SilenceError::Refused(format!(
+                "silence exceeded maximum size: {size} bytes (limit: {} bytes)",
+                limits.bytes
+            )));
+        }
+        let mut changes = Vec::new();
+        let id = match in_place {
+            Some(id) => {
+                changes.push(Change::Updated(id));
+                id
+            }
+            None => {
+                // What it was stays, as the history of what is now.
+                changes.extend(old.and_then(|id| self.expire(id, limits.keep_ms, now_ms)));
+                changes.push(Change::Made(fresh));
+                fresh
+            }
+        };
+        self.unindex(id);
+        self.all.insert(id, kept);
+        self.index(id);
+        Ok((id, changes))
+    }
+
+    /// Ends a silence now; nothing if it has expired or is none.
+    pub(crate) fn expire(&mut self, id: Id, keep_ms: i64, now_ms: i64) -> Option<Change> {
+        let state = self.get(id)?.state(now_ms);
+        if state == SilenceState::Expired {
+            return None;
+        }
+        self.unindex(id);
+        let kept = self.all.get_mut(&id)?;
+        if state == SilenceState::Pending {
+            kept.starts_ms = now_ms;
+        }
+        // At its last moment it would still mute.
+        kept.ends_ms = now_ms - 1;
+        kept.starts_ms = kept.starts_ms.min(kept.ends_ms);
+        kept.updated_ms = now_ms;
+        kept.forget_ms = now_ms.saturating_add(keep_ms);
+        Some(Change::Ended(id))
+    }
+
+    /// When the next silence ends by itself.
+    pub(crate) fn next_end_ms(&self) -> Option<i64> {
+        self.ends.first().map(|(ends_ms, _)| ends_ms + 1)
+    }
+
+    /// Silences that have ended by themselves since the last look.
+    pub(crate) fn ended(&mut self, now_ms: i64) -> Vec<Id> {
+        let mut ended = Vec::new();
+        while let Some((_, id)) = self.ends.first().filter(|(ends_ms, _)| *ends_ms < now_ms) {
+            let id = *id;
+            self.unindex(id);
+            ended.push(id);
+        }
+        ended
+    }
+
+    /// Throws away those whose time to be remembered is over.
+    pub(crate) fn forget(&mut self, now_ms: i64) -> Vec<Id> {
+        let old = |kept: &Kept| kept.forget_ms <= now_ms && kept.ends_ms < now_ms;
+        let found = self.all.iter().filter(|(_, kept)| old(kept));
+        let ids: Vec<Id> = found.map(|(id, _)| *id).collect();
+        for id in &ids {
+            self.unindex(*id);
+            self.all.remove(id);
+        }
+        ids
+    }
+
+    fn index(&mut self, id: Id) {
+        let Some(kept) = self.all.get(&id) else {
+            return;
+        };
+        match pair(kept) {
+            Some((name, value)) => {
+                let values = self.by_pair.entry(name.to_owned()).or_default();
+                values.entry(value.to_owned()).or_default().insert(id);
+            }
+            None => {
+                self.others.insert(id);
+            }
+        }
+        self.ends.insert((kept.ends_ms, id));
+    }
+
+    fn unindex(&mut self, id: Id) {
+        let Some(kept) = self.all.get(&id) else {
+            return;
+        };
+        self.ends.remove(&(kept.ends_ms, id));
+        self.others.remove(&id);
+        if let Some((name, value)) = pair(kept)
+            && let Some(values) = self.by_pair.get_mut(name)
+            && let Some(ids) = values.get_mut(value)
+        {
+            ids.remove(&id);
+            if ids.is_empty() {
+                values.remove(value);
+            }
+            if values.is_empty() {
+                self.by_pair.remove(name);
+            }
+        }
+    }
+}
+
+/// A label and a value that whatever is muted has to have.
+fn pair(kept: &Kept) -> Option<(&str, &str)> {
+    let wanted = |matcher: &&Matcher| matcher.op == Op::Equal && !matcher.value.is_empty();
+    let matcher = kept.matchers.iter().find(wanted)?;
+    Some((&matcher.name, &matcher.value))
+}

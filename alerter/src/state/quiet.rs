@@ -1,0 +1,114 @@
+//! Silences in the alerter's state: making, ending, forgetting them, and
+//! whether an alert is muted at all.
+
+use alert::Set;
+
+use super::changes::EventKind;
+use super::{Alerter, Mute};
+use crate::silence::{Change, Id, Silence, SilenceDraft, SilenceError, SilenceState};
+
+impl Alerter {
+    /// Makes or changes a silence; its id. `fresh` names it if it is a new one.
+    pub(crate) fn silence(
+        &mut self,
+        draft: SilenceDraft,
+        fresh: Id,
+        now_ms: i64,
+    ) -> Result<Id, SilenceError> {
+        let limits = self.plan.silences;
+        let (id, changes) = self.silences.set(draft, fresh, limits, now_ms)?;
+        for change in changes {
+            self.note_silence(change, now_ms);
+        }
+        Ok(id)
+    }
+
+    /// Ends a silence now. One that has expired stays as it is.
+    pub(crate) fn unsilence(&mut self, id: Id, now_ms: i64) -> Result<(), SilenceError> {
+        if self.silences.get(id).is_none() {
+            return Err(SilenceError::NotFound);
+        }
+        let keep_ms = self.plan.silences.keep_ms;
+        if let Some(change) = self.silences.expire(id, keep_ms, now_ms) {
+            self.note_silence(change, now_ms);
+        }
+        Ok(())
+    }
+
+    /// Notes the silences that have ended by themselves.
+    pub(super) fn end_silences(&mut self, now_ms: i64) {
+        for id in self.silences.ended(now_ms) {
+            let ends_ms = self.silences.get(id).map_or(now_ms, |kept| kept.ends_ms);
+            self.note_by_silence(id, EventKind::SilenceEnded, ends_ms);
+        }
+    }
+
+    pub(super) fn forget_silences(&mut self, now_ms: i64) {
+        let old = self.silences.forget(now_ms);
+        self.dirty.silences.extend(old);
+    }
+
+    fn note_silence(&mut self, change: Change, now_ms: i64) {
+        let (id, kind) = match change {
+            Change::Made(id) => (id, EventKind::Silenced),
+            Change::Updated(id) => (id, EventKind::SilenceChanged),
+            Change::Ended(id) => (id, EventKind::SilenceEnded),
+        };
+        self.dirty.silences.insert(id);
+        self.note_by_silence(id, kind, now_ms);
+    }
+
+    fn note_by_silence(&mut self, id: Id, kind: EventKind, at_ms: i64) {
+        let Some(kept) = self.silences.get(id) else {
+            return;
+        };
+        let what = crate::matcher::print(&kept.matchers);
+        let detail = match (&*kept.created_by, &*kept.comment) {
+            ("", comment) => format!("{id}: {what}: {comment}"),
+            (by, comment) => format!("{id}: {what} by {by}: {comment}"),
+        };
+        self.note_more(at_ms, kind, None, detail);
+    }
+
+    /// What keeps an alert from being told at `now_ms`, if anything does.
+    pub(super) fn mute(&self, labels: &Set, now_ms: i64) -> Option<Mute> {
+        if self.muted_by(labels, now_ms).is_some() {
+            Some(Mute::Inhibited)
+        } else if self.silences.mutes(labels, now_ms) {
+            Some(Mute::Silenced)
+        } else {
+            None
+        }
+    }
+
+    /// The ids of the silences that mute `labels`, in order.
+    pub(crate) fn silenced_by(&self, labels: &Set, now_ms: i64) -> Vec<Id> {
+        self.silences.muting(labels, now_ms)
+    }
+
+    /// One silence.
+    pub(crate) fn silence_of(&self, id: Id, now_ms: i64) -> Option<Silence> {
+        Some(self.silences.get(id)?.view(id, now_ms))
+    }
+
+    /// Every silence of the wanted states that has all of `matchers`, in the
+    /// order of lists.
+    pub(crate) fn silences(
+        &self,
+        matchers: &[crate::matcher::Matcher],
+        wanted: impl Fn(SilenceState) -> bool,
+        now_ms: i64,
+    ) -> Vec<Silence> {
+        self.silences.list(now_ms, |kept| {
+            wanted(kept.state(now_ms))
+                && matchers
+                    .iter()
+                    .all(|matcher| kept.matchers.contains(matcher))
+        })
+    }
+
+    /// Silences by state.
+    pub(crate) fn count_silences(&self, now_ms: i64) -> [(SilenceState, usize); 3] {
+        self.silences.count(now_ms)
+    }
+}
