@@ -93,20 +93,19 @@ impl Smtp {
             });
     }
 
-    /// All mails in the mailbox, the oldest first.
+    /// All mails in the mailbox, in the order in which the server took them.
     #[track_caller]
     pub(crate) fn mails(&self) -> Vec<Mail> {
-        let folder = self.mailbox().join("new");
-        let Ok(entries) = fs::read_dir(folder) else {
+        let Ok(entries) = fs::read_dir(self.mailbox().join("new")) else {
             return Vec::new(); // exim makes the mailbox with the first mail
         };
-        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        // Names begin with the time of arrival.
-        files.sort();
-        files
-            .iter()
+        let files = entries.flatten().map(|entry| entry.path());
+        let mut mails: Vec<Mail> = files
             .map(|file| Mail::parse(&fs::read(file).expect("a mail in the mailbox")))
-            .collect()
+            .collect();
+        // Deliveries run side by side, so the files' own names say little.
+        mails.sort_by_cached_key(taken);
+        mails
     }
 
     /// Waits until the mailbox holds at least `count` mails, and returns all.
@@ -143,6 +142,17 @@ impl Smtp {
             .replace("{password}", password);
         self.scratch.file("exim.conf", &text);
     }
+}
+
+/// When exim took a mail: its number there is `SECONDS-PROCESS-FRACTION`, in digits that sort.
+fn taken(mail: &Mail) -> (String, String) {
+    let received = mail.header("received");
+    let number = received
+        .split_once(" id ")
+        .and_then(|(_, rest)| rest.split_whitespace().next());
+    let mut parts = number.unwrap_or_default().splitn(3, '-').map(str::to_owned);
+    let seconds = parts.next().unwrap_or_default();
+    (seconds, parts.nth(1).unwrap_or_default())
 }
 
 const CONFIGURATION: &str = r#"
