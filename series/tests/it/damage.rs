@@ -151,7 +151,7 @@ fn a_bent_bit_in_a_segment_costs_that_segment_at_most_and_is_told() {
     let without = with(origin.path(), middle, &[]);
     let surely = contents(&Store::open(without.path(), settings(250)).0);
     assert!(surely.len() == all.len() && surely != all);
-    // One bit of each byte, another one each time.
+    // At least one bit of each byte, another one each time.
     for bit in (0..bytes.len() * 8).step_by(7) {
         let mut bent = bytes.clone();
         bent[bit / 8] ^= 1 << (bit % 8);
@@ -196,7 +196,7 @@ fn a_bad_snapshot_is_never_taken_for_a_good_one() {
     for cut in 0..bytes.len() {
         judge(&bytes[..cut], format!("cut at {cut}"));
     }
-    // One bit of each byte, another one each time.
+    // At least one bit of each byte, another one each time.
     for bit in (0..bytes.len() * 8).step_by(7) {
         let mut bent = bytes.clone();
         bent[bit / 8] ^= 1 << (bit % 8);
