@@ -10,9 +10,11 @@ mod matchers;
 mod need;
 mod parse;
 mod postfix;
+mod pretty;
 mod print;
 mod regex;
 mod text;
+mod tree;
 
 #[cfg(test)]
 mod tests;

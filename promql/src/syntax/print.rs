@@ -1,6 +1,6 @@
 //! Expressions as canonical text, in one line, spelled as Prometheus prints them.
 
-use std::fmt::{Display, Formatter, Result, Write as _};
+use std::fmt::{Display, Formatter, Result, Write};
 
 use exposition::NAME;
 use series::{Matcher, Op};
@@ -87,7 +87,7 @@ impl Display for Matching {
 }
 
 impl Aggregator {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Sum => "sum",
             Self::Avg => "avg",
@@ -105,8 +105,9 @@ impl Aggregator {
     }
 }
 
-impl Display for Aggregate {
-    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+impl Aggregate {
+    /// What stands before the parenthesis.
+    pub(super) fn head(&self, out: &mut impl Write) -> Result {
         out.write_str(self.aggregator.as_str())?;
         if self.grouping.without || !self.grouping.labels.is_empty() {
             out.write_str(if self.grouping.without {
@@ -117,6 +118,13 @@ impl Display for Aggregate {
             labels(&self.grouping.labels, out)?;
             out.write_char(' ')?;
         }
+        Ok(())
+    }
+}
+
+impl Display for Aggregate {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        self.head(out)?;
         match &self.param {
             Some(param) => write!(out, "({param}, {})", self.inner),
             None => write!(out, "({})", self.inner),
@@ -124,7 +132,7 @@ impl Display for Aggregate {
     }
 }
 
-fn labels(names: &[String], out: &mut Formatter<'_>) -> Result {
+fn labels(names: &[String], out: &mut impl Write) -> Result {
     out.write_char('(')?;
     for (at, name) in names.iter().enumerate() {
         out.write_str(if at == 0 { "" } else { ", " })?;
@@ -133,7 +141,7 @@ fn labels(names: &[String], out: &mut Formatter<'_>) -> Result {
     out.write_char(')')
 }
 
-fn label(name: &str, out: &mut Formatter<'_>) -> Result {
+fn label(name: &str, out: &mut impl Write) -> Result {
     if is_word(name, false) {
         out.write_str(name)
     } else {
