@@ -70,6 +70,10 @@ impl Smtp {
     pub(crate) fn halt(&mut self) {
         let mut process = self.process.take().expect("exim runs");
         process.stop();
+        // A process that it made for a client a moment ago still holds the ports, briefly.
+        poll::holds("the ports of exim should refuse", || {
+            !self.ports().into_iter().any(listens)
+        });
     }
 
     /// Starts the server again on the same ports and spool.
@@ -82,15 +86,11 @@ impl Smtp {
             .arg(self.scratch.path.join("exim.conf"))
             .arg("-bdf");
         let process = Process::spawn("exim", &mut command, &self.scratch.path.join("exim.log"));
-        let ports = [self.port(), self.tls_port()];
-        self.process
-            .insert(process)
-            .ready("exim should listen", || {
-                ports
-                    .iter()
-                    .all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
-                    .then_some(())
-            });
+        let ports = self.ports();
+        let process = self.process.insert(process);
+        process.ready("exim should listen", || {
+            ports.into_iter().all(listens).then_some(())
+        });
     }
 
     /// All mails in the mailbox, in the order in which the server took them.
@@ -114,6 +114,10 @@ impl Smtp {
         poll::until(&format!("{count} mails should arrive"), || {
             Some(self.mails()).filter(|mails| mails.len() >= count)
         })
+    }
+
+    fn ports(&self) -> [u16; 2] {
+        [self.port(), self.tls_port()]
     }
 
     fn mailbox(&self) -> PathBuf {
@@ -142,6 +146,10 @@ impl Smtp {
             .replace("{password}", password);
         self.scratch.file("exim.conf", &text);
     }
+}
+
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 /// When exim took a mail: its number there is `SECONDS-PROCESS-FRACTION`, in digits that sort.
