@@ -8,3 +8,6 @@ pub mod container;
 mod crew;
 mod files;
 pub mod host;
+mod pieces;
+pub mod redis;
+mod served;
