@@ -7,11 +7,12 @@ use exposition::Labels;
 use promql::Engine;
 use series::Store;
 
-use crate::Site;
 use crate::alerting::send::Sending;
 use crate::file::{GroupSpec, RuleKind};
 use crate::outputs::end;
 use crate::rule::{Rule, Surroundings};
+use crate::set::Awaited;
+use crate::{Site, State};
 
 /// A group and what it remembers between evaluations.
 #[derive(Debug)]
@@ -95,12 +96,30 @@ impl Group {
         passed < 0 || passed >= self.interval_ms - self.interval_ms / 10
     }
 
+    /// When the `for:` of a pending alert ends that the last evaluation was too
+    /// early for.
+    pub(crate) fn next_to_fire_ms(&self) -> Option<i64> {
+        let ends = self.rules.iter().filter_map(|rule| {
+            let RuleKind::Alert { for_ms, .. } = rule.spec.kind else {
+                return None;
+            };
+            let pending = rule.active().map(|(_, alert)| alert);
+            pending
+                .filter(|alert| alert.state == State::Pending)
+                .map(|alert| alert.active_at_ms + for_ms)
+                // One that is over and did not fire waits for data, not for time.
+                .filter(|end_ms| self.last_evaluation_ms.is_some_and(|last| last < *end_ms))
+                .min()
+        });
+        ends.min()
+    }
+
     /// Evaluates every rule at `now_ms` and returns the alerts to tell, and
     /// whether any alert changed.
     pub(crate) fn evaluate(
         &mut self,
         now_ms: i64,
-        unsure: bool,
+        awaited: &Awaited,
         site: &Site,
         store: &Store,
         engine: &Engine,
@@ -119,7 +138,7 @@ impl Group {
             now_ms,
             query_ms: now_ms - self.query_offset_ms,
             limit: self.limit,
-            unsure,
+            awaited,
         };
         let (mut told, mut changed) = (Vec::new(), false);
         for rule in &mut self.rules {

@@ -1,5 +1,6 @@
 //! All groups together: loaded from files, evaluated in turn, replaced by a reload.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use exposition::Labels;
@@ -47,14 +48,29 @@ pub struct Due {
     pub at_ms: i64,
 }
 
+/// Sources, by their `job` label, that have not answered since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Awaited(pub(crate) BTreeSet<String>);
+
+impl Awaited {
+    /// Whether nothing is known yet about the alert with these labels: its
+    /// source is awaited, or, where it names none, any is.
+    pub(crate) fn holds(&self, labels: &Labels) -> bool {
+        match labels.get("job") {
+            "" => !self.0.is_empty(),
+            job => self.0.contains(job),
+        }
+    }
+}
+
 /// The loaded rules with all that they remember.
 #[derive(Debug, Default)]
 pub struct RuleSet {
     pub(crate) groups: Vec<Group>,
     pub(crate) site: Site,
-    /// When the state of a former run was taken up, while not all sources have
-    /// answered since: so long an absent series proves nothing.
-    pub(crate) unsure_since_ms: Option<i64>,
+    /// Since the state of a former run was taken up: so long as a source has not
+    /// answered, an absent series of it proves nothing.
+    pub(crate) awaited: Awaited,
     pub(crate) changed: bool,
     leftovers: Vec<Leftover>,
 }
@@ -101,7 +117,7 @@ impl RuleSet {
     /// the series of those that are not will be ended.
     #[must_use]
     pub fn replacing(mut self, old: Self, now_ms: i64) -> Self {
-        self.unsure_since_ms = old.unsure_since_ms;
+        self.awaited = old.awaited;
         self.leftovers = old.leftovers;
         let mut rest = old.groups;
         for group in &mut self.groups {
@@ -150,6 +166,28 @@ impl RuleSet {
         self.groups.iter().enumerate().filter_map(due).collect()
     }
 
+    /// The groups to evaluate although no samples have come in, because the
+    /// `for:` of an alert has ended: it fires when its rule says, and not with
+    /// the next collection.
+    #[must_use]
+    pub fn due_to_fire(&self, now_ms: i64) -> Vec<Due> {
+        let due = |(group, state): (usize, &Group)| {
+            let end_ms = state.next_to_fire_ms().filter(|end_ms| *end_ms <= now_ms);
+            end_ms.map(|_| Due {
+                group,
+                at_ms: now_ms,
+            })
+        };
+        self.groups.iter().enumerate().filter_map(due).collect()
+    }
+
+    /// When [`RuleSet::due_to_fire`] will first name a group; nothing while no
+    /// alert waits.
+    #[must_use]
+    pub fn next_to_fire_ms(&self) -> Option<i64> {
+        self.groups.iter().filter_map(Group::next_to_fire_ms).min()
+    }
+
     /// When the next evaluation is due after `now_ms`; nothing without groups.
     #[must_use]
     pub fn next_due_ms(&self, now_ms: i64) -> Option<i64> {
@@ -172,23 +210,19 @@ impl RuleSet {
         let Some(group) = self.groups.get_mut(group) else {
             return Vec::new();
         };
-        let unsure = self
-            .unsure_since_ms
-            .is_some_and(|since| at_ms - since < 2 * group.interval_ms);
-        let (told, changed) = group.evaluate(at_ms, unsure, &self.site, store, engine);
+        let (told, changed) = group.evaluate(at_ms, &self.awaited, &self.site, store, engine);
         self.changed |= changed;
         told
     }
 
-    /// Every source has answered since the start: from here on an absent series
-    /// means that the condition is gone.
-    pub fn sources_complete(&mut self) {
-        self.unsure_since_ms = None;
+    /// The source with this `job` label has answered since the start: from here
+    /// on an absent series of it means that the condition is gone.
+    pub fn answered(&mut self, job: &str) {
+        self.awaited.0.remove(job);
     }
 
     /// Moves all kept times by `delta_ms`, when the clock itself was set.
     pub fn shift(&mut self, delta_ms: i64) {
-        self.unsure_since_ms = self.unsure_since_ms.map(|time| time + delta_ms);
         for leftover in &mut self.leftovers {
             leftover.due_ms += delta_ms;
         }

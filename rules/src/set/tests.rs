@@ -356,3 +356,37 @@ groups:
     assert_eq!(set.unmatched(&bench.store, 1, 2).len(), 3);
     assert_eq!(set.count(State::Firing), 0);
 }
+
+#[test]
+fn an_alert_fires_when_its_for_ends_and_not_with_the_next_samples() {
+    let (bench, mut set) = (Bench::new(), load(&DOWN.replace("30s", "5s")));
+    assert_eq!(set.next_to_fire_ms(), None);
+    bench.put("up", "a", 0, 0.0);
+    assert!(bench.evaluate(&mut set, 0).is_empty());
+    assert_eq!(set.next_to_fire_ms(), Some(5_000));
+    assert!(set.due_to_fire(4_999).is_empty());
+    let due = set.due_to_fire(5_000);
+    assert_eq!(
+        due,
+        [Due {
+            group: 0,
+            at_ms: 5_000
+        }]
+    );
+    assert_eq!(bench.evaluate(&mut set, 5_000).len(), 1);
+    assert_eq!(set.next_to_fire_ms(), None);
+}
+
+#[test]
+fn an_alert_that_cannot_fire_when_its_for_ends_wakes_nobody_again() {
+    let rules = DOWN.replace("30s", "5s");
+    let (bench, mut set) = (Bench::new(), load(&rules));
+    bench.put("up", "a", 0, 0.0);
+    bench.evaluate(&mut set, 0);
+    let mut restarted = load(&rules);
+    restarted.restore(set.snapshot(), ["j".to_owned()]);
+    // Nothing has been collected yet, so it neither fires nor ends.
+    Bench::new().evaluate(&mut restarted, 6_000);
+    assert_eq!(restarted.snapshot(), set.snapshot());
+    assert_eq!(restarted.next_to_fire_ms(), None);
+}
