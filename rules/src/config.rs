@@ -4,6 +4,8 @@ mod glob;
 #[cfg(test)]
 mod tests;
 
+pub use glob::files as matching_files;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;

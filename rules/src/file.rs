@@ -6,6 +6,7 @@
 
 pub(crate) mod fields;
 mod group;
+pub(crate) mod spelled;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +56,8 @@ pub struct RuleSpec {
     pub kind: RuleKind,
     /// Where the rule begins.
     pub place: Place,
+    /// Where its expression begins.
+    pub expr_place: Place,
 }
 
 /// What becomes of a rule's result.
@@ -78,14 +81,23 @@ pub(crate) fn read(files: &[Source]) -> Result<Vec<GroupSpec>, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut groups = Vec::new();
     for file in files {
-        match settings::parse(&file.name, &file.text) {
-            Ok(root) => group::file(&file.name, &root, &mut groups, &mut faults),
-            Err(fault) => faults.push(fault),
-        }
+        let (found, wrong) = read_all(file);
+        groups.extend(found);
+        faults.extend(wrong);
     }
     if faults.is_empty() {
         Ok(groups)
     } else {
         Err(faults)
     }
+}
+
+/// Reads a file as far as it can be read: the groups that are whole, and all faults.
+pub(crate) fn read_all(file: &Source) -> (Vec<GroupSpec>, Vec<Fault>) {
+    let (mut groups, mut faults) = (Vec::new(), Vec::new());
+    match settings::parse(&file.name, &file.text) {
+        Ok(root) => group::file(file, &root, &mut groups, &mut faults),
+        Err(fault) => faults.push(fault),
+    }
+    (groups, faults)
 }

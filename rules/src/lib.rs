@@ -7,10 +7,12 @@
 //! [`Config::sources`] opens files, and only [`Foreign`] opens sockets.
 
 mod alerting;
+mod check;
 mod config;
 mod figures;
 mod file;
 mod foreign;
+mod format;
 mod group;
 mod kept;
 mod outputs;
@@ -25,10 +27,12 @@ pub mod unit_test;
 mod unmatched;
 
 pub use alerting::{Active, State};
-pub use config::Config;
+pub use check::{Checked, check};
+pub use config::{Config, matching_files};
 pub use figures::write_target_figures;
 pub use file::{GroupSpec, RuleKind, RuleSpec, Source};
 pub use foreign::{Foreign, Job};
+pub use format::{Formatted, format};
 pub use group::Group;
 pub use kept::{Kept, KeptAlert, KeptRule};
 pub use rule::{Health, Rule};

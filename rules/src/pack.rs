@@ -28,4 +28,7 @@ pub fn sources() -> Vec<Source> {
 }
 
 #[cfg(test)]
+pub(crate) use tests::test_files;
+
+#[cfg(test)]
 mod tests;

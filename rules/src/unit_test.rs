@@ -6,6 +6,8 @@
 
 mod check;
 mod file;
+#[cfg(test)]
+mod mutants;
 mod notation;
 #[cfg(test)]
 mod random;

@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod generate;
 mod reference;
+mod rules;
 mod run;
 mod state;
 mod status;
@@ -70,6 +71,9 @@ enum Command {
     /// The data folder: check what is in it
     #[command(subcommand)]
     State(StateCommand),
+    /// Rule files: check, test or format them
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Print the runbook of this name, or list all
     Runbook {
         /// The name, as alerts and mails give it
@@ -131,6 +135,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status { json } => status::run(&cli.place, json),
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
         Command::State(StateCommand::Check { json }) => state::check(&cli.place, json),
+        Command::Rules(command) => rules::run(&command),
         Command::Runbook { name } => generate::runbook(name.as_deref()),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::man(),

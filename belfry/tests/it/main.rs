@@ -11,6 +11,8 @@ mod mail_faults;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]
+mod rule_files;
+#[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod setup;

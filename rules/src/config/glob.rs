@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The files behind a pattern, sorted. A path without stars is itself, whether
-/// it is there or not.
-pub(super) fn files(pattern: &Path) -> io::Result<Vec<PathBuf>> {
+/// The files behind a pattern with `*` and `?` in its last part, sorted. A path
+/// without stars is itself, whether it is there or not.
+pub fn files(pattern: &Path) -> io::Result<Vec<PathBuf>> {
     let name = pattern.file_name().and_then(|name| name.to_str());
     let Some(name) = name.filter(|name| name.contains(['*', '?'])) else {
         return Ok(vec![pattern.to_owned()]);

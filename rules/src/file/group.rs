@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use settings::{Fault, Kind, Node, Place};
+use settings::{Fault, Node, Place};
 
 use super::fields::{count, duration, entries, fault, get, list, text, texts};
-use super::{GroupSpec, RuleKind, RuleSpec};
+use super::spelled::spelled;
+use super::{GroupSpec, RuleKind, RuleSpec, Source};
 
 const GROUP_FIELDS: [&str; 6] = [
     "name",
@@ -27,12 +28,17 @@ const RULE_FIELDS: [&str; 7] = [
 ];
 
 /// Reads the tree of one file.
-pub(super) fn file(name: &str, root: &Node, groups: &mut Vec<GroupSpec>, faults: &mut Vec<Fault>) {
-    let file: Arc<str> = name.into();
+pub(super) fn file(
+    source: &Source,
+    root: &Node,
+    groups: &mut Vec<GroupSpec>,
+    faults: &mut Vec<Fault>,
+) {
+    let file: Arc<str> = source.name.as_str().into();
     let mut names = Vec::new();
     let top = entries(root, "a rule file", &["groups"], faults);
     for node in list(get(top, "groups"), "groups", faults) {
-        let Some(group) = group(&file, node, faults) else {
+        let Some(group) = group(source, &file, node, faults) else {
             continue;
         };
         if names.contains(&group.name) {
@@ -44,7 +50,12 @@ pub(super) fn file(name: &str, root: &Node, groups: &mut Vec<GroupSpec>, faults:
     }
 }
 
-fn group(file: &Arc<str>, node: &Node, faults: &mut Vec<Fault>) -> Option<GroupSpec> {
+fn group(
+    source: &Source,
+    file: &Arc<str>,
+    node: &Node,
+    faults: &mut Vec<Fault>,
+) -> Option<GroupSpec> {
     let fields = entries(node, "a group", &GROUP_FIELDS, faults);
     let name = get(fields, "name").and_then(|node| text(node, "name", faults));
     let name = name.filter(|name| !name.is_empty());
@@ -60,7 +71,7 @@ fn group(file: &Arc<str>, node: &Node, faults: &mut Vec<Fault>) -> Option<GroupS
     });
     let rules = list(get(fields, "rules"), "rules", faults)
         .iter()
-        .filter_map(|node| rule(node, &labels, faults))
+        .filter_map(|node| rule(source, node, &labels, faults))
         .collect();
     Some(GroupSpec {
         file: Arc::clone(file),
@@ -74,6 +85,7 @@ fn group(file: &Arc<str>, node: &Node, faults: &mut Vec<Fault>) -> Option<GroupS
 }
 
 fn rule(
+    source: &Source,
     node: &Node,
     group_labels: &BTreeMap<String, String>,
     faults: &mut Vec<Fault>,
@@ -101,7 +113,7 @@ fn rule(
         let message = format!("braces in a record name: {record:?}; labels belong under labels");
         fault(faults, &at.place, message);
     }
-    let expr = expression(node, given("expr"), faults);
+    let expr = expression(source, node, given("expr"), faults);
     let own = texts(given("labels"), "labels", faults, |name, value| {
         label_name(name)?;
         if is_alert { template(value) } else { Ok(()) }
@@ -140,10 +152,12 @@ fn rule(
         labels,
         kind,
         place: node.place.clone(),
+        expr_place: given("expr").map_or_else(|| node.place.clone(), |at| at.place.clone()),
     })
 }
 
 fn expression(
+    source: &Source,
     rule: &Node,
     node: Option<&Node>,
     faults: &mut Vec<Fault>,
@@ -156,26 +170,26 @@ fn expression(
     match promql::parse(&text) {
         Ok(expr) => Some((text.trim().to_owned(), expr)),
         Err(err) => {
-            let (place, what) = inside(node, &text, &err);
+            let (place, what) = inside(source, node, &err);
             fault(faults, &place, format!("bad expr: {what}"));
             None
         }
     }
 }
 
-/// Where in the file an error in an expression is. In an expression of several
-/// lines, whose indentation is gone, the place is told in words.
-fn inside(node: &Node, text: &str, err: &promql::ParseError) -> (Place, String) {
-    match (&node.place, &node.kind) {
-        (Place::Line { file, line, column }, Kind::Scalar { quoted: false, .. })
-            if err.line == 1 && !text.contains('\n') =>
-        {
-            let place = Place::Line {
-                file: Arc::clone(file),
-                line: *line,
-                column: column + err.column - 1,
-            };
-            (place, err.what.clone())
+/// Where in the file an error in an expression is; told in words where the
+/// spelling of the scalar hides it.
+fn inside(source: &Source, node: &Node, err: &promql::ParseError) -> (Place, String) {
+    // Lines that YAML folds into one are lines again, so the error has to be found anew.
+    let spelled = spelled(&source.text, &node.place);
+    let found = spelled.and_then(|spelled| {
+        let err = promql::parse(&spelled.text).err()?;
+        Some((spelled.place(err.start), err.what))
+    });
+    match (&node.place, found) {
+        (Place::Line { file, .. }, Some(((line, column), what))) => {
+            let file = Arc::clone(file);
+            (Place::Line { file, line, column }, what)
         }
         (place, _) => (
             place.clone(),

@@ -208,3 +208,24 @@ fn the_faults_of_all_files_are_told_together() {
     assert_eq!(places[0], "r.yml:1:10");
     assert!(places[1].starts_with("other.yml:"), "{places:?}");
 }
+
+#[test]
+fn a_fault_inside_of_an_expression_is_pointed_at_however_it_is_spelled() {
+    for (lines, place) in [
+        (
+            &["alert: A", "expr: |", "  sum(up)", "    + )"][..],
+            "r.yml:7:11",
+        ),
+        (&["alert: A", "expr: >-", "  sum(up)", "  + )"], "r.yml:7:9"),
+        (&["alert: A", "expr: 'a{b=''c''} + )'"], "r.yml:5:25"),
+        (&["alert: A", "expr: \"a{b=\\\"c\\\"} + )\""], "r.yml:5:25"),
+        (&["alert: A", "expr: sum(up)", "  + )"], "r.yml:6:9"),
+    ] {
+        let found = faults(&rule(lines));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with(&format!("{place}: bad expr")),
+            "{found:?}"
+        );
+    }
+}

@@ -17,6 +17,11 @@ fn folder(suffix: &str) -> Vec<String> {
     names
 }
 
+/// The unit tests of the pack, by name.
+pub(crate) fn test_files() -> Vec<String> {
+    folder(".test.yml")
+}
+
 fn text(name: &str) -> Source {
     Source {
         name: name.into(),
@@ -100,7 +105,7 @@ fn every_runbook_link_is_alive_and_every_runbook_is_linked() {
 #[test]
 fn every_rule_is_tested_and_every_test_passes() {
     let mut tested = std::collections::BTreeSet::new();
-    for name in folder(".test.yml") {
+    for name in test_files() {
         let file = text(&name);
         for line in file.text.lines() {
             tested.extend(line.trim().strip_prefix("alertname: ").map(str::to_owned));
@@ -140,7 +145,7 @@ fn promtool_agrees_with_every_test() {
     let mut check = vec!["check", "rules"];
     check.extend(FILES.map(|(name, _)| name));
     run(&check);
-    let tests = folder(".test.yml");
+    let tests = test_files();
     let mut test = vec!["test", "rules"];
     test.extend(tests.iter().map(String::as_str));
     run(&test);

@@ -13,9 +13,14 @@ use crate::{RuleSet, Site, Source};
 const MINUTES: i64 = 60;
 
 /// A small generator with a printed seed; the tests need no better one.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
+    /// An index into something so long.
+    pub(super) fn at(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap()
+    }
+
     fn below(&mut self, count: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,0 +1,132 @@
+//! `belfry rules`: what a person and a program are told about rule files.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Output};
+
+use crate::support::scratch::Scratch;
+
+const PACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/pack");
+
+fn rules(scratch: &Scratch, arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, .. } = Command::new(env!("CARGO_BIN_EXE_belfry"))
+        .arg("rules")
+        .args(arguments)
+        .current_dir(&scratch.path)
+        .output()
+        .expect("the binary runs");
+    (status.code(), String::from_utf8(stdout).expect("UTF-8"))
+}
+
+#[test]
+fn check_points_at_every_fault_of_all_files() {
+    let scratch = Scratch::new();
+    scratch.file(
+        "a.yml",
+        "groups:\n- name: a\n  rules:\n  - alert: X\n    expr: |\n      sum(up)\n        + )\n    labels: {a: '{{ foo }}'}\n",
+    );
+    scratch.file(
+        "b.yml",
+        "groups:\n- name: a\n  rules:\n  - {alert: Y, expr: up}\n",
+    );
+    let (code, said) = rules(&scratch, &["check", "a.yml", "b.yml", "c.yml"]);
+    assert_eq!(code, Some(2), "{said}");
+    for part in [
+        "a.yml:7:11: bad expr: ",
+        "7 |         + )\n  |           ^\n",
+        "a.yml:8:17: bad template: ",
+        "warn b.yml: 1 group, 1 alerting rule, 0 recording rules\n",
+        "warning: b.yml:4:5: Y has no label severity",
+        "FAIL c.yml:1:1: cannot read the file: No such file",
+        "3 files, 3 faults, 1 warning\n",
+    ] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+    assert!(!said.contains('\u{1b}'), "colours outside of a terminal");
+
+    assert_eq!(rules(&scratch, &["check", "b.yml"]).0, Some(1));
+    assert_eq!(
+        rules(&scratch, &["check", &format!("{PACK}/host.yml")]).0,
+        Some(0)
+    );
+    assert_eq!(rules(&scratch, &["check"]).0, Some(3));
+    let (code, said) = rules(&scratch, &["check", "--json", "a.yml", "c.yml"]);
+    assert_eq!(code, Some(2));
+    let told: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(told["files"][0]["faults"][0]["line"], 7);
+    assert_eq!(told["unreadable"][0]["file"], "c.yml");
+}
+
+#[test]
+fn test_tells_what_was_expected_and_what_was_there() {
+    let scratch = Scratch::new();
+    scratch.file(
+        "r.yml",
+        "groups: [{name: g, rules: [{alert: Down, expr: up == 0, labels: {severity: info}}]}]",
+    );
+    let test = "rule_files: [r.yml]
+tests:
+  - name: down
+    input_series: [{series: 'up{job=\"a\"}', values: '0x5'}]
+    alert_rule_test:
+      - eval_time: 1m
+        alertname: Down
+        exp_alerts: [{exp_labels: {job: a, severity: info}}]
+";
+    scratch.file("good.yml", test);
+    scratch.file("bad.yml", &test.replace("job: a, ", "job: b, "));
+    scratch.file("lost.yml", &test.replace("r.yml", "s*.yml"));
+    let (code, said) = rules(&scratch, &["test", "good.yml"]);
+    assert_eq!(
+        (code, &*said),
+        (
+            Some(0),
+            "ok   good.yml: 1 expectation\n1 file, 1 expectation held against the rules, 0 wrong\n"
+        )
+    );
+    let (code, said) = rules(&scratch, &["test", "bad.yml", "lost.yml", "good.yml"]);
+    assert_eq!(code, Some(2), "{said}");
+    for part in [
+        "FAIL bad.yml: 1 of 1 expectation wrong\nbad.yml:6:9: in \"down\", alert Down at 1m:\n",
+        "  expected {\"alertname\": \"Down\", \"job\": \"b\"",
+        "  firing   {\"alertname\": \"Down\", \"job\": \"a\"",
+        "lost.yml:1:14: rule_files: no file is behind s*.yml\n1 | rule_files: [s*.yml]\n",
+        "ok   good.yml",
+    ] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+    let (code, said) = rules(&scratch, &["test", "--json", "bad.yml"]);
+    assert_eq!(code, Some(2));
+    let told: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(told["passed"], false);
+    assert_eq!(told["files"][0]["failures"][0]["line"], 6);
+}
+
+#[test]
+fn fmt_changes_expressions_and_nothing_else() {
+    let scratch = Scratch::new();
+    let text = "# why\ngroups:\n- name:  g\n  rules: [{record: a, expr: up==0}]   # x\n";
+    let file = scratch.file("r.yml", text);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("rights");
+    let (code, said) = rules(&scratch, &["fmt", "--check", "r.yml"]);
+    assert_eq!(
+        (code, &*said),
+        (Some(1), "fmt  r.yml: 1 expression would change\n")
+    );
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), text);
+
+    assert_eq!(rules(&scratch, &["fmt", "r.yml"]).0, Some(0));
+    let wanted = text.replace("up==0", "up == 0");
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), wanted);
+    let rights = std::fs::metadata(&file).expect("the file").permissions();
+    assert_eq!(rights.mode() & 0o777, 0o640);
+    assert_eq!(
+        rules(&scratch, &["fmt", "--check", "r.yml"]),
+        (Some(0), String::new())
+    );
+
+    scratch.file(
+        "bad.yml",
+        "groups: [{name: g, rules: [{record: a, expr: up +}]}]",
+    );
+    assert_eq!(rules(&scratch, &["fmt", "bad.yml"]).0, Some(2));
+}
