@@ -6,6 +6,7 @@
 
 mod compile;
 mod email;
+mod original;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -141,6 +142,9 @@ settings::section! {
     pub struct Receiver {
         /// The name by which routes know it.
         pub name: String = String::new(),
+        /// Who owns it and the like, for clients that look for their own; `name`
+        /// is always among them.
+        pub labels: BTreeMap<String, String> = BTreeMap::new(),
         /// Mails.
         pub email_configs: Vec<Email> = vec![],
     }

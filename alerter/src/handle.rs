@@ -63,6 +63,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     pool: SqlitePool,
     clock: Clock,
+    started_ms: i64,
 }
 
 impl fmt::Debug for Handle {
@@ -93,6 +94,7 @@ impl Alerter {
             commands,
             pool: parts.pool,
             clock: parts.clock,
+            started_ms: now_ms,
         })
     }
 }
@@ -271,7 +273,17 @@ impl Handle {
         Ok(emails.collect())
     }
 
-    async fn ask<T: Send + 'static>(
+    /// The wall clock's time, in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        (self.clock)()
+    }
+
+    /// When it was started, in milliseconds since 1970.
+    pub(crate) fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
+
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Glance<'_>) -> T + Send + 'static,
     ) -> Result<T, Stopped> {

@@ -5,6 +5,7 @@
 //! Nothing here evaluates a rule or knows a template: alerts come in by
 //! [`Handle::put`], words from a closure.
 
+pub mod api;
 mod backoff;
 mod clock;
 mod config;

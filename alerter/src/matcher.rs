@@ -161,6 +161,17 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Matcher>, String> {
     }
 }
 
+/// Reads exactly one matcher, as filters of the API hold it.
+pub(crate) fn parse_one(text: &str) -> Result<Matcher, String> {
+    if text.starts_with('{') || text.ends_with('}') {
+        return Err(format!("unexpected open or close brace: {text}"));
+    }
+    classic::one(text).or_else(|err| match utf8::parse(text).as_deref() {
+        Ok([one]) => Ok(one.clone()),
+        _ => Err(err),
+    })
+}
+
 /// Whether `name` is a label name of the classic form.
 #[must_use]
 pub(crate) fn classic_name(name: &str) -> bool {

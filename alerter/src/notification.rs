@@ -114,6 +114,12 @@ pub(crate) fn order(a: &Set, b: &Set) -> std::cmp::Ordering {
             return by_name;
         }
     }
+    set_order(a, b)
+}
+
+/// The order of label sets: fewer labels first, then by names and values.
+pub(crate) fn set_order(a: &Set, b: &Set) -> std::cmp::Ordering {
+    use std::cmp::Ordering::{Equal, Greater};
     a.len().cmp(&b.len()).then_with(|| {
         let mut theirs = b.iter();
         for (name, value) in a {

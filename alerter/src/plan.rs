@@ -61,6 +61,8 @@ pub(crate) struct InhibitRule {
 pub(crate) struct Receiver {
     /// Its name, unique.
     pub name: Arc<str>,
+    /// Its name and what else clients may look for.
+    pub labels: Set,
     /// What it sends through.
     pub integrations: Vec<Arc<Email>>,
 }
@@ -94,6 +96,8 @@ pub(crate) struct Plan {
     pub resolve_timeout_ms: i64,
     /// How many silences there may be, and how long they stay.
     pub silences: Limits,
+    /// The configuration as clients are shown it.
+    pub original: String,
     /// Whether the arithmetic is Alertmanager's to the letter. Our own tree
     /// repeats on the minute, tells the end of what was told even if it is
     /// muted by then, and forgets what ended unseen.

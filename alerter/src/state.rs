@@ -10,6 +10,7 @@ mod changes;
 mod compose;
 mod flush;
 mod kept;
+mod list;
 mod put;
 mod quiet;
 mod sent;
@@ -24,6 +25,7 @@ pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow, Silenc
 pub use changes::{Event, EventKind};
 pub(crate) use compose::Delivery;
 pub(crate) use kept::Stored;
+pub(crate) use list::{OfReceiver, Seen, Wanted};
 pub use put::Refusal;
 pub use sent::Outcome;
 pub use view::{AlertState, AlertView, GroupView, PendingView};
@@ -70,9 +72,16 @@ impl Active {
 
 /// A route, by index, and the fingerprint of the labels that its group shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct GroupId {
+pub(crate) struct GroupId {
     route: usize,
     labels: u64,
+}
+
+impl GroupId {
+    /// The route, by index.
+    pub(crate) fn route(self) -> usize {
+        self.route
+    }
 }
 
 #[derive(Debug, Clone)]

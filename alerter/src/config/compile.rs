@@ -61,6 +61,7 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
             bytes: usize::try_from(config.silences.size.0).unwrap_or(usize::MAX),
             keep_ms: millis(config.silences.retention),
         },
+        original: super::original::print(config, mail),
         letter: config.route.is_some(),
     })
 }
@@ -92,8 +93,16 @@ fn receivers(
             let made = email::compile(email, &config.global, mail, &key, lanes, problems);
             integrations.extend(made.map(Arc::new));
         }
+        let mut labels = receiver.labels.clone();
+        let known = labels.insert("name".into(), name.clone());
+        if let Some(known) = known.filter(|known| known != name) {
+            let message =
+                format!("receiver label \"name\" must match receiver name {name:?}, got {known:?}");
+            problems.add(format!("{key}.labels"), message);
+        }
         receivers.push(Receiver {
             name: name.as_str().into(),
+            labels,
             integrations,
         });
     }

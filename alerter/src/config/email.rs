@@ -172,6 +172,27 @@ pub(super) fn compile(
     })
 }
 
+/// Writes into the section what it takes from elsewhere, for people to see.
+pub(super) fn fill(email: &mut Section, global: &Global, mail: &Mail) {
+    let own = first([&email.smarthost, &global.smtp_smarthost]).to_owned();
+    let borrowed = own.is_empty();
+    email.smarthost = first([&own, &mail.smarthost]).to_owned();
+    email.from = first([&email.from, &global.smtp_from, from_of(mail)]).to_owned();
+    email.hello = first([&email.hello, &global.smtp_hello]).to_owned();
+    email.require_tls = email.require_tls.or(Some(global.smtp_require_tls));
+    email.auth_username = first([&email.auth_username, &global.smtp_auth_username]).to_owned();
+    if email.auth_password.is_empty() {
+        email.auth_password = global.smtp_auth_password.clone();
+    }
+    if borrowed && email.auth_username.is_empty() {
+        email.auth_username.clone_from(&mail.username);
+        email.auth_password = mail.password.clone();
+    }
+    if email.tls_config.is_none() && global.smtp_tls_config != TlsConfig::default() {
+        email.tls_config = Some(global.smtp_tls_config.clone());
+    }
+}
+
 fn first<const N: usize>(texts: [&str; N]) -> &str {
     texts
         .into_iter()

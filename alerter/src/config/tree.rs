@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Route as Section;
 use super::compile::{Problems, matchers, millis};
+use super::original::mail_config;
+use super::{Email as EmailSection, Mail, Receiver as ReceiverSection, Route as Section};
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{Email, GroupBy, Receiver, Route};
 
@@ -164,16 +166,50 @@ fn below(above: &Arc<str>, name: &str) -> Arc<str> {
 
 /// The receivers of the built-in tree.
 pub(super) fn built_in_receivers(mail: Option<Email>) -> Vec<Receiver> {
+    let receiver = |name: &str, integrations| Receiver {
+        name: name.into(),
+        labels: [("name".to_owned(), name.to_owned())].into(),
+        integrations,
+    };
     vec![
-        Receiver {
-            name: MAIL.into(),
-            integrations: mail.into_iter().map(Arc::new).collect(),
-        },
-        Receiver {
-            name: PAGE.into(),
-            integrations: Vec::new(),
-        },
+        receiver(MAIL, mail.into_iter().map(Arc::new).collect()),
+        receiver(PAGE, Vec::new()),
     ]
+}
+
+/// The built-in tree as its sections would be written.
+pub(super) fn built_in_sections(mail: &Mail) -> (Section, Vec<ReceiverSection>) {
+    let routes = built_in();
+    let names = [MAIL, PAGE];
+    let mut sections = routes.iter().map(|route| Section {
+        receiver: names[route.receiver].into(),
+        group_by: match &route.group_by {
+            GroupBy::Labels(labels) => Some(labels.clone()),
+            GroupBy::All => Some(vec!["...".into()]),
+        },
+        group_wait: Some(span(route.group_wait_ms)),
+        group_interval: Some(span(route.group_interval_ms)),
+        repeat_interval: Some(span(route.repeat_interval_ms)),
+        matchers: route.matchers.iter().map(ToString::to_string).collect(),
+        ..Section::default()
+    });
+    let mut root = sections.next().unwrap_or_default();
+    root.routes = sections.collect();
+    let emails = (*mail != Mail::default()).then(|| mail_config(mail));
+    let receiver = |name: &str, emails: Vec<EmailSection>| ReceiverSection {
+        name: name.into(),
+        email_configs: emails,
+        ..ReceiverSection::default()
+    };
+    let receivers = vec![
+        receiver(MAIL, emails.into_iter().collect()),
+        receiver(PAGE, Vec::new()),
+    ];
+    (root, receivers)
+}
+
+fn span(millis: i64) -> Duration {
+    Duration::from_millis(millis.unsigned_abs())
 }
 
 /// The tree of those who wrote none; the `mail` section says what it does.

@@ -37,7 +37,7 @@ fn split(text: &str) -> Result<Vec<&str>, String> {
     Ok(parts)
 }
 
-fn one(text: &str) -> Result<Matcher, String> {
+pub(super) fn one(text: &str) -> Result<Matcher, String> {
     let bad = || format!("bad matcher format: {text}");
     let trimmed = text.trim();
     let name_len = trimmed

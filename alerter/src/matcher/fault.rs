@@ -35,7 +35,10 @@ fn said(pattern: &str, kind: &ErrorKind, span: &Span) -> String {
         ErrorKind::ClassRangeInvalid | ErrorKind::ClassRangeLiteral => {
             ("invalid character class range", at)
         }
-        ErrorKind::RepetitionMissing => ("missing argument to repetition operator", at),
+        ErrorKind::RepetitionMissing => {
+            let operator = rest.chars().next().map_or(0, char::len_utf8);
+            ("missing argument to repetition operator", &rest[..operator])
+        }
         ErrorKind::RepetitionCountInvalid
         | ErrorKind::RepetitionCountUnclosed
         | ErrorKind::RepetitionCountDecimalEmpty => ("invalid repeat count", at),

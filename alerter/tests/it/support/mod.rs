@@ -1,7 +1,10 @@
 //! What the tests share: an alerter on a database of its own, and alerts.
 
 mod exim;
+pub(crate) mod openapi;
+pub(crate) mod peer;
 mod sink;
+pub(crate) mod web;
 
 use std::path::Path;
 use std::sync::Arc;

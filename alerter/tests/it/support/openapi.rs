@@ -1,0 +1,182 @@
+//! Whether an answer is what Alertmanager's OpenAPI document says.
+
+use std::path::Path;
+
+use serde_json::Value;
+use settings::{Kind, Node};
+
+use super::web::Answer;
+
+/// The document.
+pub(crate) struct Document(Node);
+
+impl Document {
+    pub(crate) fn read() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../shared/reference/alertmanager-openapi-v2.yaml");
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|err| panic!("{}: {err}", path.display()));
+        Self(settings::parse("openapi.yaml", &text).unwrap())
+    }
+
+    /// Panics unless the answer to `get /alerts` is as the document says.
+    pub(crate) fn check(&self, method: &str, path: &str, answer: &Answer) {
+        let status = answer.status.to_string();
+        let responses = self.at(&["paths", path, method, "responses"]);
+        let response = field(responses, &status)
+            .unwrap_or_else(|| panic!("{method} {path}: {status} is not foreseen: {answer:?}"));
+        let response = self.resolve(response);
+        let Some(schema) = field(response, "schema") else {
+            assert_eq!(answer.text, "", "{method} {path}: {status} has no body");
+            return;
+        };
+        assert_eq!(answer.header("content-type"), "application/json");
+        let mut faults = Vec::new();
+        self.validate(&answer.json(), schema, "", &mut faults);
+        assert!(
+            faults.is_empty(),
+            "{method} {path}: {faults:?}\n{}",
+            answer.text
+        );
+    }
+
+    /// Says where a value is not what the schema wants.
+    fn validate(&self, value: &Value, schema: &Node, at: &str, faults: &mut Vec<String>) {
+        let schema = self.resolve(schema);
+        let mut fault = |what: String| faults.push(format!("{at}: {what}"));
+        let mut known = Vec::new();
+        self.properties(schema, &mut known);
+        if let Some(values) = field(schema, "enum") {
+            let words: Vec<&str> = items(values).iter().map(text).collect();
+            if !words.contains(&value.as_str().unwrap_or("")) {
+                fault(format!("{value} is none of {words:?}"));
+            }
+        }
+        let kind = field(schema, "type").map(text);
+        let fits = match kind {
+            Some("object") => value.is_object(),
+            Some("array") => value.is_array(),
+            Some("string") => value.is_string(),
+            Some("boolean") => value.is_boolean(),
+            None => value.is_object(),
+            Some(other) => panic!("type {other} is not known here"),
+        };
+        if !fits {
+            fault(format!("{value} is no {kind:?}"));
+            return;
+        }
+        match field(schema, "format").map(text) {
+            Some("date-time") => {
+                let time = value.as_str().unwrap();
+                if time.parse::<jiff::Timestamp>().is_err() || time.len() != 24 {
+                    fault(format!("{time} is no time with three decimals"));
+                }
+            }
+            Some("uri") if !value.as_str().unwrap().contains(':') => {
+                fault(format!("{value} is no URI"));
+            }
+            _ => {}
+        }
+        match value {
+            Value::Array(list) => {
+                let least = field(schema, "minItems").map_or(0, |node| text(node).parse().unwrap());
+                if list.len() < least {
+                    fault(format!("has fewer than {least} items"));
+                }
+                let schema = field(schema, "items").unwrap();
+                for (place, item) in list.iter().enumerate() {
+                    self.validate(item, schema, &format!("{at}[{place}]"), faults);
+                }
+            }
+            Value::Object(object) => {
+                let mut required = Vec::new();
+                self.required(schema, &mut required);
+                for name in required.iter().filter(|name| !object.contains_key(**name)) {
+                    fault(format!("{name} is missing"));
+                }
+                let other = field(schema, "additionalProperties");
+                for (name, item) in object {
+                    let at = format!("{at}.{name}");
+                    match known
+                        .iter()
+                        .find(|(known, _)| known == name)
+                        .map(|it| it.1)
+                        .or(other)
+                    {
+                        Some(schema) => self.validate(item, schema, &at, faults),
+                        None => faults.push(format!("{at}: is not foreseen")),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn properties<'a>(&'a self, schema: &'a Node, found: &mut Vec<(&'a str, &'a Node)>) {
+        let schema = self.resolve(schema);
+        if let Some(Node {
+            kind: Kind::Map(entries),
+            ..
+        }) = field(schema, "properties")
+        {
+            found.extend(entries.iter().map(|(name, node)| (&*name.text, node)));
+        }
+        for part in field(schema, "allOf").map(items).unwrap_or_default() {
+            self.properties(part, found);
+        }
+    }
+
+    fn required<'a>(&'a self, schema: &'a Node, found: &mut Vec<&'a str>) {
+        let schema = self.resolve(schema);
+        found.extend(
+            field(schema, "required")
+                .map(items)
+                .unwrap_or_default()
+                .iter()
+                .map(text),
+        );
+        for part in field(schema, "allOf").map(items).unwrap_or_default() {
+            self.required(part, found);
+        }
+    }
+
+    fn resolve<'a>(&'a self, node: &'a Node) -> &'a Node {
+        match field(node, "$ref") {
+            None => node,
+            Some(target) => {
+                let steps: Vec<&str> = text(target).trim_start_matches("#/").split('/').collect();
+                self.at(&steps)
+            }
+        }
+    }
+
+    fn at(&self, steps: &[&str]) -> &Node {
+        steps.iter().fold(&self.0, |node, step| {
+            field(node, step).unwrap_or_else(|| panic!("the document has no {steps:?}"))
+        })
+    }
+}
+
+fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    match &node.kind {
+        Kind::Map(entries) => entries
+            .iter()
+            .find(|(key, _)| key.text == name)
+            .map(|it| &it.1),
+        _ => None,
+    }
+}
+
+fn items(node: &Node) -> &[Node] {
+    match &node.kind {
+        Kind::List(items) => items,
+        _ => panic!("no list"),
+    }
+}
+
+fn text(node: &Node) -> &str {
+    match &node.kind {
+        Kind::Scalar { text, .. } => text,
+        _ => panic!("no text"),
+    }
+}
