@@ -12,7 +12,11 @@ const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
 ];
 
-/// Reads `1h30m`, `15s`, `500ms`, `0`: units in falling order, no fractions.
+/// Longer ones are a slip of the pen, and would overflow sums of times.
+const LONGEST_MS: u64 = 100 * 365 * 86_400_000;
+
+/// Reads `1h30m`, `15s`, `500ms`, `0`: units in falling order, no fractions,
+/// at most 100 years.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     if text == "0" {
@@ -31,7 +35,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         let (_, millis) = units.find(|(name, _)| *name == unit)?;
         total = total.checked_add(number.checked_mul(*millis)?)?;
     }
-    (!text.is_empty()).then(|| Duration::from_millis(total))
+    (!text.is_empty() && total <= LONGEST_MS).then(|| Duration::from_millis(total))
 }
 
 /// Prints a duration so that [`parse_duration`] reads it back: `1h30m`.
@@ -70,6 +74,9 @@ mod tests {
             ("", None),
             ("15", None),
             ("1.5h", None),
+            ("100y", Some(100 * 365 * 86_400_000)),
+            ("100y1ms", None),
+            ("292277024y", None),
             ("1s1m", None),
             ("1h 30m", None),
             ("-1s", None),

@@ -7,20 +7,25 @@
 
 mod duration;
 mod fault;
+mod file;
 mod macros;
 mod node;
 mod reader;
+mod reading;
 mod reference;
 mod secret;
 mod size;
 mod value;
+mod veil;
 
 pub use duration::{format_duration, parse_duration};
 pub use fault::Fault;
+pub use file::read_file;
 pub use node::{Kind, Name, Node, Place, parse};
-pub use reader::{Environment, Reader, read};
+pub use reader::{Environment, Reader};
+pub use reading::{Reading, place, read, read_all};
 pub use reference::{Key, Reference, keys};
-pub use secret::Secret;
+pub use secret::{Secret, names_secret};
 pub use size::Size;
 pub use value::Value;
 

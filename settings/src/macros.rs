@@ -105,7 +105,9 @@ macro_rules! section {
                             entries.iter().find(|(name, _)| name.text == companion)
                         {
                             if said.is_some() {
-                                reader.fault(&name.place, ::std::format!("at most one of {key} and {companion} can be set"));
+                                reader.within(key, |reader| {
+                                    reader.fault(&name.place, ::std::format!("at most one of {key} and {companion} can be set"));
+                                });
                             } else if let ::std::option::Option::Some(value) =
                                 reader.within(&companion, |reader| <$type as $crate::Value>::decode_companion(value, reader))
                             {
@@ -200,7 +202,8 @@ macro_rules! choice {
                 match &*text {
                     $( $word => ::std::option::Option::Some(Self::$variant), )*
                     _ => {
-                        reader.fault(&node.place, ::std::format!("{text:?} is none of {}", [$($word),*].join(", ")));
+                        let said = reader.quote(node);
+                        reader.fault(&node.place, ::std::format!("{said} is none of {}", [$($word),*].join(", ")));
                         ::std::option::Option::None
                     }
                 }

@@ -1,11 +1,12 @@
 //! A YAML document as a tree that knows where each piece stands.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use crate::Fault;
+use crate::{Fault, reader::cut};
 
 /// Deeper documents than this are refused.
 const MAX_DEPTH: usize = 64;
@@ -91,7 +92,7 @@ pub fn parse(file: &str, text: &str) -> Result<Node, Fault> {
     Loader {
         file: file.into(),
         parser: Parser::new_from_str(text),
-        anchors: Vec::new(),
+        anchors: HashMap::new(),
         nodes: 0,
     }
     .document()
@@ -100,7 +101,7 @@ pub fn parse(file: &str, text: &str) -> Result<Node, Fault> {
 struct Loader<'a> {
     file: Arc<str>,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    anchors: Vec<(usize, Node)>,
+    anchors: HashMap<usize, Node>,
     nodes: usize,
 }
 
@@ -142,10 +143,12 @@ impl<'a> Loader<'a> {
                     line: marker.line(),
                     column: marker.col() + 1,
                 };
+                // A character of the file may be one of a secret.
+                let reason = err.info().split(": `").next().unwrap_or_default();
                 Err(Fault {
                     place,
                     key: String::new(),
-                    message: format!("not valid YAML: {}", err.info()),
+                    message: format!("not valid YAML: {reason}"),
                 })
             }
             None => Ok((Event::StreamEnd, Span::default())),
@@ -172,28 +175,25 @@ impl<'a> Loader<'a> {
             }
             Event::MappingStart(anchor, _) => (anchor, self.mapping(depth)?),
             Event::Alias(anchor) => {
-                let found = self
-                    .anchors
-                    .iter()
-                    .rev()
-                    .find(|(id, _)| *id == anchor)
-                    .map(|(_, node)| node.clone());
-                let node = found
-                    .ok_or_else(|| self.fault(span, "an alias to nothing before it".into()))?;
-                self.nodes += count(&node);
-                return Ok(node);
+                let Some(node) = self.anchors.get(&anchor) else {
+                    return Err(self.fault(span, "an alias to nothing before it".into()));
+                };
+                self.nodes += weight(node);
+                return Ok(node.clone());
             }
             _ => return Err(self.fault(span, "not valid YAML here".into())),
         };
         let node = Node { place, kind };
         if anchor != 0 {
-            self.anchors.push((anchor, node.clone()));
+            self.nodes += weight(&node);
+            self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
 
     fn mapping(&mut self, depth: usize) -> Result<Kind, Fault> {
         let mut entries: Vec<(Name, Node)> = Vec::new();
+        let mut names = HashSet::new();
         loop {
             let (event, span) = self.next()?;
             let name = match event {
@@ -204,10 +204,13 @@ impl<'a> Loader<'a> {
                 },
                 _ => return Err(self.fault(&span, "a key must be a plain text".into())),
             };
-            if let Some((before, _)) = entries.iter().find(|(have, _)| have.text == name.text) {
+            if !names.insert(name.text.clone())
+                && let Some((before, _)) = entries.iter().find(|(have, _)| have.text == name.text)
+            {
                 let message = format!(
                     "the key {:?} stands twice; first at {}",
-                    name.text, before.place
+                    cut(&name.text),
+                    before.place
                 );
                 return Err(self.fault(&span, message));
             }
@@ -244,11 +247,16 @@ fn scalar_kind(text: &str, style: ScalarStyle) -> Kind {
     }
 }
 
-fn count(node: &Node) -> usize {
+/// What a copy of a piece costs, in nodes; a long text is worth many.
+fn weight(node: &Node) -> usize {
     1 + match &node.kind {
-        Kind::Null | Kind::Scalar { .. } => 0,
-        Kind::List(items) => items.iter().map(count).sum(),
-        Kind::Map(entries) => entries.iter().map(|(_, node)| count(node)).sum(),
+        Kind::Null => 0,
+        Kind::Scalar { text, .. } => text.len() / 64,
+        Kind::List(items) => items.iter().map(weight).sum(),
+        Kind::Map(entries) => {
+            let entry = |(name, node): &(Name, Node)| name.text.len() / 64 + weight(node);
+            entries.iter().map(entry).sum()
+        }
     }
 }
 
@@ -311,6 +319,13 @@ mod tests {
                 .contains("too large")
         );
         assert!(parse("x.yml", &"[".repeat(1000)).is_err());
+        let text = format!("- &a {}\n{}", "x".repeat(500_000), "- *a\n".repeat(100_000));
+        assert!(
+            parse("x.yml", &text)
+                .unwrap_err()
+                .message
+                .contains("too large")
+        );
     }
 
     #[test]

@@ -2,60 +2,90 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Fault, Name, Place, Value, parse};
+use crate::veil::Veil;
+use crate::{Fault, Kind, Name, Node, Place, names_secret};
 
 /// Looks an environment variable up; a parameter so that tests need no real one.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// So many faults are told at a time.
+const MOST_FAULTS: usize = 100;
+/// A longer key is near no other.
+const LONGEST_KEY: usize = 64;
 
 /// What a value needs while it is read, and where it puts what is wrong.
 pub struct Reader<'a> {
     environment: Environment<'a>,
     folder: PathBuf,
     path: Vec<String>,
-    faults: Vec<Fault>,
+    pub(crate) found: Found,
 }
 
-/// Reads `text` as a section of type `T`. Every fault of the file is in the
-/// answer, in the order of the file; a value is returned only without any.
-pub fn read<T: Value + Default>(
-    file: &Path,
-    text: &str,
-    environment: Environment<'_>,
-) -> Result<T, Vec<Fault>> {
-    let node = parse(&file.display().to_string(), text).map_err(|fault| vec![fault])?;
-    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-    let mut reader = Reader {
-        environment,
-        folder,
-        path: Vec::new(),
-        faults: Vec::new(),
-    };
-    let value = T::decode(&node, &mut reader).unwrap_or_default();
-    if reader.faults.is_empty() {
-        return Ok(value);
+/// What reading found beside the values.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) faults: Vec<Fault>,
+    /// More faults than are kept.
+    pub(crate) more: bool,
+    pub(crate) broken: Vec<Broken>,
+    /// Keys that the environment said, with their variables.
+    pub(crate) said: Vec<(String, String)>,
+    pub(crate) veil: Veil,
+}
+
+/// What a fault leaves unknown.
+pub(crate) enum Broken {
+    /// The value of a key.
+    Value(String),
+    /// A key of this section: one has a name that nobody knows.
+    Name(String),
+}
+
+impl Found {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(fault);
+        } else {
+            self.more = true;
+        }
     }
-    // Keys from the environment are read last, whatever their section.
-    reader.faults.sort_by_key(|fault| match &fault.place {
-        Place::Line { line, column, .. } => (*line, *column),
-        Place::Environment(_) => (usize::MAX, 0),
-    });
-    Err(reader.faults)
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(folder: &Path, environment: Environment<'a>) -> Self {
+        Self {
+            environment,
+            folder: folder.to_owned(),
+            path: Vec::new(),
+            found: Found::default(),
+        }
+    }
 }
 
 impl Reader<'_> {
-    /// Notes a fault at `place`, under the key that is being read.
+    /// Notes a fault at `place`, under the key that is being read. The message
+    /// must not hold the value; [`Reader::quote`] gives what may stand for it.
     pub fn fault(&mut self, place: &Place, message: impl Into<String>) {
-        self.faults.push(Fault {
+        let key = self.key();
+        self.found.broken.push(Broken::Value(key.clone()));
+        self.tell(place, key, message.into());
+    }
+
+    fn tell(&mut self, place: &Place, key: String, message: String) {
+        self.found.add(Fault {
             place: place.clone(),
-            key: self.key(),
-            message: message.into(),
+            key,
+            message,
         });
     }
 
     /// Notes a key that no section has, with the nearest one that exists.
     pub fn unknown(&mut self, name: &Name, known: &[String]) {
+        let key = self.key();
+        self.found.broken.push(Broken::Name(key.clone()));
         let near = known
             .iter()
+            .filter(|_| name.text.len() <= LONGEST_KEY && !self.found.more)
             .map(|have| (strsim::damerau_levenshtein(have, &name.text), have))
             .filter(|(distance, have)| *distance <= 2.max(have.len() / 3))
             .min();
@@ -63,7 +93,28 @@ impl Reader<'_> {
             Some((_, have)) => format!("did you mean {have:?}?"),
             None => format!("known here: {}", known.join(", ")),
         };
-        self.fault(&name.place, format!("unknown key {:?}; {hint}", name.text));
+        let message = format!("unknown key {:?}; {hint}", cut(&name.text));
+        self.tell(&name.place, key, message);
+    }
+
+    /// What a message may say of a plain piece: the text as it stands in the
+    /// file, without what the environment puts into it, and no secret.
+    #[must_use]
+    pub fn quote(&self, node: &Node) -> String {
+        match &node.kind {
+            Kind::Scalar { text, .. } if !names_secret(&self.key()) => format!("{:?}", cut(text)),
+            _ => "the value".to_owned(),
+        }
+    }
+
+    /// Keeps a secret out of whatever is said later.
+    pub(crate) fn hide(&mut self, value: &str) {
+        self.found.veil.hide(value, "<secret>");
+    }
+
+    /// Lets `shown` stand for a value of the environment.
+    pub(crate) fn hide_behind(&mut self, value: &str, shown: &str) {
+        self.found.veil.hide(value, shown);
     }
 
     /// Reads something one step deeper, so that its faults carry the longer key.
@@ -98,12 +149,16 @@ impl Reader<'_> {
 
     /// The variable that overrides the key `name` of the section being read;
     /// keys inside lists and maps have none.
-    pub fn variable(&self, name: &str) -> Option<(String, String)> {
+    pub fn variable(&mut self, name: &str) -> Option<(String, String)> {
         if self.path.iter().any(|step| step.starts_with('[')) {
             return None;
         }
-        let variable = environment_name(&format!("{}.{name}", self.key()));
-        (self.environment)(&variable).map(|value| (variable, value))
+        let key = format!("{}.{name}", self.key());
+        let variable = environment_name(&key);
+        let value = (self.environment)(&variable)?;
+        let key = key.trim_start_matches('.').to_owned();
+        self.found.said.push((key, variable.clone()));
+        Some((variable, value))
     }
 
     /// Puts the environment's values in the place of `${NAME}` and
@@ -132,7 +187,17 @@ impl Reader<'_> {
                 match ((self.environment)(name), default) {
                     (Some(value), _) => out.push_str(&value),
                     (None, Some(default)) => out.push_str(default),
-                    (None, None) => self.fault(place, format!("the environment has no {name}")),
+                    (None, None) => {
+                        // A `${` in the midst of a secret may be a part of it.
+                        let whole = text.len() == name.len() + 3;
+                        let message = if whole || !names_secret(&self.key()) {
+                            format!("the environment has no {name}")
+                        } else {
+                            "the environment lacks a variable in it; \"$${\" stands for \"${\""
+                                .to_owned()
+                        };
+                        self.fault(place, message);
+                    }
                 }
             } else {
                 // `${1}` is a regular expression's group, not a variable.
@@ -161,4 +226,12 @@ fn is_variable(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// So much of a text as a message has room for.
+pub(crate) fn cut(text: &str) -> String {
+    if text.chars().nth(LONGEST_KEY).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST_KEY - 1).chain(['…']).collect()
 }

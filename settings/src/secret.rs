@@ -2,7 +2,27 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Node, Reader, Value, value::scalar};
+use crate::{Node, Reader, Value, read_file, value::scalar};
+
+/// A file that holds one secret is no longer than this, in bytes.
+const LONGEST_FILE: u64 = 64 << 10;
+
+/// Whether a key, or the way to it, is named as if it held a secret. Values of
+/// such keys are never repeated.
+#[must_use]
+pub fn names_secret(key: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "pass",
+        "pwd",
+        "secret",
+        "token",
+        "credential",
+        "key",
+        "auth",
+    ];
+    let key = key.to_ascii_lowercase();
+    WORDS.iter().any(|word| key.contains(word))
+}
 
 /// A password or token. It prints as `<secret>`, and is wiped when dropped.
 #[derive(Clone, Default)]
@@ -48,18 +68,22 @@ impl Value for Secret {
     }
 
     fn decode(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        scalar(node, reader, "a secret").map(Self::new)
+        let text = scalar(node, reader, "a secret")?;
+        reader.hide(&text);
+        Some(Self::new(text))
     }
 
     fn decode_companion(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let path = std::path::PathBuf::decode(node, reader)?;
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Some(Self::new(text.trim_end_matches(['\r', '\n']))),
+        match read_file(&path, LONGEST_FILE) {
+            Ok(text) => {
+                let text = text.trim_end_matches(['\r', '\n']);
+                reader.hide(text);
+                Some(Self::new(text))
+            }
             Err(err) => {
-                reader.fault(
-                    &node.place,
-                    format!("cannot read {}: {err}", path.display()),
-                );
+                // The name stays out: it may be the secret itself, under the wrong key.
+                reader.fault(&node.place, format!("cannot read the file it names: {err}"));
                 None
             }
         }

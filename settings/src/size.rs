@@ -69,10 +69,9 @@ impl Value for Size {
         let text = scalar(node, reader, "a size such as 64MiB")?;
         let size = text.parse().ok();
         if size.is_none() {
-            reader.fault(
-                &node.place,
-                format!("{text:?} is not a size; write 64MiB, 1GB or a number of bytes"),
-            );
+            let said = reader.quote(node);
+            let message = format!("{said} is not a size; write 64MiB, 1GB or a number of bytes");
+            reader.fault(&node.place, message);
         }
         size
     }

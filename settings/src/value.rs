@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Kind, Node, Reader, Reference, format_duration, parse_duration};
+use crate::{Kind, Node, Reader, Reference, format_duration, names_secret, parse_duration};
 
 /// A type that a key can have. Implemented here for the plain ones, by
 /// [`section!`](crate::section) and [`choice!`](crate::choice) for the others.
@@ -46,7 +46,15 @@ pub trait Value: Sized {
 /// The text of a plain piece, variables filled in; a fault if it is not one.
 pub(crate) fn scalar(node: &Node, reader: &mut Reader<'_>, wanted: &str) -> Option<String> {
     match &node.kind {
-        Kind::Scalar { text, .. } => Some(reader.expand(text, &node.place)),
+        Kind::Scalar { text, .. } => {
+            let value = reader.expand(text, &node.place);
+            if names_secret(&reader.key()) {
+                reader.hide(&value);
+            } else if value != *text {
+                reader.hide_behind(&value, text);
+            }
+            Some(value)
+        }
         _ => {
             reader.fault(
                 &node.place,
@@ -85,7 +93,8 @@ impl Value for bool {
             "true" | "yes" | "on" => Some(true),
             "false" | "no" | "off" => Some(false),
             _ => {
-                reader.fault(&node.place, format!("{text:?} is neither true nor false"));
+                let said = reader.quote(node);
+                reader.fault(&node.place, format!("{said} is neither true nor false"));
                 None
             }
         }
@@ -107,7 +116,8 @@ macro_rules! parsed {
                 let text = scalar(node, reader, concat!("a ", $kind))?;
                 let value = text.parse().ok();
                 if value.is_none() {
-                    reader.fault(&node.place, format!(concat!("{:?} is not a ", $kind, " here; write one such as ", $example), text));
+                    let said = reader.quote(node);
+                    reader.fault(&node.place, format!(concat!("{} is not a ", $kind, " here; write one such as ", $example), said));
                 }
                 value
             }
@@ -138,10 +148,9 @@ impl Value for Duration {
         let text = scalar(node, reader, "a duration such as 30s")?;
         let value = parse_duration(&text);
         if value.is_none() {
-            reader.fault(
-                &node.place,
-                format!("{text:?} is not a duration; write 15s, 5m or 1h30m"),
-            );
+            let said = reader.quote(node);
+            let message = format!("{said} is not a duration; write 15s, 5m or 1h30m, up to 100y");
+            reader.fault(&node.place, message);
         }
         value
     }

@@ -88,7 +88,7 @@ fn all_faults_are_told_at_once_with_their_places() {
         [
             format!("{file}:2:3: mail: unknown key \"smarthots\"; did you mean \"smarthost\"?"),
             format!(
-                "{file}:3:12: mail.timeout: \"soon\" is not a duration; write 15s, 5m or 1h30m"
+                "{file}:3:12: mail.timeout: \"soon\" is not a duration; write 15s, 5m or 1h30m, up to 100y"
             ),
             format!("{file}:4:8: mail.tls: \"ssl\" is none of starttls, none"),
             format!("{file}:5:11: mail.to[1]: a text is wanted here, found a list"),
@@ -136,7 +136,7 @@ fn the_environment_fills_variables_and_overrides_keys() {
         faults(text, &[("BELFRY_MAIL_TIMEOUT", "x")]),
         [
             "/etc/belfry/belfry.yml:2:14: mail.smarthost: the environment has no HOST",
-            "environment variable BELFRY_MAIL_TIMEOUT: mail.timeout: \"x\" is not a duration; write 15s, 5m or 1h30m",
+            "environment variable BELFRY_MAIL_TIMEOUT: mail.timeout: \"x\" is not a duration; write 15s, 5m or 1h30m, up to 100y",
         ]
     );
 }
@@ -164,10 +164,13 @@ fn a_secret_comes_from_a_file_and_is_never_printed() {
     let both = format!("{text}  password: x\n");
     assert!(
         faults(&both, &[])[0]
-            .ends_with("mail: at most one of password and password_file can be set")
+            .ends_with("mail.password: at most one of password and password_file can be set")
     );
     let text = "mail:\n  password_file: missing\n";
-    assert!(faults(text, &[])[0].contains("mail.password_file: cannot read /etc/belfry/missing: "));
+    assert!(
+        faults(text, &[])[0]
+            .contains("mail.password_file: cannot read the file it names: No such file")
+    );
 }
 
 #[test]
@@ -217,4 +220,14 @@ fn the_reference_lists_every_key_once() {
     assert_eq!(find("route.receiver").environment, "");
     assert_eq!(find("route.routes").kind, "list of section");
     assert_eq!(find("route.match").kind, "mapping of names to text");
+}
+
+#[test]
+fn a_part_can_place_its_own_faults() {
+    let text = "mail:\n  to: [a, b]\n";
+    let at =
+        |key: &str| settings::place("f.yml".as_ref(), text, key, "is wrong".into()).to_string();
+    assert_eq!(at("mail.to[1]"), "f.yml:2:11: mail.to[1]: is wrong");
+    assert_eq!(at("mail.from"), "f.yml:2:3: mail.from: is wrong");
+    assert_eq!(at("other"), "f.yml:1:1: other: is wrong");
 }
