@@ -81,15 +81,15 @@ pub(crate) struct Holds {
 pub(crate) struct Alerts(pub(crate) BTreeMap<Labels, Active>);
 
 impl Alerts {
-    /// Takes one result in. While `unsure` (the sources have not all answered
-    /// since a restart), an absent series proves nothing: its alert stays as it
-    /// is. Returns whether any alert changed its state.
+    /// Takes one result in. Of an alert that is `held` (its source has not
+    /// answered since a restart), an absent series proves nothing: it stays as
+    /// it is. Returns whether any alert changed its state.
     pub(crate) fn step(
         &mut self,
         found: BTreeMap<Labels, Found>,
         holds: Holds,
         now_ms: i64,
-        unsure: bool,
+        held: impl Fn(&Labels) -> bool,
     ) -> bool {
         let mut changed = false;
         let mut seen = Vec::with_capacity(found.len());
@@ -115,7 +115,7 @@ impl Alerts {
             let keep = if present {
                 alert.hold(holds, now_ms);
                 true
-            } else if unsure {
+            } else if held(labels) {
                 true
             } else {
                 alert.absent(holds, now_ms)

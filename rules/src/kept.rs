@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use exposition::Labels;
 use serde::{Deserialize, Serialize};
 
+use crate::set::Awaited;
 use crate::template::set;
 use crate::{Active, RuleSet, State};
 
@@ -68,12 +69,12 @@ impl RuleSet {
         std::mem::take(&mut self.changed).then(|| self.snapshot())
     }
 
-    /// Takes up the state of a former run. Until [`RuleSet::sources_complete`]
-    /// is called, and for two intervals of its group at most, an alert whose series is absent
-    /// stays as it was: a start never reads as a recovery. Rules that are no
-    /// more are left out.
-    pub fn restore(&mut self, kept: Kept, now_ms: i64) {
-        self.unsure_since_ms = Some(now_ms);
+    /// Takes up the state of a former run. Until [`RuleSet::answered`] is called
+    /// for each of the `awaited` sources (their `job` labels), an alert of it
+    /// whose series is absent stays as it was: a start never reads as a
+    /// recovery. Rules that are no more are left out.
+    pub fn restore(&mut self, kept: Kept, awaited: impl IntoIterator<Item = String>) {
+        self.awaited = Awaited(awaited.into_iter().collect());
         for rule in kept.rules {
             let found = self
                 .groups

@@ -11,6 +11,7 @@ use crate::alerting::{Alerts, Found, Holds};
 use crate::file::{RuleKind, RuleSpec};
 use crate::outputs::Outputs;
 use crate::query::ask;
+use crate::set::Awaited;
 use crate::template::{Texts, seen};
 use crate::{Active, Site};
 
@@ -69,8 +70,8 @@ pub(crate) struct Surroundings<'a> {
     /// The time that is asked for and written with.
     pub(crate) query_ms: i64,
     pub(crate) limit: usize,
-    /// Not all sources have answered since the start.
-    pub(crate) unsure: bool,
+    /// The sources that have not answered since the start.
+    pub(crate) awaited: &'a Awaited,
 }
 
 impl Rule {
@@ -144,7 +145,9 @@ impl Rule {
                     keep_firing_ms: *keep_firing_ms,
                 };
                 let found = self.found(result, around)?;
-                let changed = self.alerts.step(found, holds, around.now_ms, around.unsure);
+                let changed = self.alerts.step(found, holds, around.now_ms, |labels| {
+                    around.awaited.holds(labels)
+                });
                 let active = self.alerts.active().count();
                 if around.limit > 0 && active > around.limit {
                     self.alerts.0.clear();

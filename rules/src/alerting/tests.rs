@@ -55,7 +55,7 @@ fn life(holds: Holds, present: &str) -> String {
             found(&[])
         };
         let now_ms = i64::try_from(at).unwrap() * 30_000;
-        alerts.step(here, holds, now_ms, letter == '?');
+        alerts.step(here, holds, now_ms, |_| letter == '?');
         out.push(match alerts.0.get(&labels("a")).map(|alert| alert.state) {
             None => '.',
             Some(State::Pending) => 'p',
@@ -93,21 +93,31 @@ fn an_alert_goes_through_its_states() {
 #[test]
 fn a_resolved_alert_is_told_for_a_quarter_of_an_hour_and_then_forgotten() {
     let mut alerts = Alerts::default();
-    alerts.step(found(&["a"]), Holds::default(), 0, false);
-    alerts.step(found(&[]), Holds::default(), 1000, false);
-    alerts.step(found(&[]), Holds::default(), 1000 + RESOLVED_KEPT_MS, false);
+    alerts.step(found(&["a"]), Holds::default(), 0, |_| false);
+    alerts.step(found(&[]), Holds::default(), 1000, |_| false);
+    alerts.step(
+        found(&[]),
+        Holds::default(),
+        1000 + RESOLVED_KEPT_MS,
+        |_| false,
+    );
     assert_eq!(alerts.0.len(), 1);
-    assert!(alerts.step(found(&[]), Holds::default(), 1001 + RESOLVED_KEPT_MS, false));
+    assert!(alerts.step(
+        found(&[]),
+        Holds::default(),
+        1001 + RESOLVED_KEPT_MS,
+        |_| false
+    ));
     assert!(alerts.0.is_empty());
 }
 
 #[test]
 fn a_longer_for_after_a_reload_makes_it_pending_again() {
     let mut alerts = Alerts::default();
-    alerts.step(found(&["a"]), Holds::default(), 0, false);
-    assert!(alerts.step(found(&["a"]), HOLD, 30_000, false));
+    alerts.step(found(&["a"]), Holds::default(), 0, |_| false);
+    assert!(alerts.step(found(&["a"]), HOLD, 30_000, |_| false));
     assert_eq!(alerts.0[&labels("a")].state, State::Pending);
-    alerts.step(found(&["a"]), HOLD, 60_000, false);
+    alerts.step(found(&["a"]), HOLD, 60_000, |_| false);
     assert_eq!(alerts.0[&labels("a")].fired_at_ms, Some(60_000));
 }
 
@@ -124,7 +134,7 @@ fn alerts_are_told_on_change_and_every_resend_delay() {
         (120_000, vec![]),
         (150_001, vec![]),
     ] {
-        alerts.step(found(&hosts), Holds::default(), now_ms, false);
+        alerts.step(found(&hosts), Holds::default(), now_ms, |_| false);
         for alert in sent(&mut alerts, now_ms) {
             told.push((now_ms, alert.starts_at.unwrap(), alert.ends_at.unwrap()));
         }
@@ -143,9 +153,9 @@ fn alerts_are_told_on_change_and_every_resend_delay() {
 #[test]
 fn pending_alerts_are_never_told() {
     let mut alerts = Alerts::default();
-    alerts.step(found(&["a"]), HOLD, 0, false);
+    alerts.step(found(&["a"]), HOLD, 0, |_| false);
     assert_eq!(sent(&mut alerts, 0), []);
-    alerts.step(found(&["a"]), HOLD, 60_000, false);
+    alerts.step(found(&["a"]), HOLD, 60_000, |_| false);
     let told = sent(&mut alerts, 60_000);
     assert_eq!(told[0].starts_at, Some(60_000));
     assert_eq!(told[0].annotations["value"], "1");
@@ -156,7 +166,7 @@ fn pending_alerts_are_never_told() {
 #[test]
 fn series_name_the_state_and_the_first_second() {
     let mut alerts = Alerts::default();
-    alerts.step(found(&["a"]), HOLD, 1_500, false);
+    alerts.step(found(&["a"]), HOLD, 1_500, |_| false);
     let series: Vec<String> = alerts
         .series()
         .iter()
@@ -174,7 +184,7 @@ fn series_name_the_state_and_the_first_second() {
 #[test]
 fn a_set_clock_moves_all_times_along() {
     let mut alerts = Alerts::default();
-    alerts.step(found(&["a"]), Holds::default(), 1_000_000, false);
+    alerts.step(found(&["a"]), Holds::default(), 1_000_000, |_| false);
     sent(&mut alerts, 1_000_000);
     alerts.shift(-400_000);
     let alert = &alerts.0[&labels("a")];
