@@ -19,7 +19,7 @@ pub struct Liveness {
 #[derive(Debug)]
 struct Loop {
     name: &'static str,
-    limit: Duration,
+    limit_ms: AtomicU64,
     last_ms: AtomicU64,
     ended: AtomicBool,
 }
@@ -57,7 +57,7 @@ impl Liveness {
     pub fn watch(&self, name: &'static str, limit: Duration, now: Instant) -> Beat {
         let of = Arc::new(Loop {
             name,
-            limit,
+            limit_ms: AtomicU64::new(millis(limit)),
             last_ms: AtomicU64::new(millis(now - self.start)),
             ended: AtomicBool::new(false),
         });
@@ -83,7 +83,7 @@ impl Liveness {
                     now_ms.saturating_sub(of.last_ms.load(Ordering::Relaxed)),
                 );
                 let ended = of.ended.load(Ordering::Relaxed);
-                (ended || silent > of.limit).then_some(Stalled {
+                (ended || millis(silent) > of.limit_ms.load(Ordering::Relaxed)).then_some(Stalled {
                     name: of.name,
                     silent_seconds: silent.as_secs(),
                     ended,
@@ -94,6 +94,11 @@ impl Liveness {
 }
 
 impl Beat {
+    /// From now on the loop beats at least once per `limit`.
+    pub fn within(&self, limit: Duration) {
+        self.of.limit_ms.store(millis(limit), Ordering::Relaxed);
+    }
+
     /// Says that the loop turned at `now`.
     pub fn beat(&self, now: Instant) {
         self.of
@@ -142,6 +147,16 @@ mod tests {
                 ended: false
             }]
         );
+    }
+
+    #[test]
+    fn a_loop_may_take_a_longer_rhythm() {
+        let start = Instant::now();
+        let liveness = Liveness::new(start);
+        let beat = liveness.watch("collect", LIMIT, start);
+        beat.within(LIMIT * 3);
+        assert_eq!(liveness.stalled(start + LIMIT * 2), []);
+        assert_eq!(liveness.stalled(start + LIMIT * 4).len(), 1);
     }
 
     #[test]

@@ -99,14 +99,22 @@ fn split_image(image: &str) -> (&str, &str) {
 /// The compose projects that containers belong to.
 pub(super) fn compose_projects(containers: &[Container]) -> Vec<Found> {
     let mut projects: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
-    for container in containers.iter().filter(|container| !container.project.is_empty()) {
-        projects.entry(&container.project).or_default().push(container);
+    for container in containers
+        .iter()
+        .filter(|container| !container.project.is_empty())
+    {
+        projects
+            .entry(&container.project)
+            .or_default()
+            .push(container);
     }
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let plural =
+        |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     projects
         .into_iter()
         .map(|(project, members)| {
-            let services: BTreeSet<_> = members.iter().map(|container| &container.service).collect();
+            let services: BTreeSet<_> =
+                members.iter().map(|container| &container.service).collect();
             Found {
                 kind: Kind::Compose,
                 what: format!("{project}: {}", plural(services.len(), "service")),
@@ -192,14 +200,18 @@ mod tests {
 
     #[test]
     fn a_compose_project_is_its_services() {
-        let members: Vec<_> = [("shop-api-1", "api"), ("shop-api-2", "api"), ("shop-db-1", "db")]
-            .into_iter()
-            .map(|(name, service)| Container {
-                project: "shop".into(),
-                service: service.into(),
-                ..container(name, "x", "")
-            })
-            .collect();
+        let members: Vec<_> = [
+            ("shop-api-1", "api"),
+            ("shop-api-2", "api"),
+            ("shop-db-1", "db"),
+        ]
+        .into_iter()
+        .map(|(name, service)| Container {
+            project: "shop".into(),
+            service: service.into(),
+            ..container(name, "x", "")
+        })
+        .collect();
         let found = compose_projects(&members);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].what, "shop: 2 services");
@@ -208,7 +220,11 @@ mod tests {
 
     #[test]
     fn a_command_is_never_shown_with_its_arguments() {
-        let worker = container("w", "shop/api", "celery -A shop -b redis://:hunter2@r/0 worker");
+        let worker = container(
+            "w",
+            "shop/api",
+            "celery -A shop -b redis://:hunter2@r/0 worker",
+        );
         let found = service(&worker).map(|found| found.evidence);
         assert_eq!(found, Some("its command starts celery worker".into()));
     }
