@@ -6,6 +6,7 @@
 
 mod compile;
 mod email;
+mod intervals;
 mod original;
 mod tree;
 
@@ -32,6 +33,10 @@ settings::section! {
         pub inhibit_rules: Vec<InhibitRule> = vec![],
         /// Whom alerts are told.
         pub receivers: Vec<Receiver> = vec![],
+        /// Times of the week and the year that routes name.
+        pub time_intervals: Vec<TimeInterval> = vec![],
+        /// The same under an older name.
+        pub mute_time_intervals: Vec<TimeInterval> = vec![],
         /// What silences may be.
         pub silences: Silences = Silences::default(),
         /// How long the history of alerts and messages is kept.
@@ -110,8 +115,51 @@ settings::section! {
         pub matchers: Vec<String> = vec![],
         /// Whether the nodes behind this one are tried too.
         pub r#continue: bool = false,
+        /// Names of time intervals in which nothing is told; not inherited.
+        pub mute_time_intervals: Vec<String> = vec![],
+        /// Names of time intervals outside of which nothing is told; not inherited.
+        pub active_time_intervals: Vec<String> = vec![],
         /// Nodes below, tried in order.
         pub routes: Vec<Route> = vec![],
+    }
+}
+
+settings::section! {
+    /// A named time: any of its spans.
+    pub struct TimeInterval {
+        /// The name by which routes know it.
+        pub name: String = String::new(),
+        /// What it is made of.
+        pub time_intervals: Vec<TimeSpan> = vec![],
+    }
+}
+
+settings::section! {
+    /// Conditions on a moment, of which all have to hold; of each list, one entry.
+    pub struct TimeSpan {
+        /// Times of the day.
+        pub times: Vec<TimeOfDay> = vec![],
+        /// Days of the week: `saturday`, `monday:friday`.
+        pub weekdays: Vec<String> = vec![],
+        /// Days of the month: `15`, `1:5`, or from its end `-3:-1`.
+        pub days_of_month: Vec<String> = vec![],
+        /// Months: `may`, `january:march`, `10:12`.
+        pub months: Vec<String> = vec![],
+        /// Years: `2026`, `2026:2028`.
+        pub years: Vec<String> = vec![],
+        /// The time zone in which they are meant: `Europe/Berlin`, `Local`; UTC
+        /// without a word.
+        pub location: String = String::new(),
+    }
+}
+
+settings::section! {
+    /// A part of the day, within one day.
+    pub struct TimeOfDay {
+        /// Its beginning: `09:00`.
+        pub start_time: String = String::new(),
+        /// Its end, not included: `17:00`; at most `24:00`.
+        pub end_time: String = String::new(),
     }
 }
 

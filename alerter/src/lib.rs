@@ -13,6 +13,7 @@ mod dedup;
 mod handle;
 mod health;
 mod inhibit;
+mod interval;
 mod matcher;
 mod message;
 mod metrics;
@@ -26,7 +27,8 @@ mod task;
 
 pub(crate) use config::plan;
 pub use config::{
-    Config, Email, Global, InhibitRule, Mail, Problem, Receiver, Route, Silences, TlsConfig, check,
+    Config, Email, Global, InhibitRule, Mail, Problem, Receiver, Route, Silences, TimeInterval,
+    TimeOfDay, TimeSpan, TlsConfig, check,
 };
 pub use dedup::Reason;
 pub use handle::{Clock, Handle, Parts, ReloadError, Render, StartError, Stopped};

@@ -123,7 +123,12 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
         "Alerts left out of messages because they were muted.",
         Kind::Counter,
     );
-    for why in [Mute::Silenced, Mute::Inhibited] {
+    for why in [
+        Mute::Silenced,
+        Mute::Inhibited,
+        Mute::InsideMute,
+        Mute::OutsideActive,
+    ] {
         let count = counters.suppressed.get(&why).copied().unwrap_or(0);
         page.sample(&[("reason", why.as_str())], count as f64);
     }

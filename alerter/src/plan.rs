@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use alert::Set;
 
+use crate::interval::Interval;
 use crate::matcher::Matcher;
 use crate::silence::Limits;
 use crate::smtp::Server;
+use crate::state::Mute;
 
 /// Which labels a group shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,10 @@ pub(crate) struct Route {
     pub repeat_interval_ms: i64,
     /// All of them must hold.
     pub matchers: Vec<Matcher>,
+    /// Time intervals in which nothing is told: indexes into [`Plan::intervals`].
+    pub mute: Vec<usize>,
+    /// Those outside of which nothing is told; none for always.
+    pub active: Vec<usize>,
     /// Whether the siblings behind it are tried too.
     pub continues: bool,
     /// Indexes into [`Plan::routes`], in order.
@@ -91,6 +97,8 @@ pub(crate) struct Plan {
     pub inhibit: Vec<InhibitRule>,
     /// Receivers, those that no route names among them.
     pub receivers: Vec<Receiver>,
+    /// Times that routes name.
+    pub intervals: Vec<Interval>,
     /// How long an alert without an end fires after it was last heard of, in
     /// milliseconds.
     pub resolve_timeout_ms: i64,
@@ -118,6 +126,23 @@ impl Plan {
         let mut found = Vec::new();
         self.walk(0, labels, &mut found);
         found
+    }
+
+    /// What keeps a route from telling anything at `now_ms`, if anything does,
+    /// and the names of the time intervals that do.
+    #[must_use]
+    pub(crate) fn closed(&self, route: usize, now_ms: i64) -> Option<(Mute, Vec<Arc<str>>)> {
+        let route = &self.routes[route];
+        let named = |at: &usize| Arc::clone(&self.intervals[*at].name);
+        let holds = |at: &&usize| self.intervals[**at].holds(now_ms);
+        if !route.active.is_empty() && !route.active.iter().any(|at| holds(&at)) {
+            return Some((
+                Mute::OutsideActive,
+                route.active.iter().map(named).collect(),
+            ));
+        }
+        let muting: Vec<_> = route.mute.iter().filter(holds).map(named).collect();
+        (!muting.is_empty()).then_some((Mute::InsideMute, muting))
     }
 
     fn walk(&self, at: usize, labels: &Set, found: &mut Vec<usize>) -> bool {

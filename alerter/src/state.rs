@@ -126,6 +126,10 @@ enum PendingState {
 pub(crate) enum Mute {
     /// A source of an inhibition rule fires.
     Inhibited,
+    /// No active time interval of the route holds.
+    OutsideActive,
+    /// A mute time interval of the route holds.
+    InsideMute,
     /// A silence matches.
     Silenced,
 }
@@ -135,6 +139,8 @@ impl Mute {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Inhibited => "inhibition",
+            Self::OutsideActive => "active_time_interval",
+            Self::InsideMute => "mute_time_interval",
             Self::Silenced => "silence",
         }
     }

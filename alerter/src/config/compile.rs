@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::email::{self, Lanes};
-use super::{Config, Mail, Problem, tree};
+use super::{Config, Mail, Problem, intervals, tree};
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{InhibitRule, Plan, Receiver};
 use crate::silence::Limits;
@@ -28,6 +28,7 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
     let mut lanes = Lanes::default();
     let by_mail = email::from_mail(mail, &mut lanes, &mut problems);
     let inhibit = inhibit_rules(config, &mut problems);
+    let intervals = intervals::compile(config, &mut problems);
     let (routes, receivers) = match &config.route {
         Some(route) => {
             let receivers = receivers(config, mail, &mut lanes, &mut problems);
@@ -36,7 +37,8 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
                 .enumerate()
                 .map(|(at, receiver)| (&*receiver.name, at))
                 .collect();
-            (tree::compile(route, &names, &mut problems), receivers)
+            let routes = tree::compile(route, &names, &intervals, &mut problems);
+            (routes, receivers)
         }
         None => {
             if !config.receivers.is_empty() {
@@ -55,6 +57,7 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
         routes,
         inhibit,
         receivers,
+        intervals,
         resolve_timeout_ms: millis(config.global.resolve_timeout),
         silences: Limits {
             count: config.silences.limit,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use settings::Secret;
 
-use super::{Config, Email, Global, InhibitRule, Mail, Receiver, Route, TlsConfig, email, tree};
+use super::{
+    Config, Email, Global, InhibitRule, Mail, Receiver, Route, TimeInterval, TlsConfig, email, tree,
+};
 use crate::smtp::Tls;
 
 /// Prints what is in force.
@@ -20,6 +22,12 @@ pub(super) fn print(config: &Config, mail: &Mail) -> String {
     }
     page.list("inhibit_rules", &config.inhibit_rules, inhibit_rule);
     page.list("receivers", &config.receivers, receiver);
+    page.list(
+        "mute_time_intervals",
+        &config.mute_time_intervals,
+        time_interval,
+    );
+    page.list("time_intervals", &config.time_intervals, time_interval);
     page.text
 }
 
@@ -57,6 +65,8 @@ fn route(page: &mut Page, route: &Route) {
     page.map("match", &route.r#match);
     page.map("match_re", &route.match_re);
     page.texts("matchers", &route.matchers);
+    page.texts("mute_time_intervals", &route.mute_time_intervals);
+    page.texts("active_time_intervals", &route.active_time_intervals);
     page.word("continue", route.r#continue);
     page.list("routes", &route.routes, self::route);
     for (name, duration) in [
@@ -79,6 +89,21 @@ fn inhibit_rule(page: &mut Page, rule: &InhibitRule) {
     page.map("target_match_re", &rule.target_match_re);
     page.texts("target_matchers", &rule.target_matchers);
     page.texts("equal", &rule.equal);
+}
+
+fn time_interval(page: &mut Page, interval: &TimeInterval) {
+    page.text("name", &interval.name);
+    page.list("time_intervals", &interval.time_intervals, |page, span| {
+        page.list("times", &span.times, |page, time| {
+            page.text("start_time", &time.start_time);
+            page.text("end_time", &time.end_time);
+        });
+        page.texts("weekdays", &span.weekdays);
+        page.texts("days_of_month", &span.days_of_month);
+        page.texts("months", &span.months);
+        page.texts("years", &span.years);
+        page.text("location", &span.location);
+    });
 }
 
 fn receiver(page: &mut Page, receiver: &Receiver) {
@@ -264,11 +289,14 @@ route:
   group_by: ['...']
   routes:
     - {receiver: b, matchers: ['x=~"1|2\\d"', 'y!=z'], match: {k: "v: #"}, continue: true, group_wait: 0s}
-    - {group_interval: 90s, repeat_interval: 1h, group_by: [q]}
+    - {mute_time_intervals: [t], active_time_intervals: [never], group_interval: 90s, repeat_interval: 1h, group_by: [q]}
 inhibit_rules: [{source_matchers: [a=b], target_match_re: {c: 'd.*'}, equal: [e, f]}]
 receivers:
   - {name: a, email_configs: [{to: 'x@y.z', headers: {Subject: "é\n"}, tls_config: {insecure_skip_verify: true}}, {to: 'w@y.z', auth_password: hunter3}]}
   - {name: b}
+time_intervals:
+  - {name: t, time_intervals: [{times: [{start_time: '09:00', end_time: '17:00'}], weekdays: ['monday:friday'], location: Europe/Berlin}, {years: [2026]}]}
+  - {name: never}
 "#;
         let read =
             |text: &str| -> Config { settings::read("a.yml".as_ref(), text, &|_| None).unwrap() };
@@ -276,6 +304,7 @@ receivers:
         assert!(!printed.contains("hunter"), "{printed}");
         let again = read(&printed);
         assert_eq!(again.route, read(yaml).route, "{printed}");
+        assert_eq!(again.time_intervals, read(yaml).time_intervals);
         assert_eq!(again.inhibit_rules, read(yaml).inhibit_rules);
         let emails = &again.receivers[0].email_configs;
         assert_eq!(

@@ -69,15 +69,12 @@ receivers:
 fn what_is_not_supported_is_refused_by_name() {
     for (yaml, key) in [
         ("templates: [a]", "templates"),
-        ("time_intervals: []", "time_intervals"),
+        ("tracing: {}", "tracing"),
         (
             "receivers: [{name: a, webhook_configs: []}]",
             "webhook_configs",
         ),
-        (
-            "route: {receiver: a, mute_time_intervals: [b]}",
-            "mute_time_intervals",
-        ),
+        ("route: {receiver: a, group_limit: 1}", "group_limit"),
         (
             "receivers: [{name: a, email_configs: [{to: a@b, html: x}]}]",
             "html",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::compile::{Problems, matchers, millis};
 use super::original::mail_config;
 use super::{Email as EmailSection, Mail, Receiver as ReceiverSection, Route as Section};
+use crate::interval::Interval;
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{Email, GroupBy, Receiver, Route};
 
@@ -19,6 +20,7 @@ const PAGE: &str = "page";
 pub(super) fn compile(
     root: &Section,
     receivers: &BTreeMap<&str, usize>,
+    intervals: &[Interval],
     problems: &mut Problems,
 ) -> Vec<Route> {
     if root.receiver.is_empty() {
@@ -30,6 +32,21 @@ pub(super) fn compile(
     if !(root.r#match.is_empty() && root.match_re.is_empty() && root.matchers.is_empty()) {
         problems.add("alerter.route", "root route must not have any matchers");
     }
+    for (field, what, names) in [
+        ("mute_time_intervals", "mute", &root.mute_time_intervals),
+        (
+            "active_time_intervals",
+            "active",
+            &root.active_time_intervals,
+        ),
+    ] {
+        if !names.is_empty() {
+            problems.add(
+                format!("alerter.route.{field}"),
+                format!("root route must not have any {what} time intervals"),
+            );
+        }
+    }
     if root.r#continue {
         problems.add(
             "alerter.route.continue",
@@ -38,6 +55,7 @@ pub(super) fn compile(
     }
     let mut tree = Tree {
         receivers,
+        intervals,
         problems,
         routes: Vec::new(),
     };
@@ -50,6 +68,8 @@ pub(super) fn compile(
         group_interval_ms: 300_000,
         repeat_interval_ms: 14_400_000,
         matchers: Vec::new(),
+        mute: Vec::new(),
+        active: Vec::new(),
         continues: false,
         children: Vec::new(),
     };
@@ -59,6 +79,7 @@ pub(super) fn compile(
 
 struct Tree<'a> {
     receivers: &'a BTreeMap<&'a str, usize>,
+    intervals: &'a [Interval],
     problems: &'a mut Problems,
     routes: Vec<Route>,
 }
@@ -86,6 +107,14 @@ impl Tree<'_> {
             }
         };
         let group_by = self.group_by(section, above, key);
+        let mute = self.named(
+            &section.mute_time_intervals,
+            &format!("{key}.mute_time_intervals"),
+        );
+        let active = self.named(
+            &section.active_time_intervals,
+            &format!("{key}.active_time_intervals"),
+        );
         let at = self.routes.len();
         self.routes.push(Route {
             id: below(&above.id, &format!("{}{mark}", matcher::print(&found))),
@@ -100,6 +129,8 @@ impl Tree<'_> {
                 .repeat_interval
                 .map_or(above.repeat_interval_ms, millis),
             matchers: found,
+            mute,
+            active,
             continues: section.r#continue,
             children: Vec::new(),
         });
@@ -129,6 +160,21 @@ impl Tree<'_> {
             self.routes[at].children.push(child);
         }
         at
+    }
+
+    /// Intervals by their names, as indexes.
+    fn named(&mut self, names: &[String], key: &str) -> Vec<usize> {
+        let mut found = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            match self.intervals.iter().position(|it| *it.name == **name) {
+                Some(interval) => found.push(interval),
+                None => self.problems.add(
+                    format!("{key}[{at}]"),
+                    format!("undefined time interval {name:?} used in route"),
+                ),
+            }
+        }
+        found
     }
 
     fn group_by(&mut self, section: &Section, above: &Route, key: &str) -> GroupBy {
@@ -233,6 +279,8 @@ pub(super) fn built_in() -> Vec<Route> {
             group_interval_ms: interval,
             repeat_interval_ms: repeat,
             matchers,
+            mute: Vec::new(),
+            active: Vec::new(),
             continues: false,
             children: Vec::new(),
         }

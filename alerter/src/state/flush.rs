@@ -168,6 +168,7 @@ impl Alerter {
             return (looked, Decision::Nothing);
         };
         let entry = self.log.get(&self.log_key(id, group, integration));
+        let closed = self.plan.closed(id.route, now_ms).map(|(why, _)| why);
         for fingerprint in &group.members {
             let Some(alert) = self.alerts.get(fingerprint) else {
                 continue;
@@ -175,7 +176,7 @@ impl Alerter {
             let ended = alert.ended_at(now_ms);
             let told = |entry: &Entry| entry.firing.binary_search(fingerprint).is_ok();
             let owed = !self.plan.letter && ended && entry.is_some_and(told);
-            if !owed && let Some(why) = self.mute(&alert.labels, now_ms) {
+            if !owed && let Some(why) = self.mute(&alert.labels, closed, now_ms) {
                 *looked.muted.entry(why).or_default() += 1;
             } else if ended {
                 looked.resolved.push(*fingerprint);

@@ -178,7 +178,9 @@ impl Alerter {
     }
 
     /// The names of the time intervals that mute a group now.
-    pub(crate) fn group_muted_by(&self, _id: GroupId, _now_ms: i64) -> Vec<Arc<str>> {
-        Vec::new()
+    pub(crate) fn group_muted_by(&self, id: GroupId, now_ms: i64) -> Vec<Arc<str>> {
+        self.plan
+            .closed(id.route, now_ms)
+            .map_or_else(Vec::new, |(_, names)| names)
     }
 }

@@ -70,10 +70,13 @@ impl Alerter {
         self.note_more(at_ms, kind, None, detail);
     }
 
-    /// What keeps an alert from being told at `now_ms`, if anything does.
-    pub(super) fn mute(&self, labels: &Set, now_ms: i64) -> Option<Mute> {
+    /// What keeps an alert from being told at `now_ms`, if anything does. `closed`
+    /// is what keeps its route from it.
+    pub(super) fn mute(&self, labels: &Set, closed: Option<Mute>, now_ms: i64) -> Option<Mute> {
         if self.muted_by(labels, now_ms).is_some() {
             Some(Mute::Inhibited)
+        } else if closed.is_some() {
+            closed
         } else if self.silences.mutes(labels, now_ms) {
             Some(Mute::Silenced)
         } else {

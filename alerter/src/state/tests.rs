@@ -4,6 +4,7 @@ mod kept;
 mod mail;
 mod quiet;
 mod timing;
+mod windows;
 
 use std::collections::BTreeMap;
 

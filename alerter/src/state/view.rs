@@ -131,7 +131,7 @@ impl Alerter {
                         view.receivers.push(name.to_string());
                     }
                     if let Some(group) = self.groups.get(id) {
-                        self.add_times(*id, group, &mut view);
+                        self.add_times(*id, group, &mut view, now_ms);
                     }
                 }
                 view
@@ -139,8 +139,9 @@ impl Alerter {
             .collect()
     }
 
-    fn add_times(&self, id: GroupId, group: &Group, view: &mut AlertView) {
+    fn add_times(&self, id: GroupId, group: &Group, view: &mut AlertView, now_ms: i64) {
         let route = &self.plan.routes[id.route];
+        let closed = self.plan.closed(id.route, now_ms).is_some();
         for integration in 0..self.plan.receiver_of(id.route).integrations.len() {
             let entry = self.log.get(&self.log_key(id, group, integration));
             let told = entry.filter(|entry| entry.firing.binary_search(&view.fingerprint).is_ok());
@@ -161,7 +162,7 @@ impl Alerter {
             {
                 next_ms = until_ms;
             }
-            if view.state != AlertState::Suppressed {
+            if view.state != AlertState::Suppressed && !closed {
                 view.next_ms = Some(view.next_ms.map_or(next_ms, |known| known.min(next_ms)));
             }
         }
@@ -222,7 +223,7 @@ impl Alerter {
             (AlertState::Unprocessed, 0),
         ];
         for alert in self.alerts.values().filter(|alert| !alert.ended_at(now_ms)) {
-            let place = match (self.mute(&alert.labels, now_ms), alert.looked_at) {
+            let place = match (self.mute(&alert.labels, None, now_ms), alert.looked_at) {
                 (Some(_), _) => 1,
                 (None, true) => 0,
                 (None, false) => 2,

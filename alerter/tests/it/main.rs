@@ -7,5 +7,6 @@ mod api;
 mod delivery;
 mod durable;
 mod faults;
+mod intervals;
 mod silences;
 mod support;
