@@ -46,7 +46,7 @@ impl Evaluator<'_> {
             let name = doubtful.then(|| row.labels.clone());
             // With `@` every time sees the same; once is enough if nothing else varies.
             let once = windows.seen.fixed.is_some() && params.is_empty();
-            let (mut worked, rows_before) = (0, table.rows.len());
+            let (mut in_time, rows_before) = (Ok(()), table.rows.len());
             let row = Row {
                 nameless: row.nameless || !keeps_name,
                 ..row
@@ -56,7 +56,11 @@ impl Evaluator<'_> {
                 for (at, cell) in cells.iter_mut().enumerate() {
                     let bounds = windows.bounds(at);
                     let points = cursor.slice(points, bounds);
-                    worked += points.len();
+                    // Here, not behind the loop: one series can be the work of hours.
+                    in_time = this.budget.work(points.len());
+                    if in_time.is_err() {
+                        break;
+                    }
                     let view = View {
                         points,
                         bounds,
@@ -84,7 +88,7 @@ impl Evaluator<'_> {
                 );
                 this.notes.info(&what, matrix.place);
             }
-            this.budget.work(worked + grid.count)
+            in_time
         })?;
         if window == Window::Quantile && !table.rows.is_empty() {
             self.warn_of_quantiles(&params, args[0].place);

@@ -90,6 +90,13 @@ fn time_and_cancellation_end_a_query() {
         ..Limits::default()
     };
     assert_eq!(limited(late, &store, "x + 1"), Err(Error::Timeout));
+    // One series alone can be the work of hours.
+    let soon = Limits {
+        timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let long = "sum_over_time(sum_over_time(vector(1)[400d:1m])[400d:1m])";
+    assert_eq!(limited(soon, &store, long), Err(Error::Timeout));
     let cancelled = Limits {
         cancel: Some(Arc::new(AtomicBool::new(true))),
         ..Limits::default()
