@@ -25,8 +25,10 @@ struct Group<'a> {
     name: &'a str,
     file: &'a str,
     rules: Vec<Shown<'a>>,
+    #[serde(serialize_with = "times::plain")]
     interval: f64,
     limit: usize,
+    #[serde(serialize_with = "times::plain")]
     evaluation_time: f64,
     last_evaluation: String,
 }
@@ -42,6 +44,7 @@ struct Shown<'a> {
     health: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<&'a str>,
+    #[serde(serialize_with = "times::plain")]
     evaluation_time: f64,
     last_evaluation: String,
     r#type: &'static str,
@@ -51,7 +54,9 @@ struct Shown<'a> {
 #[serde(rename_all = "camelCase")]
 struct Alerting<'a> {
     state: RuleState,
+    #[serde(serialize_with = "times::plain")]
     duration: f64,
+    #[serde(serialize_with = "times::plain")]
     keep_firing_for: f64,
     annotations: Map<'a>,
     /// Null when they were not asked for.

@@ -31,6 +31,7 @@ struct Active<'a> {
     global_url: &'a str,
     last_error: &'a str,
     last_scrape: String,
+    #[serde(serialize_with = "times::plain")]
     last_scrape_duration: f64,
     health: &'static str,
     scrape_interval: &'a str,

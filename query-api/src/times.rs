@@ -1,6 +1,7 @@
 //! Times, durations and limits, as parameters spell them.
 
 use jiff::Timestamp;
+use serde::Serializer;
 
 use crate::failure::Failure;
 use crate::form::Form;
@@ -87,6 +88,16 @@ pub(crate) fn rfc3339(time_ms: Option<i64>) -> String {
     time_ms
         .and_then(|time_ms| Timestamp::from_millisecond(time_ms).ok())
         .map_or_else(|| "0001-01-01T00:00:00Z".into(), |time| time.to_string())
+}
+
+/// A number of seconds, whole ones without a fraction: `15`, not `15.0`.
+pub(crate) fn plain<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    let whole = *seconds as i64;
+    if whole as f64 == *seconds {
+        serializer.serialize_i64(whole)
+    } else {
+        serializer.serialize_f64(*seconds)
+    }
 }
 
 /// `start` and `end`; without them everything there is. The last says whether
