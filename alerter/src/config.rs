@@ -9,6 +9,7 @@ mod email;
 mod intervals;
 mod original;
 mod tree;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,6 +40,9 @@ settings::section! {
         pub mute_time_intervals: Vec<TimeInterval> = vec![],
         /// What silences may be.
         pub silences: Silences = Silences::default(),
+        /// Files that define Go templates for receivers to call, as patterns:
+        /// `templates/*.tmpl`.
+        pub templates: Vec<PathBuf> = vec![],
         /// How long the history of alerts and messages is kept.
         pub history: Duration = Duration::from_secs(30 * 86_400),
     }
@@ -221,7 +225,12 @@ settings::section! {
         pub tls_config: Option<TlsConfig> = None,
         /// Whether ended alerts are told too.
         pub send_resolved: bool = false,
-        /// Header fields that replace ours or add to them.
+        /// The page as a Go template. Without `html`, `text` and `templates` the
+        /// bodies are our own; with one of them, Alertmanager's.
+        pub html: Option<String> = None,
+        /// The text as a Go template.
+        pub text: Option<String> = None,
+        /// Header fields that replace ours or add to them, as Go templates.
         pub headers: BTreeMap<String, String> = BTreeMap::new(),
     }
 }

@@ -24,6 +24,7 @@ mod smtp;
 mod state;
 mod store;
 mod task;
+mod words;
 
 pub(crate) use config::plan;
 pub use config::{

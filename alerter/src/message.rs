@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
+use tmpl::Mode;
 use tracing::error;
 
 use crate::Render;
@@ -17,6 +18,7 @@ use crate::notification::{Notification, Rendered};
 use crate::plan::Email;
 use crate::smtp::Envelope;
 use crate::state::Delivery;
+use crate::words::{self, Words};
 
 /// Longest subject, in characters.
 const SUBJECT: usize = 200;
@@ -24,17 +26,17 @@ const SUBJECT: usize = 200;
 /// Composes the mail. A template that fails costs its looks, never the page.
 pub(crate) fn compose(delivery: &Delivery, render: &Render) -> Result<Envelope, Failure> {
     let notification = &delivery.notification;
-    let rendered = catch_unwind(AssertUnwindSafe(|| render(notification)));
-    let rendered = rendered
-        .ok()
-        .filter(|it| !(it.text.is_empty() && it.html.is_empty()))
-        .unwrap_or_else(|| {
+    let email = &delivery.email;
+    let (rendered, headers) = match templated(&email.words, notification, render) {
+        Ok(words) => words,
+        Err(why) => {
             error!(
                 receiver = notification.receiver,
-                "the mail's template failed; sent it plain"
+                "the mail's template failed; sent it plain: {why}"
             );
-            plain(notification)
-        });
+            (plain(notification, &why), Vec::new())
+        }
+    };
     let state = if notification.firing() {
         "firing"
     } else {
@@ -48,6 +50,7 @@ pub(crate) fn compose(delivery: &Delivery, render: &Render) -> Result<Envelope, 
     let thread = (delivery.message_id != notification.incident).then_some(&*notification.incident);
     let mail = Mail {
         rendered: &rendered,
+        headers: &headers,
         id: &delivery.message_id,
         thread,
         fields: &fields,
@@ -66,6 +69,7 @@ pub(crate) fn compose_test(
     let id = format!("test.{now_ms}");
     let mail = Mail {
         rendered,
+        headers: &[],
         id: &id,
         thread: None,
         fields: &[],
@@ -77,6 +81,8 @@ pub(crate) fn compose_test(
 
 struct Mail<'a> {
     rendered: &'a Rendered,
+    /// Fields that were templates.
+    headers: &'a [(String, String)],
     id: &'a str,
     /// The id of the incident's first mail, if this is another.
     thread: Option<&'a str>,
@@ -107,18 +113,22 @@ fn envelope(email: &Email, to: Vec<Address>, mail: &Mail<'_>) -> Result<Envelope
         builder = builder.raw_header(field(name, value)?);
     }
     let Rendered { text, html, .. } = mail.rendered;
-    let message = match html.is_empty() {
-        true => {
+    let message = match (html.is_empty(), text.is_empty()) {
+        (false, true) => {
+            let part = SinglePart::builder().header(ContentType::TEXT_HTML);
+            builder.multipart(MultiPart::alternative().singlepart(part.body(html.clone())))
+        }
+        (true, _) => {
             let part = SinglePart::builder().header(ContentType::TEXT_PLAIN);
             builder.singlepart(part.body(text.clone()))
         }
-        false => builder.multipart(MultiPart::alternative_plain_html(
+        (false, false) => builder.multipart(MultiPart::alternative_plain_html(
             text.clone(),
             html.clone(),
         )),
     };
     let mut message = message.map_err(|err| failed(&err))?;
-    for (name, value) in &email.headers {
+    for (name, value) in email.headers.iter().chain(mail.headers) {
         message.headers_mut().insert_raw(field(name, value)?);
     }
     Ok(Envelope {
@@ -148,8 +158,43 @@ fn subject(text: &str) -> String {
     }
 }
 
-/// The mail without a template: everything that is known, line by line.
-fn plain(notification: &Notification) -> Rendered {
+/// The words of a mail and its own header fields, by our templates and the
+/// user's; or what is wrong with one of them.
+fn templated(
+    words: &Words,
+    notification: &Notification,
+    render: &Render,
+) -> Result<(Rendered, Vec<(String, String)>), String> {
+    let fill = |what: &str, template: &tmpl::Template, mode| {
+        words::fill(template, notification, mode).map_err(|err| format!("{what}: {err}"))
+    };
+    let fill_some = |what, template: Option<&tmpl::Template>, mode| {
+        template.map_or(Ok(String::new()), |template| fill(what, template, mode))
+    };
+    let mut rendered = match &words.body {
+        Some(body) => Rendered {
+            subject: String::new(),
+            text: fill_some("text", body.text.as_ref(), Mode::Text)?,
+            html: fill_some("html", body.html.as_ref(), Mode::Html)?,
+        },
+        None => catch_unwind(AssertUnwindSafe(|| render(notification)))
+            .ok()
+            .filter(|it| !(it.text.is_empty() && it.html.is_empty()))
+            .ok_or("it gave nothing")?,
+    };
+    if let Some(subject) = &words.subject {
+        rendered.subject = fill("Subject", subject, Mode::Text)?;
+    }
+    let headers = words.headers.iter().map(|(name, template)| {
+        let value = fill(name, template, Mode::Text)?;
+        Ok((name.clone(), value))
+    });
+    Ok((rendered, headers.collect::<Result<_, String>>()?))
+}
+
+/// The mail without a template: everything that is known, line by line, and
+/// `why` it is so.
+fn plain(notification: &Notification, why: &str) -> Rendered {
     let state = if notification.firing() {
         "FIRING"
     } else {
@@ -169,6 +214,7 @@ fn plain(notification: &Notification) -> Rendered {
         }
     }
     text.push_str("\nThe mail's template failed; this is what it would have been made of.\n");
+    text.push_str(&format!("What is wrong with it: {why}\n"));
     Rendered {
         subject: format!("[{state}] {}", name(&notification.group_labels)),
         text,

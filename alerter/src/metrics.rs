@@ -126,8 +126,8 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
     for why in [
         Mute::Silenced,
         Mute::Inhibited,
-        Mute::InsideMute,
-        Mute::OutsideActive,
+        Mute::Window,
+        Mute::Inactive,
     ] {
         let count = counters.suppressed.get(&why).copied().unwrap_or(0);
         page.sample(&[("reason", why.as_str())], count as f64);

@@ -12,6 +12,7 @@ use crate::matcher::Matcher;
 use crate::silence::Limits;
 use crate::smtp::Server;
 use crate::state::Mute;
+use crate::words::Words;
 
 /// Which labels a group shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub(crate) struct Email {
     pub from: lettre::message::Mailbox,
     /// Whether ended alerts are told too.
     pub send_resolved: bool,
+    /// What of its words is a template of the user's.
+    pub words: Words,
     /// Header fields that replace or add to our own.
     pub headers: Vec<(String, String)>,
     /// How the server is spoken to.
@@ -136,13 +139,10 @@ impl Plan {
         let named = |at: &usize| Arc::clone(&self.intervals[*at].name);
         let holds = |at: &&usize| self.intervals[**at].holds(now_ms);
         if !route.active.is_empty() && !route.active.iter().any(|at| holds(&at)) {
-            return Some((
-                Mute::OutsideActive,
-                route.active.iter().map(named).collect(),
-            ));
+            return Some((Mute::Inactive, route.active.iter().map(named).collect()));
         }
         let muting: Vec<_> = route.mute.iter().filter(holds).map(named).collect();
-        (!muting.is_empty()).then_some((Mute::InsideMute, muting))
+        (!muting.is_empty()).then_some((Mute::Window, muting))
     }
 
     fn walk(&self, at: usize, labels: &Set, found: &mut Vec<usize>) -> bool {

@@ -127,9 +127,9 @@ pub(crate) enum Mute {
     /// A source of an inhibition rule fires.
     Inhibited,
     /// No active time interval of the route holds.
-    OutsideActive,
+    Inactive,
     /// A mute time interval of the route holds.
-    InsideMute,
+    Window,
     /// A silence matches.
     Silenced,
 }
@@ -139,8 +139,8 @@ impl Mute {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Inhibited => "inhibition",
-            Self::OutsideActive => "active_time_interval",
-            Self::InsideMute => "mute_time_interval",
+            Self::Inactive => "active_time_interval",
+            Self::Window => "mute_time_interval",
             Self::Silenced => "silence",
         }
     }

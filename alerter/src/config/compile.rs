@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::email::{self, Lanes};
+use super::words::Templates;
 use super::{Config, Mail, Problem, intervals, tree};
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{InhibitRule, Plan, Receiver};
 use crate::silence::Limits;
+use crate::words;
 
 /// Faults as they are found.
 #[derive(Default)]
@@ -81,6 +83,16 @@ fn receivers(
 ) -> Vec<Receiver> {
     let mut names = BTreeSet::new();
     let mut receivers = Vec::new();
+    let set = words::set(&config.templates).unwrap_or_else(|faults| {
+        for fault in faults {
+            problems.add("alerter.templates", fault);
+        }
+        tmpl::Set::new(tmpl::Functions::alertmanager())
+    });
+    let templates = Templates {
+        set,
+        any: !config.templates.is_empty(),
+    };
     for (at, receiver) in config.receivers.iter().enumerate() {
         let key = format!("alerter.receivers[{at}]");
         let name = &receiver.name;
@@ -93,7 +105,15 @@ fn receivers(
         let mut integrations = Vec::new();
         for (at, email) in receiver.email_configs.iter().enumerate() {
             let key = format!("{key}.email_configs[{at}]");
-            let made = email::compile(email, &config.global, mail, &key, lanes, problems);
+            let made = email::compile(
+                email,
+                &config.global,
+                mail,
+                &templates,
+                &key,
+                lanes,
+                problems,
+            );
             integrations.extend(made.map(Arc::new));
         }
         let mut labels = receiver.labels.clone();

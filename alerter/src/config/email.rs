@@ -8,9 +8,11 @@ use lettre::message::{Mailbox, Mailboxes};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::compile::Problems;
+use super::words::{self, Templates};
 use super::{Email as Section, Global, Mail, TlsConfig};
 use crate::plan::Email;
 use crate::smtp::{Server, Tls};
+use crate::words::Words;
 
 /// What header fields nobody else may set: they say how the mail is made.
 const OWN_FIELDS: [&str; 5] = [
@@ -60,6 +62,7 @@ pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems)
         to: to?,
         from: from?,
         send_resolved: true,
+        words: Words::default(),
         headers: Vec::new(),
         server: Arc::new(Server {
             tls: mail.tls.unwrap_or(match port {
@@ -88,6 +91,7 @@ pub(super) fn compile(
     email: &Section,
     global: &Global,
     mail: &Mail,
+    templates: &Templates,
     key: &str,
     lanes: &mut Lanes,
     problems: &mut Problems,
@@ -112,6 +116,8 @@ pub(super) fn compile(
     let to = addresses(&email.to, &at("to"), problems);
     let from = sender(from, &at("from"), problems);
     let headers = headers(email, key, problems);
+    let (headers, words) =
+        words::compile(email, headers.unwrap_or_default(), templates, key, problems);
     let (host, port) = host_port(smarthost, &at("smarthost"), problems)?;
     let implicit = email.force_implicit_tls.or(global.smtp_force_implicit_tls);
     let tls = match (
@@ -144,7 +150,8 @@ pub(super) fn compile(
         to: to?,
         from: from?,
         send_resolved: email.send_resolved,
-        headers: headers?,
+        words,
+        headers,
         server: Arc::new(Server {
             tls: match (borrowed, mail.tls) {
                 (true, Some(tls)) => tls,
@@ -312,8 +319,6 @@ fn headers(email: &Section, key: &str, problems: &mut Problems) -> Option<Vec<(S
             format!("{name:?} is not the name of a header field")
         } else if OWN_FIELDS.contains(&&*canonical) {
             format!("{canonical} is set by the program")
-        } else if value.contains("{{") {
-            "templates are not supported here".into()
         } else if headers.insert(canonical.clone(), value.clone()).is_some() {
             format!("duplicate header {canonical:?} in email config")
         } else {

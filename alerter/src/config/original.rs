@@ -28,6 +28,12 @@ pub(super) fn print(config: &Config, mail: &Mail) -> String {
         time_interval,
     );
     page.list("time_intervals", &config.time_intervals, time_interval);
+    let templates: Vec<String> = config
+        .templates
+        .iter()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    page.texts("templates", &templates);
     page.text
 }
 
@@ -121,6 +127,11 @@ fn email_config(page: &mut Page, email: &Email) {
     page.text("auth_username", &email.auth_username);
     page.secret("auth_password", &email.auth_password);
     page.map("headers", &email.headers);
+    for (name, text) in [("html", &email.html), ("text", &email.text)] {
+        if let Some(text) = text {
+            page.word(name, quoted(text));
+        }
+    }
     if let Some(require) = email.require_tls {
         page.word("require_tls", require);
     }
@@ -292,7 +303,7 @@ route:
     - {mute_time_intervals: [t], active_time_intervals: [never], group_interval: 90s, repeat_interval: 1h, group_by: [q]}
 inhibit_rules: [{source_matchers: [a=b], target_match_re: {c: 'd.*'}, equal: [e, f]}]
 receivers:
-  - {name: a, email_configs: [{to: 'x@y.z', headers: {Subject: "é\n"}, tls_config: {insecure_skip_verify: true}}, {to: 'w@y.z', auth_password: hunter3}]}
+  - {name: a, email_configs: [{to: 'x@y.z', html: '', headers: {Subject: "é\n"}, tls_config: {insecure_skip_verify: true}}, {to: 'w@y.z', auth_password: hunter3}]}
   - {name: b}
 time_intervals:
   - {name: t, time_intervals: [{times: [{start_time: '09:00', end_time: '17:00'}], weekdays: ['monday:friday'], location: Europe/Berlin}, {years: [2026]}]}

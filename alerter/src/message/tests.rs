@@ -181,3 +181,61 @@ fn a_template_that_fails_costs_its_looks_but_not_the_page() {
         assert!(parts[0].1.contains("value: 97 %"), "{parts:?}");
     }
 }
+
+fn own_words(email: &str) -> (Pairs, Pairs) {
+    let envelope = compose(&delivery("Disk", email, "00ff"), &render()).unwrap();
+    read(&envelope)
+}
+
+fn find<'a>(pairs: &'a Pairs, name: &str) -> &'a str {
+    let mut pairs = pairs.iter();
+    pairs
+        .find(|(key, _)| key == name)
+        .map_or("", |(_, value)| value)
+}
+
+#[test]
+fn the_users_templates_replace_our_words() {
+    let (fields, parts) = own_words(
+        "html: '<i>{{ .CommonLabels.alertname }} {{ .Status }}</i>', text: '{{ len .Alerts }} x', headers: {subject: 'S {{ .Receiver }}', X-Team: '{{ .GroupLabels.alertname }}', X-Plain: y}",
+    );
+    assert_eq!(find(&fields, "Subject"), "S a");
+    assert_eq!(find(&fields, "X-Team"), "Disk");
+    assert_eq!(find(&fields, "X-Plain"), "y");
+    assert_eq!(find(&parts, "text/plain").trim_end(), "1 x");
+    assert_eq!(find(&parts, "text/html").trim_end(), "<i>Disk firing</i>");
+    // Only the subject: the bodies stay ours.
+    let (fields, parts) = own_words("headers: {Subject: 'S'}");
+    assert_eq!(find(&fields, "Subject"), "S");
+    assert!(find(&parts, "text/html").contains("ätsch"));
+    // Only the text: the page and the subject are Alertmanager's.
+    let (fields, parts) = own_words("text: t");
+    assert_eq!(find(&fields, "Subject"), "[FIRING:1] Disk");
+    assert!(find(&parts, "text/html").contains("1 alert for alertname=Disk"));
+    let (_, parts) = own_words("text: '', html: '<p>x</p>'");
+    assert_eq!(parts.len(), 1);
+    assert_eq!(parts[0].0, "text/html");
+}
+
+#[test]
+fn a_template_that_fails_costs_its_looks_and_never_the_page() {
+    for (email, wanted) in [
+        ("html: '{{ template \"gone\" . }}'", "html: 1:"),
+        ("text: '{{ .CommonLabels.a.b.c }}'", "text: 1:"),
+        ("headers: {Subject: '{{ index .Alerts 7 }}'}", "Subject: 1:"),
+        ("headers: {X-A: '{{ call 1 }}'}", "X-A: 1:"),
+        (
+            "html: '{{ define \"x\" }}{{ template \"x\" . }}{{ end }}{{ template \"x\" . }}'",
+            "html: 1:",
+        ),
+    ] {
+        let (fields, parts) = own_words(email);
+        assert_eq!(find(&fields, "Subject"), "[FIRING] Disk", "{email}");
+        let text = &parts[0].1;
+        assert!(text.contains("value: 97 %"), "{email}: {text}");
+        assert!(
+            text.contains(&format!("What is wrong with it: {wanted}")),
+            "{email}: {text}"
+        );
+    }
+}

@@ -26,7 +26,7 @@ fn nothing_is_told_in_a_mute_interval_and_the_next_look_tells_it() {
     world.run(7_000);
     assert_eq!(names(&world), []);
     assert_eq!(world.sent(), [(3_610, "first notification +a")]);
-    assert_eq!(world.alerter.counters.suppressed[&Mute::InsideMute], 6);
+    assert_eq!(world.alerter.counters.suppressed[&Mute::Window], 6);
 }
 
 #[test]
@@ -39,8 +39,8 @@ fn outside_of_the_active_intervals_nothing_is_told() {
     // Thursday mutes it, then the day is not the first hour, then it is Friday.
     assert_eq!(world.sent(), [(86_410, "first notification +a")]);
     let suppressed = &world.alerter.counters.suppressed;
-    assert_eq!(suppressed[&Mute::InsideMute], 6);
-    assert_eq!(suppressed[&Mute::OutsideActive], 138);
+    assert_eq!(suppressed[&Mute::Window], 6);
+    assert_eq!(suppressed[&Mute::Inactive], 138);
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! Go templates that people wrote for their mails, and the names that
+//! Alertmanager defines for them.
+//!
+//! A set holds the files of `templates`; each text of a receiver is parsed with
+//! it once and filled in at every message. Nothing here sends anything.
+
+mod glob;
+
+use std::path::{Path, PathBuf};
+
+use tmpl::{Env, Functions, Mode, Set, Template};
+
+pub(crate) use glob::files;
+
+use crate::notification::Notification;
+
+const DEFAULTS: &str = include_str!("words/default.tmpl");
+
+/// Templates by name: ours, then those of the files in order.
+///
+/// # Errors
+/// The file that cannot be used, and why.
+pub(crate) fn set(patterns: &[PathBuf]) -> Result<Set, Vec<String>> {
+    let mut set = Set::new(Functions::alertmanager());
+    let mut faults = Vec::new();
+    if let Err(err) = set.add(DEFAULTS) {
+        faults.push(format!("the built-in templates: {err}"));
+    }
+    for pattern in patterns {
+        match files(pattern) {
+            Ok(found) => {
+                for file in found {
+                    faults.extend(add(&mut set, &file).err());
+                }
+            }
+            Err(err) => faults.push(format!("{}: {err}", pattern.display())),
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(set),
+        false => Err(faults),
+    }
+}
+
+fn add(set: &mut Set, file: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|err| format!("cannot read {}: {err}", file.display()))?;
+    set.add(&text)
+        .map_err(|err| format!("{}:{err}", file.display()))
+}
+
+/// The words of a mail, as far as they are templates.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Words {
+    /// The subject.
+    pub subject: Option<Template>,
+    /// The page and the text; none of both if the bodies are our own.
+    pub body: Option<Body>,
+    /// Other header fields.
+    pub headers: Vec<(String, Template)>,
+}
+
+/// What a mail says. One without a template is left out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Body {
+    pub text: Option<Template>,
+    pub html: Option<Template>,
+}
+
+/// A filled-in template, or what is wrong with it and where.
+pub(crate) fn fill(
+    template: &Template,
+    notification: &Notification,
+    mode: Mode,
+) -> Result<String, tmpl::Error> {
+    let env = Env::at(notification.now_ms, &notification.external_url);
+    template.execute(&notice(notification).value(), &env, mode)
+}
+
+/// The message as templates see it.
+pub(crate) fn notice(notification: &Notification) -> tmpl::notice::Notice {
+    let alerts = notification.alerts.iter().map(|told| tmpl::notice::Alert {
+        resolved: told.ended_ms.is_some(),
+        labels: told.labels.clone(),
+        annotations: told.annotations.clone(),
+        starts_ms: told.started_ms,
+        ends_ms: told.ended_ms,
+        generator_url: told.generator_url.clone(),
+        fingerprint: format!("{:016x}", told.fingerprint),
+    });
+    tmpl::notice::Notice {
+        receiver: notification.receiver.clone(),
+        alerts: alerts.collect(),
+        reason: notification.reason.as_str().into(),
+        group_labels: notification.group_labels.clone(),
+        common_labels: notification.common_labels.clone(),
+        common_annotations: notification.common_annotations.clone(),
+        route_labels: alert::Set::new(),
+        external_url: notification.external_url.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
