@@ -101,15 +101,20 @@ impl Writer {
     }
 }
 
+/// Nearly every text is written as it is, so what needs no escape is copied whole.
 fn escape(page: &mut String, text: &str, quote: bool) {
-    for letter in text.chars() {
-        match letter {
-            '\\' => page.push_str("\\\\"),
-            '\n' => page.push_str("\\n"),
-            '"' if quote => page.push_str("\\\""),
-            _ => page.push(letter),
-        }
+    let needs_it = |byte: u8| matches!(byte, b'\\' | b'\n') || quote && byte == b'"';
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(needs_it) {
+        page.push_str(&rest[..at]);
+        page.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            _ => "\\\"",
+        });
+        rest = &rest[at + 1..];
     }
+    page.push_str(rest);
 }
 
 #[cfg(test)]
