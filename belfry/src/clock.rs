@@ -55,9 +55,11 @@ impl Clock {
             *anchor = (wall_ms, moment);
             return Some(delta);
         }
-        // The line never runs backwards: a wall clock behind it is met slowly.
-        let elapsed = millis(moment.saturating_duration_since(anchor.1));
-        *anchor = (ours + delta.max(-elapsed / 2), moment);
+        // The line never runs backwards: a wall clock a little behind it is left
+        // behind until that is a step.
+        if delta > 0 {
+            *anchor = (wall_ms, moment);
+        }
         None
     }
 }
@@ -96,9 +98,10 @@ mod tests {
         let clock = Clock::at(1_000_000, start);
         assert_eq!(clock.compare(1_015_200, start + SECOND * 15), None);
         assert_eq!(clock.time_at(start + SECOND * 15), 1_015_200);
-        let before = clock.time_at(start + SECOND * 16);
-        assert_eq!(clock.compare(before - 1_900, start + SECOND * 16), None);
-        assert!(clock.time_at(start + SECOND * 16) > 1_015_200);
-        assert!(clock.time_at(start + SECOND * 17) >= before);
+        let moment = start + SECOND * 16;
+        let before = clock.time_at(moment);
+        assert_eq!(clock.compare(before - 1_900, moment), None);
+        assert_eq!(clock.time_at(moment), before);
+        assert_eq!(clock.compare(before - 2_000, moment), Some(-2_000));
     }
 }

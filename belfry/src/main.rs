@@ -6,12 +6,19 @@ mod cli;
 mod clock;
 mod config;
 mod exit;
+mod files;
 mod http;
+mod log;
+mod memory;
 mod out;
 mod state;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    memory::set_up();
+    // Clients of HTTP want to know it before they speak TLS or not. It fails only
+    // where one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     cli::main()
 }

@@ -8,13 +8,14 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::Watch;
-
-/// Early collections follow one another no faster than this: a container that
-/// dies each second must not cost a collection each second.
-const EARLY_GAP: Duration = Duration::from_secs(3);
+use super::early::Early;
+use super::pages::{Panicked, Text};
 
 /// Longer than every collector's own deadline.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Collections between two looks at the types and texts of families.
+const LEARN: u64 = 40;
 
 /// A page that this process makes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +39,19 @@ impl Job {
         }
     }
 
-    /// The page as it is now.
-    pub(crate) async fn page(self, watch: &Watch) -> String {
+    /// The page as it was a moment ago, for others to read.
+    pub(crate) async fn page(self, watch: &Arc<Watch>) -> Result<Text, Panicked> {
+        let make = self.make(Arc::clone(watch));
+        watch.pages.of(self).recent(make).await
+    }
+
+    /// Reads everything now.
+    async fn make(self, watch: Arc<Watch>) -> String {
         match self {
             Self::Host => watch.host().page().await,
             Self::Container => watch.containers.page().await,
-            Self::Backup => watch.backups.page(watch).await,
-            Self::Belfry => super::own::page(watch).await,
+            Self::Backup => watch.backups.page(&watch).await,
+            Self::Belfry => super::own::page(&watch).await,
         }
     }
 }
@@ -60,15 +67,14 @@ pub(super) async fn run(
         .watch("collect", every * 4 + DEADLINE, Instant::now());
     let mut ticks = ticks(every);
     let mut changes = watch.containers.changes();
-    let mut early_from = time::Instant::now();
+    let mut early = Early::new(time::Instant::now());
     loop {
         let jobs: &[Job] = tokio::select! {
             () = stop.cancelled() => return Ok("collect"),
             _ = ticks.tick() => &Job::ALL,
             Ok(()) = changes.changed() => {
                 // Not raced against a tick: it waits for seconds at most.
-                time::sleep_until(early_from).await;
-                early_from = time::Instant::now() + EARLY_GAP;
+                time::sleep_until(early.next(time::Instant::now())).await;
                 changes.mark_unchanged();
                 &[Job::Container]
             }
@@ -79,6 +85,7 @@ pub(super) async fn run(
         let wanted = watch.config().interval;
         if wanted != every {
             every = wanted;
+            beat.within(every * 4 + DEADLINE);
             ticks = self::ticks(every);
         }
     }
@@ -93,6 +100,7 @@ fn ticks(every: Duration) -> time::Interval {
 /// One round: all pages at once, each within its own deadline.
 async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
     let began = Instant::now();
+    let whole = jobs.len() == Job::ALL.len();
     let mut pages = Vec::with_capacity(jobs.len());
     for job in jobs {
         let watch = Arc::clone(watch);
@@ -100,31 +108,56 @@ async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
             *job,
             tokio::spawn(async move {
                 let began = Instant::now();
-                let page = time::timeout(DEADLINE, job.page(&watch)).await;
-                (page, began.elapsed())
+                let (page, make) = (watch.pages.of(*job), job.make(Arc::clone(&watch)));
+                let page = async {
+                    match whole {
+                        true => page.shared(make).await,
+                        // The change must be on it.
+                        false => page.anew(make).await,
+                    }
+                };
+                (time::timeout(DEADLINE, page).await, began.elapsed())
             }),
         ));
     }
+    // Families change only with the program and with what is found on the host.
+    let learn = whole && watch.own.collections().is_multiple_of(LEARN);
+    let mut families = Vec::new();
+    let mut answered = Vec::new();
     for (job, page) in pages {
         let (page, took) = match page.await {
-            Ok((Ok(page), took)) => (Ok(page), took),
+            Ok((Ok(Ok(page)), took)) => (Ok(page), took),
             Ok((Err(_), took)) => (Err("the collector did not answer in time"), took),
-            Err(_) => (Err("the collector panicked"), Duration::ZERO),
+            Ok((Ok(Err(Panicked)), _)) | Err(_) => (Err("the collector panicked"), Duration::ZERO),
         };
         let mut intakes = watch.intakes();
         if let Some(intake) = intakes
             .iter_mut()
             .find(|intake| intake.target().job == job.as_str())
         {
-            intake.take(
+            if let (true, Ok(page)) = (learn, &page) {
+                families.extend(super::query::metadata(
+                    page,
+                    job.as_str(),
+                    &intake.target().instance,
+                ));
+            }
+            let up = intake.take(
                 page.as_deref().map_err(|err| *err),
                 watch.clock.now_ms(),
                 took,
                 &watch.store,
             );
+            if up {
+                answered.push(job);
+            }
         }
     }
-    if jobs.len() == Job::ALL.len() {
+    if learn {
+        *watch.metadata() = families;
+    }
+    watch.answered(&answered);
+    if whole {
         watch.collected(began.elapsed());
     }
     watch.evaluate_now.notify_one();

@@ -1,4 +1,5 @@
-//! Evaluating: each group when it is due, right after a collection where one is.
+//! Evaluating: each group right after a collection, and when the `for:` of an
+//! alert ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,46 +8,70 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::Watch;
-use crate::state;
 
 /// Evaluates until told to stop.
 pub(super) async fn run(
     watch: Arc<Watch>,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
-    let beat = watch.liveness.watch(
-        "rules",
-        watch.config().interval * 4 + Duration::from_secs(10),
-        Instant::now(),
-    );
+    let limit = |watch: &Watch| watch.config().interval * 4 + Duration::from_secs(10);
+    let beat = watch.liveness.watch("rules", limit(&watch), Instant::now());
     loop {
         // A collection brings the evaluation with it. Without one (a collector
         // hangs) the rules are due all the same, a little later.
         let late = watch.config().interval + Duration::from_secs(2);
-        tokio::select! {
+        let cause = tokio::select! {
             () = stop.cancelled() => return Ok("rules"),
-            () = watch.evaluate_now.notified() => {}
-            () = time::sleep(late) => {}
-        }
-        round(&watch).await;
+            () = watch.evaluate_now.notified() => Cause::Data,
+            () = time::sleep(late) => Cause::Data,
+            () = time_to_fire(&watch) => Cause::Time,
+        };
+        round(&watch, cause).await;
+        beat.within(limit(&watch));
         beat.beat(Instant::now());
     }
 }
 
+/// Why rules are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// There may be new samples.
+    Data,
+    /// The `for:` of an alert has ended.
+    Time,
+}
+
+/// Waits until the `for:` of an alert ends; for ever while no alert is pending.
+async fn time_to_fire(watch: &Watch) {
+    let end_ms = watch.rules().next_to_fire_ms();
+    let Some(end_ms) = end_ms else {
+        return std::future::pending().await;
+    };
+    let wait_ms = u64::try_from(end_ms - watch.clock.now_ms()).unwrap_or(0);
+    time::sleep(Duration::from_millis(wait_ms)).await;
+}
+
 /// Evaluates what is due and hands over what they say.
-async fn round(watch: &Watch) {
+async fn round(watch: &Watch, cause: Cause) {
     let began = Instant::now();
-    let now_ms = watch.clock.now_ms();
     let (alerts, kept) = {
         let mut rules = watch.rules();
+        // Read under the lock: a step of the clock moves both or neither.
+        let now_ms = watch.clock.now_ms();
         let mut alerts = Vec::new();
-        // Right after a collection: nothing is told later than it could be known.
-        for due in rules.due_on_data(now_ms) {
+        let due = match cause {
+            // Right after a collection: nothing is told later than it could be known.
+            Cause::Data => rules.due_on_data(now_ms),
+            Cause::Time => rules.due_to_fire(now_ms),
+        };
+        for due in due {
             alerts.extend(rules.evaluate(due.group, due.at_ms, &watch.store, &watch.engine));
         }
         (alerts, rules.snapshot_if_changed())
     };
-    watch.evaluated(began.elapsed());
+    if cause == Cause::Data {
+        watch.evaluated(began.elapsed());
+    }
     if !alerts.is_empty() {
         match watch.alerter.put(alerts).await {
             Ok(refused) => {
@@ -58,19 +83,6 @@ async fn round(watch: &Watch) {
         }
     }
     if let Some(kept) = kept {
-        keep(watch, &kept, now_ms).await;
-    }
-}
-
-/// Writes down what the rules know. A failure costs only what a restart could
-/// have continued; it is reported, and the next change tries again.
-async fn keep(watch: &Watch, kept: &rules::Kept, now_ms: i64) {
-    let body = match serde_json::to_string(kept) {
-        Ok(body) => body,
-        Err(err) => return watch.state_failed("rule state", &err),
-    };
-    match state::save_rules(&watch.state.pool, &body, now_ms).await {
-        Ok(()) => watch.state_written(),
-        Err(err) => watch.state_failed("rule state", &err),
+        watch.keeper.keep(kept);
     }
 }

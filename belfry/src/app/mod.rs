@@ -6,28 +6,35 @@
 mod backups;
 mod collect;
 mod discovery;
+mod early;
 mod engine;
 mod evaluate;
 mod facts;
 mod foreign;
+mod keeper;
 mod letter;
 mod now;
 mod own;
+mod pages;
+mod query;
 mod reload;
-mod rule_files;
 mod supervise;
 mod upkeep;
 mod watch;
 
 pub(crate) use collect::Job;
-pub(crate) use engine::{socket as engine_socket, version as engine_version};
+pub(crate) use engine::{
+    socket as engine_socket, unheeded as engine_unheeded, version as engine_version,
+};
 pub(crate) use letter::test_letter;
 pub(crate) use now::{status, view};
-pub(crate) use rule_files::load as load_rules;
+pub(crate) use pages::Text;
+pub(crate) use query::source as query_source;
 pub(crate) use watch::Watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -38,6 +45,9 @@ use crate::cli::Place;
 use crate::config::Loaded;
 use crate::http;
 use crate::state::{self, State};
+
+/// For writing what is in memory there is at least so long, whatever draining took.
+const LEAST_REST: Duration = Duration::from_secs(1);
 
 /// A Belfry at work.
 pub(crate) struct App {
@@ -56,6 +66,9 @@ impl App {
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
 
+        if let Some(reason) = engine::unheeded(config) {
+            tracing::warn!("{reason}");
+        }
         let dir = data_folder(config);
         let state = State::open(&dir).await?;
         if let Some(reason) = &state.in_memory {
@@ -63,15 +76,14 @@ impl App {
                 "the data folder cannot be used, so a restart will forget everything: {reason}"
             );
         }
-        if let Some(folder) = &state.folder
+        let stop = CancellationToken::new();
+        let watch = Arc::new(Watch::new(loaded, place, state, address).await?);
+        // Not before: who reads it finds somebody there.
+        if let Some(folder) = &watch.state.folder
             && let Err(err) = folder.write_address(address)
         {
             tracing::warn!("cannot write down the address: {err}");
         }
-
-        let grace = config.shutdown_grace;
-        let stop = CancellationToken::new();
-        let watch = Arc::new(Watch::new(loaded, place, state, address).await?);
 
         let mut tasks = JoinSet::new();
         tasks.spawn(collect::run(Arc::clone(&watch), stop.clone()));
@@ -79,23 +91,29 @@ impl App {
         tasks.spawn(upkeep::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(discovery::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(foreign::run(Arc::clone(&watch), stop.clone()));
+        tasks.spawn(keeper::run(Arc::clone(&watch), stop.clone()));
+        let (alerter, alerter_stop) = (watch.alerter.clone(), stop.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = alerter_stop.cancelled() => Ok("alerter"),
+                () = alerter.ended() => anyhow::bail!("the alerter has ended, nobody would be paged"),
+            }
+        });
         let (containers, events_stop) = (watch.containers.clone(), stop.clone());
         tasks.spawn(async move {
             containers.run(events_stop).await;
             Ok("engine events")
         });
-        let served = axum::serve(listener, http::router(Arc::clone(&watch)))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
-        tasks.spawn(async move {
-            served.await.context("the HTTP server failed")?;
-            Ok("http")
-        });
+        let router = http::router(Arc::clone(&watch));
+        tasks.spawn(http::serve(listener, router, stop.clone()));
 
-        let supervised = supervise::supervise(tasks, stop.clone(), grace);
-        let closing = Arc::clone(&watch);
+        let (closing, closing_stop) = (Arc::clone(&watch), stop.clone());
         let ended = tokio::spawn(async move {
-            let result = supervised.await;
-            closing.close(grace).await;
+            let grace = || closing.config().shutdown_grace;
+            let (result, drained) = supervise::supervise(tasks, closing_stop, grace).await;
+            // What draining took is gone; a little is left in any case.
+            let rest = grace().saturating_sub(drained).max(LEAST_REST);
+            closing.close(rest).await;
             result
         });
         Ok(Self {

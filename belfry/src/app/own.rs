@@ -70,6 +70,13 @@ impl Own {
         inner.clock_steps += 1;
         inner.clock_step_ms = delta_ms;
         inner.collected_ms = inner.collected_ms.map(|time| time + delta_ms);
+        inner.reloaded_ms += delta_ms;
+        if let Some((_, time)) = &mut inner.reload_refused {
+            *time += delta_ms;
+        }
+        if let Some((_, time)) = &mut inner.mail_probe {
+            *time += delta_ms;
+        }
     }
 
     /// Takes note of whether the state could be written; true if that changed.
@@ -117,6 +124,16 @@ impl Own {
     /// The reload that was refused, and when, while the old configuration runs.
     pub(super) fn reload_refused(&self) -> Option<(String, i64)> {
         self.inner().reload_refused.clone()
+    }
+
+    /// When a configuration was last applied.
+    pub(super) fn reloaded_ms(&self) -> i64 {
+        self.inner().reloaded_ms
+    }
+
+    /// How many full collections there were.
+    pub(super) fn collections(&self) -> u64 {
+        self.inner().collections
     }
 
     /// When the last full collection came in.
@@ -202,6 +219,12 @@ fn work(page: &mut Writer, inner: &Inner) {
         "belfry_state_write_failures_total",
         "Writes of the state that failed.",
         inner.state_failures,
+    );
+    counter(
+        page,
+        "belfry_log_lines_dropped_total",
+        "Lines of the log that standard error did not take in time.",
+        crate::log::dropped(),
     );
     for (name, help, value) in [
         (

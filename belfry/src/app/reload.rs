@@ -1,7 +1,12 @@
 //! Reloading: a valid configuration is applied whole, any other changes nothing.
 
-use super::{Watch, rule_files};
+use std::time::Duration;
+
+use super::Watch;
 use crate::config;
+
+/// Files that take longer to read than this lie on a disk that hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Watch {
     /// Reads the configuration again and applies it. On any fault the running
@@ -30,10 +35,10 @@ impl Watch {
     /// Makes everything new first, and only then puts it in place. Returns the
     /// keys that only a restart applies.
     async fn apply(&self) -> Result<Vec<&'static str>, String> {
-        let loaded = config::load(&self.place).map_err(|err| err.to_string())?;
-        let new = loaded.config;
-        let rules = rule_files::load(&new, loaded.file.as_deref())
-            .map_err(|faults| rule_files::told(&faults))?;
+        let loaded = config::load_within(&self.place, PATIENCE)
+            .await
+            .map_err(|err| err.to_string())?;
+        let (new, rules) = (loaded.config, loaded.rules);
 
         let old = self.config();
         let fixed = [

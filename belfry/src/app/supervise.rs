@@ -8,18 +8,20 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs until `stop`, then gives the tasks `grace` to finish. A task that ends
 /// before `stop` is a fault even without an error: we must not look healthy
-/// without it. Everything else is stopped then as well.
+/// without it. Everything else is stopped then as well. Also returns how long
+/// the tasks took to finish.
 pub(crate) async fn supervise(
     mut tasks: JoinSet<anyhow::Result<&'static str>>,
     stop: CancellationToken,
-    grace: Duration,
-) -> anyhow::Result<()> {
+    grace: impl Fn() -> Duration,
+) -> (anyhow::Result<()>, Duration) {
     let result = tokio::select! {
         biased; // once stopped, a task that ends is no fault
         () = stop.cancelled() => Ok(()),
         Some(ended) = tasks.join_next() => Err(early(flat(ended))),
     };
     stop.cancel();
+    let (began, grace) = (time::Instant::now(), grace());
     let drain = async {
         while let Some(ended) = tasks.join_next().await {
             if let Err(err) = flat(ended) {
@@ -30,7 +32,7 @@ pub(crate) async fn supervise(
     if time::timeout(grace, drain).await.is_err() {
         tracing::warn!(?grace, "stopped before every task had finished");
     }
-    result
+    (result, began.elapsed())
 }
 
 fn flat(ended: Result<anyhow::Result<&'static str>, JoinError>) -> anyhow::Result<&'static str> {
@@ -61,7 +63,7 @@ mod tests {
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stop.clone()));
         stop.cancel();
-        supervise(tasks, stop, GRACE).await.unwrap();
+        supervise(tasks, stop, || GRACE).await.0.unwrap();
     }
 
     #[tokio::test]
@@ -81,7 +83,10 @@ mod tests {
                     _ => Err(anyhow::anyhow!("no luck")),
                 }
             });
-            let err = supervise(tasks, stop.clone(), GRACE).await.unwrap_err();
+            let err = supervise(tasks, stop.clone(), || GRACE)
+                .await
+                .0
+                .unwrap_err();
             assert!(format!("{err:#}").contains(told), "{err:#}");
             assert!(stop.is_cancelled());
         }
@@ -93,6 +98,6 @@ mod tests {
         let mut tasks = JoinSet::new();
         tasks.spawn(std::future::pending());
         stop.cancel();
-        supervise(tasks, stop, GRACE).await.unwrap();
+        supervise(tasks, stop, || GRACE).await.0.unwrap();
     }
 }

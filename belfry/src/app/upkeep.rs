@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use healthchecks::readiness::{Report, Status};
+use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,8 @@ use crate::state;
 
 /// How much a crash may lose of the series.
 const FLUSH: Duration = Duration::from_secs(15);
+/// A disk that takes longer for one write is reported as failing.
+const DISK: Duration = Duration::from_secs(8);
 /// Retention and the memory cap need no more than this.
 const MAINTAIN: u32 = 8;
 /// A database that broke is noticed within this many rounds.
@@ -32,13 +35,14 @@ pub(super) async fn run(
     let mut ticks = time::interval(FLUSH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut round = 0_u32;
+    let mut writing = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok("upkeep"),
             _ = ticks.tick() => {}
         }
         // Where the series cannot be written the database cannot either, perhaps.
-        let written = flush(&watch).await;
+        let written = flush(&watch, &mut writing).await;
         if round.is_multiple_of(HEARTBEAT) || !watch.own.writable() || !written {
             heartbeat(&watch).await;
         }
@@ -66,9 +70,11 @@ pub(super) async fn run(
 }
 
 async fn heartbeat(watch: &Watch) {
-    match state::write_heartbeat(&watch.state.pool, watch.clock.now_ms()).await {
-        Ok(()) => watch.state_written(),
-        Err(err) => watch.state_failed("heartbeat", &err),
+    let written = state::write_heartbeat(&watch.state.pool, watch.clock.now_ms());
+    match time::timeout(DISK, written).await {
+        Ok(Ok(())) => watch.state_written(),
+        Ok(Err(err)) => watch.state_failed("heartbeat", &err),
+        Err(_) => watch.state_failed("heartbeat", &"the disk does not answer"),
     }
 }
 
@@ -90,6 +96,10 @@ fn probe_mail(watch: &Arc<Watch>) {
 /// Puts together what the last mail and the last probe say.
 async fn report_mail(watch: &Watch) {
     let Ok(health) = watch.alerter.mail_health().await else {
+        let report = Report::failing("the alerter has ended");
+        watch
+            .readiness
+            .report(dependency::MAIL, report, watch.clock.now_ms());
         return;
     };
     // A mail that was taken since says more than a probe that failed before it.
@@ -124,14 +134,20 @@ async fn report_mail(watch: &Watch) {
         .report(dependency::MAIL, report, watch.clock.now_ms());
 }
 
-/// Writes the series; false if that failed.
-async fn flush(watch: &Arc<Watch>) -> bool {
-    let on = Arc::clone(watch);
-    // A disk that hangs costs a thread, not the loop: the next round waits for it.
-    let flushed = tokio::task::spawn_blocking(move || on.flush_series());
-    let report = match time::timeout(FLUSH * 4, flushed).await {
+/// Writes the series; false if that failed. A disk that hangs costs one thread:
+/// no second write is begun before the first has ended.
+async fn flush(watch: &Arc<Watch>, under_way: &mut Option<JoinHandle<Report>>) -> bool {
+    let mut writing = under_way.take().unwrap_or_else(|| {
+        let on = Arc::clone(watch);
+        tokio::task::spawn_blocking(move || on.flush_series())
+    });
+    let report = match time::timeout(DISK, &mut writing).await {
         Ok(Ok(report)) => report,
-        Ok(Err(_)) | Err(_) => Report::failing("the disk does not answer"),
+        Ok(Err(_)) => Report::failing("the write panicked"),
+        Err(_) => {
+            *under_way = Some(writing);
+            Report::failing("the disk does not answer")
+        }
     };
     let written = report.status != Status::Failing;
     watch

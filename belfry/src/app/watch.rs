@@ -7,17 +7,20 @@ use std::time::{Duration, Instant};
 
 use alerter::{Alerter, Parts};
 use anyhow::Context as _;
-use exporter::container::{Containers, at_socket};
+use exporter::container::{Containers, EngineState, at_socket};
 use exporter::host::Host;
 use healthchecks::discover::Found;
 use healthchecks::liveness::Liveness;
 use healthchecks::readiness::{Readiness, Report};
+use query_api::Metadata;
 use rules::{Intake, RuleSet};
 use series::{Flushed, Store};
 use tokio::sync::Notify;
 
 use super::backups::Backups;
-use super::{collect, engine, letter, own, rule_files};
+use super::keeper::{self, Keeper};
+use super::pages::Pages;
+use super::{Job, collect, engine, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
@@ -30,18 +33,21 @@ pub(crate) struct Watch {
     pub place: Place,
     pub address: SocketAddr,
     pub state: State,
-    pub store: Store,
+    pub store: Arc<Store>,
     pub engine: promql::Engine,
     /// Where the Docker engine is reached.
     pub socket: PathBuf,
     pub containers: Containers,
     pub backups: Backups,
+    /// What was last read by each job, and what is being read.
+    pub pages: Pages,
     pub alerter: alerter::Handle,
     /// The words of mails; a reload puts another in its place.
     pub letters: Arc<letter::Letters>,
     pub liveness: Liveness,
     pub readiness: Readiness,
     pub own: own::Own,
+    pub keeper: Keeper,
     /// A collection is in: the rules have something new to look at.
     pub evaluate_now: Notify,
     /// Another configuration is in force.
@@ -51,6 +57,7 @@ pub(crate) struct Watch {
     rules: Mutex<RuleSet>,
     intakes: Mutex<Vec<Intake>>,
     found: Mutex<Vec<Found>>,
+    metadata: Mutex<Vec<Metadata>>,
 }
 
 /// The names under which `/health/ready` shows what Belfry depends on.
@@ -72,14 +79,12 @@ impl Watch {
         state: State,
         address: SocketAddr,
     ) -> anyhow::Result<Self> {
-        let Loaded { config, file } = loaded;
+        let Loaded { config, rules, .. } = loaded;
         let clock = Arc::new(Clock::start());
         let now_ms = clock.now_ms();
 
-        let store = open_series(&state, &config, now_ms);
-        let rules = rule_files::load(&config, file.as_deref())
-            .map_err(|faults| anyhow::anyhow!("{}", rule_files::told(&faults)))?;
-        let rules = restored(rules, &state, now_ms).await;
+        let store = Arc::new(open_series(&state, &config, now_ms));
+        let rules = restored(rules, &state, &config, now_ms).await;
 
         let letters = Arc::new(letter::Letters::new(&config, address));
         let words = Arc::clone(&letters);
@@ -112,14 +117,17 @@ impl Watch {
             containers: Containers::new(config.exporter.container.clone(), at_socket(&socket)),
             socket,
             backups: Backups::default(),
+            pages: Pages::default(),
             liveness: Liveness::new(Instant::now()),
             own: own::Own::new(now_ms),
+            keeper: Keeper::default(),
             evaluate_now: Notify::new(),
             reloaded: Notify::new(),
             intakes: Mutex::new(collect::intakes(&config.host_name())),
             config: RwLock::new(Arc::new(config)),
             rules: Mutex::new(rules),
             found: Mutex::new(Vec::new()),
+            metadata: Mutex::new(Vec::new()),
             engine: promql::Engine::new(promql::Limits::default()),
             clock,
             place,
@@ -146,12 +154,29 @@ impl Watch {
 
     /// Puts another configuration in force.
     pub(super) fn set_config(&self, config: Config) {
+        let name = config.host_name();
+        if name != self.config().host_name() {
+            self.rename(&name);
+        }
         self.letters.renew(&config, self.address);
         if config.exporter.host != self.config().exporter.host {
             *self.host.write().unwrap_or_else(PoisonError::into_inner) =
                 Host::new(config.exporter.host.clone());
         }
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The series of our own pages go on under another name of this host.
+    fn rename(&self, name: &str) {
+        let now_ms = self.clock.now_ms();
+        let mut intakes = self.intakes();
+        for mut fresh in collect::intakes(name) {
+            let job = fresh.target().job.clone();
+            if let Some(intake) = intakes.iter_mut().find(|intake| intake.target().job == job) {
+                std::mem::swap(intake, &mut fresh);
+                fresh.end(now_ms, &self.store);
+            }
+        }
     }
 
     /// The reader of the host.
@@ -177,9 +202,16 @@ impl Watch {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Type and help of the families of our own pages.
+    pub(super) fn metadata(&self) -> MutexGuard<'_, Vec<Metadata>> {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Follows the wall clock; when it was stepped, everybody who keeps times
     /// is moved with it. The alerter notices by itself: it reads this clock.
     pub(super) fn follow_clock(&self) {
+        // Who writes or judges samples waits, so that nobody sees half of it.
+        let (mut rules, mut intakes) = (self.rules(), self.intakes());
         let Some(delta_ms) = self.clock.follow() else {
             return;
         };
@@ -187,13 +219,29 @@ impl Watch {
             delta_ms,
             "the wall clock was stepped; all kept times move with it"
         );
-        self.own.clock_stepped(delta_ms);
         self.store.shift(delta_ms);
-        for intake in self.intakes().iter_mut() {
+        rules.shift(delta_ms);
+        for intake in intakes.iter_mut() {
             intake.shift(delta_ms);
         }
-        self.rules().shift(delta_ms);
+        self.own.clock_stepped(delta_ms);
         self.readiness.shift(delta_ms);
+    }
+
+    /// These pages came in. A restored alert of theirs may end from now on;
+    /// those of containers only when the engine has listed them once.
+    pub(super) fn answered(&self, jobs: &[Job]) {
+        let engine = self.containers.engine();
+        let listed = engine.listed_ms.is_some() || self.no_engine(&engine);
+        let mut rules = self.rules();
+        for job in jobs.iter().filter(|job| **job != Job::Container || listed) {
+            rules.answered(job.as_str());
+        }
+    }
+
+    /// Whether this host has no engine at all.
+    fn no_engine(&self, engine: &EngineState) -> bool {
+        engine.since_ms.is_some() && engine.version.is_empty() && !self.socket.exists()
     }
 
     /// A full collection is in.
@@ -207,16 +255,12 @@ impl Watch {
             Report::ok(Some(engine.latency))
         } else if engine.since_ms.is_none() {
             return;
-        } else if engine.version.is_empty() && !self.socket.exists() {
+        } else if self.no_engine(&engine) {
             Report::absent(format!("no Docker engine at {}", self.socket.display()))
         } else {
-            Report::failing(engine.last_error.clone().unwrap_or_default())
+            Report::failing(engine.last_error.unwrap_or_default())
         };
         self.readiness.report(dependency::ENGINE, report, now_ms);
-        // Absent series prove nothing before every source has answered once.
-        if !engine.up || engine.listed_ms.is_some() {
-            self.rules().sources_complete();
-        }
     }
 
     /// The rules were evaluated.
@@ -253,21 +297,25 @@ impl Watch {
             .report(dependency::STATE, report, self.clock.now_ms());
     }
 
-    /// Writes what is in memory, when all tasks have ended.
-    pub(super) async fn close(&self, grace: Duration) {
-        self.alerter.stop(grace).await;
-        let now_ms = self.clock.now_ms();
-        let kept = self.rules().snapshot();
-        if let Ok(body) = serde_json::to_string(&kept)
-            && let Err(err) = state::save_rules(&self.state.pool, &body, now_ms).await
-        {
-            tracing::error!("cannot write the rules' state: {err}");
-        }
+    /// Writes what is in memory, when all tasks have ended; within `rest`.
+    pub(super) async fn close(self: &Arc<Self>, rest: Duration) {
         if let Some(folder) = &self.state.folder {
             folder.remove_address();
         }
-        self.flush_series();
-        self.state.pool.close().await;
+        let closing = async {
+            self.alerter.stop(rest.mul_f64(0.8)).await;
+            let kept = self.rules().snapshot();
+            keeper::write(self, &kept).await;
+            let on = Arc::clone(self);
+            // Not on a worker: a disk that hangs must not hold up the signals.
+            let _ = tokio::task::spawn_blocking(move || on.flush_series()).await;
+            self.state.pool.close().await;
+        };
+        if tokio::time::timeout(rest, closing).await.is_err() {
+            tracing::error!(
+                "stopped before everything was written: the disk or the mail server does not answer"
+            );
+        }
     }
 }
 
@@ -315,7 +363,7 @@ fn open_series(state: &State, config: &Config, now_ms: i64) -> Store {
 }
 
 /// The rules with what they knew before this start.
-async fn restored(mut rules: RuleSet, state: &State, now_ms: i64) -> RuleSet {
+async fn restored(mut rules: RuleSet, state: &State, config: &Config, now_ms: i64) -> RuleSet {
     let kept = match state::load_rules(&state.pool).await {
         Ok(None) => return rules,
         Ok(Some((saved_ms, body))) => serde_json::from_str(&body)
@@ -325,7 +373,12 @@ async fn restored(mut rules: RuleSet, state: &State, now_ms: i64) -> RuleSet {
     };
     match kept {
         Ok((saved_ms, kept)) => {
-            rules.restore(kept, now_ms);
+            let foreign = config.rules.foreign(config.interval);
+            let own = Job::ALL.iter().map(|job| job.as_str().to_owned());
+            rules.restore(
+                kept,
+                own.chain(foreign.into_iter().map(|there| there.target.job)),
+            );
             // The clock was set back while nobody watched.
             if saved_ms > now_ms {
                 rules.shift(now_ms - saved_ms);

@@ -1,13 +1,15 @@
 //! `belfry check`: the configuration and what it names, all faults at once.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time;
+use settings::Fault;
+use tokio::{task, time};
 
-use super::Place;
+use super::{Place, offline};
 use crate::app;
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config, Error, Faults, Loaded};
 use crate::exit::{self, Exit};
 use crate::out;
 use crate::state;
@@ -43,20 +45,30 @@ struct Line {
 /// Checks everything that can be checked without starting.
 pub(super) fn run(place: &Place, send_test: bool, json: bool) -> Exit {
     let lines = match config::load(place) {
-        Ok(loaded) => match tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-        {
-            Ok(runtime) => {
-                let lines = runtime.block_on(all(&loaded, send_test));
-                runtime.shutdown_background();
-                lines
-            }
-            Err(err) => vec![fail("belfry", format!("cannot start: {err}"))],
+        Ok(loaded) => match offline::wait(all(&loaded, send_test)) {
+            Ok(lines) => lines,
+            Err(code) => return code,
         },
+        Err(Error::Faults(faults)) => faulty(&faults, !json && std::io::stdout().is_terminal()),
         Err(err) => vec![fail("config", err.to_string())],
     };
     tell(&lines, json)
+}
+
+/// What is wrong, apart for the file itself and for the rule files it names.
+fn faulty(faults: &Faults, explain: bool) -> Vec<Line> {
+    let plain = |faults: &[Fault]| faults.iter().map(Fault::to_string).collect();
+    let config = if explain {
+        faults.explain()
+    } else {
+        plain(&faults.config)
+    };
+    let rules = plain(&faults.rules);
+    [("config", config), ("rules", rules)]
+        .into_iter()
+        .filter(|(_, faults): &(_, Vec<String>)| !faults.is_empty())
+        .map(|(what, faults)| fail(what, faults.join("\n")))
+        .collect()
 }
 
 fn tell(lines: &[Line], json: bool) -> Exit {
@@ -107,8 +119,9 @@ async fn all(loaded: &Loaded, send_test: bool) -> Vec<Line> {
     let mut lines = vec![ok("config", file), rules(loaded)];
     lines.push(data(config));
     lines.push(engine(config).await);
+    lines.extend(app::engine_unheeded(config).map(|reason| warn("engine", reason)));
     lines.extend(mail(config, send_test).await);
-    lines.extend(backups(config));
+    lines.extend(backups(config).await);
     if !config.listen.ip().is_loopback() {
         let said = format!(
             "{} is reachable from other hosts, and there is no login",
@@ -120,25 +133,15 @@ async fn all(loaded: &Loaded, send_test: bool) -> Vec<Line> {
 }
 
 fn rules(loaded: &Loaded) -> Line {
-    match app::load_rules(&loaded.config, loaded.file.as_deref()) {
-        Ok(rules) => {
-            let count: usize = rules.groups().iter().map(|group| group.rules.len()).sum();
-            ok(
-                "rules",
-                format!("{count} rules in {} groups", rules.groups().len()),
-            )
-        }
-        Err(faults) => {
-            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            fail("rules", faults.join("\n"))
-        }
-    }
+    let groups = loaded.rules.groups();
+    let count: usize = groups.iter().map(|group| group.rules.len()).sum();
+    ok("rules", format!("{count} rules in {} groups", groups.len()))
 }
 
 /// Looks without writing: a check must not make a data folder.
 fn data(config: &Config) -> Line {
     let dir = app::data_folder(config);
-    if state::read_address(&dir).is_some() {
+    if state::in_use(&dir) {
         return ok(
             "data",
             format!("{}, in use by a running belfry", dir.display()),
@@ -231,29 +234,31 @@ async fn test_mail(config: &Config, alerter: &alerter::Handle) -> Vec<Line> {
     }
 }
 
-fn backups(config: &Config) -> Vec<Line> {
-    config
+/// Looks at all folders at once: one may lie on a dead mount.
+async fn backups(config: &Config) -> Vec<Line> {
+    let looks: Vec<_> = config
         .backup
         .watch
         .iter()
-        .map(|watch| match backup::look(watch) {
-            Ok(copies) if copies.newest.is_some() => {
-                ok("backup", format!("{}: {} copies", watch.name, copies.count))
-            }
-            Ok(_) => warn(
-                "backup",
-                format!("{}: no copy in {}", watch.name, watch.folder.display()),
-            ),
-            Err(err) => fail(
-                "backup",
-                format!(
-                    "{}: cannot read {}: {err}",
-                    watch.name,
-                    watch.folder.display()
-                ),
-            ),
+        .map(|watch| {
+            let there = watch.clone();
+            let look = task::spawn_blocking(move || backup::look(&there));
+            (watch, time::timeout(PATIENCE, look))
         })
-        .collect()
+        .collect();
+    let mut lines = Vec::new();
+    for (watch, look) in looks {
+        let (name, folder) = (&watch.name, watch.folder.display());
+        lines.push(match look.await {
+            Ok(Ok(Ok(copies))) if copies.newest.is_some() => {
+                ok("backup", format!("{name}: {} copies", copies.count))
+            }
+            Ok(Ok(Ok(_))) => warn("backup", format!("{name}: no copy in {folder}")),
+            Ok(Ok(Err(err))) => fail("backup", format!("{name}: cannot read {folder}: {err}")),
+            Ok(Err(_)) | Err(_) => fail("backup", format!("{name}: {folder} does not answer")),
+        });
+    }
+    lines
 }
 
 fn ok(what: &'static str, said: String) -> Line {

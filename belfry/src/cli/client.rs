@@ -23,8 +23,11 @@ pub(super) enum Error {
 
 /// Gets a JSON answer from the Belfry of a data folder.
 pub(super) async fn get(data: &Path, path: &str) -> Result<Value, Error> {
-    let address =
-        state::read_address(data).ok_or_else(|| Error::NoAddress(data.display().to_string()))?;
+    // Of a Belfry that was killed the address stays behind.
+    let address = Some(data)
+        .filter(|data| state::in_use(data))
+        .and_then(state::read_address)
+        .ok_or_else(|| Error::NoAddress(data.display().to_string()))?;
     let silent = |source| Error::Silent { address, source };
     let client = reqwest::Client::builder()
         .timeout(Duration::from_secs(5))

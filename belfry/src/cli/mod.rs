@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod generate;
+mod offline;
 mod reference;
 mod rules;
 mod run;
@@ -14,7 +15,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::exit;
+use crate::exit::{self, Exit};
+use crate::out;
 
 /// Watches a Docker host, pages a person by mail, and proves that its backups
 /// restore.
@@ -22,7 +24,7 @@ use crate::exit;
 /// Without a command it runs the watch; without a configuration it watches all
 /// that it finds on this host and shows it at http://127.0.0.1:9911.
 #[derive(Debug, Parser)]
-#[command(name = "belfry", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "belfry", version, after_help = EXIT_CODES, max_term_width = 80)]
 pub(crate) struct Cli {
     #[command(flatten)]
     place: Place,
@@ -125,21 +127,26 @@ pub(crate) fn main() -> ExitCode {
             } else {
                 exit::OK
             };
-            let _ = err.print();
-            return code.into();
+            out::note(err.print());
+            return out::end(code).into();
         }
     };
     let code = match cli.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(&cli.place),
+        // The watch goes on whether or not somebody reads what it says first.
+        Command::Run => return run::run(&cli.place).into(),
         Command::Check { send_test, json } => check::run(&cli.place, send_test, json),
-        Command::Status { json } => status::run(&cli.place, json),
+        Command::Status { json } => either(status::run(&cli.place, json)),
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
-        Command::State(StateCommand::Check { json }) => state::check(&cli.place, json),
+        Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),
         Command::Rules(command) => rules::run(&command),
         Command::Runbook { name } => generate::runbook(name.as_deref()),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::man(),
         Command::Version { json } => generate::version(json),
     };
-    code.into()
+    out::end(code).into()
+}
+
+fn either(code: Result<Exit, Exit>) -> Exit {
+    code.unwrap_or_else(|code| code)
 }

@@ -5,8 +5,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Place;
 use crate::app::App;
-use crate::config::{self, Level, Loaded};
+use crate::config::{self, Loaded};
 use crate::exit::{self, Exit};
+use crate::files;
+use crate::log;
 use crate::out;
 
 /// Two workers: one that waits for nothing must be left when the other is busy.
@@ -18,12 +20,14 @@ pub(super) fn run(place: &Place) -> Exit {
         Ok(loaded) => loaded,
         Err(err) => {
             out::error(format_args!(
-                "{err}\nbelfry: the configuration is at fault; nothing was started"
+                "{}\nbelfry: the configuration is at fault; nothing was started",
+                out::told(&err, &std::io::stderr())
             ));
             return exit::USAGE;
         }
     };
-    log(loaded.config.log.level);
+    let log = log::start(loaded.config.log.level);
+    files::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(16)
@@ -35,20 +39,27 @@ pub(super) fn run(place: &Place) -> Exit {
         runtime.shutdown_background();
         result
     });
-    match result {
+    let exit = match result {
         Ok(()) => exit::OK,
         Err(err) => {
-            out::error(format_args!("belfry: {err:#}"));
+            log.say(format_args!("belfry: {err:#}"));
             exit::CRITICAL
         }
-    }
+    };
+    log.finish();
+    exit
 }
 
 async fn watch(loaded: Loaded, place: Place) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let file = loaded.file.clone();
     let host = loaded.config.host_name();
-    let mut app = App::start(loaded, place).await?;
+    // On a task of its own: a start that hangs must not hold up the signals.
+    let start = tokio::spawn(App::start(loaded, place));
+    let mut app = tokio::select! {
+        started = start => started.context("the start failed")??,
+        () = signals.end() => return Ok(()),
+    };
     let address = app.address();
     out::line(format_args!(
         "belfry {} watches {host}",
@@ -74,8 +85,10 @@ async fn watch(loaded: Loaded, place: Place) -> anyhow::Result<()> {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
             _ = signals.hangup.recv() => {
-                // The reason of a refusal is logged where it is found.
-                let _ = app.watch().reload().await;
+                // The reason of a refusal is logged where it is found. Not awaited
+                // here: a file that cannot be read must not hold up the signals.
+                let watch = std::sync::Arc::clone(app.watch());
+                tokio::spawn(async move { watch.reload().await });
             }
             result = app.ended() => return result.and_then(|()| Err(anyhow::anyhow!("the watch ended by itself"))),
         }
@@ -109,20 +122,4 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
-}
-
-fn log(level: Level) {
-    use std::io::IsTerminal as _;
-    let level = match level {
-        Level::Error => tracing::Level::ERROR,
-        Level::Warn => tracing::Level::WARN,
-        Level::Info => tracing::Level::INFO,
-        Level::Debug => tracing::Level::DEBUG,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
 }

@@ -2,34 +2,16 @@
 
 use serde_json::json;
 
-use super::Place;
+use super::{Place, offline};
 use crate::app;
-use crate::config;
 use crate::exit::{self, Exit};
 use crate::out;
 use crate::state;
 
 /// Checks the data folder; nothing in it is changed.
-pub(super) fn check(place: &Place, json: bool) -> Exit {
-    let loaded = match config::load(place) {
-        Ok(loaded) => loaded,
-        Err(err) => {
-            out::error(err);
-            return exit::USAGE;
-        }
-    };
-    let dir = app::data_folder(&loaded.config);
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(err) => {
-            out::error(format_args!("belfry: cannot start: {err}"));
-            return exit::USAGE;
-        }
-    };
-    let findings = runtime.block_on(state::check(&dir));
+pub(super) fn check(place: &Place, json: bool) -> Result<Exit, Exit> {
+    let dir = app::data_folder(&offline::glance(place)?);
+    let findings = offline::wait(state::check(&dir))?;
     let sound = findings.iter().all(|finding| finding.sound);
     if json {
         let findings: Vec<_> = findings
@@ -47,5 +29,5 @@ pub(super) fn check(place: &Place, json: bool) -> Exit {
             ));
         }
     }
-    if sound { exit::OK } else { exit::CRITICAL }
+    Ok(if sound { exit::OK } else { exit::CRITICAL })
 }

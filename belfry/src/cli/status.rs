@@ -2,33 +2,17 @@
 
 use serde_json::Value;
 
-use super::{Place, client};
+use super::{Place, client, offline};
 use crate::app;
 use crate::config;
 use crate::exit::{self, Exit};
 use crate::out;
 
 /// Asks the running Belfry; when none answers, looks at the host directly.
-pub(super) fn run(place: &Place, json: bool) -> Exit {
-    let loaded = match config::load(place) {
-        Ok(loaded) => loaded,
-        Err(err) => {
-            out::error(err);
-            return exit::USAGE;
-        }
-    };
-    let data = app::data_folder(&loaded.config);
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(err) => {
-            out::error(format_args!("belfry: cannot start: {err}"));
-            return exit::USAGE;
-        }
-    };
-    match runtime.block_on(client::get(&data, "/api/belfry/v1/status")) {
+pub(super) fn run(place: &Place, json: bool) -> Result<Exit, Exit> {
+    let config = offline::glance(place)?;
+    let data = app::data_folder(&config);
+    let code = match offline::wait(client::get(&data, "/api/belfry/v1/status"))? {
         Ok(status) => {
             if json {
                 out::line(&status);
@@ -41,7 +25,7 @@ pub(super) fn run(place: &Place, json: bool) -> Exit {
         }
         Err(err) => {
             let problem = format!("{:#}", anyhow::Error::from(err));
-            let host = direct(&loaded.config);
+            let host = direct(&config);
             if json {
                 out::line(
                     serde_json::json!({ "running": false, "error": problem, "host": host.0 }),
@@ -54,7 +38,8 @@ pub(super) fn run(place: &Place, json: bool) -> Exit {
             }
             exit::USAGE
         }
-    }
+    };
+    Ok(code)
 }
 
 /// The exit code: critical, then warning, then whether Belfry itself is ready.

@@ -1,86 +1,82 @@
-//! Finding and reading the file, and telling everything that is wrong with it.
+//! Finding the file and reading its text.
 
+use std::io;
 use std::path::{Path, PathBuf};
-
-use settings::Fault;
-
-use super::Config;
-use crate::cli::Place;
 
 /// Where a configuration is looked for, in this order.
 const PLACES: [&str; 2] = ["belfry.yml", "/etc/belfry/belfry.yml"];
+/// A configuration is no longer than this, in bytes.
+const LONGEST: u64 = 1 << 20;
 
-/// A configuration with where it came from.
-#[derive(Debug, Clone)]
-pub(crate) struct Loaded {
-    /// The values.
-    pub config: Config,
+/// The text of the configuration.
+#[derive(Debug)]
+pub(super) struct Source {
     /// The file; nothing when there is none and defaults serve.
     pub file: Option<PathBuf>,
+    /// What it says.
+    pub text: String,
 }
 
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// The file that was named cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
-    Read {
-        file: PathBuf,
-        source: std::io::Error,
-    },
-    /// It says something that cannot be.
-    #[error("{}", told(faults, text))]
-    Faults { faults: Vec<Fault>, text: String },
+impl Source {
+    /// The name by which faults call the file.
+    pub(super) fn name(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new(PLACES[0]))
+    }
 }
 
-/// The file that would be read: the named one, or the first that exists.
-fn locate(named: Option<&Path>) -> Option<PathBuf> {
+/// Reads the named file, or the first that exists; one that exists and cannot be
+/// read is an error and not absent.
+pub(super) fn read(named: Option<&Path>) -> Result<Source, (PathBuf, io::Error)> {
     match named {
-        Some(file) => Some(file.to_owned()),
-        None => PLACES.iter().map(PathBuf::from).find(|file| file.exists()),
+        Some(file) => read_one(file),
+        None => first(&PLACES.map(Path::new)),
     }
 }
 
-/// Reads the configuration; what the command line says wins over the file.
-pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
-    let file = locate(place.config.as_deref());
-    let text = match &file {
-        Some(file) => std::fs::read_to_string(file).map_err(|source| Error::Read {
-            file: file.clone(),
-            source,
-        })?,
-        None => String::new(),
-    };
-    let mut config = parse(file.as_deref().unwrap_or(Path::new("belfry.yml")), &text)?;
-    if let Some(listen) = place.listen {
-        config.listen = listen;
+fn first(places: &[&Path]) -> Result<Source, (PathBuf, io::Error)> {
+    for place in places {
+        match read_one(place) {
+            Err((_, err)) if err.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
     }
-    if let Some(data) = &place.data {
-        config.data = data.clone();
-    }
-    Ok(Loaded { config, file })
+    Ok(Source {
+        file: None,
+        text: String::new(),
+    })
 }
 
-fn parse(file: &Path, text: &str) -> Result<Config, Error> {
-    let environment = |name: &str| std::env::var(name).ok();
-    let refuse = |faults| Error::Faults {
-        faults,
-        text: text.to_owned(),
-    };
-    let config: Config = settings::read(file, text, &environment).map_err(refuse)?;
-    let faults: Vec<_> = config
-        .faults()
-        .into_iter()
-        .map(|(key, message)| settings::place(file, text, &key, message))
-        .collect();
-    if faults.is_empty() {
-        Ok(config)
-    } else {
-        Err(refuse(faults))
+fn read_one(file: &Path) -> Result<Source, (PathBuf, io::Error)> {
+    match settings::read_file(file, LONGEST) {
+        Ok(text) => Ok(Source {
+            file: Some(file.to_owned()),
+            text,
+        }),
+        Err(err) => Err((file.to_owned(), err)),
     }
 }
 
-fn told(faults: &[Fault], text: &str) -> String {
-    let faults: Vec<_> = faults.iter().map(|fault| fault.show(text)).collect();
-    faults.join("\n")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_is_not_there_is_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+        std::fs::write(&two, "host: a").unwrap();
+        let places = [&*one, &*two];
+        assert_eq!(first(&places).unwrap().file.as_ref(), Some(&two));
+        assert_eq!(first(&places[..1]).unwrap().file, None);
+        std::fs::create_dir(&one).unwrap();
+        let (file, err) = first(&places).unwrap_err();
+        assert_eq!(file, one);
+        assert_eq!(err.to_string(), "it is a folder, not a regular file");
+        std::fs::remove_dir(&one).unwrap();
+        std::fs::write(&one, vec![b' '; (1 << 20) + 1]).unwrap();
+        assert_eq!(
+            first(&places).unwrap_err().1.to_string(),
+            "it is larger than 1MiB"
+        );
+    }
 }

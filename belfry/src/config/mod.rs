@@ -1,12 +1,14 @@
 //! `belfry.yml`: one file, a section for each part.
 
 mod file;
+mod load;
+mod rule_files;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use file::{Loaded, load};
+pub(crate) use load::{Error, Faults, Loaded, glance, load, load_within};
 
 settings::section! {
     /// The whole file.
@@ -83,6 +85,8 @@ settings::section! {
         pub retention: Duration = Duration::from_secs(24 * 3600),
         /// How much memory samples may take; beyond it the widest families are dropped, and an alert says so.
         pub memory: settings::Size = settings::Size::mib(128),
+        /// Whether others may write samples by remote_write, at /api/v1/write.
+        pub receive: bool = false,
     }
 }
 

@@ -1,19 +1,30 @@
 //! What is served: one listener, all of it read from memory.
 
 mod api;
+mod guard;
 mod health;
 mod metrics;
+mod packed;
 mod pages;
+mod room;
+mod serve;
+
+pub(crate) use serve::serve;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 
-use crate::app::Watch;
+use crate::app::{self, Watch};
+
+/// The longest body that is read; what may be longer has a limit of its own.
+const BODY: usize = 64 << 10;
 
 /// Everything that is served.
 pub(crate) fn router(watch: Arc<Watch>) -> Router {
@@ -21,8 +32,6 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/", get(pages::now))
         .route("/assets/{*path}", get(pages::asset))
         .route("/runbooks/{name}", get(pages::runbook))
-        .route("/metrics", get(metrics::all))
-        .route("/metrics/{job}", get(metrics::job))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/-/healthy", get(health::healthy))
@@ -30,7 +39,15 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/-/reload", post(reload).put(reload))
         .route("/api/belfry/v1/status", get(api::status))
         .fallback(absent)
-        .with_state(watch)
+        .with_state(Arc::clone(&watch))
+        .merge(metrics::router(Arc::clone(&watch)))
+        .merge(query_api::router(app::query_source(&watch)))
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn_with_state(watch, guard::check))
+        .layer(from_fn_with_state(
+            Arc::new(Semaphore::new(room::REQUESTS)),
+            room::enter,
+        ))
 }
 
 async fn absent() -> impl IntoResponse {

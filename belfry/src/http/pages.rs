@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use super::packed;
 use crate::app::{self, Watch};
 
 /// The page `/`.
@@ -45,12 +46,8 @@ pub(crate) async fn asset(uri: Uri, headers: HeaderMap) -> Response {
     let Some(asset) = dashboards::assets::get(uri.path()) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
-    let accepts = headers
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
     let mut response = match asset.gzip {
-        Some(packed) if accepts.contains("gzip") => {
+        Some(packed) if packed::wanted(&headers) => {
             ([(header::CONTENT_ENCODING, "gzip")], packed).into_response()
         }
         _ => asset.bytes.into_response(),

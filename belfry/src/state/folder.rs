@@ -5,9 +5,15 @@ use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+
+/// Somebody who only looks whether the folder is taken holds it no longer.
+const LOOK: Duration = Duration::from_millis(20);
+/// So many may look, one after the other.
+const LOOKS: u32 = 3;
 
 /// A data folder that this process holds.
 #[derive(Debug)]
@@ -59,7 +65,15 @@ impl Folder {
             .mode(0o600)
             .open(path)
             .map_err(Error::NotWritable)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        let mut taken = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        for _ in 0..LOOKS {
+            if taken != Err(Errno::WOULDBLOCK) {
+                break;
+            }
+            std::thread::sleep(LOOK);
+            taken = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        }
+        match taken {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 let mut pid = String::new();
@@ -101,6 +115,25 @@ impl Folder {
     }
 }
 
+/// Also when a start fails half way: the lock is still ours, so the address is
+/// ours too, or that of a Belfry that was killed.
+impl Drop for Folder {
+    fn drop(&mut self) {
+        self.remove_address();
+    }
+}
+
+/// Whether a running Belfry holds the folder. Looks without taking it.
+pub(crate) fn in_use(dir: &Path) -> bool {
+    match File::open(dir.join("lock")) {
+        // Shared, and only until the end of this function.
+        Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => false,
+        // Of another user's folder only the address can be known.
+        Err(_) => read_address(dir).is_some(),
+    }
+}
+
 /// The address that the Belfry of this folder wrote down.
 pub(crate) fn read_address(dir: &Path) -> Option<SocketAddr> {
     fs::read_to_string(dir.join("address"))
@@ -123,8 +156,13 @@ mod tests {
             panic!("taken twice")
         };
         assert_eq!(pid, std::process::id().to_string());
+        assert!(in_use(&dir));
         drop(held);
-        Folder::take(&dir).unwrap();
+        assert!(!in_use(&dir));
+        let held = Folder::take(&dir).unwrap();
+        assert!(in_use(&dir), "a look takes nothing away");
+        drop(held);
+        assert!(!in_use(&root.path().join("none")));
     }
 
     #[test]
@@ -136,5 +174,8 @@ mod tests {
         assert_eq!(read_address(root.path()), Some(address));
         folder.remove_address();
         assert_eq!(read_address(root.path()), None);
+        folder.write_address(address).unwrap();
+        drop(folder);
+        assert_eq!(read_address(root.path()), None, "nobody is there any more");
     }
 }

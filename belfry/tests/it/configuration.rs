@@ -60,6 +60,89 @@ fn check_tells_all_faults_at_once_with_their_places() {
 }
 
 #[test]
+fn faults_of_every_kind_are_told_in_one_run_and_each_once() {
+    let scratch = Scratch::new();
+    scratch.file(
+        "bad.yml",
+        "groups: [{name: a, rules: [{alert: X, expr: up ==}]}]\n",
+    );
+    scratch.file(
+        "belfry.yml",
+        "interval: soon\ntimezone: Mars/Olympus\nmial: {}\nmail: {smarthost: 'a:b', from: x, timeout: never}\n\
+         rules: {files: [lost.yml, bad.yml], disable: [X, HostRebooted, NoSuchRule]}\n\
+         alerter:\n  route: {receiver: nobody, routes: [{receiver: ops, matchers: ['=']}]}\n  receivers: [{name: ops}]\n",
+    );
+    let told = |arguments: &[&str]| {
+        let output = belfry(&scratch, arguments);
+        [text(&output.stdout), text(&output.stderr)].concat()
+    };
+    let lines = [
+        "belfry.yml:1:11: interval: \"soon\" is not a duration",
+        "belfry.yml:2:11: timezone: no IANA time zone is named \"Mars/Olympus\"",
+        "belfry.yml:3:1: unknown key \"mial\"; did you mean \"mail\"?",
+        "belfry.yml:4:19: mail.smarthost: ",
+        "belfry.yml:4:44: mail.timeout: \"never\" is not a duration",
+        "lost.yml:1:1: cannot read the rule file: ",
+        "bad.yml:1:50: ",
+        "alerter.route.receiver: ",
+        "alerter.route.routes[0].matchers",
+    ];
+    // `run` ends with the faults: it starts nothing.
+    for said in [told(&["check"]), told(&["run"])] {
+        for line in lines {
+            assert_eq!(said.matches(line).count(), 1, "{line} in\n{said}");
+        }
+        assert!(
+            !said.contains("NoSuchRule"),
+            "it may be in lost.yml:\n{said}"
+        );
+    }
+    scratch.file("lost.yml", "groups: []\n");
+    let said = told(&["check"]);
+    let line = "rules.disable[2]: no rule is named \"NoSuchRule\"";
+    assert_eq!(said.matches(line).count(), 1, "{said}");
+    assert!(!said.contains("no rule is named \"X\""), "{said}");
+}
+
+#[test]
+fn only_a_regular_file_of_text_is_a_configuration() {
+    let scratch = Scratch::new();
+    let fifo = scratch.path.join("fifo");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    std::fs::create_dir(scratch.path.join("folder")).unwrap();
+    std::fs::write(scratch.path.join("binary"), b"host: a\nhost: \xff\n").unwrap();
+    scratch.file("large", &" ".repeat((1 << 20) + 1));
+    for (file, reason) in [
+        ("fifo", "it is a FIFO, not a regular file"),
+        ("folder", "it is a folder, not a regular file"),
+        ("/dev/zero", "it is a device, not a regular file"),
+        ("binary", "it is not UTF-8 in line 2"),
+        ("large", "it is larger than 1MiB"),
+        ("none", "No such file or directory"),
+    ] {
+        let output = belfry(&scratch, &["check", "--config", file]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = text(&output.stdout);
+        let line = format!("cannot read {file}: {reason}");
+        assert!(said.contains(&line), "{line} in\n{said}");
+    }
+    scratch.file("marked", "\u{feff}interval: never\n");
+    let said = text(&belfry(&scratch, &["check", "--config", "marked"]).stdout);
+    assert!(said.contains("marked:1:11: interval: \"never\""), "{said}");
+    // What is found by itself and cannot be read does not count as absent.
+    std::fs::create_dir(scratch.path.join("belfry.yml")).unwrap();
+    let output = belfry(&scratch, &["run"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("cannot read belfry.yml: it is a folder"));
+}
+
+#[test]
 fn a_faulty_file_starts_nothing() {
     let (code, log) = Launch::with("interval: never\n").fail();
     assert_eq!(code, Some(3), "{log}");
@@ -134,6 +217,58 @@ fn a_valid_reload_is_applied_and_a_faulty_one_changes_nothing() {
 }
 
 #[test]
+fn a_refused_reload_tells_no_secret_anywhere() {
+    let setup = Setup::switched("0s");
+    let good = setup.config();
+    let mut belfry = Launch::with(&good)
+        .env("OTHER_SECRET", "hunter2-of-another")
+        .start();
+    for (bad, told) in [
+        ("mail:\n  pasword: hunter2\n", "unknown key \"pasword\""),
+        ("mail:\n  auth_pass: hunter2\n", "unknown key \"auth_pass\""),
+        (
+            "mail:\n  password:\n    \"hunter2${\"\n",
+            "without its closing brace",
+        ),
+        (
+            "mail:\n  password: |\n    ${hunter2\n",
+            "without its closing brace",
+        ),
+        ("shutdown_grace: ${OTHER_SECRET}\n", "${OTHER_SECRET}"),
+        ("timezone: ${OTHER_SECRET}\n", "no IANA time zone is named"),
+    ] {
+        belfry.reload(&format!("{good}{bad}"));
+        poll::holds("the refusal should be told", || {
+            let status = belfry.get("/api/belfry/v1/status").json();
+            let reason = status["reload_error"]["text"].as_str().unwrap_or_default();
+            reason.contains(told)
+        });
+        let page = belfry.get("/").body;
+        assert!(page.contains("belfry.yml:"), "the page says so too: {page}");
+        let status = belfry.get("/api/belfry/v1/status").body;
+        let answer = belfry.post("/-/reload", "");
+        assert_eq!(answer.status, 500);
+        for said in [
+            page,
+            status,
+            answer.body,
+            belfry.get("/metrics").body,
+            belfry.log(),
+        ] {
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+    assert_eq!(reload_state(&belfry), Some(0.0));
+    belfry.reload(&good);
+    poll::holds("the good one is taken again", || {
+        reload_state(&belfry) == Some(1.0)
+    });
+    let answer = belfry.post("/-/reload", "");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(reload_state(&belfry), Some(1.0));
+}
+
+#[test]
 fn environment_and_files_fill_what_must_not_stand_in_the_file() {
     let scratch = Scratch::new();
     let password = scratch.file("password", "from-a-file\n");
@@ -165,88 +300,4 @@ fn environment_and_files_fill_what_must_not_stand_in_the_file() {
     assert_eq!(mail["grade"], "fail");
     assert!(mail["said"].as_str().unwrap().contains("refused"), "{mail}");
     assert!(!text(&status.stdout).contains("from-a-file"));
-}
-
-#[test]
-fn the_command_line_explains_itself() {
-    let scratch = Scratch::new();
-    let help = belfry(&scratch, &["--help"]);
-    assert_eq!(help.status.code(), Some(0));
-    for word in [
-        "run",
-        "check",
-        "status",
-        "config",
-        "Exit codes: 0 ok, 1 warning, 2 critical, 3 usage",
-    ] {
-        assert!(text(&help.stdout).contains(word), "{word}");
-    }
-    assert!(
-        text(&help.stdout)
-            .lines()
-            .all(|line| line.chars().count() <= 100)
-    );
-    assert_eq!(
-        belfry(&scratch, &["no-such-command"]).status.code(),
-        Some(3)
-    );
-    assert_eq!(
-        text(&belfry(&scratch, &["version"]).stdout).trim(),
-        concat!("belfry ", env!("CARGO_PKG_VERSION"))
-    );
-    assert!(text(&belfry(&scratch, &["completions", "bash"]).stdout).contains("_belfry"));
-    assert!(text(&belfry(&scratch, &["man"]).stdout).starts_with(".ie"));
-    let reference = belfry(&scratch, &["config", "reference", "--json"]);
-    let keys: serde_json::Value = serde_json::from_slice(&reference.stdout).unwrap();
-    assert!(
-        keys.as_array()
-            .unwrap()
-            .iter()
-            .any(|key| key["key"] == "mail.smarthost")
-    );
-}
-
-#[test]
-fn status_shows_one_screen_and_exits_with_the_worst_severity() {
-    let setup = Setup::switched("0s");
-    let running = Launch::with(&setup.config()).start();
-    poll::holds("a collection should be in", || {
-        running.metric("belfry_collections_total") >= Some(2.0)
-    });
-    running.wait_for_status("/health/ready", 200);
-    let data = running.data().display().to_string();
-    let scratch = Scratch::new();
-    let calm = belfry(&scratch, &["status", "--data", &data]);
-    assert_eq!(calm.status.code(), Some(0), "{}", text(&calm.stdout));
-    assert!(
-        text(&calm.stdout).starts_with("testhost  up "),
-        "{}",
-        text(&calm.stdout)
-    );
-
-    setup.switch(true);
-    poll::holds("it should fire", || {
-        running.metric("belfry_alerts{state=\"firing\"}") == Some(1.0)
-    });
-    let alarmed = belfry(&scratch, &["status", "--data", &data]);
-    assert_eq!(alarmed.status.code(), Some(2), "{}", text(&alarmed.stdout));
-    assert!(
-        text(&alarmed.stdout).contains("SEV-1  Switched"),
-        "{}",
-        text(&alarmed.stdout)
-    );
-    assert!(
-        text(&alarmed.stdout)
-            .lines()
-            .all(|line| line.chars().count() <= 80)
-    );
-
-    drop(running);
-    let alone = belfry(&scratch, &["status", "--data", &data]);
-    assert_eq!(alone.status.code(), Some(3));
-    assert!(
-        text(&alone.stdout).contains("up "),
-        "what can be seen without it: {}",
-        text(&alone.stdout)
-    );
 }

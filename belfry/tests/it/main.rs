@@ -1,11 +1,15 @@
 //! The whole program beside real servers: one binary, a file for each subject.
 
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod engine_faults;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod mail_faults;
 #[cfg(test)]

@@ -243,3 +243,58 @@ fn a_graceful_stop_finishes_and_keeps_everything() {
     });
     assert_eq!(sink.received().len(), 1);
 }
+
+#[test]
+fn a_restart_while_the_engine_hangs_ends_nothing_and_tells_nothing_twice() {
+    let mut engine = Engine::start();
+    let sink = Sink::start(&[Act::Accept]);
+    engine.run(&Container::named("api").compose("shop", "api"));
+    let setup = Setup::new()
+        .engine(&engine)
+        .rules(GONE)
+        .mail(sink.port(), "1h");
+    let mut belfry = Launch::with(&setup.config()).start();
+    poll::holds("the container should be seen running", || {
+        belfry
+            .get("/metrics/container")
+            .body
+            .contains("name=\"api\"")
+    });
+    engine.docker(&["kill", "api"]);
+    stored(&belfry, 1.0);
+
+    engine.freeze();
+    belfry.kill();
+    belfry.restart();
+    poll::holds("some rounds should pass", || {
+        belfry.metric("belfry_evaluations_total") >= Some(10.0)
+    });
+    assert_eq!(
+        sink.received().len(),
+        1,
+        "nobody knows whether it runs again"
+    );
+    engine.thaw();
+    poll::holds("the container should be seen again", || {
+        belfry
+            .get("/metrics/container")
+            .body
+            .contains("name=\"api\"")
+    });
+    let evaluations = belfry
+        .metric("belfry_evaluations_total")
+        .unwrap_or_default();
+    poll::holds("some rounds should pass", || {
+        belfry.metric("belfry_evaluations_total") >= Some(evaluations + 3.0)
+    });
+    assert_eq!(sink.received().len(), 1, "it is still the same outage");
+
+    engine.docker(&["start", "api"]);
+    poll::holds("the end should be told", || sink.received().len() == 2);
+    assert!(
+        sink.received()[1]
+            .mail
+            .header("Subject")
+            .starts_with("[OK]")
+    );
+}

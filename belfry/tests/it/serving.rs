@@ -7,10 +7,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::setup::Setup;
-use crate::support::belfry::Launch;
+use crate::support::belfry::{Belfry, Launch};
 use crate::support::chromium::Chromium;
 use crate::support::container::Container;
 use crate::support::engine::Engine;
+use crate::support::http;
 use crate::support::poll;
 use crate::support::postgres::Postgres;
 use crate::support::redis::Redis;
@@ -39,18 +40,20 @@ fn without_configuration_it_reports_what_it_found_and_serves_everything() {
     let postgres = Postgres::start();
     let redis = Redis::start();
     // Nothing but the engine's address: everything else is found.
-    let belfry = Launch::with("").env("DOCKER_HOST", &engine.host()).start();
+    let belfry = Launch::bare().env("DOCKER_HOST", &engine.host()).start();
 
     poll::holds(
         "the report should name everything with its evidence",
         || {
             let log = belfry.log();
             [
+                "config none found, defaults serve",
                 "found  host",
                 "found  engine    Docker ",
                 "found  compose   shop: 3 services  (labels of 3 containers)",
                 "found  postgres  PostgreSQL 16 in shop-db-1  (image postgres:16)",
                 "found  redis     Redis 7 in shop-cache-1  (image redis:7)",
+                "found  celery    Celery worker in shop-worker-1  (its command starts celery worker)",
                 "found  proxy     Caddy 2 in front  (image caddy:2)",
                 "PostgreSQL on the host  (process ",
                 &format!("listening on port {}", postgres.port()),
@@ -124,6 +127,95 @@ fn readiness_names_each_dependency() {
     );
     assert_eq!(belfry.get("/health/live").json()["status"], "pass");
     assert_eq!(belfry.get("/-/ready").status, 200);
+}
+
+/// A request of these lines, with an empty body.
+fn send(belfry: &Belfry, lines: &[&str]) -> http::Response {
+    let request = format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"));
+    http::send(belfry.address(), &request).unwrap()
+}
+
+#[test]
+fn every_page_answers_to_head_and_other_methods_are_told_which_are_allowed() {
+    let belfry = Launch::with(&Setup::new().config()).start();
+    let host = format!("Host: {}", belfry.address());
+    belfry.wait_for_status("/health/ready", 200);
+    for path in [
+        "/",
+        "/runbooks/target-down",
+        "/metrics",
+        "/metrics/host",
+        "/health/live",
+        "/health/ready",
+        "/-/healthy",
+        "/-/ready",
+        "/api/belfry/v1/status",
+        "/api/v1/query?query=1",
+        "/api/v1/targets",
+    ] {
+        let head = send(&belfry, &[&format!("HEAD {path} HTTP/1.1"), &host]);
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+        let kind = belfry.get(path).header("content-type").map(str::to_owned);
+        assert_eq!(head.header("content-type"), kind.as_deref(), "{path}");
+        let wrong = send(&belfry, &[&format!("DELETE {path} HTTP/1.1"), &host]);
+        assert_eq!(wrong.status, 405, "{path}");
+        assert!(
+            wrong.header("allow").unwrap().contains("GET,HEAD"),
+            "{path}"
+        );
+    }
+    let wrong = belfry.get("/-/reload");
+    assert_eq!(
+        (wrong.status, wrong.header("allow")),
+        (405, Some("POST,PUT"))
+    );
+}
+
+#[test]
+fn metrics_come_packed_to_those_who_ask() {
+    let belfry = Launch::with(&Setup::new().config()).start();
+    let host = format!("Host: {}", belfry.address());
+    let lines = ["GET /metrics/host HTTP/1.1", &host, "Accept-Encoding: gzip"];
+    let packed = send(&belfry, &lines);
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    let plain = send(&belfry, &lines[..2]);
+    assert_eq!(plain.header("content-encoding"), None);
+    let length =
+        |answer: &http::Response| answer.header("content-length").unwrap().parse().unwrap();
+    let (packed, plain): (usize, usize) = (length(&packed), length(&plain));
+    assert!(packed * 3 < plain, "{packed} of {plain} bytes");
+}
+
+#[test]
+fn a_page_of_another_site_cannot_make_a_browser_reload_it() {
+    let mut belfry = Launch::with(&Setup::new().config()).start();
+    let host = format!("Host: {}", belfry.address());
+    let ours = format!("Origin: http://{}", belfry.address());
+    let post = "POST /-/reload HTTP/1.1";
+    for lines in [
+        [post, &host, "Origin: https://elsewhere.example"],
+        [post, &host, "Sec-Fetch-Site: cross-site"],
+        ["PUT /-/reload HTTP/1.1", &host, "Origin: null"],
+        [post, "Host: rebound.example:9911", "Accept: */*"],
+    ] {
+        let refused = send(&belfry, &lines);
+        assert_eq!(refused.status, 403, "{lines:?}");
+        assert!(refused.body.starts_with("refused: it "), "{}", refused.body);
+    }
+    assert!(!belfry.log().contains("configuration reloaded"));
+    let own = send(
+        &belfry,
+        &[post, &host, &ours, "Sec-Fetch-Site: same-origin"],
+    );
+    assert_eq!((own.status, own.body.as_str()), (200, "reloaded\n"));
+    assert_eq!(
+        belfry.post("/-/reload", "").status,
+        200,
+        "programs name no site"
+    );
+    belfry.signal(Signal::TERM);
+    assert_eq!(belfry.wait().code(), Some(0));
+    assert_eq!(belfry.log().matches("configuration reloaded").count(), 2);
 }
 
 #[test]

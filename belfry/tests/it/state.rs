@@ -1,12 +1,13 @@
 //! The data folder: full, closed, taken, damaged; and a clock that is stepped.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::clock::Clock;
-use crate::support::fault::{HungMount, SmallDisk};
+use crate::support::fault::{FreezableDisk, HungMount, SmallDisk};
 use crate::support::poll;
 use crate::support::sink::{Act, Sink};
 
@@ -97,6 +98,33 @@ fn a_full_disk_costs_only_what_a_restart_would_have_known() {
         &belfry.data().display().to_string(),
     ]);
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_disk_that_hangs_delays_no_page() {
+    let mut disk = FreezableDisk::new();
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("3s").mail(sink.port(), "1h");
+    let data = disk.path().join("data");
+    let belfry = Launch::with(&setup.config()).data(&data).start();
+    rounds_pass(&belfry, 2.0);
+    disk.freeze();
+    setup.switch(true);
+    poll::holds("the page should go out all the same", || {
+        sink.received().len() == 1
+    });
+    poll::holds("the disk should be reported", || {
+        let ready = belfry.get("/health/ready?format=text");
+        ready.status == 503 && ready.body.contains("the disk does not answer")
+    });
+    rounds_pass(&belfry, 3.0);
+    assert_eq!(belfry.get("/health/live").status, 200);
+
+    disk.thaw();
+    belfry.wait_for_status("/health/ready", 200);
+    rounds_pass(&belfry, 3.0);
+    assert_eq!(sink.received().len(), 1);
+    drop(belfry);
 }
 
 #[test]
@@ -247,7 +275,10 @@ fn a_dead_mount_delays_nothing_and_is_reported() {
 
 #[test]
 fn what_cannot_be_read_below_proc_costs_only_itself() {
-    let belfry = Launch::with(&Setup::new().config()).user("nobody").start();
+    let belfry = Launch::with(&Setup::new().config())
+        .binary(Path::new(env!("CARGO_BIN_EXE_belfry")))
+        .user("nobody")
+        .start();
     rounds_pass(&belfry, 2.0);
     for family in [
         "node_load1",

@@ -172,6 +172,11 @@ mod tests {
                 "/venv/bin/celery -A shop flower",
                 Some("Celery flower in x"),
             ),
+            (
+                "shop/api:3",
+                "sh -c 'cd /srv && celery -A shop worker'",
+                Some("Celery worker in x"),
+            ),
             ("shop/front", "nginx -g 'daemon off;'", Some("nginx in x")),
             ("shop/api:3", "gunicorn shop.wsgi", None),
             ("shop/celery-docs", "cat celery.txt", None),

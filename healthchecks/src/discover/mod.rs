@@ -152,6 +152,11 @@ fn program(name: &str) -> Option<(Kind, &'static str)> {
 
 /// Whether a command line starts Celery, and what part of it: `worker`, `beat`.
 fn celery(words: &[&str]) -> Option<String> {
+    // The engine quotes what a shell is given: `sh -c 'celery -A app worker'`.
+    let words: Vec<&str> = words
+        .iter()
+        .map(|word| word.trim_matches(['\'', '"', ';']))
+        .collect();
     let at = words
         .iter()
         .position(|word| word.rsplit('/').next() == Some("celery"))?;

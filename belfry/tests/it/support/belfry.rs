@@ -1,7 +1,8 @@
 //! The program under test: the real binary, with a configuration, a data folder and an environment of its own.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::PipeWriter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
@@ -16,24 +17,36 @@ use super::{poll, program};
 
 /// How a Belfry is to be started.
 pub(crate) struct Launch {
-    config: String,
+    config: Option<String>,
     binary: PathBuf,
     data: Option<PathBuf>,
     listen: String,
     user: Option<String>,
     environment: BTreeMap<String, String>,
+    files: Option<u32>,
+    stderr: Option<PipeWriter>,
 }
 
 impl Launch {
     /// With this text as its `belfry.yml`, on a free port.
     pub(crate) fn with(config: &str) -> Self {
         Self {
-            config: config.to_owned(),
+            config: Some(config.to_owned()),
+            ..Self::bare()
+        }
+    }
+
+    /// Without any `belfry.yml`, in a folder where there is none, on a free port.
+    pub(crate) fn bare() -> Self {
+        Self {
+            config: None,
             binary: PathBuf::from(env!("CARGO_BIN_EXE_belfry")),
             data: None,
             listen: "127.0.0.1:0".to_owned(),
             user: None,
             environment: BTreeMap::new(),
+            files: None,
+            stderr: None,
         }
     }
 
@@ -64,6 +77,18 @@ impl Launch {
     /// Sees this variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Can never have more than so many files open.
+    pub(crate) fn files(mut self, limit: u32) -> Self {
+        self.files = Some(limit);
+        self
+    }
+
+    /// Logs into this pipe.
+    pub(crate) fn stderr(mut self, pipe: PipeWriter) -> Self {
+        self.stderr = Some(pipe);
         self
     }
 
@@ -122,7 +147,9 @@ impl Belfry {
     fn launch(launch: Launch) -> Self {
         let scratch = Scratch::new();
         scratch.folder_for("data", launch.user.as_deref().unwrap_or("root"));
-        scratch.file("belfry.yml", &launch.config);
+        if let Some(config) = &launch.config {
+            scratch.file("belfry.yml", config);
+        }
         let process = spawn(&launch, &scratch);
         Self {
             process,
@@ -179,7 +206,7 @@ impl Belfry {
     #[track_caller]
     pub(crate) fn reload(&mut self, config: &str) {
         self.scratch.file("belfry.yml", config);
-        config.clone_into(&mut self.launch.config);
+        self.launch.config = Some(config.to_owned());
         self.process.signal(Signal::HUP);
     }
 
@@ -254,14 +281,29 @@ fn spawn(launch: &Launch, scratch: &Scratch) -> Process {
         .environment
         .iter()
         .map(|(name, value)| format!("{name}={value}"));
-    command.arg("--ignore-environment").args(pairs).arg(binary);
+    command.arg("--ignore-environment").args(pairs);
+    if let Some(files) = launch.files {
+        let limit = format!("--nofile={files}:{files}");
+        command
+            .arg(program::find("prlimit", "util-linux"))
+            .arg(limit);
+    }
+    command.arg(binary).arg("run");
+    if launch.config.is_some() {
+        command.arg("--config").arg(scratch.path.join("belfry.yml"));
+    }
     command
-        .arg("run")
-        .arg("--config")
-        .arg(scratch.path.join("belfry.yml"))
         .arg("--data")
         .arg(data(launch, scratch))
         .args(["--listen", &launch.listen])
         .current_dir(&scratch.path);
-    Process::spawn("belfry", &mut command, &scratch.path.join("belfry.log"))
+    let log = scratch.path.join("belfry.log");
+    match &launch.stderr {
+        None => Process::spawn("belfry", &mut command, &log),
+        Some(pipe) => {
+            let output = File::create(&log).expect("a log file");
+            let pipe = pipe.try_clone().expect("a second handle of the pipe");
+            Process::spawn_apart("belfry", &mut command, &log, output, pipe.into())
+        }
+    }
 }

@@ -116,3 +116,59 @@ fn mounted(path: &Path) -> bool {
 fn unmount(path: &Path) {
     let _ = program::attempt(Command::new("umount").arg("--lazy").arg(path));
 }
+
+/// A disk that can be made to hang: whoever writes to it waits until it goes on.
+pub(crate) struct FreezableDisk {
+    scratch: Scratch,
+    frozen: bool,
+}
+
+impl FreezableDisk {
+    /// Makes one of 32 MiB in a file, and mounts it.
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        let disk = Self {
+            scratch: Scratch::new(),
+            frozen: false,
+        };
+        fs::create_dir(disk.path()).expect("a place to mount at");
+        let image = disk.scratch.path.join("image");
+        let file = fs::File::create(&image).expect("a file for the disk");
+        file.set_len(32 << 20).expect("room for the disk");
+        let mkfs = program::find("mkfs.ext4", "e2fsprogs");
+        program::run(Command::new(mkfs).arg("-q").arg(&image));
+        program::run(
+            Command::new("mount")
+                .args(["-o", "loop"])
+                .arg(&image)
+                .arg(disk.path()),
+        );
+        disk
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.scratch.path.join("disk")
+    }
+
+    /// From now on every write waits.
+    #[track_caller]
+    pub(crate) fn freeze(&mut self) {
+        program::run(Command::new("fsfreeze").arg("-f").arg(self.path()));
+        self.frozen = true;
+    }
+
+    /// Lets all writes go on.
+    pub(crate) fn thaw(&mut self) {
+        if std::mem::take(&mut self.frozen) {
+            program::run(Command::new("fsfreeze").arg("-u").arg(self.path()));
+        }
+    }
+}
+
+impl Drop for FreezableDisk {
+    fn drop(&mut self) {
+        self.thaw();
+        unmount(&self.path());
+    }
+}

@@ -31,7 +31,7 @@ impl Response {
 
 /// Asks `address` (host and port) for a path.
 pub(crate) fn get(address: &str, path: &str) -> std::io::Result<Response> {
-    request(
+    send(
         address,
         &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
     )
@@ -40,7 +40,7 @@ pub(crate) fn get(address: &str, path: &str) -> std::io::Result<Response> {
 /// Sends a body of JSON, or an empty one.
 pub(crate) fn post(address: &str, path: &str, body: &str) -> std::io::Result<Response> {
     let length = body.len();
-    request(
+    send(
         address,
         &format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
@@ -49,7 +49,8 @@ pub(crate) fn post(address: &str, path: &str, body: &str) -> std::io::Result<Res
     )
 }
 
-fn request(address: &str, request: &str) -> std::io::Result<Response> {
+/// Sends a request as it is written; it must ask for the connection to be closed.
+pub(crate) fn send(address: &str, request: &str) -> std::io::Result<Response> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     stream.write_all(request.as_bytes())?;

@@ -30,10 +30,23 @@ impl Process {
             .append(true)
             .open(log)
             .expect("a log file");
+        let errors = file.try_clone().expect("a second handle of the log");
+        Self::spawn_apart(name, command, log, file, errors.into())
+    }
+
+    /// Like [`Process::spawn`], with its two outputs where they are told.
+    #[track_caller]
+    pub(crate) fn spawn_apart(
+        name: &str,
+        command: &mut Command,
+        log: &Path,
+        stdout: impl Into<Stdio>,
+        stderr: Stdio,
+    ) -> Self {
         let child = command
             .stdin(Stdio::null())
-            .stderr(file.try_clone().expect("a second handle of the log"))
-            .stdout(file)
+            .stderr(stderr)
+            .stdout(stdout)
             .spawn()
             .unwrap_or_else(|err| panic!("cannot start {command:?}: {err}"));
         Self {

@@ -1,0 +1,85 @@
+//! Which rules are evaluated: the shipped pack and the files of the configuration.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rules::{RuleSet, Site, Source};
+use settings::Fault;
+
+use super::Config;
+
+/// What came of loading the rules.
+pub(super) struct Rules {
+    /// All of them, or every fault in them.
+    pub set: Result<RuleSet, Vec<Fault>>,
+    /// The names in `rules.disable` that no rule has, with their positions.
+    pub unknown: Vec<(usize, String)>,
+}
+
+/// Loads all rules. Relative names of files are taken from the folder of the
+/// configuration file.
+pub(super) fn load(config: &Config, file: Option<&Path>) -> Rules {
+    let disable = &config.rules.disable;
+    let unknown = |has: &dyn Fn(&String) -> bool| {
+        let all = disable.iter().cloned().enumerate();
+        all.filter(|(_, name)| !has(name)).collect()
+    };
+    let (sources, mut faults) = sources(config, file);
+    let unread = !faults.is_empty();
+    match RuleSet::load(&sources, site(config)) {
+        Ok(mut rules) if !unread => {
+            let missing = rules.disable(disable);
+            Rules {
+                set: Ok(rules),
+                unknown: unknown(&|name| !missing.contains(name)),
+            }
+        }
+        loaded => {
+            faults.extend(loaded.err().unwrap_or_default());
+            // A name may be one of a rule that is at fault, or in a file that
+            // cannot be read.
+            let named = |name: &String| unread || sources.iter().any(|one| one.text.contains(name));
+            Rules {
+                set: Err(faults),
+                unknown: unknown(&named),
+            }
+        }
+    }
+}
+
+fn site(config: &Config) -> Site {
+    Site {
+        interval_ms: millis(config.rules.interval.unwrap_or(config.interval)),
+        resend_ms: millis(config.rules.resend),
+        external_labels: config.rules.external_labels.clone(),
+        external_url: config.external_url.trim_end_matches('/').to_owned(),
+        ..Site::default()
+    }
+}
+
+/// The files that can be read, and why the others cannot: one that is missing
+/// must not hide what is wrong in the next.
+fn sources(config: &Config, file: Option<&Path>) -> (Vec<Source>, Vec<Fault>) {
+    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+    let (mut sources, mut faults) = (Vec::new(), Vec::new());
+    let pack = rules::Config {
+        files: Vec::new(),
+        ..config.rules.clone()
+    };
+    let files = config.rules.files.iter().map(|pattern| rules::Config {
+        files: vec![folder.join(pattern).display().to_string()],
+        pack: false,
+        ..rules::Config::default()
+    });
+    for part in std::iter::once(pack).chain(files) {
+        match part.sources() {
+            Ok(read) => sources.extend(read),
+            Err(unread) => faults.extend(unread),
+        }
+    }
+    (sources, faults)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,68 @@
+//! How many requests are served at once. Probes of our health are always
+//! answered: a Belfry that has much to do is not ill.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+
+/// So many requests are worked on at once.
+pub(super) const REQUESTS: usize = 64;
+
+/// Serves the request if there is room for it.
+pub(super) async fn enter(
+    State(room): State<Arc<Semaphore>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/health/") || path == "/-/healthy" || path == "/-/ready" {
+        return next.run(request).await;
+    }
+    let Ok(_place) = room.try_acquire() else {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(header::RETRY_AFTER, "1")],
+            "too many requests at once; ask again in a second\n",
+        )
+            .into_response();
+    };
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_house_refuses_all_but_probes_until_one_leaves() {
+        let room = Arc::new(Semaphore::new(1));
+        let router = Router::new()
+            .fallback(get(|| async { "served" }))
+            .layer(from_fn_with_state(Arc::clone(&room), enter));
+        let ask = async |path: &str| {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap()
+        };
+        let place = room.try_acquire().unwrap();
+        let refused = ask("/metrics").await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
+        for path in ["/health/live", "/health/ready", "/-/healthy", "/-/ready"] {
+            assert_eq!(ask(path).await.status(), StatusCode::OK, "{path}");
+        }
+        drop(place);
+        for _ in 0..3 {
+            assert_eq!(ask("/metrics").await.status(), StatusCode::OK);
+        }
+    }
+}
