@@ -227,7 +227,10 @@ fn large_files_of_any_shape_are_read_to_the_end() {
             format!("{anchors}{aliases}"),
             "a mapping of keys is wanted here",
         ),
-        (format!("interval: {}\n", "[".repeat(1 << 20)), "recursion limit"),
+        (
+            format!("interval: {}\n", "[".repeat(1 << 20)),
+            "recursion limit",
+        ),
     ] {
         let reading: Reading<File> = settings::read_all("f.yml".as_ref(), &text, &|_| None);
         let (_, faults) = reading.end();
