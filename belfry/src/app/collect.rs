@@ -101,6 +101,8 @@ fn ticks(every: Duration) -> time::Interval {
 async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
     let began = Instant::now();
     let whole = jobs.len() == Job::ALL.len();
+    // Asked before the page is made: a listing that comes meanwhile is not on it.
+    let known = watch.knows_containers();
     let mut pages = Vec::with_capacity(jobs.len());
     for job in jobs {
         let watch = Arc::clone(watch);
@@ -156,7 +158,7 @@ async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
     if learn {
         *watch.metadata() = families;
     }
-    watch.answered(&answered);
+    watch.answered(&answered, known);
     if whole {
         watch.collected(began.elapsed());
     }

@@ -70,9 +70,14 @@ async fn cards(watch: &Watch, public_url: &str) -> Vec<Card> {
     alerts
         .iter()
         .map(|alert| {
-            let muted = alert
-                .inhibited_by
-                .map(|by| format!("hidden by {}", name_of(by)));
+            let silenced = alert
+                .silenced_by
+                .first()
+                .map(|id| format!("silenced by {id}"));
+            let muted = silenced.or_else(|| {
+                let by = alert.inhibited_by?;
+                Some(format!("hidden by {}", name_of(by)))
+            });
             let hides = alerts
                 .iter()
                 .filter(|other| other.inhibited_by == Some(alert.fingerprint))

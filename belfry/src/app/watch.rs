@@ -230,13 +230,17 @@ impl Watch {
 
     /// These pages came in. A restored alert of theirs may end from now on;
     /// those of containers only when the engine has listed them once.
-    pub(super) fn answered(&self, jobs: &[Job]) {
-        let engine = self.containers.engine();
-        let listed = engine.listed_ms.is_some() || self.no_engine(&engine);
+    pub(super) fn answered(&self, jobs: &[Job], listed: bool) {
         let mut rules = self.rules();
         for job in jobs.iter().filter(|job| **job != Job::Container || listed) {
             rules.answered(job.as_str());
         }
+    }
+
+    /// Whether the engine has listed its containers once, or there is none.
+    pub(super) fn knows_containers(&self) -> bool {
+        let engine = self.containers.engine();
+        engine.listed_ms.is_some() || self.no_engine(&engine)
     }
 
     /// Whether this host has no engine at all.

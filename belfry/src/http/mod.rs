@@ -42,6 +42,7 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .with_state(Arc::clone(&watch))
         .merge(metrics::router(Arc::clone(&watch)))
         .merge(query_api::router(app::query_source(&watch)))
+        .nest("/api/v2", alerter::api::router(watch.alerter.clone()))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(watch, guard::check))
         .layer(from_fn_with_state(

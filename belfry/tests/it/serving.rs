@@ -279,3 +279,36 @@ fn the_page_fits_a_phone_and_a_desk_and_needs_nothing_from_elsewhere() {
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
 }
+
+#[test]
+fn clients_of_prometheus_and_alertmanager_find_their_interfaces() {
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("0s").mail(sink.port(), "1h");
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("a collection should be in", || {
+        let answer = belfry
+            .get("/api/v1/query?query=up%7Bjob%3D%22host%22%7D")
+            .json();
+        answer["data"]["result"][0]["value"][1] == "1"
+    });
+    let rules = belfry.get("/api/v1/rules").json();
+    assert_eq!(rules["data"]["groups"][0]["rules"][0]["name"], "Switched");
+
+    // A silence that was made before keeps the page back.
+    let silence = r#"{"matchers":[{"name":"alertname","value":"Switched","isRegex":false,"isEqual":true}],
+        "startsAt":"2020-01-01T00:00:00Z","endsAt":"2099-01-01T00:00:00Z","createdBy":"kim","comment":"move"}"#;
+    let made = belfry.post("/api/v2/silences", silence);
+    assert_eq!(made.status, 200, "{made:?}");
+    setup.switch(true);
+    let alert = poll::until("the alert should be there, and silenced", || {
+        let alerts = belfry.get("/api/v2/alerts").json();
+        let alert = alerts.get(0)?.clone();
+        (alert["status"]["state"] == "suppressed").then_some(alert)
+    });
+    assert_eq!(alert["status"]["silencedBy"][0], made.json()["silenceID"]);
+    let evaluations = belfry.metric("belfry_evaluations_total");
+    poll::holds("some rounds should pass", || {
+        belfry.metric("belfry_evaluations_total") >= evaluations.map(|count| count + 4.0)
+    });
+    assert_eq!(sink.received().len(), 0, "nobody is woken");
+}
