@@ -1,14 +1,16 @@
-//! Prints a page: `page host`, or `page SOCKET` for the containers of an
-//! engine. With a number behind it, makes as many pages and prints what one
-//! costs.
+//! Prints a page: `page host`, `page SOCKET` for the containers of an engine,
+//! `page redis://HOST:PORT` or `page postgres://USER@HOST:PORT/DATABASE`. With
+//! a number behind it, makes as many pages (of servers: readings) and prints
+//! what one costs.
 
 use std::future::Future;
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use exporter::{container, host};
+use exporter::{container, host, postgres, redis};
 use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,6 +21,46 @@ async fn main() -> std::io::Result<()> {
     if what == "host" {
         let host = host::Host::new(host::Config::default());
         return print(rounds, || host.page()).await;
+    }
+    if what.starts_with("redis:") {
+        let address = what;
+        let redis = redis::Redis::new(redis::Config {
+            servers: vec![redis::Server {
+                address,
+                ..redis::Server::default()
+            }],
+            interval: Duration::from_millis(1),
+            ..redis::Config::default()
+        });
+        let (readings, stop) = (redis.readings(), CancellationToken::new());
+        let task = tokio::spawn({
+            let (redis, stop) = (redis.clone(), stop.clone());
+            async move { redis.run(stop).await }
+        });
+        let printed = print(rounds, || next(&readings, redis.page())).await;
+        stop.cancel();
+        let _ = task.await;
+        return printed;
+    }
+    if what.starts_with("postgres:") {
+        let url = what;
+        let postgres = postgres::Postgres::new(postgres::Config {
+            servers: vec![postgres::Server {
+                url,
+                ..postgres::Server::default()
+            }],
+            interval: Duration::from_millis(1),
+            ..postgres::Config::default()
+        });
+        let (readings, stop) = (postgres.readings(), CancellationToken::new());
+        let task = tokio::spawn({
+            let (postgres, stop) = (postgres.clone(), stop.clone());
+            async move { postgres.run(stop).await }
+        });
+        let printed = print(rounds, || next(&readings, postgres.page())).await;
+        stop.cancel();
+        let _ = task.await;
+        return printed;
     }
     let connect = container::at_socket(Path::new(&what));
     let containers = container::Containers::new(container::Config::default(), connect);
@@ -40,6 +82,14 @@ async fn main() -> std::io::Result<()> {
     stop.cancel();
     let _ = task.await;
     printed
+}
+
+/// The page after the next reading.
+async fn next(readings: &Receiver<u64>, page: impl Future<Output = String>) -> String {
+    let mut readings = readings.clone();
+    readings.mark_unchanged();
+    let _ = readings.changed().await;
+    page.await
 }
 
 async fn print<F: Future<Output = String>>(

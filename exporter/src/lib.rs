@@ -9,5 +9,6 @@ mod crew;
 mod files;
 pub mod host;
 mod pieces;
+pub mod postgres;
 pub mod redis;
 mod served;

@@ -182,7 +182,7 @@ impl Shared {
                 let name = "redis_exporter_last_scrape_connect_time_seconds";
                 sheet.single(name, help, Kind::Gauge, client.connecting.as_secs_f64());
                 if encode::encode(&answers, started, &mut sheet) {
-                    Ok(sheet.finish())
+                    Ok(vec![Arc::new(sheet.finish())])
                 } else {
                     Err(Failure::Malformed)
                 }

@@ -29,7 +29,7 @@ pub(crate) struct Served {
 
 #[derive(Debug, Default)]
 struct State {
-    good: Option<(Arc<Pieces>, Instant)>,
+    good: Option<(Vec<Arc<Pieces>>, Instant)>,
     latest: Option<Latest>,
     readings: u64,
     failures: u64,
@@ -65,13 +65,18 @@ impl Served {
 
     /// Puts down how a reading went. A failure is logged when it is the first,
     /// and a success when it ends failures.
-    pub(crate) fn put(&self, read: Result<Pieces, impl Display>, began: Instant, now: Instant) {
+    pub(crate) fn put(
+        &self,
+        read: Result<Vec<Arc<Pieces>>, impl Display>,
+        began: Instant,
+        now: Instant,
+    ) {
         let mut state = self.state();
         let failed_before = matches!(&state.latest, Some(latest) if latest.trouble.is_some());
         state.readings += 1;
         let trouble = match read {
             Ok(pieces) => {
-                state.good = Some((Arc::new(pieces), now));
+                state.good = Some((pieces, now));
                 None
             }
             Err(err) => {
@@ -100,11 +105,12 @@ impl Served {
         self.state().latest.clone()
     }
 
-    /// The last good reading, unless it is too old.
-    pub(crate) fn good(&self, now: Instant) -> Option<Arc<Pieces>> {
-        let state = self.state();
-        let (pieces, at) = state.good.as_ref()?;
-        (now.saturating_duration_since(*at) <= self.keep).then(|| pieces.clone())
+    /// The last good reading; nothing when it is too old.
+    pub(crate) fn good(&self, now: Instant) -> Vec<Arc<Pieces>> {
+        match &self.state().good {
+            Some((pieces, at)) if now.saturating_duration_since(*at) <= self.keep => pieces.clone(),
+            _ => Vec::new(),
+        }
     }
 
     /// Writes our own families about how reading goes.
@@ -155,14 +161,15 @@ mod tests {
         let served = Served::new("redis", "one".into(), "".into(), Duration::from_secs(45));
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert!(served.latest().is_none() && served.good(start).is_none());
-        served.put(Ok::<_, &str>(Pieces::default()), start, start);
+        assert!(served.latest().is_none() && served.good(start).is_empty());
+        let pieces = vec![Arc::new(Pieces::default())];
+        served.put(Ok::<_, &str>(pieces), start, start);
         served.put(Err("gone"), at(15), at(16));
         let latest = served.latest().unwrap();
         assert_eq!(latest.trouble.as_deref(), Some("gone"));
         assert_eq!((latest.took, latest.readings), (Duration::from_secs(1), 2));
-        assert!(served.good(at(45)).is_some());
-        assert!(served.good(at(46)).is_none());
+        assert_eq!(served.good(at(45)).len(), 1);
+        assert!(served.good(at(46)).is_empty());
         let mut sheet = Sheet::new(&"".into());
         served.encode(&mut sheet, at(20));
         let page = crate::pieces::page(&[Arc::new(sheet.finish())]);

@@ -1,4 +1,4 @@
-//! The collectors against real kernels and real engines.
+//! The collectors against real kernels, real engines and real servers.
 
 #[cfg(test)]
 mod containers;
@@ -10,5 +10,13 @@ mod engine_faults;
 mod fuse;
 #[cfg(test)]
 mod hung_mount;
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod postgres;
+#[cfg(test)]
+mod redis;
+#[cfg(test)]
+mod server;
 #[cfg(test)]
 mod watch;

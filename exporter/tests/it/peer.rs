@@ -1,0 +1,151 @@
+//! An established exporter beside ours: every family, series and value that it
+//! has must be on our page, but for the differences that we chose.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use exposition::{Entry, Kind, NAME};
+
+/// Where the differences are listed, each with its reason.
+const DIFFERENCES: &str = "docs/exporter-differences.md";
+/// Values may differ by so much of the larger one.
+const TOLERANCE: f64 = 0.05;
+
+/// What a program written in Go tells of itself.
+const OF_A_PROGRAM: [&str; 3] = ["go_", "process_", "promhttp_"];
+
+/// A page: the type of each family, and the value of each series.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) types: BTreeMap<String, Kind>,
+    pub(crate) values: BTreeMap<String, f64>,
+}
+
+impl Page {
+    /// Reads a page. The labels in `without` are left out.
+    pub(crate) fn parse(text: &str, without: &[&str]) -> Self {
+        let mut page = Self::default();
+        for entry in exposition::parse(text) {
+            match entry.unwrap_or_else(|err| panic!("{err}: {text}")) {
+                Entry::Type(name, kind) => {
+                    let before = page.types.insert(name.to_owned(), kind);
+                    assert_eq!(before, None, "{name} is there twice");
+                }
+                Entry::Sample(sample) => {
+                    let mut labels: Vec<String> = sample
+                        .labels
+                        .iter()
+                        .filter(|(name, value)| {
+                            *name != NAME && !value.is_empty() && !without.contains(name)
+                        })
+                        .map(|(name, value)| format!("{name}=\"{value}\""))
+                        .collect();
+                    labels.sort();
+                    let mut series = sample.labels.get(NAME).to_owned();
+                    if !labels.is_empty() {
+                        series.push_str(&format!("{{{}}}", labels.join(",")));
+                    }
+                    let before = page.values.insert(series.clone(), sample.value);
+                    assert_eq!(before, None, "{series} is there twice");
+                }
+                _ => {}
+            }
+        }
+        page
+    }
+
+    pub(crate) fn value(&self, series: &str) -> Option<f64> {
+        self.values.get(series).copied()
+    }
+}
+
+/// What an address serves, by the oldest form of HTTP, which has no chunks.
+pub(crate) fn get(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.contains(" 200 ").then(|| body.to_owned())
+}
+
+/// Compares ours with the peer's page before and after it. `section` is the
+/// heading in the list of differences; of what `volatile` fits, values are not
+/// compared.
+pub(crate) fn compare(before: &Page, ours: &Page, after: &Page, section: &str, volatile: &[&str]) {
+    let chosen = differences(section);
+    let excused = |series: &str| {
+        let own = OF_A_PROGRAM.iter().any(|prefix| series.starts_with(prefix));
+        own || chosen.iter().any(|pattern| fits(pattern, series))
+    };
+    let mut faults = Vec::new();
+    let mut compared = 0;
+    for (name, kind) in &before.types {
+        match ours.types.get(name) {
+            _ if excused(name) => {}
+            None => faults.push(format!("the family {name} is missing")),
+            Some(other) if other != kind => {
+                faults.push(format!("{name}: {kind:?} there, {other:?} here"));
+            }
+            Some(_) => {}
+        }
+    }
+    for (series, low) in before.values.iter().filter(|(series, _)| !excused(series)) {
+        compared += 1;
+        let high = after.value(series).unwrap_or(*low);
+        match ours.value(series) {
+            None => faults.push(format!("{series} is missing")),
+            Some(_) if volatile.iter().any(|pattern| fits(pattern, series)) => {}
+            Some(value) if !close(*low, high, value) => {
+                faults.push(format!("{series}: {low} to {high} there, {value} here"));
+            }
+            Some(_) => {}
+        }
+    }
+    assert!(compared > 50, "the peer tells next to nothing");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn close(low: f64, high: f64, value: f64) -> bool {
+    if low.is_nan() || high.is_nan() {
+        return value.is_nan();
+    }
+    let slack = TOLERANCE * low.abs().max(high.abs());
+    (low.min(high) - slack..=low.max(high) + slack).contains(&value)
+}
+
+/// The patterns of a section: the first cell of each row of its table.
+fn differences(section: &str) -> Vec<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(DIFFERENCES);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (_, rest) = text
+        .split_once(&format!("\n## {section}\n"))
+        .unwrap_or_else(|| panic!("{DIFFERENCES} has no section {section}"));
+    let rest = rest.split("\n## ").next().unwrap_or_default();
+    let rows = rest.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()))
+        .collect()
+}
+
+/// Whether a pattern with `*` for anything fits the whole text.
+fn fits(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        if let Some(part) = last.replace(part) {
+            match rest.split_once(part) {
+                Some((_, behind)) => rest = behind,
+                None => return false,
+            }
+        }
+    }
+    last.map_or(rest.is_empty(), |part| rest.ends_with(part))
+}
