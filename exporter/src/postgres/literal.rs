@@ -45,7 +45,9 @@ pub(super) fn free(statement: &str) -> String {
             )
         };
         if !(shown == " " && (out.is_empty() || out.ends_with(' '))) {
-            out.push_str(shown);
+            // A name in quotes may hold anything, and be as long as it likes.
+            let plain = shown.chars().take(LONGEST);
+            out.extend(plain.map(|letter| if letter.is_control() { ' ' } else { letter }));
         }
         let Some(length) = length else {
             out.push_str("...");
@@ -162,5 +164,25 @@ mod tests {
         let shown = free(&statement);
         assert_eq!(shown.chars().count(), LONGEST + 3);
         assert!(shown.ends_with("...") && !shown.contains("hunter2"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_gives_one_short_line(
+            text in "(''|['\"$\\\\/*-]|--|/\\*|\\$x\\$|[eE0-9_.+]|\\PC|\\s){0,300}",
+        ) {
+            let shown = free(&text);
+            assert!(shown.chars().count() <= 2 * LONGEST && !shown.contains('\n'), "{shown}");
+        }
+
+        /// Whatever stands around it, as long as quotes before it are closed.
+        #[test]
+        fn a_value_in_quotes_never_shows(
+            before in "([a-z, ]|'[^'\\\\]{0,5}'|\"[^\"]{0,5}\"| \\$x\\$[^$]{0,5}\\$x\\$ | [0-9] ){0,30}",
+            after in "\\PC{0,30}",
+        ) {
+            let shown = free(&format!("{before} 'hunter2 {after}"));
+            assert!(!shown.contains("hunter"), "{shown}");
+        }
     }
 }

@@ -123,4 +123,11 @@ mod tests {
         let label = long.iter().next().unwrap().label("a");
         assert_eq!(label.chars().count(), LONGEST_LABEL + 3);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_cell_is_a_number_or_not(text in "[-+0-9a-fA-FxNinf/: .]{0,40}|\\PC{0,40}") {
+            let _ = number(&text);
+        }
+    }
 }

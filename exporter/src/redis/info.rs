@@ -158,4 +158,15 @@ mod tests {
         assert_eq!(info.databases.len(), MOST_DATABASES);
         assert_eq!(info.text("os").unwrap().chars().count(), LONGEST);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_taken_apart(text in "(db|slave|cmdstat_|errorstat_|[a-z0-9ä:=,.%+-]|\\PC|\\n){0,200}") {
+            let info = Info::parse(&text);
+            for fields in info.databases.values().chain(info.commands.values()) {
+                let number = fields.number("keys").or(fields.number("calls"));
+                assert!(number.is_none_or(f64::is_finite));
+            }
+        }
+    }
 }

@@ -239,6 +239,20 @@ mod tests {
         );
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_an_answer_or_refused_and_never_more_than_there_are(
+            bytes in "[-+:$*0-9\\r\\n a-z]{0,200}",
+            noise in proptest::collection::vec(proptest::num::u8::ANY, 0..100),
+        ) {
+            for bytes in [bytes.as_bytes(), &noise] {
+                if let Ok(Some((_, length))) = parse(bytes) {
+                    assert!(length <= bytes.len());
+                }
+            }
+        }
+    }
+
     #[test]
     fn questions_carry_their_lengths() {
         let mut out = Vec::new();
