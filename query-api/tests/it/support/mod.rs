@@ -32,6 +32,9 @@ pub(crate) async fn serve(source: Source) -> Server {
 
 impl Server {
     pub(crate) fn at(url: String) -> Self {
+        // Built together with crates whose clients speak TLS, a client wants to
+        // know how. Every test may be the first of its process; a second time is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().no_proxy().build().unwrap();
         Self { url, client }
     }
