@@ -10,13 +10,11 @@ mod alerts;
 mod answer;
 mod body;
 mod groups;
-mod json;
 mod origin;
 mod pieces;
 mod query;
 mod silences;
 mod status;
-mod times;
 
 use std::sync::Arc;
 

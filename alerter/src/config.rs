@@ -9,6 +9,7 @@ mod email;
 mod intervals;
 mod original;
 mod tree;
+mod webhook;
 mod words;
 
 use std::collections::BTreeMap;
@@ -82,6 +83,8 @@ settings::section! {
         pub smtp_force_implicit_tls: Option<bool> = None,
         /// How the mail server's certificate is checked.
         pub smtp_tls_config: TlsConfig = TlsConfig::default(),
+        /// How webhooks are spoken to that do not say it themselves.
+        pub http_config: Option<HttpConfig> = None,
     }
 }
 
@@ -199,6 +202,62 @@ settings::section! {
         pub labels: BTreeMap<String, String> = BTreeMap::new(),
         /// Mails.
         pub email_configs: Vec<Email> = vec![],
+        /// Messages as JSON over HTTP.
+        pub webhook_configs: Vec<Webhook> = vec![],
+    }
+}
+
+settings::section! {
+    /// Messages as JSON over HTTP, in Alertmanager's format.
+    pub struct Webhook {
+        /// Whether ended alerts are told too.
+        pub send_resolved: bool = true,
+        /// Where they are posted; may be a Go template.
+        pub url: Secret = Secret::default(),
+        /// Alerts in a message; 0 for any number.
+        pub max_alerts: usize = 0,
+        /// How long an attempt may take; 0 for as long as the group's interval.
+        pub timeout: Duration = Duration::ZERO,
+        /// How the server is spoken to; replaces the one of `global`.
+        pub http_config: Option<HttpConfig> = None,
+    }
+}
+
+settings::section! {
+    /// How a server is spoken to over HTTP.
+    pub struct HttpConfig {
+        /// A name and a password.
+        pub basic_auth: Option<BasicAuth> = None,
+        /// The `Authorization` header field.
+        pub authorization: Option<Authorization> = None,
+        /// A token for the `Authorization` header field.
+        pub bearer_token: Secret = Secret::default(),
+        /// How the server's certificate is checked.
+        pub tls_config: TlsConfig = TlsConfig::default(),
+        /// Whether redirects are followed.
+        pub follow_redirects: bool = true,
+        /// Taken for files that say it; HTTP/1.1 is spoken.
+        pub enable_http2: bool = true,
+    }
+}
+
+settings::section! {
+    /// A name and a password.
+    pub struct BasicAuth {
+        /// Who we are.
+        pub username: String = String::new(),
+        /// The proof of it.
+        pub password: Secret = Secret::default(),
+    }
+}
+
+settings::section! {
+    /// The `Authorization` header field.
+    pub struct Authorization {
+        /// Its first word.
+        pub r#type: String = "Bearer".into(),
+        /// What follows.
+        pub credentials: Secret = Secret::default(),
     }
 }
 

@@ -267,7 +267,7 @@ impl Handle {
         let plan: Arc<Plan> = self.ask(|glance| glance.alerter.plan()).await?;
         let emails = plan.receivers.iter().flat_map(|receiver| {
             let name = receiver.name.to_string();
-            let each = receiver.integrations.iter();
+            let each = receiver.emails();
             each.map(move |email| (name.clone(), Arc::clone(email)))
         });
         Ok(emails.collect())

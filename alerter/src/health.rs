@@ -20,11 +20,15 @@ pub enum Class {
     Transient,
     /// "No", said the server (5xx).
     Permanent,
+    /// A server over HTTP could not take it (HTTP 5xx).
+    Unavailable,
+    /// A server over HTTP did not want it (HTTP 4xx and the like).
+    Rejected,
 }
 
 impl Class {
     /// Every class, for counters that start at zero.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Dns,
         Self::Refused,
         Self::Timeout,
@@ -32,9 +36,12 @@ impl Class {
         Self::Auth,
         Self::Transient,
         Self::Permanent,
+        Self::Unavailable,
+        Self::Rejected,
     ];
 
-    /// The word for it: `dns`, `refused`, `timeout`, `tls`, `auth`, `4xx`, `5xx`.
+    /// The word for it: `dns`, `refused`, `timeout`, `tls`, `auth`, `4xx`, `5xx`,
+    /// `http_5xx`, `http_4xx`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,6 +52,8 @@ impl Class {
             Self::Auth => "auth",
             Self::Transient => "4xx",
             Self::Permanent => "5xx",
+            Self::Unavailable => "http_5xx",
+            Self::Rejected => "http_4xx",
         }
     }
 

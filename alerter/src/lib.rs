@@ -14,6 +14,7 @@ mod handle;
 mod health;
 mod inhibit;
 mod interval;
+mod json;
 mod matcher;
 mod message;
 mod metrics;
@@ -24,12 +25,14 @@ mod smtp;
 mod state;
 mod store;
 mod task;
+mod times;
+mod webhook;
 mod words;
 
 pub(crate) use config::plan;
 pub use config::{
-    Config, Email, Global, InhibitRule, Mail, Problem, Receiver, Route, Silences, TimeInterval,
-    TimeOfDay, TimeSpan, TlsConfig, check,
+    Authorization, BasicAuth, Config, Email, Global, HttpConfig, InhibitRule, Mail, Problem,
+    Receiver, Route, Silences, TimeInterval, TimeOfDay, TimeSpan, TlsConfig, Webhook, check,
 };
 pub use dedup::Reason;
 pub use handle::{Clock, Handle, Parts, ReloadError, Render, StartError, Stopped};

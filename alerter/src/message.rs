@@ -24,9 +24,12 @@ use crate::words::{self, Words};
 const SUBJECT: usize = 200;
 
 /// Composes the mail. A template that fails costs its looks, never the page.
-pub(crate) fn compose(delivery: &Delivery, render: &Render) -> Result<Envelope, Failure> {
+pub(crate) fn compose(
+    delivery: &Delivery,
+    email: &Email,
+    render: &Render,
+) -> Result<Envelope, Failure> {
     let notification = &delivery.notification;
-    let email = &delivery.email;
     let (rendered, headers) = match templated(&email.words, notification, render) {
         Ok(words) => words,
         Err(why) => {
@@ -57,7 +60,7 @@ pub(crate) fn compose(delivery: &Delivery, render: &Render) -> Result<Envelope, 
         now_ms: notification.now_ms,
     };
     let to = delivery.to.iter().map(|to| to.email.clone()).collect();
-    envelope(&delivery.email, to, &mail)
+    envelope(email, to, &mail)
 }
 
 /// Composes a mail that shows that mail works.

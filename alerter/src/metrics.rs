@@ -1,18 +1,18 @@
 //! The alerter's own families: those that Alertmanager's users know, and how
 //! mail and the database are doing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use exposition::{Kind, Writer};
 
 use crate::health::{Class, MailHealth};
+use crate::plan::Kind as Through;
 use crate::state::{Alerter, Mute};
 use crate::task::Glance;
 
 /// Upper bounds of the latency's buckets, in seconds.
 const BUCKETS: [f64; 5] = [1.0, 5.0, 10.0, 15.0, 20.0];
-
-const EMAIL: (&str, &str) = ("integration", "email");
 
 /// How long mails take.
 #[derive(Debug, Default)]
@@ -117,7 +117,9 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
         "Messages that were due.",
         Kind::Counter,
     );
-    page.sample(&[EMAIL], counters.notifications as f64);
+    for kind in Through::ALL {
+        page.sample(&[label(kind)], count(&counters.notifications, &kind));
+    }
     page.family(
         "alertmanager_notifications_suppressed_total",
         "Alerts left out of messages because they were muted.",
@@ -137,29 +139,53 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
         "Attempts to send a message.",
         Kind::Counter,
     );
-    page.sample(&[EMAIL], counters.requests as f64);
+    for kind in Through::ALL {
+        page.sample(&[label(kind)], count(&counters.requests, &kind));
+    }
     page.family(
         "alertmanager_notification_requests_failed_total",
         "Attempts that failed.",
         Kind::Counter,
     );
-    let failed: u64 = counters.requests_failed.values().sum();
-    page.sample(&[EMAIL], failed as f64);
-    let latency = glance.latency;
+    for kind in Through::ALL {
+        let failed = counters.requests_failed.iter();
+        let failed = failed.filter(|((of, _), _)| *of == kind);
+        let failed: u64 = failed.map(|(_, count)| count).sum();
+        page.sample(&[label(kind)], failed as f64);
+    }
     page.family(
         "alertmanager_notification_latency_seconds",
         "How long attempts took.",
         Kind::Histogram,
     );
+    for kind in Through::ALL {
+        let none = Latency::default();
+        latency(
+            page,
+            label(kind),
+            glance.latency.get(&kind).unwrap_or(&none),
+        );
+    }
+}
+
+fn latency(page: &mut Writer, label: (&str, &str), latency: &Latency) {
     let mut within = 0;
     for (bound, count) in BUCKETS.iter().zip(latency.within) {
         within += count;
         let bound = exposition::format_value(*bound);
-        page.suffixed("_bucket", &[EMAIL, ("le", &bound)], within as f64);
+        page.suffixed("_bucket", &[label, ("le", &bound)], within as f64);
     }
-    page.suffixed("_bucket", &[EMAIL, ("le", "+Inf")], latency.count as f64);
-    page.suffixed("_sum", &[EMAIL], latency.sum_seconds);
-    page.suffixed("_count", &[EMAIL], latency.count as f64);
+    page.suffixed("_bucket", &[label, ("le", "+Inf")], latency.count as f64);
+    page.suffixed("_sum", &[label], latency.sum_seconds);
+    page.suffixed("_count", &[label], latency.count as f64);
+}
+
+fn label(kind: Through) -> (&'static str, &'static str) {
+    ("integration", kind.as_str())
+}
+
+fn count<K: Ord>(counts: &BTreeMap<K, u64>, key: &K) -> f64 {
+    counts.get(key).copied().unwrap_or(0) as f64
 }
 
 fn mail(page: &mut Writer, glance: &Glance<'_>) {
@@ -176,9 +202,10 @@ fn mail(page: &mut Writer, glance: &Glance<'_>) {
         "Attempts that failed, by reason.",
         Kind::Counter,
     );
-    for class in Class::ALL {
-        let count = counters.requests_failed.get(&class).copied().unwrap_or(0);
-        page.sample(&[("reason", class.as_str())], count as f64);
+    let of_mail = |class: &Class| !matches!(class, Class::Unavailable | Class::Rejected);
+    for class in Class::ALL.into_iter().filter(of_mail) {
+        let failed = count(&counters.requests_failed, &(Through::Email, class));
+        page.sample(&[("reason", class.as_str())], failed);
     }
     page.single(
         "belfry_mail_refused_recipients_total",

@@ -3,6 +3,7 @@
 //! A plan is immutable and valid: every route's receiver exists, every
 //! expression is compiled. It is made by [`crate::config`] and nowhere else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alert::Set;
@@ -12,6 +13,7 @@ use crate::matcher::Matcher;
 use crate::silence::Limits;
 use crate::smtp::Server;
 use crate::state::Mute;
+use crate::webhook::Webhook;
 use crate::words::Words;
 
 /// Which labels a group shares.
@@ -70,8 +72,80 @@ pub(crate) struct Receiver {
     pub name: Arc<str>,
     /// Its name and what else clients may look for.
     pub labels: Set,
-    /// What it sends through.
-    pub integrations: Vec<Arc<Email>>,
+    /// What it sends through, by slots that survive a change of the others.
+    pub integrations: BTreeMap<usize, Integration>,
+}
+
+impl Receiver {
+    /// Those of its integrations that are mails.
+    pub(crate) fn emails(&self) -> impl Iterator<Item = &Arc<Email>> {
+        self.integrations.values().filter_map(|it| match it {
+            Integration::Email(email) => Some(email),
+            Integration::Webhook(_) => None,
+        })
+    }
+}
+
+/// One way in which a receiver is told.
+#[derive(Debug, Clone)]
+pub(crate) enum Integration {
+    Email(Arc<Email>),
+    Webhook(Arc<Webhook>),
+}
+
+impl Integration {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Email(_) => Kind::Email,
+            Self::Webhook(_) => Kind::Webhook,
+        }
+    }
+
+    /// Whether ended alerts are told too.
+    pub(crate) fn send_resolved(&self) -> bool {
+        match self {
+            Self::Email(email) => email.send_resolved,
+            Self::Webhook(webhook) => webhook.send_resolved,
+        }
+    }
+
+    /// The server's name among those that messages wait for.
+    pub(crate) fn address(&self) -> &Arc<str> {
+        match self {
+            Self::Email(email) => &email.server.address,
+            Self::Webhook(webhook) => &webhook.address,
+        }
+    }
+}
+
+/// The kinds of integrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Email,
+    Webhook,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 2] = [Self::Email, Self::Webhook];
+
+    /// Alertmanager's word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// Names the receiver's `at`th integration of this kind in the notification
+    /// log. Each kind counts for itself, so that another mail does not make
+    /// strangers of the webhooks.
+    pub(crate) fn slot(self, at: usize) -> usize {
+        const EACH: usize = 100_000;
+        at + match self {
+            Self::Email => 0,
+            Self::Webhook => EACH,
+        }
+    }
 }
 
 /// Mail to a list of people through one server.

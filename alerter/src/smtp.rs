@@ -52,8 +52,13 @@ pub(crate) struct Sent {
 impl Sent {
     /// A mail that failed before there was a connection.
     pub(crate) fn failed(failure: Failure) -> Self {
+        Self::without_connection(Outcome::failure(failure))
+    }
+
+    /// Something that no mail server took part in.
+    pub(crate) fn without_connection(outcome: Outcome) -> Self {
         Self {
-            outcome: Outcome::failure(failure),
+            outcome,
             lane: None,
             connection: None,
         }

@@ -33,7 +33,7 @@ pub use view::{AlertState, AlertView, GroupView, PendingView};
 use crate::dedup::Entry;
 use crate::health::Class;
 use crate::inhibit::Inhibitor;
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan};
 use crate::silence::Book;
 
 /// How long ended alerts are remembered, so that an end that is told twice is
@@ -160,10 +160,10 @@ pub(crate) struct Counters {
     pub received_firing: u64,
     pub received_resolved: u64,
     pub invalid: u64,
-    pub notifications: u64,
+    pub notifications: BTreeMap<Kind, u64>,
     pub suppressed: BTreeMap<Mute, u64>,
-    pub requests: u64,
-    pub requests_failed: BTreeMap<Class, u64>,
+    pub requests: BTreeMap<Kind, u64>,
+    pub requests_failed: BTreeMap<(Kind, Class), u64>,
     pub mails: u64,
     pub recipients_refused: u64,
     pub lost_history: u64,

@@ -7,6 +7,7 @@
 mod mails;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use tracing::{info, warn};
 use crate::clock::Watch;
 use crate::health::{MailHealth, StoreHealth};
 use crate::metrics::Latency;
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan};
 use crate::silence::{Id, SilenceDraft, SilenceError};
 use crate::state::{Alerter, Refusal};
 use crate::{Clock, Render};
@@ -64,7 +65,7 @@ pub(crate) struct Glance<'a> {
     pub alerter: &'a Alerter,
     pub mail: &'a MailHealth,
     pub store: &'a StoreHealth,
-    pub latency: &'a Latency,
+    pub latency: &'a BTreeMap<Kind, Latency>,
     pub now_ms: i64,
 }
 

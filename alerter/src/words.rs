@@ -100,5 +100,17 @@ pub(crate) fn notice(notification: &Notification) -> tmpl::notice::Notice {
     }
 }
 
+/// A name as templates see it, to stand in a pattern for itself.
+pub(crate) fn quoted(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for letter in name.chars() {
+        if r"\.+*?()|[]{}^$".contains(letter) {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,10 +9,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::Failure;
 use super::body::{self, Time, required};
-use super::json;
 use super::pieces::{self, BYTES, LOOKS, List};
 use super::query::Query;
 use crate::Handle;
+use crate::json;
 use crate::matcher::{self, Matcher, Op};
 use crate::state::{OfReceiver, Seen, Wanted};
 

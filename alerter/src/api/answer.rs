@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::json;
 use crate::Stopped;
+use crate::json;
 
 /// Why a request is not done. What the program itself finds wrong is a JSON
 /// text, what the frame around it finds wrong is an object with a code.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::Failure;
-use super::times;
+use crate::times;
 
 /// Whether the request says that its body is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> Result<(), Failure> {

@@ -8,10 +8,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::alerts;
 use super::answer::Failure;
-use super::json;
 use super::pieces::{self, BYTES, LOOKS, List};
 use super::query::Query;
 use crate::Handle;
+use crate::json;
 use crate::plan::Plan;
 use crate::state::{Alerter, GroupId, Wanted};
 

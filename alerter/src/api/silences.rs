@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::answer::{self, Failure};
 use super::body::{self, Time, required};
-use super::json;
 use super::query::Query;
 use crate::Handle;
+use crate::json;
 use crate::silence::{Id, Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceState};
 
 /// Bytes of a silence that is posted.

@@ -3,9 +3,9 @@
 use axum::response::Response;
 
 use super::answer::{self, Failure};
-use super::json;
 use super::query::Query;
 use crate::Handle;
+use crate::json;
 use crate::matcher::all_match;
 
 /// The Alertmanager that this speaks like; clients compare it with their own.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::email::{self, Lanes};
 use super::words::Templates;
-use super::{Config, Mail, Problem, intervals, tree};
+use super::{Config, Mail, Problem, intervals, tree, webhook};
 use crate::matcher::{self, Matcher, Op};
-use crate::plan::{InhibitRule, Plan, Receiver};
+use crate::plan::{InhibitRule, Integration, Kind, Plan, Receiver};
 use crate::silence::Limits;
 use crate::words;
 
@@ -102,7 +102,7 @@ fn receivers(
             let message = format!("notification config name {name:?} is not unique");
             problems.add(format!("{key}.name"), message);
         }
-        let mut integrations = Vec::new();
+        let mut integrations = BTreeMap::new();
         for (at, email) in receiver.email_configs.iter().enumerate() {
             let key = format!("{key}.email_configs[{at}]");
             let made = email::compile(
@@ -114,7 +114,16 @@ fn receivers(
                 lanes,
                 problems,
             );
-            integrations.extend(made.map(Arc::new));
+            let slot = Kind::Email.slot(at);
+            integrations.extend(made.map(|it| (slot, Integration::Email(Arc::new(it)))));
+        }
+        for (at, webhook) in receiver.webhook_configs.iter().enumerate() {
+            let key = format!("{key}.webhook_configs[{at}]");
+            let name = format!("{name}/{at}");
+            let names = (&*name, &*key);
+            let made = webhook::compile(webhook, &config.global, &templates, names, problems);
+            let slot = Kind::Webhook.slot(at);
+            integrations.extend(made.map(|it| (slot, Integration::Webhook(Arc::new(it)))));
         }
         let mut labels = receiver.labels.clone();
         let known = labels.insert("name".into(), name.clone());
@@ -182,7 +191,12 @@ pub(super) fn matchers(
                 problems.add(format!("{key}.{field}"), message);
                 continue;
             }
-            match Matcher::new(name, *op, value) {
+            // Anchored in the value itself, as that is how it stands in group keys.
+            let made = Matcher::new(name, *op, value).and_then(|made| match op {
+                Op::Regex => Matcher::new(name, *op, format!("^(?:{value})$")),
+                _ => Ok(made),
+            });
+            match made {
                 Ok(matcher) => found.push(matcher),
                 Err(err) => problems.add(
                     format!("{key}.{field}"),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use settings::Secret;
 
 use super::{
-    Config, Email, Global, InhibitRule, Mail, Receiver, Route, TimeInterval, TlsConfig, email, tree,
+    Config, Email, Global, HttpConfig, InhibitRule, Mail, Receiver, Route, TimeInterval, TlsConfig,
+    email, tree,
 };
 use crate::smtp::Tls;
 
@@ -56,6 +57,9 @@ fn effective(config: &Config, mail: &Mail) -> Config {
 
 fn global(page: &mut Page, global: &Global) {
     page.duration("resolve_timeout", global.resolve_timeout);
+    if let Some(http) = &global.http_config {
+        page.section("http_config", |page| http_config(page, http));
+    }
     page.text("smtp_from", &global.smtp_from);
     page.text("smtp_hello", &global.smtp_hello);
     page.text("smtp_smarthost", &global.smtp_smarthost);
@@ -116,6 +120,38 @@ fn receiver(page: &mut Page, receiver: &Receiver) {
     page.text("name", &receiver.name);
     page.map("labels", &receiver.labels);
     page.list("email_configs", &receiver.email_configs, email_config);
+    page.list(
+        "webhook_configs",
+        &receiver.webhook_configs,
+        |page, webhook| {
+            page.word("send_resolved", webhook.send_resolved);
+            if let Some(http) = &webhook.http_config {
+                page.section("http_config", |page| http_config(page, http));
+            }
+            page.secret("url", &webhook.url);
+            page.word("max_alerts", webhook.max_alerts);
+            page.duration("timeout", webhook.timeout);
+        },
+    );
+}
+
+fn http_config(page: &mut Page, http: &HttpConfig) {
+    if let Some(basic) = &http.basic_auth {
+        page.section("basic_auth", |page| {
+            page.text("username", &basic.username);
+            page.secret("password", &basic.password);
+        });
+    }
+    if let Some(authorization) = &http.authorization {
+        page.section("authorization", |page| {
+            page.text("type", &authorization.r#type);
+            page.secret("credentials", &authorization.credentials);
+        });
+    }
+    page.secret("bearer_token", &http.bearer_token);
+    tls_config(page, "tls_config", &http.tls_config);
+    page.word("follow_redirects", http.follow_redirects);
+    page.word("enable_http2", http.enable_http2);
 }
 
 fn email_config(page: &mut Page, email: &Email) {

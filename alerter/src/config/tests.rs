@@ -71,10 +71,7 @@ fn what_is_not_supported_is_refused_by_name() {
     for (yaml, key) in [
         ("event_recorder: {}", "event_recorder"),
         ("tracing: {}", "tracing"),
-        (
-            "receivers: [{name: a, webhook_configs: []}]",
-            "webhook_configs",
-        ),
+        ("receivers: [{name: a, slack_configs: []}]", "slack_configs"),
         ("route: {receiver: a, group_limit: 1}", "group_limit"),
         (
             "receivers: [{name: a, email_configs: [{to: a@b, threading: {}}]}]",
@@ -140,7 +137,7 @@ fn mail_alone_gives_the_built_in_tree() {
         critical.group_by,
         GroupBy::Labels(vec!["alertname".into(), "project".into()])
     );
-    let email = &receiver.integrations[0];
+    let email = receiver.emails().next().unwrap();
     assert_eq!(email.to.len(), 2);
     assert_eq!(email.from.to_string(), "belfry@example.org");
     assert!(email.send_resolved);
@@ -186,7 +183,8 @@ fn encryption_follows_alertmanagers_rules() {
         ));
         let plan = plan(&config, &Mail::default()).unwrap();
         assert_eq!(
-            plan.receivers[0].integrations[0].server.tls, wanted,
+            plan.receivers[0].emails().next().unwrap().server.tls,
+            wanted,
             "{keys} {port}"
         );
     }
@@ -200,11 +198,7 @@ fn a_receiver_without_a_server_goes_through_the_mail_sections() {
     let mail =
         mail("{to: x@y.z, from: d@e.f, smarthost: 'mx:587', username: u, password: p, tls: none}");
     let plan = plan(&config, &mail).unwrap();
-    let servers: Vec<_> = plan.receivers[0]
-        .integrations
-        .iter()
-        .map(|it| &it.server)
-        .collect();
+    let servers: Vec<_> = plan.receivers[0].emails().map(|it| &it.server).collect();
     assert_eq!(&*servers[0].address, "mx:587");
     assert_eq!((&*servers[0].username, servers[0].tls), ("u", Tls::None));
     // The password is for the server that it was given for.

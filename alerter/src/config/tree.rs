@@ -9,7 +9,7 @@ use super::original::mail_config;
 use super::{Email as EmailSection, Mail, Receiver as ReceiverSection, Route as Section};
 use crate::interval::Interval;
 use crate::matcher::{self, Matcher, Op};
-use crate::plan::{Email, GroupBy, Receiver, Route};
+use crate::plan::{Email, GroupBy, Integration, Kind, Receiver, Route};
 
 /// The receiver of the built-in tree that mails.
 const MAIL: &str = "mail";
@@ -212,14 +212,15 @@ fn below(above: &Arc<str>, name: &str) -> Arc<str> {
 
 /// The receivers of the built-in tree.
 pub(super) fn built_in_receivers(mail: Option<Email>) -> Vec<Receiver> {
+    let one = |mail| (Kind::Email.slot(0), Integration::Email(Arc::new(mail)));
     let receiver = |name: &str, integrations| Receiver {
         name: name.into(),
         labels: [("name".to_owned(), name.to_owned())].into(),
         integrations,
     };
     vec![
-        receiver(MAIL, mail.into_iter().map(Arc::new).collect()),
-        receiver(PAGE, Vec::new()),
+        receiver(MAIL, mail.into_iter().map(one).collect()),
+        receiver(PAGE, BTreeMap::new()),
     ]
 }
 

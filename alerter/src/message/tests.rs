@@ -5,6 +5,7 @@ use alert::Set;
 use super::*;
 use crate::dedup::Reason;
 use crate::notification::Told;
+use crate::plan::Integration;
 use crate::{Config, Mail as Section};
 
 const EVIL: &str = "x\r\nBcc: evil@example.org\r\n\r\nbody\u{2028}\u{85}\0é";
@@ -17,11 +18,12 @@ fn delivery(label: &str, email: &str, message_id: &str) -> Delivery {
     let config: Config = settings::read("a.yml".as_ref(), &config, &|_| None).unwrap();
     let plan = crate::plan(&config, &Section::default()).unwrap();
     let labels: Set = [("alertname".to_owned(), label.to_owned())].into();
-    let email = Arc::clone(&plan.receivers[0].integrations[0]);
+    let email = Arc::clone(plan.receivers[0].emails().next().unwrap());
     Delivery {
         id: 1,
         to: email.to[..1].to_vec(),
-        email,
+        integration: Integration::Email(email),
+        deadline: Duration::from_secs(10),
         notification: Notification {
             receiver: "a".into(),
             group_key: "{}:{}".into(),
@@ -58,6 +60,13 @@ fn render() -> Render {
     })
 }
 
+fn composed(delivery: &Delivery, render: &Render) -> Result<Envelope, Failure> {
+    let Integration::Email(email) = &delivery.integration else {
+        panic!("it is a mail");
+    };
+    compose(delivery, email, render)
+}
+
 type Pairs = Vec<(String, String)>;
 
 /// A mail as a parser that is not ours reads it: fields and parts.
@@ -91,7 +100,7 @@ fn value<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
 
 #[test]
 fn a_mail_has_text_first_then_html_and_says_what_it_is() {
-    let envelope = compose(&delivery("api down", "", "00ff"), &render()).unwrap();
+    let envelope = composed(&delivery("api down", "", "00ff"), &render()).unwrap();
     assert!(envelope.message.is_ascii(), "no server need know 8BITMIME");
     assert_eq!(envelope.from.to_string(), "belfry@example.org");
     assert_eq!(envelope.to.len(), 1, "only who is to get it");
@@ -117,7 +126,7 @@ fn a_mail_has_text_first_then_html_and_says_what_it_is() {
 
 #[test]
 fn later_mails_of_an_incident_answer_its_first() {
-    let envelope = compose(&delivery("x", "", "00ff.1.abcd"), &render()).unwrap();
+    let envelope = composed(&delivery("x", "", "00ff.1.abcd"), &render()).unwrap();
     let (fields, _) = read(&envelope);
     assert_eq!(value(&fields, "Message-ID"), "<00ff.1.abcd@example.org>");
     assert_eq!(value(&fields, "In-Reply-To"), "<00ff@example.org>");
@@ -128,7 +137,7 @@ fn later_mails_of_an_incident_answer_its_first() {
 fn no_label_can_add_a_field_or_a_body() {
     let email = r#"headers: {Subject: "a\r\nBcc: evil@example.org", X-Mine: "a\n\nb"}"#;
     for email in ["", email] {
-        let envelope = compose(&delivery(EVIL, email, "00ff"), &render()).unwrap();
+        let envelope = composed(&delivery(EVIL, email, "00ff"), &render()).unwrap();
         let (fields, parts) = read(&envelope);
         assert!(
             !fields
@@ -145,7 +154,7 @@ fn no_label_can_add_a_field_or_a_body() {
 #[test]
 fn fields_of_the_configuration_replace_ours_or_add_to_them() {
     let email = "headers: {subject: Über, x-team: db, Reply-To: ops@example.org}";
-    let envelope = compose(&delivery("x", email, "00ff"), &render()).unwrap();
+    let envelope = composed(&delivery("x", email, "00ff"), &render()).unwrap();
     let (fields, _) = read(&envelope);
     assert_eq!(value(&fields, "Subject"), "Über");
     assert_eq!(value(&fields, "X-Team"), "db");
@@ -154,7 +163,7 @@ fn fields_of_the_configuration_replace_ours_or_add_to_them() {
 
 #[test]
 fn an_endless_subject_is_cut() {
-    let envelope = compose(&delivery(&"ü".repeat(5_000), "", "00ff"), &render()).unwrap();
+    let envelope = composed(&delivery(&"ü".repeat(5_000), "", "00ff"), &render()).unwrap();
     let (fields, _) = read(&envelope);
     assert_eq!(value(&fields, "Subject").chars().count(), SUBJECT + 1);
     let longest = envelope
@@ -174,7 +183,7 @@ fn a_template_that_fails_costs_its_looks_but_not_the_page() {
         html: String::new(),
     });
     for render in [fails, empty] {
-        let envelope = compose(&delivery("api", "", "00ff"), &render).unwrap();
+        let envelope = composed(&delivery("api", "", "00ff"), &render).unwrap();
         let (fields, parts) = read(&envelope);
         assert_eq!(value(&fields, "Subject"), "[FIRING] api");
         assert_eq!(parts.len(), 1);
@@ -183,7 +192,7 @@ fn a_template_that_fails_costs_its_looks_but_not_the_page() {
 }
 
 fn own_words(email: &str) -> (Pairs, Pairs) {
-    let envelope = compose(&delivery("Disk", email, "00ff"), &render()).unwrap();
+    let envelope = composed(&delivery("Disk", email, "00ff"), &render()).unwrap();
     read(&envelope)
 }
 

@@ -87,7 +87,7 @@ fn group_keys_are_alertmanagers() {
         (
             "team=db disk=sda",
             vec![
-                r#"{}/{team="db"}/{disk=~"sd."}:{disk="sda", team="db"}"#,
+                r#"{}/{team="db"}/{disk=~"^(?:sd.)$"}:{disk="sda", team="db"}"#,
                 r#"{}/{team="db"}/{disk="sda"}:{}"#,
             ],
         ),

@@ -1,6 +1,7 @@
 //! Composing what is to be sent, at the moment when it can be.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alert::Set;
 use lettre::message::Mailbox;
@@ -10,7 +11,7 @@ use super::{Alerter, GroupId, LogKey, Pending, PendingState};
 use crate::dedup::{self, Decision, Reason};
 use crate::health::Class;
 use crate::notification::{Notification, Told, common, highest_severity, order};
-use crate::plan::Email;
+use crate::plan::{Integration, Kind};
 
 /// A message to be sent now.
 #[derive(Debug, Clone)]
@@ -18,8 +19,10 @@ pub(crate) struct Delivery {
     /// Names it in [`Alerter::sent`].
     pub id: u64,
     /// Through what.
-    pub email: Arc<Email>,
-    /// To whom: all of the integration's recipients, or those that missed it.
+    pub integration: Integration,
+    /// How long an attempt may take that has no time-out of its own.
+    pub deadline: Duration,
+    /// To whom, for a mail: all recipients, or those that missed it.
     pub to: Vec<Mailbox>,
     /// What it says.
     pub notification: Notification,
@@ -33,6 +36,7 @@ pub(crate) struct Delivery {
 pub(super) struct Flight {
     /// None once a reload has done away with the group.
     pub group: Option<GroupId>,
+    pub kind: Kind,
     pub integration: usize,
     pub log: LogKey,
     pub looked: Looked,
@@ -86,7 +90,7 @@ impl Alerter {
 
     /// Enters a message in its server's queue.
     pub(super) fn queue_up(&mut self, id: GroupId, integration: usize) {
-        let address = Arc::clone(&self.email(id, integration).server.address);
+        let address = Arc::clone(self.integration(id, integration).address());
         self.ready
             .entry(address)
             .or_default()
@@ -98,7 +102,7 @@ impl Alerter {
     pub(crate) fn hurry(&mut self, address: &str, now_ms: i64) {
         let ids: Vec<GroupId> = self.groups.keys().copied().collect();
         for id in ids {
-            let emails = self.plan.receiver_of(id.route).integrations.clone();
+            let integrations = &self.plan.receiver_of(id.route).integrations;
             let Some(group) = self.groups.get_mut(&id) else {
                 continue;
             };
@@ -106,7 +110,9 @@ impl Alerter {
                 if let PendingState::Waiting { until_ms } = &mut pending.state
                     && !pending.only_missed
                     && pending.class != Some(Class::Permanent)
-                    && *emails[*integration].server.address == *address
+                    && integrations
+                        .get(integration)
+                        .is_some_and(|it| **it.address() == *address)
                 {
                     *until_ms = (*until_ms).min(now_ms);
                 }
@@ -126,9 +132,13 @@ impl Alerter {
         let group = self.groups.get(&id)?;
         let key = self.log_key(id, group, integration);
         let entry = self.log.get(&key);
-        let email = Arc::clone(self.email(id, integration));
+        let through = self.integration(id, integration).clone();
+        let exact = self.plan.letter && through.kind() == Kind::Webhook;
         let open = entry.filter(|entry| !entry.firing.is_empty());
-        let mut to = email.to.clone();
+        let mut to = match &through {
+            Integration::Email(email) => email.to.clone(),
+            Integration::Webhook(_) => Vec::new(),
+        };
         let mut only_missed = false;
         let reason = match decision {
             Decision::Send(reason) => reason,
@@ -142,10 +152,11 @@ impl Alerter {
             // have been told is told that it was.
             Decision::Nothing
                 if !pending.only_missed
+                    && !exact
                     && open.is_none()
                     && looked.firing.is_empty()
                     && !looked.resolved.is_empty()
-                    && email.send_resolved =>
+                    && through.send_resolved() =>
             {
                 Reason::AllResolved
             }
@@ -155,10 +166,10 @@ impl Alerter {
             }
             Decision::Nothing => return None,
         };
-        if to.is_empty() {
+        if to.is_empty() && through.kind() == Kind::Email {
             return None;
         }
-        let told = self.told(&looked, email.send_resolved);
+        let told = self.told(&looked, through.send_resolved());
         let (incident, sent_before, first_ms) = match open {
             Some(entry) => (entry.incident.clone(), entry.sent, Some(entry.first_ms)),
             None => (incident(&key, &told), 0, None),
@@ -203,11 +214,13 @@ impl Alerter {
         };
         let labels = group.labels.clone();
         self.next_id += 1;
-        self.counters.requests += 1;
+        *self.counters.requests.entry(through.kind()).or_default() += 1;
+        let deadline_ms = route.group_interval_ms.max(10_000).unsigned_abs();
         self.flying.insert(
             self.next_id,
             Flight {
                 group: Some(id),
+                kind: through.kind(),
                 integration,
                 log: key,
                 looked,
@@ -222,7 +235,8 @@ impl Alerter {
         );
         Some(Delivery {
             id: self.next_id,
-            email,
+            integration: through,
+            deadline: Duration::from_millis(deadline_ms),
             to,
             notification,
             message_id,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::changes::EventKind;
 use super::{Alerter, FORGET_MS, GroupId, LOG_MS, Mute, Pending, PendingState};
 use crate::dedup::{self, Decision, Entry};
-use crate::plan::Email;
+use crate::plan::{Integration, Kind};
 
 /// What a look found: fingerprints in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,8 @@ impl Alerter {
                 }
             }
             self.mark_group(id);
-            for integration in 0..self.plan.receiver_of(id.route).integrations.len() {
+            let plan = self.plan();
+            for integration in plan.receiver_of(id.route).integrations.keys().copied() {
                 self.look(id, integration, now_ms);
             }
             self.settle(id);
@@ -91,6 +92,7 @@ impl Alerter {
 
     /// Decides for one integration, and enters what is to be sent.
     pub(super) fn look(&mut self, id: GroupId, integration: usize, now_ms: i64) {
+        let kind = self.integration(id, integration).kind();
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
@@ -100,6 +102,16 @@ impl Alerter {
                 ..
             }) => {
                 *again = true;
+                return;
+            }
+            // Each look begins anew, without the waits of the last one.
+            Some(pending)
+                if kind == Kind::Webhook
+                    && matches!(pending.state, PendingState::Waiting { .. }) =>
+            {
+                pending.state = PendingState::Ready;
+                pending.attempts = 0;
+                self.queue_up(id, integration);
                 return;
             }
             // It will be composed anew when its time comes.
@@ -112,7 +124,7 @@ impl Alerter {
         }
         match decision {
             Decision::Send(_) => {
-                self.counters.notifications += 1;
+                *self.counters.notifications.entry(kind).or_default() += 1;
                 let pending = Pending {
                     state: PendingState::Ready,
                     attempts: 0,
@@ -127,7 +139,7 @@ impl Alerter {
                 self.mark_group(id);
             }
             Decision::Note => {
-                self.counters.notifications += 1;
+                *self.counters.notifications.entry(kind).or_default() += 1;
                 self.note_silently(id, integration, looked, now_ms);
             }
             Decision::Nothing => {}
@@ -192,7 +204,7 @@ impl Alerter {
         let now = dedup::Now {
             firing: &looked.firing,
             resolved: &looked.resolved,
-            send_resolved: self.email(id, integration).send_resolved,
+            send_resolved: self.integration(id, integration).send_resolved(),
             repeat_ms: route.repeat_interval_ms,
             letter: self.plan.letter,
             now_ms,
@@ -201,8 +213,8 @@ impl Alerter {
         (looked, decision)
     }
 
-    pub(super) fn email(&self, id: GroupId, integration: usize) -> &Arc<Email> {
-        &self.plan.receiver_of(id.route).integrations[integration]
+    pub(super) fn integration(&self, id: GroupId, integration: usize) -> &Integration {
+        &self.plan.receiver_of(id.route).integrations[&integration]
     }
 
     /// Lets ended alerts go once everyone who had to be told was.
@@ -239,7 +251,8 @@ impl Alerter {
             return;
         }
         // What ended unseen must not keep its next beginning silent.
-        for integration in 0..self.plan.receiver_of(id.route).integrations.len() {
+        let plan = self.plan();
+        for integration in plan.receiver_of(id.route).integrations.keys().copied() {
             let key = self.log_key(id, &group, integration);
             if let Some(entry) = self
                 .log

@@ -186,14 +186,14 @@ impl Alerter {
             return;
         };
         let route = &self.plan.routes[id.route];
-        let integrations = self.plan.receivers[route.receiver].integrations.len();
+        let integrations = &self.plan.receivers[route.receiver].integrations;
         // A clock that was ahead, or a longer interval before, would delay it.
         let latest_ms = now_ms + route.group_interval_ms.max(route.group_wait_ms);
         group.next_ms = kept.next_ms.min(latest_ms);
         group.pending = kept.pending;
         group
             .pending
-            .retain(|integration, _| *integration < integrations);
+            .retain(|integration, _| integrations.contains_key(integration));
         let mut ready = Vec::new();
         for (integration, pending) in &mut group.pending {
             match &mut pending.state {

@@ -5,6 +5,7 @@ use super::{Alerter, Pending, PendingState};
 use crate::backoff;
 use crate::dedup::Entry;
 use crate::health::{Class, Failure};
+use crate::plan::Kind;
 
 /// How a message went. It counts as sent if one recipient was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,15 +62,16 @@ impl Alerter {
             *self
                 .counters
                 .requests_failed
-                .entry(failure.class)
+                .entry((flight.kind, failure.class))
                 .or_default() += 1;
-            if attempts == 1 {
+            let known = pending.as_ref().is_some_and(|it| it.class.is_some());
+            if !known {
                 let detail = format!("{}: {failure}", flight.log.receiver);
                 self.note_more(now_ms, EventKind::Failed, Some(&flight.labels), detail);
             }
             Some((failure.class, attempts, since_ms, flight.only_missed))
         } else {
-            self.counters.mails += 1;
+            self.counters.mails += u64::from(flight.kind == Kind::Email);
             self.counters.recipients_refused += outcome.refused.len() as u64;
             let missed: Vec<String> = outcome.refused.iter().map(|(to, _)| to.clone()).collect();
             let entry = self.log.entry(flight.log.clone()).or_default();
@@ -115,7 +117,11 @@ impl Alerter {
         };
         match next {
             Some((class, attempts, since_ms, only_missed)) => {
-                let until_ms = now_ms + wait_ms(class, attempts, &flight.incident, now_ms);
+                let until_ms = match class {
+                    // Only the next look may find something else to say.
+                    Class::Rejected => group.next_ms,
+                    _ => now_ms + wait_ms(class, attempts, &flight.incident, now_ms),
+                };
                 group.pending.insert(
                     integration,
                     Pending {

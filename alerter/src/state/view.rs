@@ -142,7 +142,7 @@ impl Alerter {
     fn add_times(&self, id: GroupId, group: &Group, view: &mut AlertView, now_ms: i64) {
         let route = &self.plan.routes[id.route];
         let closed = self.plan.closed(id.route, now_ms).is_some();
-        for integration in 0..self.plan.receiver_of(id.route).integrations.len() {
+        for integration in self.plan.receiver_of(id.route).integrations.keys().copied() {
             let entry = self.log.get(&self.log_key(id, group, integration));
             let told = entry.filter(|entry| entry.firing.binary_search(&view.fingerprint).is_ok());
             let mut next_ms = group.next_ms;
@@ -202,7 +202,7 @@ impl Alerter {
             .plan
             .receivers
             .iter()
-            .any(|receiver| !receiver.integrations.is_empty());
+            .any(|receiver| receiver.emails().next().is_some());
         health.queue = self.queue();
         let mut refused: Vec<String> = self
             .log

@@ -12,13 +12,17 @@ use crate::Render;
 use crate::health::{Class, Failure, MailHealth};
 use crate::message;
 use crate::metrics::Latency;
-use crate::plan::Plan;
+use crate::plan::{Integration, Kind, Plan};
 use crate::smtp::{self, Sent};
 use crate::state::{Alerter, Delivery, Outcome};
+use crate::webhook;
 
 /// Mails under way to a server at a time. Each costs a connection and a
 /// rendered mail.
 const PARALLEL: usize = 4;
+
+/// Requests under way to a server of webhooks at a time.
+const REQUESTS: usize = 64;
 
 pub(crate) struct Mails {
     tasks: JoinSet<Sent>,
@@ -27,13 +31,14 @@ pub(crate) struct Mails {
     /// Servers that took nothing since then.
     failing: BTreeMap<Arc<str>, i64>,
     pub(crate) health: MailHealth,
-    pub(crate) latency: Latency,
+    pub(crate) latency: BTreeMap<Kind, Latency>,
 }
 
 struct UnderWay {
     delivery: u64,
     receiver: String,
     server: Arc<str>,
+    kind: Kind,
     began: Instant,
 }
 
@@ -48,7 +53,7 @@ impl Mails {
             render,
             failing: BTreeMap::new(),
             health: MailHealth::default(),
-            latency: Latency::default(),
+            latency: BTreeMap::new(),
         }
     }
 
@@ -58,7 +63,12 @@ impl Mails {
             let under_way = &self.under_way;
             let has_room = |address: &str| {
                 let to_it = under_way.values().filter(|it| *it.server == *address);
-                to_it.count() < PARALLEL
+                to_it.count()
+                    < if address.starts_with("webhook ") {
+                        REQUESTS
+                    } else {
+                        PARALLEL
+                    }
             };
             let Some(delivery) = alerter.next_delivery(now_ms, has_room) else {
                 break;
@@ -66,7 +76,8 @@ impl Mails {
             let under_way = UnderWay {
                 delivery: delivery.id,
                 receiver: delivery.notification.receiver.clone(),
-                server: Arc::clone(&delivery.email.server.address),
+                server: Arc::clone(delivery.integration.address()),
+                kind: delivery.integration.kind(),
                 began: Instant::now(),
             };
             let render = Render::clone(&self.render);
@@ -98,7 +109,8 @@ impl Mails {
         let Some(under_way) = self.under_way.remove(&id) else {
             return;
         };
-        self.latency.note(under_way.began.elapsed());
+        let latency = self.latency.entry(under_way.kind).or_default();
+        latency.note(under_way.began.elapsed());
         if let Some(connection) = sent.take_connection() {
             tokio::spawn(Sent::quit(Some(connection)));
         }
@@ -128,10 +140,7 @@ impl Mails {
 
     /// Forgets servers that no mail goes to any more.
     pub(crate) fn keep(&mut self, plan: &Plan) {
-        let emails = plan
-            .receivers
-            .iter()
-            .flat_map(|receiver| &receiver.integrations);
+        let emails = plan.receivers.iter().flat_map(|receiver| receiver.emails());
         let servers: BTreeSet<_> = emails.map(|email| &*email.server.address).collect();
         self.failing
             .retain(|address, _| servers.contains(&**address));
@@ -146,6 +155,16 @@ impl Mails {
         for (to, failure) in &outcome.refused {
             warn!(receiver, to, "recipient refused, will retry: {failure}");
             self.health.last_failure = Some((now_ms, failure.clone()));
+        }
+        if under_way.kind == Kind::Webhook {
+            if let Some(failure) = outcome.reason() {
+                warn!(
+                    receiver,
+                    server = &**server,
+                    "message failed, will retry: {failure}"
+                );
+            }
+            return false;
         }
         let mut works_again = false;
         if let Some(failure) = outcome.reason() {
@@ -169,8 +188,15 @@ impl Mails {
 }
 
 async fn deliver(delivery: Delivery, render: Render) -> Sent {
-    let server = Arc::clone(&delivery.email.server);
-    let envelope = match message::compose(&delivery, &render) {
+    let email = match &delivery.integration {
+        Integration::Email(email) => Arc::clone(email),
+        Integration::Webhook(it) => {
+            let outcome = webhook::send(it, &delivery.notification, delivery.deadline).await;
+            return Sent::without_connection(outcome);
+        }
+    };
+    let server = Arc::clone(&email.server);
+    let envelope = match message::compose(&delivery, &email, &render) {
         Ok(envelope) => envelope,
         Err(failure) => return Sent::failed(failure),
     };

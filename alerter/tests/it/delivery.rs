@@ -53,6 +53,8 @@ async fn an_incident_is_one_thread_from_its_beginning_to_its_end() {
     ] {
         assert!(page.lines().any(|found| found == line), "{line}\n{page}");
     }
+    // What happened is on disk when it has stopped.
+    alerter.stop(std::time::Duration::from_secs(5)).await;
     let kinds: Vec<_> = alerter
         .history(0, 10)
         .await
@@ -65,7 +67,6 @@ async fn an_incident_is_one_thread_from_its_beginning_to_its_end() {
         2,
         "{kinds:?}"
     );
-    alerter.stop(std::time::Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

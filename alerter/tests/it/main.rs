@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
 mod api;
+mod conform;
 mod delivery;
 mod durable;
 mod faults;
 mod intervals;
 mod silences;
 mod support;
+mod webhook;
+mod webhook_tls;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{CONFIG, World};
-use crate::support::web::{ask, get};
+use crate::support::web::{ask, client, get};
 
 fn names(list: &Value) -> Vec<&str> {
     let alerts = list.as_array().unwrap().iter();
@@ -176,7 +176,7 @@ async fn long_lists_come_in_pieces_and_are_whole() {
     );
     // One that goes away in the middle leaves its turn to others.
     for _ in 0..20 {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = client();
         let answer = client
             .get(format!("{}/api/v2/alerts", world.url()))
             .send()
@@ -201,7 +201,7 @@ async fn no_more_than_a_few_lists_are_written_at_a_time() {
         .collect();
     let texts: Vec<&str> = alerts.iter().map(String::as_str).collect();
     world.fire(&texts).await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let mut open = Vec::new();
     let refused = crate::support::within("a refusal", async {
         loop {

@@ -41,6 +41,12 @@ impl Received {
 }
 
 impl Exim {
+    /// Writes an authority (`ca.pem`) and a certificate for `localhost` (`cert.pem`,
+    /// `cert.key`) into a folder.
+    pub(crate) fn certificates(folder: &Path) {
+        certificate(folder);
+    }
+
     pub(crate) async fn start() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("belfry-exim-")

@@ -1,6 +1,7 @@
 //! What the tests share: an alerter on a database of its own, and alerts.
 
 mod exim;
+pub(crate) mod hook;
 pub(crate) mod openapi;
 pub(crate) mod peer;
 mod sink;

@@ -34,7 +34,7 @@ impl Peer {
         let url = format!("http://127.0.0.1:{port}");
         let peer = Self { child, url };
         until("the counterpart", async || {
-            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let client = web::client();
             client
                 .get(format!("{}/-/ready", peer.url))
                 .send()

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use alert::Set;
 
-use super::times;
+use crate::times;
 
 /// Writes a text in quotes.
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) {

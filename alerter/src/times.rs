@@ -14,8 +14,15 @@ pub(crate) fn print(time_ms: i64) -> String {
     format!("{time:.3}")
 }
 
+/// Prints milliseconds since 1970 as Go does: `2026-01-02T03:04:05.06Z`.
+pub(crate) fn print_short(time_ms: i64) -> String {
+    let time = print(time_ms);
+    let short = time.trim_end_matches('Z').trim_end_matches('0');
+    format!("{}Z", short.trim_end_matches('.'))
+}
+
 /// Reads a time; what has no zone is in UTC. Nothing means absent.
-pub(super) fn parse(text: &str) -> Result<Option<i64>, String> {
+pub(crate) fn parse(text: &str) -> Result<Option<i64>, String> {
     if text.is_empty() {
         return Ok(Some(0));
     }
@@ -74,6 +81,8 @@ mod tests {
     #[test]
     fn times_are_printed_with_three_decimals() {
         assert_eq!(print(1_767_323_045_006), "2026-01-02T03:04:05.006Z");
+        assert_eq!(print_short(1_767_323_045_060), "2026-01-02T03:04:05.06Z");
+        assert_eq!(print_short(1_767_323_040_000), "2026-01-02T03:04:00Z");
         assert_eq!(print(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(print(i64::MIN), "0001-01-01T00:00:00.000Z");
         assert!(print(i64::MAX).starts_with("9999-12-"));
