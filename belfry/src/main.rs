@@ -11,7 +11,9 @@ mod http;
 mod log;
 mod memory;
 mod out;
+mod scraping;
 mod state;
+mod views;
 
 use std::process::ExitCode;
 

@@ -1,16 +1,21 @@
 //! Prometheus exposition text: the border between collecting and storing.
 //!
 //! Exporters write pages with [`Writer`]; whoever stores them reads pages with
-//! [`parse`]. Everything that crosses that border is a [`Sample`]: a label set,
+//! [`parse`], or with [`Format`] for OpenMetrics too. Everything that crosses that border is a [`Sample`]: a label set,
 //! a value, and sometimes a time.
 
+mod format;
 mod labels;
 mod number;
+pub mod openmetrics;
 mod parse;
+mod series;
+mod text;
 mod write;
 
+pub use format::Format;
 pub use labels::{Labels, LabelsBuilder, NAME};
-pub use number::{format_value, parse_value};
+pub use number::{format_bound, format_value, parse_value};
 pub use parse::{Entry, ParseError, parse};
 pub use write::{Kind, Writer};
 

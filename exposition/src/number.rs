@@ -27,6 +27,29 @@ pub fn format_value(value: f64) -> String {
     format!("{value}")
 }
 
+/// Prints a bucket's bound or a quantile as OpenMetrics spells it, so that a
+/// series is the same whichever format its page has: `1.0`, `0.005`, `1e+06`.
+#[must_use]
+pub fn format_bound(value: f64) -> String {
+    if !value.is_finite() {
+        return format_value(value);
+    }
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let size: i32 = exponent.parse().unwrap_or(0);
+    // Where Go's %g changes over when it prints as few digits as it can.
+    if value != 0.0 && !(-4..6).contains(&size) {
+        let (sign, size) = if size < 0 { ('-', -size) } else { ('+', size) };
+        return format!("{digits}e{sign}{size:02}");
+    }
+    let plain = format!("{value}");
+    if plain.contains('.') {
+        plain
+    } else {
+        format!("{plain}.0")
+    }
+}
+
 /// Reads a value as Go's `ParseFloat` would, as far as pages use it: decimal
 /// forms, `Inf` and `NaN` in any case, and hexadecimal floats are refused.
 #[must_use]
@@ -59,6 +82,24 @@ mod tests {
             (f64::NAN, "NaN"),
         ] {
             assert_eq!(format_value(value), text);
+        }
+    }
+
+    #[test]
+    fn bounds_print_as_openmetrics_spells_them() {
+        for (value, text) in [
+            (1.0, "1.0"),
+            (0.0, "0.0"),
+            (-2.5, "-2.5"),
+            (0.0001, "0.0001"),
+            (0.000_01, "1e-05"),
+            (100_000.0, "100000.0"),
+            (1_000_000.0, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(format_bound(value), text);
         }
     }
 

@@ -15,6 +15,12 @@ pub enum Kind {
     Histogram,
     /// Quantiles, a sum and a count.
     Summary,
+    /// Buckets that go up and down, a sum and a count; only OpenMetrics has it.
+    GaugeHistogram,
+    /// Labels that say something, with the value 1; only OpenMetrics has it.
+    Info,
+    /// One series for each state; only OpenMetrics has it.
+    StateSet,
     /// Not stated.
     Untyped,
 }
@@ -28,6 +34,9 @@ impl Kind {
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
             Self::Summary => "summary",
+            Self::GaugeHistogram => "gaugehistogram",
+            Self::Info => "info",
+            Self::StateSet => "stateset",
             Self::Untyped => "untyped",
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use settings::{Fault, Place};
 
-use crate::{Foreign, Job, Source, pack};
+use crate::{Job, Source, pack};
 
 settings::section! {
     /// Rules that turn what is measured into alerts.
@@ -31,17 +31,27 @@ settings::section! {
         pub external_labels: BTreeMap<String, String> = BTreeMap::new(),
         /// Targets elsewhere, such as an application's own metrics.
         pub scrape: Vec<Job> = vec![],
+        /// Whether containers are scraped that ask for it by the label `belfry.scrape`, which holds a port and maybe a path.
+        pub scrape_labelled: bool = true,
     }
 }
 
 impl Config {
-    /// All targets elsewhere; `every` is the interval of everything else.
+    /// What contradicts itself, as (key, message).
     #[must_use]
-    pub fn foreign(&self, every: Duration) -> Vec<Foreign> {
-        self.scrape
-            .iter()
-            .flat_map(|job| job.foreign(every))
-            .collect()
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        for (at, job) in self.scrape.iter().enumerate() {
+            let key = |inner: String| format!("scrape[{at}].{inner}");
+            let found = job.faults().into_iter();
+            faults.extend(found.map(|(inner, message)| (key(inner), message)));
+            let same = |had: &Job| !job.job_name.is_empty() && had.job_name == job.job_name;
+            if self.scrape[..at].iter().any(same) {
+                let message = format!("the job_name {:?} stands twice", job.job_name);
+                faults.push((key("job_name".into()), message));
+            }
+        }
+        faults
     }
 
     /// The shipped rules, unless they are off, and the text of every file. A

@@ -2,7 +2,7 @@
 
 use exposition::{Kind, Writer};
 
-use crate::{Health, Intake, RuleSet, State};
+use crate::{Health, RuleSet, State};
 
 impl RuleSet {
     /// Writes what the rules say of themselves: whether each can be evaluated,
@@ -71,17 +71,15 @@ impl RuleSet {
     }
 }
 
-/// Writes what became of the targets' samples.
-pub fn write_target_figures<'a>(intakes: impl IntoIterator<Item = &'a Intake>, page: &mut Writer) {
+/// Writes what became of the targets' samples: `job/instance`, and how many the
+/// store refused.
+pub fn write_target_figures(refused: impl IntoIterator<Item = (String, u64)>, page: &mut Writer) {
     page.family(
         "belfry_target_samples_refused_total",
         "Samples out of order, from the future, or twice at one time.",
         Kind::Counter,
     );
-    for intake in intakes {
-        let target = intake.target();
-        let name = format!("{}/{}", target.job, target.instance);
-        let refused = intake.status().refused_total as f64;
-        page.sample(&[("target", &name)], refused);
+    for (target, refused) in refused {
+        page.sample(&[("target", &target)], refused as f64);
     }
 }

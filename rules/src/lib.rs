@@ -18,6 +18,7 @@ mod kept;
 mod outputs;
 pub mod pack;
 mod query;
+pub mod relabel;
 mod rule;
 mod runbook;
 mod scrape;
@@ -31,12 +32,15 @@ pub use check::{Checked, check};
 pub use config::{Config, matching_files};
 pub use figures::write_target_figures;
 pub use file::{GroupSpec, RuleKind, RuleSpec, Source};
-pub use foreign::{Foreign, Job};
+pub use foreign::{
+    Authorization, BasicAuth, Clients, Container, Discovery, DockerConfig, Dropped, Fetched,
+    FileConfig, Foreign, Job, Network, Port, Protocol, Rhythm, Scheme, Scrapes, StaticConfig, Tls,
+};
 pub use format::{Formatted, format};
 pub use group::Group;
 pub use kept::{Kept, KeptAlert, KeptRule};
 pub use rule::{Health, Rule};
 pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, first_steps, runbook, runbook_names};
-pub use scrape::{Intake, Limits, Status, Target};
+pub use scrape::{Intake, Limits, Origin, Page, Status, Target};
 pub use set::{Due, RuleSet, Site};
 pub use unmatched::Unmatched;

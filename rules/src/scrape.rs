@@ -14,14 +14,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exposition::{Labels, LabelsBuilder, NAME, stale};
+use exposition::{Format, Labels, LabelsBuilder, NAME, stale};
 use series::{Appender, Store};
 
+use crate::relabel::Relabel;
 pub use limits::Limits;
-use page::{MAX_AHEAD_MS, Reader, labels_of};
+pub use page::Page;
+use page::{Counted, Dress, MAX_AHEAD_MS, Series};
 
 /// Where a page comes from, and what every series of it is labelled with.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// The `job` label.
     pub job: String,
@@ -32,8 +34,47 @@ pub struct Target {
     /// Whether a label of the page wins over one of the target. Otherwise the
     /// page's one is renamed to `exported_...`.
     pub honor_labels: bool,
+    /// Whether a time that the page states for a sample counts.
+    pub honor_timestamps: bool,
+    /// Whether series with times of the page's own end when they are missing.
+    pub track_timestamps_staleness: bool,
+    /// What becomes of each series before it is stored.
+    pub relabel: Arc<[Relabel]>,
     /// What the page may hold at most.
     pub limits: Limits,
+    /// How it was found; nothing for a page of this process.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// How a target was found, and how it is scraped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// The name of its job.
+    pub pool: String,
+    /// The address of its page.
+    pub url: String,
+    /// Its labels before relabelling.
+    pub discovered: BTreeMap<String, String>,
+    /// Time between two scrapes.
+    pub every: Duration,
+    /// The longest wait for a page.
+    pub timeout: Duration,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            job: String::new(),
+            instance: String::new(),
+            labels: BTreeMap::new(),
+            honor_labels: false,
+            honor_timestamps: true,
+            track_timestamps_staleness: false,
+            relabel: Arc::from([]),
+            limits: Limits::default(),
+            origin: None,
+        }
+    }
 }
 
 /// What a target looked like at its last scrape.
@@ -66,7 +107,7 @@ pub struct Intake {
 /// What a scrape brought, for the series that report on it.
 #[derive(Default)]
 struct Brought {
-    samples: usize,
+    counted: Counted,
     new: usize,
 }
 
@@ -104,14 +145,15 @@ impl Intake {
 
     /// Takes one scrape in: the page, or why there is none. `took` is how long
     /// the reading took. Returns whether the target is up.
-    pub fn take(
+    pub fn take<'a>(
         &mut self,
-        page: Result<&str, &str>,
+        page: Result<impl Into<Page<'a>>, &str>,
         time_ms: i64,
         took: Duration,
         store: &Store,
     ) -> bool {
         let mut brought = Brought::default();
+        let page = page.map(Into::into);
         let error = self.store(page, time_ms, store, &mut brought).err();
         let up = error.is_none();
         self.report(store, time_ms, took, up, &brought);
@@ -126,7 +168,7 @@ impl Intake {
             last_error: error,
             last_scrape_ms: Some(time_ms),
             took,
-            samples: brought.samples,
+            samples: brought.counted.scraped,
             refused_total: self.status.refused_total,
         };
         up
@@ -148,24 +190,23 @@ impl Intake {
     /// Stores a page and ends what is no more; without a page that is all.
     fn store(
         &mut self,
-        page: Result<&str, &str>,
+        page: Result<Page<'_>, &str>,
         time_ms: i64,
         store: &Store,
         brought: &mut Brought,
     ) -> Result<(), String> {
-        let reader = Reader {
+        let dress = Dress {
             target: &self.target,
             labels: &self.labels,
-            known: &self.known,
+            format: page.map_or_else(|_| Format::Text, |page| page.format),
         };
         let read = page
             .map_err(str::to_owned)
-            .and_then(|text| reader.page(text, &mut brought.samples));
+            .and_then(|page| page::read(dress, &self.known, page.text, &mut brought.counted));
         let (lines, outcome) = match read {
             Ok(lines) => (lines, Ok(())),
             Err(err) => (Vec::new(), Err(err)),
         };
-        let (own, honor) = (&self.labels, self.target.honor_labels);
         let mut batch = self.known.begin(store);
         let mut ahead = 0;
         for line in lines {
@@ -174,10 +215,14 @@ impl Intake {
                 ahead += 1;
                 continue;
             }
+            let tracked = line.time_ms.is_none() || self.target.track_timestamps_staleness;
             // The batch counts what the store refuses.
-            let _ = batch.add(line.key, at_ms, line.value, line.time_ms.is_none(), || {
-                let had = line.labels.clone();
-                had.or_else(|| labels_of(line.key, own, honor))
+            let _ = batch.add(line.key, at_ms, line.value, tracked, || {
+                match &line.series {
+                    Series::New(labels) => Some(labels.clone()),
+                    Series::Dropped => None,
+                    Series::Known => dress.labels_of(line.key, line.kind),
+                }
             });
         }
         let finished = batch.finish(time_ms);
@@ -190,8 +235,8 @@ impl Intake {
         let values = [
             f64::from(u8::from(up)),
             took.as_secs_f64(),
-            brought.samples as f64,
-            brought.samples as f64,
+            brought.counted.scraped as f64,
+            brought.counted.kept as f64,
             brought.new as f64,
         ];
         for (name, value) in REPORTS.into_iter().zip(values) {

@@ -73,6 +73,14 @@ impl Appender {
         self.known.contains_key(&self.secret.hash_one(key))
     }
 
+    /// Whether a series of this spelling is stored or dropped by relabelling;
+    /// nothing when it was not on the last page.
+    #[must_use]
+    pub fn keeps(&self, key: &str) -> Option<bool> {
+        let known = self.known.get(&self.secret.hash_one(key));
+        known.map(|known| known.series.is_some())
+    }
+
     /// Begins a scrape.
     pub fn begin<'a>(&'a mut self, store: &'a Store) -> Batch<'a> {
         self.round += 1;

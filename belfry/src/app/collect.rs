@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use exposition::Format;
 use rules::Intake;
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Watch;
 use super::early::Early;
 use super::pages::{Panicked, Text};
+use crate::views;
 
 /// Longer than every collector's own deadline.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -138,7 +140,8 @@ async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
             .find(|intake| intake.target().job == job.as_str())
         {
             if let (true, Ok(page)) = (learn, &page) {
-                families.extend(super::query::metadata(
+                families.extend(views::families(
+                    Format::Text,
                     page,
                     job.as_str(),
                     &intake.target().instance,

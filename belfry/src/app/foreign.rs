@@ -1,91 +1,82 @@
-//! Targets elsewhere that the configuration names, each in a rhythm of its own.
+//! What the watch scrapes elsewhere: the jobs of its configuration, and the
+//! containers that it knows.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rules::{Foreign, Intake};
-use tokio::task::JoinSet;
+use rules::{Container, Network, Port};
 use tokio_util::sync::CancellationToken;
 
 use super::Watch;
+use crate::scraping::{Round, Wanted};
 
-/// Sign of life while nothing happens.
-const PULSE: Duration = Duration::from_secs(30);
+/// How often files are looked at, and the sign of life while nothing happens.
+const PULSE: Duration = Duration::from_secs(5);
 
-/// Scrapes until told to stop; another configuration begins anew.
+/// Scrapes until told to stop.
 pub(super) async fn run(
     watch: Arc<Watch>,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
-    let beat = watch.liveness.watch("scrape", PULSE * 4, Instant::now());
-    let client = reqwest::Client::builder()
-        .user_agent(concat!("belfry/", env!("CARGO_PKG_VERSION")))
-        .no_proxy()
-        .build()?;
-    let mut targets: Vec<Foreign> = Vec::new();
-    let mut round = CancellationToken::new();
-    let mut tasks = JoinSet::new();
+    let beat = watch.liveness.watch("scrape", PULSE * 24, Instant::now());
+    let mut changes = watch.containers.changes();
+    let rules = Arc::clone(&watch);
+    let answered = Box::new(move |job: &str| rules.rules().answered(job));
+    let scraping = Arc::clone(&watch.scraping);
+    let mut round = Round::new(scraping, answered, stop.clone());
     loop {
         let config = watch.config();
-        let wanted = config.rules.foreign(config.interval);
-        if wanted != targets {
-            round.cancel();
-            tasks.shutdown().await;
-            round = stop.child_token();
-            take_over(&watch, &targets, &wanted);
-            targets = wanted;
-            for target in targets.clone() {
-                let (watch, client, round) = (Arc::clone(&watch), client.clone(), round.clone());
-                tasks.spawn(async move { scrape(&watch, &client, &target, &round).await });
-            }
-        }
+        let wanted = Wanted {
+            jobs: config.rules.scrape.clone(),
+            containers: containers(&watch),
+            every: config.interval,
+            labelled: config.rules.scrape_labelled,
+        };
+        round.look(wanted).await?;
         beat.beat(Instant::now());
         tokio::select! {
             () = stop.cancelled() => break,
             () = watch.reloaded.notified() => {}
+            Ok(()) = changes.changed() => {}
             () = tokio::time::sleep(PULSE) => {}
         }
     }
-    tasks.shutdown().await;
+    round.end().await;
     Ok("scrape")
 }
 
-async fn scrape(
-    watch: &Watch,
-    client: &reqwest::Client,
-    target: &Foreign,
-    stop: &CancellationToken,
-) {
-    let take = |page: Result<&str, &str>, took| {
-        let now_ms = watch.clock.now_ms();
-        let mut intakes = watch.intakes();
-        if let Some(intake) = intakes.iter_mut().find(|intake| is(intake, target)) {
-            intake.take(page, now_ms, took, &watch.store);
-        }
+/// The containers that run, as far as they may be scraped.
+fn containers(watch: &Watch) -> Vec<Container> {
+    let all = watch.containers.inventory();
+    let running = all.iter().filter(|one| one.state.has_processes());
+    let of = |one: &exporter::container::Container| Container {
+        id: one.id.clone(),
+        name: one.name.clone(),
+        service: one.service.clone(),
+        labels: one
+            .labels
+            .iter()
+            .chain(&one.wishes)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        network_mode: one.network_mode.clone(),
+        networks: one
+            .networks
+            .iter()
+            .map(|name| Network {
+                name: name.clone(),
+                address: one.addresses.get(name).cloned().unwrap_or_default(),
+            })
+            .collect(),
+        ports: one
+            .ports
+            .iter()
+            .filter(|port| port.protocol == "tcp")
+            .map(|port| Port {
+                private: port.private,
+                public: port.published.clone(),
+            })
+            .collect(),
     };
-    target.run(client, stop, take).await;
-}
-
-/// Ends the series of targets that are gone, and makes room for new ones.
-fn take_over(watch: &Watch, before: &[Foreign], now: &[Foreign]) {
-    let now_ms = watch.clock.now_ms();
-    let mut intakes = watch.intakes();
-    intakes.retain_mut(|intake| {
-        let was = before.iter().any(|target| is(intake, target));
-        let stays = now.iter().any(|target| *intake.target() == target.target);
-        if was && !stays {
-            intake.end(now_ms, &watch.store);
-        }
-        !was || stays
-    });
-    for target in now {
-        if !intakes.iter().any(|intake| is(intake, target)) {
-            intakes.push(Intake::new(target.target.clone()));
-        }
-    }
-}
-
-fn is(intake: &Intake, target: &Foreign) -> bool {
-    let have = intake.target();
-    have.job == target.target.job && have.instance == target.target.instance
+    running.map(|one| of(one)).collect()
 }

@@ -205,7 +205,10 @@ fn targets(watch: &Watch) -> Vec<Target> {
             error: status.last_error.clone().unwrap_or_default(),
         }
     };
-    watch.intakes().iter().map(one).collect()
+    let mut targets: Vec<_> = watch.intakes().iter().map(one).collect();
+    let scraped = watch.scraping.scraped();
+    targets.extend(scraped.iter().map(|scraped| one(&scraped.intake())));
+    targets
 }
 
 fn found(watch: &Watch) -> Vec<Found> {

@@ -7,6 +7,7 @@ use exposition::{Kind, Writer};
 use healthchecks::readiness::Status;
 
 use super::Watch;
+use crate::scraping;
 
 /// Figures and events that no part keeps by itself.
 #[derive(Debug)]
@@ -290,7 +291,9 @@ fn dependencies(page: &mut Writer, watch: &Watch) {
 
 fn rules(page: &mut Writer, watch: &Watch) {
     watch.rules().write_figures(page);
-    rules::write_target_figures(watch.intakes().iter(), page);
+    let mut refused: Vec<_> = watch.intakes().iter().map(scraping::refused).collect();
+    refused.extend(watch.scraping.refused());
+    rules::write_target_figures(refused, page);
 }
 
 fn series(page: &mut Writer, watch: &Watch) {

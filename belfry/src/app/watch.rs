@@ -24,6 +24,7 @@ use super::{Job, collect, engine, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
+use crate::scraping::Scraping;
 use crate::state::{self, State};
 
 /// The parts, and what they must know of each other.
@@ -34,6 +35,8 @@ pub(crate) struct Watch {
     pub address: SocketAddr,
     pub state: State,
     pub store: Arc<Store>,
+    /// What is scraped elsewhere.
+    pub scraping: Arc<Scraping>,
     pub engine: promql::Engine,
     /// Where the Docker engine is reached.
     pub socket: PathBuf,
@@ -112,6 +115,7 @@ impl Watch {
             readiness.expect(name, required, now_ms);
         }
         let socket = engine::socket(&config);
+        let scraping = Scraping::new(Arc::clone(&clock), Arc::clone(&store));
         let watch = Self {
             host: RwLock::new(Host::new(config.exporter.host.clone())),
             containers: Containers::new(config.exporter.container.clone(), at_socket(&socket)),
@@ -134,6 +138,7 @@ impl Watch {
             address,
             state,
             store,
+            scraping: Arc::new(scraping),
             alerter,
             letters,
             readiness,
@@ -192,7 +197,7 @@ impl Watch {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is scraped, and how that went.
+    /// Our own pages, and how reading them went.
     pub(crate) fn intakes(&self) -> MutexGuard<'_, Vec<Intake>> {
         self.intakes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -212,14 +217,21 @@ impl Watch {
     pub(super) fn follow_clock(&self) {
         // Who writes or judges samples waits, so that nobody sees half of it.
         let (mut rules, mut intakes) = (self.rules(), self.intakes());
-        let Some(delta_ms) = self.clock.follow() else {
+        let mut step = None;
+        self.scraping.shift_with(|| {
+            step = self.clock.follow();
+            if let Some(delta_ms) = step {
+                self.store.shift(delta_ms);
+            }
+            step
+        });
+        let Some(delta_ms) = step else {
             return;
         };
         tracing::warn!(
             delta_ms,
             "the wall clock was stepped; all kept times move with it"
         );
-        self.store.shift(delta_ms);
         rules.shift(delta_ms);
         for intake in intakes.iter_mut() {
             intake.shift(delta_ms);
@@ -377,12 +389,9 @@ async fn restored(mut rules: RuleSet, state: &State, config: &Config, now_ms: i6
     };
     match kept {
         Ok((saved_ms, kept)) => {
-            let foreign = config.rules.foreign(config.interval);
+            let foreign = config.rules.scrape.iter().map(|job| job.name().to_owned());
             let own = Job::ALL.iter().map(|job| job.as_str().to_owned());
-            rules.restore(
-                kept,
-                own.chain(foreign.into_iter().map(|there| there.target.job)),
-            );
+            rules.restore(kept, own.chain(foreign));
             // The clock was set back while nobody watched.
             if saved_ms > now_ms {
                 rules.shift(now_ms - saved_ms);

@@ -114,6 +114,8 @@ impl Config {
             ));
         }
         faults.extend(self.backup.faults());
+        let rules = self.rules.faults().into_iter();
+        faults.extend(rules.map(|(key, message)| (format!("rules.{key}"), message)));
         let problems = alerter::check(&self.alerter, &self.mail);
         faults.extend(
             problems

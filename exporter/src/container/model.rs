@@ -149,6 +149,8 @@ pub struct Container {
     pub service: String,
     /// The labels whose names the config lists.
     pub labels: BTreeMap<String, String>,
+    /// The labels that are meant for us: their names begin with `belfry.`.
+    pub wishes: BTreeMap<String, String>,
     /// What it does.
     pub state: State,
     /// What its health check says.
@@ -179,6 +181,8 @@ pub struct Container {
     pub network_mode: String,
     /// The networks it has joined, by name.
     pub networks: Vec<String>,
+    /// Its address in each network that gives it one, by the network's name.
+    pub addresses: BTreeMap<String, String>,
     /// Its ports, published or not.
     pub ports: Vec<Port>,
     /// Its volumes and folders.
@@ -197,6 +201,7 @@ impl Container {
             project: String::new(),
             service: String::new(),
             labels: BTreeMap::new(),
+            wishes: BTreeMap::new(),
             state: State::Created,
             health: Health::None,
             health_output: String::new(),
@@ -212,6 +217,7 @@ impl Container {
             restart_policy: String::new(),
             network_mode: String::new(),
             networks: Vec::new(),
+            addresses: BTreeMap::new(),
             ports: Vec::new(),
             mounts: Vec::new(),
         }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerSummary, HostConfig, MountPoint,
-    NetworkSettings,
+    ContainerInspectResponse, ContainerState, ContainerSummary, EndpointSettings, HostConfig,
+    MountPoint, NetworkSettings,
 };
 
 use super::model::{Container, Health, Mount, Port, State};
 
 const PROJECT: &str = "com.docker.compose.project";
 const SERVICE: &str = "com.docker.compose.service";
+/// What the names of labels that are meant for us begin with.
+const WISH: &str = "belfry.";
 /// Longer label values and outputs are cut: they end up in every page.
 const LONGEST: usize = 256;
 
@@ -52,7 +54,7 @@ pub(super) fn listed(summary: ContainerSummary, kept: &[String], container: &mut
         .network_settings
         .and_then(|network| network.networks)
     {
-        container.networks = sorted(networks.into_keys());
+        joined(networks, container);
     }
     if let Some(ports) = summary.ports {
         container.ports = sorted(ports.into_iter().map(|port| {
@@ -178,7 +180,7 @@ fn host_of(host: HostConfig, container: &mut Container) {
 
 fn network_of(network: NetworkSettings, container: &mut Container) {
     if let Some(networks) = network.networks {
-        container.networks = sorted(networks.into_keys());
+        joined(networks, container);
     }
     let Some(ports) = network.ports else { return };
     let mut found = Vec::new();
@@ -207,6 +209,15 @@ fn network_of(network: NetworkSettings, container: &mut Container) {
     container.ports = sorted(found);
 }
 
+fn joined(networks: HashMap<String, EndpointSettings>, container: &mut Container) {
+    let addresses = networks.iter().filter_map(|(name, network)| {
+        let address = network.ip_address.clone().filter(|found| !found.is_empty());
+        Some((name.clone(), address?))
+    });
+    container.addresses = addresses.collect();
+    container.networks = sorted(networks.into_keys());
+}
+
 fn label(labels: HashMap<String, String>, kept: &[String], container: &mut Container) {
     let get = |name: &str| labels.get(name).map(|value| cut(value)).unwrap_or_default();
     container.project = get(PROJECT);
@@ -215,6 +226,10 @@ fn label(labels: HashMap<String, String>, kept: &[String], container: &mut Conta
     container.labels = found
         .filter(|(_, value)| !value.is_empty())
         .collect::<BTreeMap<_, _>>();
+    let wishes = labels.iter().filter(|(name, _)| name.starts_with(WISH));
+    container.wishes = wishes
+        .map(|(name, value)| (name.clone(), cut(value)))
+        .collect();
 }
 
 fn mounts(found: Vec<MountPoint>) -> Vec<Mount> {
@@ -320,12 +335,17 @@ mod tests {
             (SERVICE.to_owned(), "é".repeat(1000)),
             ("kept".to_owned(), "yes".to_owned()),
             ("not".to_owned(), "no".to_owned()),
+            ("belfry.scrape".to_owned(), "9100".to_owned()),
         ]);
         label(labels, &["kept".into(), "absent".into()], &mut container);
         assert_eq!(container.service.chars().count(), LONGEST);
         assert_eq!(
             container.labels,
             BTreeMap::from([("kept".into(), "yes".into())])
+        );
+        assert_eq!(
+            container.wishes,
+            BTreeMap::from([("belfry.scrape".into(), "9100".into())])
         );
     }
 }

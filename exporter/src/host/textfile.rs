@@ -101,6 +101,8 @@ fn take(text: &str, families: &mut BTreeMap<String, Family>) -> bool {
                 let name = family_of(sample.labels.name(), &own);
                 own.entry(name).or_insert_with(blank).samples.push(sample);
             }
+            // This format has none.
+            Ok(Entry::Unit(..)) => {}
             Err(_) => return false,
         }
     }

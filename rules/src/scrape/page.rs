@@ -1,17 +1,36 @@
 //! One page as lines that are ready for the store.
 //!
-//! Labels are parsed only for series that the target had not named before; of
-//! the others a repeated scrape reads no more than value and time.
+//! Labels are parsed and relabelled only for series that the target had not named
+//! before; of the others a repeated scrape reads no more than value and time.
 
 use std::sync::Arc;
 
-use exposition::{Entry, Labels, parse, parse_value};
+use exposition::{Entry, Format, Kind, Labels, NAME, format_bound, parse_value};
 use series::Appender;
 
 use super::Target;
+use crate::relabel;
 
 /// Samples further ahead of the clock than this are not taken.
 pub(super) const MAX_AHEAD_MS: i64 = 10 * 60_000;
+
+/// A page as it came, and how it is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// The page.
+    pub text: &'a str,
+    /// Its format.
+    pub format: Format,
+}
+
+impl<'a> From<&'a str> for Page<'a> {
+    fn from(text: &'a str) -> Self {
+        Self {
+            text,
+            format: Format::Text,
+        }
+    }
+}
 
 /// One sample of a page.
 pub(super) struct Line<'a> {
@@ -19,86 +38,145 @@ pub(super) struct Line<'a> {
     pub(super) key: &'a str,
     pub(super) value: f64,
     pub(super) time_ms: Option<i64>,
-    /// With those of the target; absent for a series that is known already.
-    pub(super) labels: Option<Labels>,
+    /// The type of the family it stands in.
+    pub(super) kind: Kind,
+    pub(super) series: Series,
 }
 
-/// What reading a page needs to know of its target.
-pub(super) struct Reader<'a> {
+/// What is known of a line's series.
+pub(super) enum Series {
+    /// It was on the page before.
+    Known,
+    /// Relabelling drops it.
+    Dropped,
+    /// It is new, and these are its labels.
+    New(Labels),
+}
+
+/// How the series of a page get their labels.
+#[derive(Clone, Copy)]
+pub(super) struct Dress<'a> {
     pub(super) target: &'a Target,
     /// The labels of the target.
     pub(super) labels: &'a [(Arc<str>, Arc<str>)],
-    pub(super) known: &'a Appender,
+    pub(super) format: Format,
 }
 
-impl Reader<'_> {
-    /// Reads a whole page, or says what is wrong with it. `counted` is how many
-    /// samples were seen, also when it fails.
-    pub(super) fn page<'t>(
-        &self,
-        text: &'t str,
-        counted: &mut usize,
-    ) -> Result<Vec<Line<'t>>, String> {
-        let limits = &self.target.limits;
-        limits.body(text.len())?;
-        let mut lines = Vec::new();
-        for (at, line) in text.split('\n').enumerate() {
-            let line = line.trim_matches([' ', '\t', '\r']);
-            let said = self.line(line).map_err(|what| match what {
+/// How many samples a page has.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub(super) scraped: usize,
+    /// Left by relabelling.
+    pub(super) kept: usize,
+}
+
+/// Reads a whole page, or says what is wrong with it; `counted` is right also
+/// when it fails.
+pub(super) fn read<'t>(
+    dress: Dress<'_>,
+    known: &Appender,
+    text: &'t str,
+    counted: &mut Counted,
+) -> Result<Vec<Line<'t>>, String> {
+    let limits = &dress.target.limits;
+    limits.body(text.len())?;
+    let body = dress.format.body(text).map_err(|err| err.to_string())?;
+    let mut kind = Kind::Untyped;
+    let mut lines = Vec::new();
+    for (at, line) in body.split('\n').enumerate() {
+        let said = dress
+            .line(line, known, &mut kind)
+            .map_err(|what| match what {
                 Fault::Line(what) => format!("line {}: {what}", at + 1),
                 Fault::Limit(what) => what,
             })?;
-            let Some(sample) = said else {
-                continue;
-            };
-            *counted += 1;
-            // Counted to the end, so that the reader sees how far over it is.
-            if *counted <= limits.samples {
-                lines.push(sample);
-            }
+        let Some(sample) = said else {
+            continue;
+        };
+        counted.scraped += 1;
+        counted.kept += usize::from(!matches!(sample.series, Series::Dropped));
+        // Counted to the end, so that the reader sees how far over it is.
+        if counted.kept <= limits.samples {
+            lines.push(sample);
         }
-        limits.count(*counted)?;
-        Ok(lines)
     }
+    limits.count(counted.kept)?;
+    Ok(lines)
+}
 
-    fn line<'t>(&self, line: &'t str) -> Result<Option<Line<'t>>, Fault> {
+impl Dress<'_> {
+    fn line<'t>(
+        self,
+        line: &'t str,
+        known: &Appender,
+        kind: &mut Kind,
+    ) -> Result<Option<Line<'t>>, Fault> {
+        let line = match self.format {
+            Format::Text => line.trim_matches([' ', '\t', '\r']),
+            Format::OpenMetrics => line,
+        };
         if line.is_empty() || line.starts_with("# HELP ") {
             return Ok(None);
         }
+        if line.starts_with('#') {
+            if let Some(Entry::Type(_, said)) = self.format.line(line).map_err(Fault::Line)? {
+                *kind = said;
+            }
+            return Ok(None);
+        }
         let key = key(line);
-        if line.starts_with('#') || !self.known.knows(key) {
-            return self.new_line(line, key);
-        }
-        let mut words = line[key.len()..].split_ascii_whitespace();
-        let value = words.next().and_then(parse_value);
-        let time_ms = words.next().map(str::parse).transpose();
-        match (value, time_ms, words.next()) {
-            (Some(value), Ok(time_ms), None) => Ok(Some(Line {
-                key,
-                value,
-                time_ms,
-                labels: None,
-            })),
-            // The full parser says what is wrong.
-            _ => self.new_line(line, key),
-        }
-    }
-
-    fn new_line<'t>(&self, line: &'t str, key: &'t str) -> Result<Option<Line<'t>>, Fault> {
-        let Some(entry) = parse(line).next() else {
-            return Ok(None);
+        let series = match known.keeps(key) {
+            Some(true) => Series::Known,
+            Some(false) => Series::Dropped,
+            None => self.of(key, *kind)?.map_or(Series::Dropped, Series::New),
         };
-        let Entry::Sample(sample) = entry.map_err(|err| Fault::Line(err.what))? else {
-            return Ok(None);
-        };
-        let labels = merged(&sample.labels, self.labels, self.target.honor_labels);
-        self.target.limits.series(&labels).map_err(Fault::Limit)?;
+        let tail = self.format.tail(&line[key.len()..]);
+        let (value, time_ms) = tail.map_err(Fault::Line)?;
         Ok(Some(Line {
             key,
-            value: sample.value,
-            time_ms: sample.time_ms,
-            labels: Some(labels),
+            value,
+            time_ms: time_ms.filter(|_| self.target.honor_timestamps),
+            kind: *kind,
+            series,
         }))
+    }
+
+    /// The labels of a series by its spelling; none when relabelling drops it.
+    pub(super) fn labels_of(self, key: &str, kind: Kind) -> Option<Labels> {
+        self.of(key, kind).ok().flatten()
+    }
+
+    fn of(self, key: &str, kind: Kind) -> Result<Option<Labels>, Fault> {
+        let spelled = format!("{key} 0");
+        let entry = self.format.line(&spelled).map_err(Fault::Line)?;
+        let Some(Entry::Sample(sample)) = entry else {
+            return Ok(None);
+        };
+        let labels = merged(
+            &bounded(sample.labels, kind),
+            self.labels,
+            self.target.honor_labels,
+        );
+        let labels = if self.target.relabel.is_empty() {
+            labels
+        } else {
+            let mut builder = labels.edit();
+            if !relabel::apply(&self.target.relabel, &mut builder) {
+                return Ok(None);
+            }
+            let labels = builder.build();
+            if labels.is_empty() {
+                return Ok(None);
+            }
+            if labels.get(NAME).is_empty() {
+                return Err(Fault::Limit(format!(
+                    "relabelling leaves a series without a name: {key}"
+                )));
+            }
+            labels
+        };
+        self.target.limits.series(&labels).map_err(Fault::Limit)?;
+        Ok(Some(labels))
     }
 }
 
@@ -107,11 +185,17 @@ enum Fault {
     Limit(String),
 }
 
-/// The labels of a series by its spelling, with those of its target.
-pub(super) fn labels_of(key: &str, target: &[(Arc<str>, Arc<str>)], honor: bool) -> Option<Labels> {
-    match parse(&format!("{key} 0")).next() {
-        Some(Ok(Entry::Sample(sample))) => Some(merged(&sample.labels, target, honor)),
-        _ => None,
+/// A bucket's bound and a quantile are spelled one way, whichever the page chose.
+fn bounded(labels: Labels, kind: Kind) -> Labels {
+    let name = match kind {
+        Kind::Histogram => "le",
+        Kind::Summary => "quantile",
+        _ => return labels,
+    };
+    let spelled = labels.get(name);
+    match parse_value(spelled).map(format_bound) {
+        Some(wanted) if wanted != spelled => labels.edit().set(name, wanted).build(),
+        _ => labels,
     }
 }
 

@@ -1,3 +1,5 @@
+mod forms;
+
 use std::time::Duration;
 
 use exposition::is_stale;
@@ -316,7 +318,10 @@ fn figures_of_targets_name_them() {
     let mut intake = Intake::new(target());
     take(&mut intake, Ok("a 1\na 2\n"), 0, &Store::new());
     let mut page = exposition::Writer::new();
-    crate::write_target_figures([&intake], &mut page);
+    crate::write_target_figures(
+        [("host/a".to_owned(), intake.status().refused_total)],
+        &mut page,
+    );
     let page = page.finish();
     assert!(
         page.ends_with("refused_total{target=\"host/a\"} 1\n"),

@@ -1,0 +1,278 @@
+//! Targets elsewhere: found, and scraped each in a rhythm of its own.
+//!
+//! Used by the watch and by `belfry prometheus` alike. What is to be scraped, and
+//! with which containers, is told to [`Round::look`]; here it is kept at work.
+//! Nothing here evaluates a rule.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use query_api::Metadata;
+use reqwest::Client;
+use rules::{
+    Clients, Container, Discovery, Dropped, Fetched, Foreign, Intake, Job, Rhythm, Scrapes,
+};
+use series::Store;
+use tokio::task::{self, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::views;
+
+/// A larger page, in bytes, is taken in where it holds up nobody else.
+const LARGE: usize = 256 << 10;
+/// Scrapes between two looks at the types and texts of families.
+const LEARN: u64 = 40;
+
+/// Told the job of a target that answers for the first time.
+pub(crate) type Answered = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Everything that is scraped, and how that goes.
+pub(crate) struct Scraping {
+    clock: Arc<Clock>,
+    store: Arc<Store>,
+    scraped: Mutex<Vec<Arc<Scraped>>>,
+    dropped: Mutex<Vec<Dropped>>,
+}
+
+/// A target at work.
+pub(crate) struct Scraped {
+    /// The target.
+    pub target: Foreign,
+    intake: Mutex<Intake>,
+    families: Mutex<Vec<Metadata>>,
+    stop: CancellationToken,
+}
+
+impl Scraped {
+    /// How it goes.
+    pub(crate) fn intake(&self) -> MutexGuard<'_, Intake> {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn families(&self) -> MutexGuard<'_, Vec<Metadata>> {
+        self.families.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Scraping {
+    /// Nothing is scraped yet.
+    pub(crate) fn new(clock: Arc<Clock>, store: Arc<Store>) -> Self {
+        Self {
+            clock,
+            store,
+            scraped: Mutex::default(),
+            dropped: Mutex::default(),
+        }
+    }
+
+    /// The targets at work.
+    pub(crate) fn scraped(&self) -> Vec<Arc<Scraped>> {
+        self.list().clone()
+    }
+
+    /// The targets that relabelling dropped.
+    pub(crate) fn dropped(&self) -> Vec<Dropped> {
+        let dropped = self.dropped.lock();
+        dropped.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Type and help of the families of all targets.
+    pub(crate) fn metadata(&self) -> Vec<Metadata> {
+        let all = self.scraped();
+        all.iter().flat_map(|one| one.families().clone()).collect()
+    }
+
+    /// `job/instance` of each target, and how many samples of it were refused.
+    pub(crate) fn refused(&self) -> Vec<(String, u64)> {
+        let all = self.scraped();
+        all.iter().map(|one| refused(&one.intake())).collect()
+    }
+
+    /// Keeps every scrape from being stored while `change` moves the clock; then
+    /// moves what the targets remember by what it returns.
+    pub(crate) fn shift_with(&self, change: impl FnOnce() -> Option<i64>) {
+        let all = self.scraped();
+        let mut intakes: Vec<_> = all.iter().map(|one| one.intake()).collect();
+        if let Some(delta_ms) = change() {
+            for intake in &mut intakes {
+                intake.shift(delta_ms);
+            }
+        }
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<Scraped>>> {
+        self.scraped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends targets that are gone with their series; returns those that are new.
+    fn take_over(&self, wanted: Vec<Foreign>, stop: &CancellationToken) -> Vec<Arc<Scraped>> {
+        let now_ms = self.clock.now_ms();
+        let mut list = self.list();
+        list.retain(|had| {
+            let stays = wanted.contains(&had.target);
+            if !stays {
+                had.stop.cancel();
+                had.intake().end(now_ms, &self.store);
+            }
+            stays
+        });
+        let mut fresh = Vec::new();
+        for target in wanted {
+            if list.iter().any(|had| had.target == target) {
+                continue;
+            }
+            let scraped = Arc::new(Scraped {
+                intake: Mutex::new(Intake::new(target.target.clone())),
+                families: Mutex::default(),
+                stop: stop.child_token(),
+                target,
+            });
+            list.push(Arc::clone(&scraped));
+            fresh.push(scraped);
+        }
+        let pool = |one: &Arc<Scraped>| one.target.target.origin.as_ref().map(|o| o.pool.clone());
+        list.sort_by_cached_key(pool);
+        fresh
+    }
+
+    async fn scrape(&self, one: &Scraped, client: &Result<Client, String>, answered: &Answered) {
+        let mut rhythm = Rhythm::new(one.target.every);
+        let mut count = 0;
+        let take = |page: Result<&Fetched, &str>, took: Duration| {
+            let was_up = {
+                let mut intake = one.intake();
+                // It was ended while this scrape was under way.
+                if one.stop.is_cancelled() {
+                    return;
+                }
+                let was_up = intake.status().up == Some(true);
+                // Read under the lock: a step of the clock moves both or neither.
+                let now_ms = self.clock.now_ms();
+                // A page counts as of when it was asked for.
+                let at_ms = rhythm.time(now_ms - i64::try_from(took.as_millis()).unwrap_or(0));
+                intake.take(page, at_ms, took, &self.store);
+                was_up || intake.status().up != Some(true)
+            };
+            if !was_up {
+                answered(&one.target.target.job);
+            }
+            if let Ok(page) = page {
+                if count % LEARN == 0 {
+                    *one.families() = families(page, &one.target.target);
+                }
+                count += 1;
+            }
+        };
+        let mut take = take;
+        let take = |page: Result<&Fetched, &str>, took| match page {
+            Ok(large) if large.text.len() > LARGE => task::block_in_place(|| take(page, took)),
+            _ => take(page, took),
+        };
+        let now_ms = self.clock.now_ms();
+        one.target.run(client, now_ms, &one.stop, take).await;
+    }
+}
+
+/// What is to be scraped now.
+pub(crate) struct Wanted {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+    /// The containers that run.
+    pub containers: Vec<Container>,
+    /// Time between two scrapes where a job states none.
+    pub every: Duration,
+    /// Whether containers are scraped whose label asks for it.
+    pub labelled: bool,
+}
+
+/// Looks for targets again and again, and keeps a task for each.
+pub(crate) struct Round {
+    scraping: Arc<Scraping>,
+    answered: Arc<Answered>,
+    stop: CancellationToken,
+    clients: Clients,
+    discovery: Discovery,
+    told: Vec<String>,
+    tasks: JoinSet<()>,
+}
+
+impl Round {
+    /// Nothing is looked for yet; everything ends with `stop`.
+    pub(crate) fn new(
+        scraping: Arc<Scraping>,
+        answered: Answered,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            scraping,
+            answered: Arc::new(answered),
+            stop,
+            clients: Clients::default(),
+            discovery: Discovery::default(),
+            told: Vec::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Looks once. A change leaves all targets alone but those that come and go.
+    pub(crate) async fn look(&mut self, wanted: Wanted) -> anyhow::Result<()> {
+        let mut discovery = std::mem::take(&mut self.discovery);
+        // Files may lie on a disk that hangs; what is known is scraped meanwhile.
+        let look = task::spawn_blocking(move || {
+            let Wanted {
+                jobs,
+                containers,
+                every,
+                labelled,
+            } = wanted;
+            let found = discovery.look(&jobs, &containers, every, labelled);
+            (discovery, found)
+        });
+        let found = tokio::select! {
+            () = self.stop.cancelled() => return Ok(()),
+            found = look => found?,
+        };
+        self.discovery = found.0;
+        let Scrapes {
+            targets,
+            dropped,
+            faults,
+        } = found.1;
+        for fault in faults.iter().filter(|fault| !self.told.contains(fault)) {
+            tracing::warn!("not scraped: {fault}");
+        }
+        self.told = faults;
+        *self
+            .scraping
+            .dropped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = dropped;
+        for one in self.scraping.take_over(targets, &self.stop) {
+            let client = self.clients.of(&one.target);
+            let (scraping, answered) = (Arc::clone(&self.scraping), Arc::clone(&self.answered));
+            self.tasks
+                .spawn(async move { scraping.scrape(&one, &client, &answered).await });
+        }
+        while self.tasks.try_join_next().is_some() {}
+        Ok(())
+    }
+
+    /// Ends all tasks.
+    pub(crate) async fn end(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// `job/instance`, and how many samples were refused.
+pub(crate) fn refused(intake: &Intake) -> (String, u64) {
+    let (target, status) = (intake.target(), intake.status());
+    (
+        format!("{}/{}", target.job, target.instance),
+        status.refused_total,
+    )
+}
+
+fn families(page: &Fetched, target: &rules::Target) -> Vec<Metadata> {
+    views::families(page.format, &page.text, &target.job, &target.instance)
+}
