@@ -3,11 +3,17 @@
 use crate::Source;
 
 /// Every file of the pack: its name and its text.
-pub const FILES: [(&str, &str); 5] = [
+pub const FILES: [(&str, &str); 11] = [
+    ("api.yml", include_str!("../pack/api.yml")),
     ("backup.yml", include_str!("../pack/backup.yml")),
     ("belfry.yml", include_str!("../pack/belfry.yml")),
+    ("celery.yml", include_str!("../pack/celery.yml")),
     ("container.yml", include_str!("../pack/container.yml")),
+    ("heartbeat.yml", include_str!("../pack/heartbeat.yml")),
     ("host.yml", include_str!("../pack/host.yml")),
+    ("postgres.yml", include_str!("../pack/postgres.yml")),
+    ("probe.yml", include_str!("../pack/probe.yml")),
+    ("redis.yml", include_str!("../pack/redis.yml")),
     ("target-down.yml", include_str!("../pack/target-down.yml")),
 ];
 

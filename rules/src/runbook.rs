@@ -7,9 +7,15 @@
 pub const PATH: &str = "/runbooks/";
 
 /// All runbooks by name, in order.
-pub const ALL: [(&str, &str); 14] = [
+pub const ALL: [(&str, &str); 24] = [
+    ("api-down", include_str!("../runbooks/api-down.md")),
     ("backup", include_str!("../runbooks/backup.md")),
     ("belfry", include_str!("../runbooks/belfry.md")),
+    ("celery", include_str!("../runbooks/celery.md")),
+    (
+        "certificate-pending",
+        include_str!("../runbooks/certificate-pending.md"),
+    ),
     ("clock", include_str!("../runbooks/clock.md")),
     (
         "container-down",
@@ -19,13 +25,20 @@ pub const ALL: [(&str, &str); 14] = [
         "container-unhealthy",
         include_str!("../runbooks/container-unhealthy.md"),
     ),
+    ("database", include_str!("../runbooks/database.md")),
     ("disk-failing", include_str!("../runbooks/disk-failing.md")),
     ("disk-full", include_str!("../runbooks/disk-full.md")),
     ("engine-down", include_str!("../runbooks/engine-down.md")),
+    ("heartbeat", include_str!("../runbooks/heartbeat.md")),
+    ("host-down", include_str!("../runbooks/host-down.md")),
     ("load", include_str!("../runbooks/load.md")),
     ("memory", include_str!("../runbooks/memory.md")),
     ("network", include_str!("../runbooks/network.md")),
+    ("proxy", include_str!("../runbooks/proxy.md")),
+    ("queue-stuck", include_str!("../runbooks/queue-stuck.md")),
     ("reboot", include_str!("../runbooks/reboot.md")),
+    ("redis", include_str!("../runbooks/redis.md")),
+    ("restore", include_str!("../runbooks/restore.md")),
     (
         "stack-restart",
         include_str!("../runbooks/stack-restart.md"),
@@ -122,8 +135,15 @@ mod tests {
                     " start ",
                     "umount",
                     "vacuum",
-                    "-w ",
+                    "sysctl -w",
                     "_backend(",
+                    " reload",
+                    " stop ",
+                    "config set",
+                    "bgsave",
+                    "createdb",
+                    "pg_restore -U",
+                    "unpause",
                 ];
                 let changes = changing.iter().any(|word| commands.contains(word));
                 assert!(!changes || kind == "sh changing", "{name}: {commands}");

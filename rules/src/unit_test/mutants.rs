@@ -179,13 +179,12 @@ fn mutants() -> Vec<Mutant> {
         };
         let rules = text.split_once("rule_files: [").unwrap().1;
         let rules = rules.split(']').next().unwrap();
-        let body = pack::FILES
-            .iter()
-            .find(|(name, _)| *name == rules)
-            .unwrap()
-            .1;
+        // A test that reads two files of rules would need both beside it.
+        let Some((_, body)) = pack::FILES.iter().find(|(name, _)| *name == rules) else {
+            continue;
+        };
         let (text, among) = if in_rules {
-            (body, asked(body, &test))
+            (*body, asked(body, &test))
         } else {
             (&*test, (0..test.lines().count()).collect())
         };
@@ -196,7 +195,7 @@ fn mutants() -> Vec<Mutant> {
         let (body, test) = if in_rules {
             (changed, test)
         } else {
-            (body.to_owned(), changed)
+            ((*body).to_owned(), changed)
         };
         out.push(Mutant {
             what: format!("{word} of {name}"),
