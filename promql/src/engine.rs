@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use exposition::Labels;
-use series::Store;
+use series::{Store, Summary};
 
 use crate::Error;
 use crate::error::SAME_LABELSET;
@@ -25,6 +25,9 @@ pub struct Limits {
     pub subquery_step: Duration,
     /// Set by the caller, from any thread, to end its queries.
     pub cancel: Option<Arc<AtomicBool>>,
+    /// Whether roll-ups are used where memory does not reach back far enough.
+    /// They are read from a disk, so whoever must not wait for one says no.
+    pub history: bool,
 }
 
 impl Default for Limits {
@@ -36,6 +39,7 @@ impl Default for Limits {
             lookback: Duration::from_secs(300),
             subquery_step: Duration::from_secs(60),
             cancel: None,
+            history: false,
         }
     }
 }
@@ -160,6 +164,7 @@ impl Engine {
         let deadline = Instant::now().checked_add(limits.timeout);
         Evaluator {
             store,
+            history: limits.history,
             lookback_ms: milliseconds(limits.lookback),
             subquery_step_ms: milliseconds(limits.subquery_step),
             bounds,
@@ -203,18 +208,23 @@ fn vector(table: Table) -> Result<Value, Error> {
 /// The samples behind a range vector, as they are.
 fn raw(evaluator: &mut Evaluator<'_>, expr: &Expr, grid: Grid) -> Result<Value, Error> {
     let mut matrix: Matrix = Vec::new();
-    evaluator.windows(&expr.root, grid, &mut |this, row, points, windows| {
-        let (low, high) = windows.bounds(0);
-        let within = points
-            .iter()
-            .filter(|point| point.0 > low && point.0 <= high);
-        let points: Vec<_> = within.copied().collect();
-        this.budget.take(points.len())?;
-        if !points.is_empty() {
-            matrix.push((row.shown(), points));
-        }
-        Ok(())
-    })?;
+    evaluator.windows(
+        &expr.root,
+        grid,
+        Summary::Last,
+        &mut |this, row, points, windows| {
+            let (low, high) = windows.bounds(0);
+            let within = points
+                .iter()
+                .filter(|point| point.0 > low && point.0 <= high);
+            let points: Vec<_> = within.copied().collect();
+            this.budget.take(points.len())?;
+            if !points.is_empty() {
+                matrix.push((row.shown(), points));
+            }
+            Ok(())
+        },
+    )?;
     matrix.sort_by(|left, right| left.0.cmp(&right.0));
     if matrix.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::Execution(SAME_LABELSET.into()));

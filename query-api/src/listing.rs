@@ -21,7 +21,7 @@ pub(crate) fn series(api: &Api, ask: &Ask) -> Result<Answer, Failure> {
     let mut found: Vec<Labels> = Vec::new();
     let refused = |what| Failure::parameter("match[]", what);
     let sets = selectors::each(ask, refused, |matchers| {
-        found.append(&mut api.source.store.series(matchers, from, to));
+        found.append(&mut api.source.store.series_history(matchers, from, to));
     })?;
     if sets > 1 {
         found.sort_unstable();
@@ -59,7 +59,7 @@ fn list(api: &Api, ask: &Ask, label: Option<&str>) -> Result<Answer, Failure> {
     let mut look = |matchers: &[series::Matcher]| {
         // Only with a stated time do samples need to be looked at.
         if bounded {
-            let series = store.series(matchers, from, to);
+            let series = store.series_history(matchers, from, to);
             found.extend(shared(&series, label));
         } else if let Some(label) = label {
             found.extend(store.values(label, matchers));

@@ -117,6 +117,7 @@ fn prepare(api: &Api, ask: &Ask) -> Result<(Engine, Expr), Failure> {
         lookback,
         subquery_step: api.source.limits.subquery_step,
         cancel: Some(ask.cancel.clone()),
+        history: true,
     });
     Ok((engine, expr))
 }

@@ -11,7 +11,7 @@ mod entry;
 mod flush;
 mod load;
 mod log;
-mod record;
+pub(crate) mod record;
 mod report;
 mod snapshot;
 
@@ -24,6 +24,7 @@ pub use flush::{FlushError, Flushed};
 pub use load::check;
 pub use report::{Fault, FaultKind, Recovery};
 
+use crate::rollup::RollUps;
 use crate::{Settings, Store};
 use log::Log;
 
@@ -77,6 +78,7 @@ impl Store {
     #[must_use]
     pub fn open(dir: &Path, settings: Settings) -> (Self, Recovery) {
         let folder = Folder(dir.join("series"));
+        let rollups = folder.rollups();
         let mut store = Self::in_memory(settings);
         let (log, recovery) = load::open(&store, folder);
         let status = Status {
@@ -84,6 +86,7 @@ impl Store {
             snapshot_bytes: recovery.snapshot_bytes,
             ..Status::default()
         };
+        store.rollups = Some(RollUps::open(rollups));
         store.disk = Some(Disk {
             log: Mutex::new(log),
             status: Mutex::new(status),
@@ -102,6 +105,11 @@ const UNFINISHED: &str = "snapshot.new";
 impl Folder {
     fn segment(&self, number: u64) -> PathBuf {
         self.0.join(format!("log-{number:08}"))
+    }
+
+    /// Where roll-ups are.
+    fn rollups(&self) -> PathBuf {
+        self.0.join("rollup")
     }
 
     /// The numbers of all segments, in order.

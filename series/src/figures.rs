@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::disk::Disk;
+use crate::rollup::RollUps;
 use crate::{Rejected, Store};
 
 /// Figures for the store's own metrics. Counts are since the start.
@@ -34,6 +35,14 @@ pub struct Figures {
     pub snapshots: u64,
     /// Why the last flush failed; `None` if it did not.
     pub flush_error: Option<String>,
+    /// Length of all roll-ups on disk.
+    pub rollup_bytes: u64,
+    /// The beginning of the oldest day with roll-ups, in milliseconds since 1970.
+    pub rollup_oldest_ms: Option<i64>,
+    /// Up to when all is rolled up, in milliseconds since 1970.
+    pub rollup_done_ms: Option<i64>,
+    /// Why roll-ups could not be written at the last try; `None` if they could.
+    pub rollup_error: Option<String>,
 }
 
 /// Counts that change with every sample.
@@ -85,6 +94,7 @@ impl Store {
     #[must_use]
     pub fn figures(&self) -> Figures {
         let disk = self.disk.as_ref().map(Disk::status).unwrap_or_default();
+        let rollups = self.rollups().map(RollUps::status).unwrap_or_default();
         let index = self.read();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Figures {
@@ -101,6 +111,10 @@ impl Store {
             written_bytes: disk.written_bytes,
             snapshots: disk.snapshots,
             flush_error: disk.error,
+            rollup_bytes: rollups.bytes(),
+            rollup_oldest_ms: rollups.oldest_ms(),
+            rollup_done_ms: rollups.done_ms,
+            rollup_error: rollups.error,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use exposition::NAME;
 
@@ -81,7 +82,7 @@ impl Store {
         // keep every true one out of it.
         let newest = now.saturating_add(history.max(IDLE_MS));
         let idle = now.saturating_sub(IDLE_MS);
-        let mut expired = 0;
+        let (mut expired, mut first) = (0, i64::MAX);
         let mut leaving = Vec::new();
         for series in self.pages().flatten() {
             let mut samples = series.lock();
@@ -93,6 +94,7 @@ impl Store {
                 leaving.push(series.clone());
             } else {
                 self.counts.grown(samples.drop_before(oldest, idle));
+                first = first.min(samples.first().unwrap_or(i64::MAX));
             }
             drop(samples);
             if leaving.len() >= LEAVING {
@@ -100,6 +102,8 @@ impl Store {
             }
         }
         self.remove(&leaving);
+        // Some have a little more; all have all from here on.
+        self.floor.store(first.max(oldest), Ordering::Relaxed);
         expired
     }
 

@@ -77,6 +77,12 @@ impl Samples {
         (!self.is_empty()).then(|| self.open.newest())
     }
 
+    /// The time of the oldest sample.
+    pub(crate) fn first(&self) -> Option<i64> {
+        let open = (self.open.count() > 0).then(|| self.open.first());
+        self.sealed.first().map(|chunk| chunk.first).or(open)
+    }
+
     fn is_empty(&self) -> bool {
         self.sealed.is_empty() && self.open.count() == 0
     }

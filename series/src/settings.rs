@@ -22,6 +22,10 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Length of the log at which it is folded into a snapshot.
     pub log_bytes: u64,
+    /// How long roll-ups of five minutes are kept; none are made where it is zero.
+    pub rollup_keep: Duration,
+    /// Bytes of all roll-ups together; the oldest days are given up beyond it.
+    pub rollup_bytes: u64,
 }
 
 impl Default for Settings {
@@ -34,6 +38,8 @@ impl Default for Settings {
             fsync: Fsync::default(),
             segment_bytes: 2 << 20,
             log_bytes: 8 << 20,
+            rollup_keep: Duration::from_secs(30 * 24 * 3600),
+            rollup_bytes: 512 << 20,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::Settings;
 use crate::disk::Disk;
 use crate::figures::Counts;
 use crate::index::Index;
+use crate::rollup::RollUps;
 use crate::samples::{Series, Taken};
 
 /// Recent samples of all series. Shared between threads behind an `Arc`.
@@ -25,6 +26,9 @@ pub struct Store {
     clock: AtomicI64,
     pub(crate) counts: Counts,
     pub(crate) disk: Option<Disk>,
+    pub(crate) rollups: Option<RollUps>,
+    /// Memory has every sample from here on, by the store's own time.
+    pub(crate) floor: AtomicI64,
 }
 
 /// Why a sample was not taken.
@@ -135,6 +139,14 @@ impl Store {
             _ => time.saturating_sub(clock),
         };
         (clock, kept(from_ms), kept(to_ms))
+    }
+
+    /// From when on memory has every sample, as a wall time; the end of time
+    /// where it has none.
+    pub(crate) fn floor_ms(&self) -> i64 {
+        self.floor
+            .load(Ordering::Relaxed)
+            .saturating_add(self.clock())
     }
 
     /// What to add to a kept time to get a wall time.

@@ -1,5 +1,7 @@
 //! What Belfry knows of itself, and its page under `/metrics/belfry`.
 
+mod series;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -150,7 +152,7 @@ pub(super) async fn page(watch: &Watch) -> String {
     work(&mut page, &watch.own.inner());
     dependencies(&mut page, watch);
     rules(&mut page, watch);
-    series(&mut page, watch);
+    series::write(&mut page, &watch.store.figures());
     let mut text = page.finish();
     text.push_str(&watch.alerter.metrics().await.unwrap_or_default());
     text
@@ -294,45 +296,6 @@ fn rules(page: &mut Writer, watch: &Watch) {
     let mut refused: Vec<_> = watch.intakes().iter().map(scraping::refused).collect();
     refused.extend(watch.scraping.refused());
     rules::write_target_figures(refused, page);
-}
-
-fn series(page: &mut Writer, watch: &Watch) {
-    let figures = watch.store.figures();
-    for (name, help, kind, value) in [
-        (
-            "belfry_series",
-            "Series in the store.",
-            Kind::Gauge,
-            figures.series as u64,
-        ),
-        (
-            "belfry_series_chunk_bytes",
-            "Memory that samples take.",
-            Kind::Gauge,
-            figures.chunk_bytes,
-        ),
-        (
-            "belfry_series_index_bytes",
-            "Memory that series and their index take.",
-            Kind::Gauge,
-            figures.index_bytes,
-        ),
-        (
-            "belfry_series_samples_appended_total",
-            "Samples taken.",
-            Kind::Counter,
-            figures.appended,
-        ),
-        (
-            "belfry_series_shed_total",
-            "Series given up to stay within the memory limit.",
-            Kind::Counter,
-            figures.shed,
-        ),
-    ] {
-        #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-        page.single(name, help, kind, value as f64);
-    }
 }
 
 /// User and system time of the process; the 14th and 15th word of its `stat`.

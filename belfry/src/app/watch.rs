@@ -14,7 +14,7 @@ use healthchecks::liveness::Liveness;
 use healthchecks::readiness::{Readiness, Report};
 use query_api::Metadata;
 use rules::{Intake, RuleSet};
-use series::{Flushed, Store};
+use series::{Flushed, RolledUp, Store};
 use tokio::sync::Notify;
 
 use super::backups::Backups;
@@ -338,6 +338,24 @@ impl Watch {
 impl Watch {
     /// Writes recent samples to the disk.
     pub(super) fn flush_series(&self) -> Report {
+        let written = self.write_series();
+        // After the samples: these come first where there is little room.
+        self.roll_up();
+        written
+    }
+
+    /// Writes the hours that have ended as roll-ups.
+    fn roll_up(&self) {
+        match self.store.roll_up(self.clock.now_ms()) {
+            Ok(RolledUp {
+                recovered: true, ..
+            }) => tracing::info!("roll-ups are written to the disk again"),
+            Ok(_) => {}
+            Err(err) => tracing::error!("{err}"),
+        }
+    }
+
+    fn write_series(&self) -> Report {
         match self.store.flush() {
             Ok(Flushed::StillFailing) => {
                 Report::failing(self.store.figures().flush_error.unwrap_or_default())
@@ -359,6 +377,8 @@ fn open_series(state: &State, config: &Config, now_ms: i64) -> Store {
     let settings = series::Settings {
         retention: config.series.retention,
         max_bytes: config.series.memory.bytes(),
+        rollup_keep: config.series.rollups.keep,
+        rollup_bytes: config.series.rollups.disk.bytes(),
         ..series::Settings::default()
     };
     let Some(folder) = &state.folder else {

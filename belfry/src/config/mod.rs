@@ -87,6 +87,18 @@ settings::section! {
         pub memory: settings::Size = settings::Size::mib(128),
         /// Whether others may write samples by remote_write, at /api/v1/write.
         pub receive: bool = false,
+        /// Roll-ups of five minutes on the disk, for charts that reach back further than the samples.
+        pub rollups: Rollups = Rollups::default(),
+    }
+}
+
+settings::section! {
+    /// Roll-ups.
+    pub struct Rollups {
+        /// How long they are kept; 0s makes none.
+        pub keep: Duration = Duration::from_secs(30 * 24 * 3600),
+        /// How much disk they may take; beyond it the oldest days are given up.
+        pub disk: settings::Size = settings::Size::mib(512),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `absent` and `absent_over_time`: 1 where there is nothing.
 
 use exposition::{Labels, LabelsBuilder, NAME, stale};
-use series::Op;
+use series::{Op, Summary};
 
 use super::select::Cursor;
 use super::{Evaluator, Grid, Row, Table, is_absent};
@@ -24,7 +24,7 @@ impl Evaluator<'_> {
 
     pub(super) fn absent_over_time(&mut self, arg: &Node, grid: Grid) -> Result<Table, Error> {
         let mut cells = vec![1.0; grid.count];
-        self.windows(arg, grid, &mut |this, _, points, windows| {
+        self.windows(arg, grid, Summary::Last, &mut |this, _, points, windows| {
             let mut cursor = Cursor::default();
             for (at, cell) in cells.iter_mut().enumerate() {
                 if !cursor.slice(points, windows.bounds(at)).is_empty() {

@@ -40,6 +40,8 @@ use crate::syntax::{Call, Function, Kind, Node};
 /// One evaluation.
 pub(crate) struct Evaluator<'a> {
     pub(crate) store: &'a Store,
+    /// Whether roll-ups may be read.
+    pub(crate) history: bool,
     pub(crate) lookback_ms: i64,
     pub(crate) subquery_step_ms: i64,
     /// The first and last time of the query, for `@ start()` and `@ end()`.

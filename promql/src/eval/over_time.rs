@@ -1,5 +1,7 @@
 //! Functions over the samples in a window.
 
+use series::Summary;
+
 use super::numbers::{Mean, Sum, line, quantile, window_variance};
 use super::select::{Cursor, Point};
 use super::{Evaluator, Grid, Row, Table};
@@ -40,7 +42,7 @@ impl Evaluator<'_> {
         let is_subquery = matches!(&matrix.bare().kind, Kind::Subquery(_));
         let mut table = Table::new(grid.count);
         let mut sorted = Vec::new();
-        self.windows(matrix, grid, &mut |this, row, points, windows| {
+        self.windows(matrix, grid, summary(window), &mut |this, row, points, windows| {
             this.budget.take(grid.count)?;
             let doubtful = !is_subquery && is_doubtful(window, row.labels.name());
             let name = doubtful.then(|| row.labels.clone());
@@ -110,6 +112,18 @@ impl Evaluator<'_> {
             );
             self.notes.warn(&what, place);
         }
+    }
+}
+
+/// What a window wants to see of a roll-up. The others want samples, and the last
+/// of five minutes is one.
+fn summary(window: Window) -> Summary {
+    match window {
+        Window::Min => Summary::Min,
+        Window::Max => Summary::Max,
+        Window::Sum => Summary::Sum,
+        Window::Avg => Summary::Mean,
+        _ => Summary::Last,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading series: the newest sample before each time, or those in a window.
 
 use exposition::{Labels, is_stale};
+use series::Summary;
 
 use super::grid::Seen;
 use super::{Evaluator, Grid, Row, Table, is_absent};
@@ -67,30 +68,37 @@ impl Evaluator<'_> {
         }
         let lookback_ms = self.lookback_ms;
         let mut table = Table::new(grid.count);
-        self.read(selector, seen, lookback_ms, |this, labels, samples| {
-            this.budget.take(grid.count)?;
-            let row = Row {
-                labels: labels.clone(),
-                nameless: false,
-            };
-            table.add_filled(row, |cells| {
-                let mut next = 0;
-                for (at, cell) in cells.iter_mut().enumerate() {
-                    let time = seen.time(at);
-                    while samples.get(next).is_some_and(|sample| sample.0 <= time) {
-                        next += 1;
+        let last = Summary::Last;
+        self.read(
+            selector,
+            seen,
+            lookback_ms,
+            last,
+            |this, labels, samples| {
+                this.budget.take(grid.count)?;
+                let row = Row {
+                    labels: labels.clone(),
+                    nameless: false,
+                };
+                table.add_filled(row, |cells| {
+                    let mut next = 0;
+                    for (at, cell) in cells.iter_mut().enumerate() {
+                        let time = seen.time(at);
+                        while samples.get(next).is_some_and(|sample| sample.0 <= time) {
+                            next += 1;
+                        }
+                        let newest = next.checked_sub(1).and_then(|at| samples.get(at));
+                        if let Some(&(sampled, value)) = newest
+                            && sampled > time.saturating_sub(lookback_ms)
+                            && !is_stale(value)
+                        {
+                            *cell = shows(sampled, value);
+                        }
                     }
-                    let newest = next.checked_sub(1).and_then(|at| samples.get(at));
-                    if let Some(&(sampled, value)) = newest
-                        && sampled > time.saturating_sub(lookback_ms)
-                        && !is_stale(value)
-                    {
-                        *cell = shows(sampled, value);
-                    }
-                }
-            });
-            this.budget.work(samples.len() + grid.count)
-        })?;
+                });
+                this.budget.work(samples.len() + grid.count)
+            },
+        )?;
         Ok(table)
     }
 
@@ -103,7 +111,10 @@ impl Evaluator<'_> {
         shows: impl Fn(i64, f64) -> f64,
     ) -> Result<Table, Error> {
         let from = time.saturating_sub(self.lookback_ms).saturating_add(1);
-        let newest = self.store.newest(&selector.matchers, from, time);
+        let newest = match self.history {
+            true => self.store.newest_history(&selector.matchers, from, time),
+            false => self.store.newest(&selector.matchers, from, time),
+        };
         self.budget.take_cells(newest.len(), steps)?;
         let mut table = Table::new(steps);
         table.rows.reserve(newest.len());
@@ -125,27 +136,40 @@ impl Evaluator<'_> {
         selector: &Selector,
         seen: Seen,
         reach_ms: i64,
+        summary: Summary,
         mut each: impl FnMut(&mut Self, &Labels, &mut Vec<Point>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let from = seen.first().saturating_sub(reach_ms).saturating_add(1);
         let store = self.store;
-        store.visit(&selector.matchers, from, seen.last(), |labels, samples| {
+        let (history, matchers, to) = (self.history, &selector.matchers, seen.last());
+        let each = |labels: &Labels, samples: &mut Vec<Point>| {
             let room = samples.len();
             self.budget.take(room)?;
             each(self, labels, samples)?;
             self.budget.give_back(room);
             Ok(())
-        })
+        };
+        match history {
+            true => store.visit_history(matchers, from, to, summary, each),
+            false => store.visit(matchers, from, to, each),
+        }
     }
 
-    /// Looks at the series of a range vector, one after the other.
-    pub(crate) fn windows(&mut self, node: &Node, grid: Grid, look: Look<'_>) -> Result<(), Error> {
+    /// Looks at the series of a range vector, one after the other; of roll-ups
+    /// among them at this.
+    pub(crate) fn windows(
+        &mut self,
+        node: &Node,
+        grid: Grid,
+        summary: Summary,
+        look: Look<'_>,
+    ) -> Result<(), Error> {
         match &node.bare().kind {
             Kind::Range(range) => {
                 let (selector, range_ms) = (&range.selector, range.range_ms);
                 let seen = grid.seen_by(selector.when, self.bounds);
                 let windows = Windows { range_ms, seen };
-                self.read(selector, seen, range_ms, |this, labels, points| {
+                self.read(selector, seen, range_ms, summary, |this, labels, points| {
                     points.retain(|point| !is_stale(point.1));
                     let row = Row {
                         labels: labels.clone(),

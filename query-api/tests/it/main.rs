@@ -10,6 +10,7 @@ mod grafana;
 mod hostile;
 mod promtool;
 mod receive;
+mod rollups;
 mod rules;
 mod same;
 mod scraped;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::{fs, io};
 
 use super::entry::{self, Beside};
@@ -11,7 +12,8 @@ use super::report::{Fault, FaultKind, Recovery};
 use super::{Folder, SNAPSHOT, UNFINISHED, record};
 use crate::codec::{Chunk, Reader};
 use crate::samples::{Series, Taken};
-use crate::{Settings, Store};
+use crate::settings::millis;
+use crate::{Settings, Store, rollup};
 
 /// Faults named one by one; a disk that has more of them has said enough.
 const MOST_FAULTS: usize = 20;
@@ -21,7 +23,11 @@ const MOST_FAULTS: usize = 20;
 #[must_use]
 pub fn check(dir: &Path) -> Recovery {
     let store = Store::in_memory(Settings::default());
-    Loading::run(&store, &Folder(dir.join("series"))).recovery
+    let folder = Folder(dir.join("series"));
+    let mut recovery = Loading::run(&store, &folder).recovery;
+    recovery.faults.extend(rollup::faults(&folder.rollups()));
+    recovery.faults.truncate(MOST_FAULTS);
+    recovery
 }
 
 /// Reads the folder into an empty store, cuts torn ends, and takes out what a
@@ -231,16 +237,23 @@ impl<'a> Loading<'a> {
 
     fn finish(&mut self) {
         let mut empty = Vec::new();
-        let mut newest = None;
+        let (mut newest, mut floor) = (None, i64::MAX);
         for series in self.store.pages().flatten() {
             let mut samples = series.lock();
             samples.forget_unlogged();
             self.recovery.samples += samples.count() as u64;
             match samples.newest() {
-                Some((time, _)) => newest = newest.max(Some(time)),
+                Some((time, _)) => {
+                    newest = newest.max(Some(time));
+                    floor = floor.min(samples.first().unwrap_or(time));
+                }
                 None => empty.push(series.clone()),
             }
         }
+        // The log may have older samples of some, and of others none.
+        let retention = millis(self.store.settings.retention);
+        let oldest = newest.map_or(floor, |time| time.saturating_sub(retention));
+        self.store.floor.store(floor.max(oldest), Ordering::Relaxed);
         let mut index = self.store.write();
         // Their samples are lost; they need not be there for that.
         index.remove(&empty);

@@ -12,13 +12,13 @@ use std::path::Path;
 use super::report::{Fault, FaultKind};
 
 /// Begins each file, with the version of its format.
-pub(super) const MAGIC: &[u8; 8] = b"series1\n";
+pub(crate) const MAGIC: &[u8; 8] = b"series1\n";
 
 /// Length, checksum of the payload, checksum of these two.
 const HEAD: usize = 12;
 
 /// Adds a record to bytes that will be written.
-pub(super) fn push(out: &mut Vec<u8>, payload: &[u8]) {
+pub(crate) fn push(out: &mut Vec<u8>, payload: &[u8]) {
     let mut head = [0; HEAD];
     head[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
     head[4..8].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
@@ -31,7 +31,7 @@ pub(super) fn push(out: &mut Vec<u8>, payload: &[u8]) {
 /// Calls `each` with the payloads of a file, which says whether it could make
 /// sense of one. Gives the length up to which the file is whole, and what was
 /// wrong with it.
-pub(super) fn read(
+pub(crate) fn read(
     path: &Path,
     each: impl FnMut(&[u8]) -> Option<()>,
 ) -> io::Result<(u64, Vec<Fault>)> {

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use series::{Flushed, Settings, Store};
+use exposition::Labels;
+use series::{Flushed, Settings, Store, Summary};
 use tempfile::TempDir;
 
 use crate::{contents, labels};
@@ -107,6 +108,41 @@ fn a_full_disk_costs_the_folder_only_and_mends() {
         },
         || fs::remove_file(&filler).unwrap(),
     );
+}
+
+#[test]
+fn a_full_disk_delays_roll_ups_and_loses_none() {
+    let disk = Mount::new("1m");
+    let filler = disk.path().join("filler");
+    let (store, _) = Store::open(disk.path(), Settings::default());
+    let hour = 240;
+    for at in 0..5 * hour {
+        append(&store, at);
+    }
+    let now = |hours: i64| hours * 3_600_000 + 120_000;
+    assert_eq!(store.roll_up(now(1)).unwrap().hours, 1);
+    // As much as fits, with a little left in the last file's page.
+    let _ = fs::write(&filler, vec![1; 2 << 20]);
+    let mut told = 0;
+    for _ in 0..60 {
+        told += usize::from(store.roll_up(now(4)).is_err());
+        assert!(store.figures().rollup_error.is_some());
+    }
+    assert_eq!(told, 1);
+    assert_eq!(store.figures().rollup_done_ms, Some(3_600_000));
+    fs::remove_file(&filler).unwrap();
+    let recovered = (0..64).any(|_| store.roll_up(now(4)).unwrap().recovered);
+    assert!(recovered);
+    assert_eq!(store.figures().rollup_error, None);
+    // Once memory has given the hours up, all of them are there.
+    store.maintain(now(6) + 86_400_000);
+    let mut points = 0;
+    let each = |_: &Labels, samples: &mut Vec<(i64, f64)>| {
+        points += samples.len();
+        Ok::<_, ()>(())
+    };
+    let all = store.visit_history(&[], 0, now(4), Summary::Last, each);
+    assert_eq!((all, points), (Ok(()), 20 * 4 * 12));
 }
 
 #[test]

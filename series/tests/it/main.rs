@@ -7,6 +7,7 @@ mod faults;
 mod fold;
 mod kill;
 mod model;
+mod rollup;
 mod scrape;
 mod store;
 
