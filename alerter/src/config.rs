@@ -46,6 +46,8 @@ settings::section! {
         pub templates: Vec<PathBuf> = vec![],
         /// How long the history of alerts and messages is kept.
         pub history: Duration = Duration::from_secs(30 * 86_400),
+        /// How many past alerts the history keeps at most, within that time.
+        pub episodes: usize = 20_000,
     }
 }
 

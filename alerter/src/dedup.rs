@@ -75,6 +75,8 @@ pub(crate) struct Now<'a> {
     pub send_resolved: bool,
     /// The route's repeat interval in milliseconds.
     pub repeat_ms: i64,
+    /// Whether somebody has taken on all that fires: then nothing is repeated.
+    pub acknowledged: bool,
     /// Alertmanager repeats when more than the interval has passed; our own
     /// tree when it has passed.
     pub letter: bool,
@@ -106,6 +108,9 @@ pub(crate) fn decide(entry: Option<&Entry>, now: Now<'_>) -> Decision {
     }
     if now.send_resolved && !subset(now.resolved, &entry.resolved) {
         return Decision::Send(Reason::SomeResolved);
+    }
+    if now.acknowledged {
+        return Decision::Nothing;
     }
     let passed_ms = now.now_ms - entry.at_ms;
     if passed_ms > now.repeat_ms || !now.letter && passed_ms == now.repeat_ms {
@@ -207,6 +212,7 @@ mod tests {
                 resolved,
                 send_resolved,
                 repeat_ms: 10_000,
+                acknowledged: false,
                 letter: true,
                 now_ms,
             };
@@ -222,6 +228,7 @@ mod tests {
             resolved: &[],
             send_resolved: true,
             repeat_ms: 10_000,
+            acknowledged: false,
             letter: false,
             now_ms: 11_000,
         };
@@ -231,6 +238,31 @@ mod tests {
             ..now
         };
         assert_eq!(decide(Some(&entry), now), Decision::Nothing);
+    }
+
+    #[test]
+    fn what_somebody_has_taken_on_is_not_repeated_but_all_else_is_told() {
+        use Decision::{Nothing, Send};
+        use Reason::{AllResolved, NewAlerts, SomeResolved};
+        let entry = entry(&[1, 2], &[]);
+        let rows: [(&[u64], &[u64], Decision); 4] = [
+            (&[1, 2], &[], Nothing),
+            (&[1, 2, 3], &[], Send(NewAlerts)),
+            (&[1], &[2], Send(SomeResolved)),
+            (&[], &[1, 2], Send(AllResolved)),
+        ];
+        for (firing, resolved, wanted) in rows {
+            let now = Now {
+                firing,
+                resolved,
+                send_resolved: true,
+                repeat_ms: 10_000,
+                acknowledged: true,
+                letter: false,
+                now_ms: 99_999,
+            };
+            assert_eq!(decide(Some(&entry), now), wanted, "{firing:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What others hold of the running alerter.
 
+mod people;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use crate::silence::{Id, Silence, SilenceDraft, SilenceError, SilenceState};
 use crate::state::{AlertView, Alerter, Event, GroupView, Outcome, Refusal};
 use crate::task::{Command, Glance, Task};
 use crate::{message, smtp, store};
+pub use people::{AckError, AckOf, AckRequest, HistoryFilter};
 
 /// Puts a notification into words.
 pub type Render = Arc<dyn Fn(&Notification) -> Rendered + Send + Sync>;

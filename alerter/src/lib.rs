@@ -10,6 +10,7 @@ mod backoff;
 mod clock;
 mod config;
 mod dedup;
+mod episode;
 mod handle;
 mod health;
 mod inhibit;
@@ -35,11 +36,16 @@ pub use config::{
     Receiver, Route, Silences, TimeInterval, TimeOfDay, TimeSpan, TlsConfig, Webhook, check,
 };
 pub use dedup::Reason;
-pub use handle::{Clock, Handle, Parts, ReloadError, Render, StartError, Stopped};
+pub use episode::{Ack, Episode, Step, StepKind};
+pub use handle::{
+    AckError, AckOf, AckRequest, Clock, Handle, HistoryFilter, Parts, ReloadError, Render,
+    StartError, Stopped,
+};
 pub use health::{Class, Failure, MailHealth, StoreHealth};
 pub use notification::{Notification, Rendered, Told};
 pub use silence::{Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceState};
 pub use smtp::Tls;
 pub use state::{
-    AlertState, AlertView, Alerter, Event, EventKind, GroupView, Outcome, PendingView, Refusal,
+    AlertState, AlertView, Alerter, Event, EventKind, FindError, GroupView, Outcome, PendingView,
+    Refusal,
 };

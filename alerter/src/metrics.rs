@@ -1,6 +1,8 @@
 //! The alerter's own families: those that Alertmanager's users know, and how
 //! mail and the database are doing.
 
+mod people;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -40,6 +42,7 @@ pub(crate) fn page(glance: &Glance<'_>) -> String {
     notifications(&mut page, glance);
     mail(&mut page, glance);
     store(&mut page, glance);
+    people::write(&mut page, glance);
     page.finish()
 }
 

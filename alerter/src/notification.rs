@@ -3,6 +3,7 @@
 use alert::Set;
 
 use crate::dedup::Reason;
+use crate::episode::Ack;
 
 /// A message to one receiver about one group.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +32,7 @@ pub struct Notification {
     /// none for the first.
     pub first_sent_ms: Option<i64>,
     /// When it is said again if nothing changes, in milliseconds since 1970;
-    /// none if nothing fires.
+    /// none if nothing fires, or somebody has taken all of it on.
     pub next_repeat_ms: Option<i64>,
     /// Alerts that are muted because of these.
     pub inhibits: Vec<Set>,
@@ -66,6 +67,8 @@ pub struct Told {
     pub ended_ms: Option<i64>,
     /// Where its rule can be looked at; may be empty.
     pub generator_url: String,
+    /// Who has taken it on.
+    pub ack: Option<Ack>,
 }
 
 impl Told {

@@ -179,6 +179,8 @@ pub(crate) struct Plan {
     /// How long an alert without an end fires after it was last heard of, in
     /// milliseconds.
     pub resolve_timeout_ms: i64,
+    /// Episodes of alerts that are kept at most.
+    pub episodes: usize,
     /// How many silences there may be, and how long they stay.
     pub silences: Limits,
     /// The configuration as clients are shown it.

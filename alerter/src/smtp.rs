@@ -14,6 +14,7 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::response::Response;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
@@ -210,6 +211,16 @@ async fn authenticate(
     Ok(())
 }
 
+/// The server's words on one short line: `250 2.0.0 queued as 4F21`.
+fn said(reply: &Response) -> String {
+    let words: Vec<&str> = reply.message().collect();
+    Failure::new(
+        Class::Transient,
+        format!("{} {}", reply.code(), words.join(" ")),
+    )
+    .detail
+}
+
 async fn transact(connection: &mut AsyncSmtpConnection, envelope: &Envelope) -> Outcome {
     match offer(connection, envelope).await {
         Ok(outcome) => outcome,
@@ -250,9 +261,10 @@ async fn offer(
         return Ok(outcome);
     }
     connection.command(Data).await.map_err(|err| error(&err))?;
-    connection
+    let reply = connection
         .message(&envelope.message)
         .await
         .map_err(|err| error(&err))?;
+    outcome.reply = said(&reply);
     Ok(outcome)
 }

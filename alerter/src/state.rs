@@ -8,6 +8,8 @@
 
 mod changes;
 mod compose;
+mod episodes;
+mod find;
 mod flush;
 mod kept;
 mod list;
@@ -24,6 +26,8 @@ use alert::Set;
 pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow, SilenceRow};
 pub use changes::{Event, EventKind};
 pub(crate) use compose::Delivery;
+pub(crate) use episodes::Took;
+pub use find::FindError;
 pub(crate) use kept::Stored;
 pub(crate) use list::{OfReceiver, Seen, Wanted};
 pub use put::Refusal;
@@ -195,6 +199,7 @@ pub struct Alerter {
     history_ms: i64,
     pub(crate) counters: Counters,
     dirty: changes::Dirty,
+    episodes: episodes::Book,
 }
 
 impl Alerter {
@@ -220,6 +225,7 @@ impl Alerter {
             history_ms,
             counters: Counters::default(),
             dirty: changes::Dirty::default(),
+            episodes: episodes::Book::default(),
         }
     }
 
@@ -279,6 +285,7 @@ impl Alerter {
             flight.now_ms += delta_ms;
         }
         self.forget_ms += delta_ms;
+        self.episodes.shift(delta_ms);
         self.mark_all();
     }
 

@@ -1,6 +1,7 @@
 //! The alerter's tables: read once at the start, written one transaction at a
 //! time. Nothing here decides anything.
 
+mod episodes;
 mod read;
 
 use sqlx::sqlite::SqliteConnection;
@@ -9,6 +10,7 @@ use sqlx::{Connection as _, SqlitePool};
 use crate::silence::{Id, Kept, SilenceMatcher};
 use crate::state::{AlertRow, Changes, Event, GroupRow, LogRow};
 
+pub(crate) use episodes::list as episodes;
 pub(crate) use read::{history, load};
 
 /// Writes everything or nothing.
@@ -30,7 +32,11 @@ pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<
     for event in &changes.history {
         write_event(&mut transaction, event).await?;
     }
+    for episode in &changes.episodes {
+        episodes::write(&mut transaction, episode).await?;
+    }
     if let Some(before_ms) = changes.trim_before_ms {
+        episodes::trim(&mut transaction, before_ms, changes.most_episodes).await?;
         sqlx::query("DELETE FROM alerter_history WHERE at_ms < ?")
             .bind(before_ms)
             .execute(&mut *transaction)

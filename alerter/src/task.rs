@@ -50,6 +50,7 @@ pub(crate) enum Command {
         answer: oneshot::Sender<Result<(), SilenceError>>,
     },
     Ask(Box<dyn FnOnce(&Glance<'_>) + Send>),
+    Change(Change),
     Reload {
         plan: Arc<Plan>,
         answer: oneshot::Sender<()>,
@@ -59,6 +60,9 @@ pub(crate) enum Command {
         answer: oneshot::Sender<()>,
     },
 }
+
+/// Changes the state; what it gives is called when that is stored, or cannot be.
+pub(crate) type Change = Box<dyn FnOnce(&mut Alerter, i64) -> Box<dyn FnOnce(bool) + Send> + Send>;
 
 /// What can be asked about.
 pub(crate) struct Glance<'a> {
@@ -210,6 +214,11 @@ impl Task {
                     latency: &self.mails.latency,
                     now_ms,
                 });
+            }
+            Command::Change(change) => {
+                let now_ms = self.now_ms();
+                let answer = change(&mut self.alerter, now_ms);
+                self.writer.answer_when_stored(answer);
             }
             Command::Reload { plan, answer } => {
                 let now_ms = self.now_ms();

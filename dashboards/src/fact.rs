@@ -69,6 +69,26 @@ pub struct Runbook {
     pub steps_total: usize,
 }
 
+/// Who has taken an alert on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Ack {
+    /// The name that was given.
+    pub by: String,
+    /// What was said with it; may be empty.
+    pub note: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// `kim at 03:10: on it`
+pub(crate) fn said(ack: &Ack, at: &str) -> String {
+    let by = crate::untrusted::line(&ack.by, 60);
+    match crate::untrusted::line(&ack.note, 300) {
+        note if note.is_empty() => format!("{by} at {at}"),
+        note => format!("{by} at {at}: {note}"),
+    }
+}
+
 /// A line through time, evenly spaced.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Trend {

@@ -61,6 +61,7 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
         receivers,
         intervals,
         resolve_timeout_ms: millis(config.global.resolve_timeout),
+        episodes: config.episodes,
         silences: Limits {
             count: config.silences.limit,
             bytes: usize::try_from(config.silences.size.0).unwrap_or(usize::MAX),

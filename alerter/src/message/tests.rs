@@ -39,6 +39,7 @@ fn delivery(label: &str, email: &str, message_id: &str) -> Delivery {
                 started_ms: 0,
                 ended_ms: None,
                 generator_url: String::new(),
+                ack: None,
             }],
             sent_before: 0,
             first_sent_ms: None,

@@ -11,6 +11,7 @@ use alert::Set;
 
 use super::{Alerter, GroupId, LogKey, Pending, PendingState};
 use crate::dedup::Entry;
+use crate::episode::Episode;
 use crate::health::Class;
 use crate::silence::{Id, Kept};
 
@@ -63,6 +64,10 @@ pub enum EventKind {
     SilenceChanged,
     /// A silence ended, by itself or because somebody ended it.
     SilenceEnded,
+    /// Somebody took an alert on; the detail says who.
+    Acknowledged,
+    /// Somebody took that back.
+    Unacknowledged,
 }
 
 impl EventKind {
@@ -77,6 +82,8 @@ impl EventKind {
             Self::Silenced,
             Self::SilenceChanged,
             Self::SilenceEnded,
+            Self::Acknowledged,
+            Self::Unacknowledged,
         ];
         all.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -92,6 +99,8 @@ impl EventKind {
             Self::Silenced => "silenced",
             Self::SilenceChanged => "silence changed",
             Self::SilenceEnded => "silence ended",
+            Self::Acknowledged => "acknowledged",
+            Self::Unacknowledged => "unacknowledged",
         }
     }
 }
@@ -161,6 +170,10 @@ pub(crate) struct Changes {
     pub silences: Vec<(Id, Option<Kept>)>,
     /// Things that happened.
     pub history: Vec<Event>,
+    /// Episodes as they are now.
+    pub episodes: Vec<Episode>,
+    /// So many episodes are kept when history is deleted.
+    pub most_episodes: usize,
     /// History older than this is deleted, in milliseconds since 1970.
     pub trim_before_ms: Option<i64>,
 }
@@ -174,6 +187,7 @@ impl Changes {
             && self.log.is_empty()
             && self.silences.is_empty()
             && self.history.is_empty()
+            && self.episodes.is_empty()
             && self.trim_before_ms.is_none()
     }
 }
@@ -181,7 +195,7 @@ impl Changes {
 impl Alerter {
     /// Whether only what can wait is to be stored.
     pub(crate) fn has_lazy_changes(&self) -> bool {
-        !self.dirty.lazy.is_empty()
+        !self.dirty.lazy.is_empty() || self.episodes.has_lazy()
     }
 
     /// Takes what is to be stored. With `all`, also what could wait.
@@ -192,11 +206,13 @@ impl Alerter {
             && dirty.log.is_empty()
             && dirty.silences.is_empty()
             && dirty.history.is_empty()
+            && !self.episodes.has_urgent()
             && !dirty.trim);
         if !urgent && !all {
             return Changes::default();
         }
         let mut dirty = std::mem::take(dirty);
+        let episodes = self.take_episodes(all);
         dirty.alerts.append(&mut dirty.lazy);
         Changes {
             alerts: dirty
@@ -228,6 +244,8 @@ impl Alerter {
                 .map(|id| (id, self.silences.get(id).cloned()))
                 .collect(),
             history: dirty.history.into(),
+            episodes,
+            most_episodes: self.plan.episodes,
             trim_before_ms: dirty.trim.then(|| now_ms - self.history_ms),
         }
     }
@@ -251,6 +269,7 @@ impl Alerter {
             dirty.history.push_front(event);
         }
         self.bound_history();
+        self.return_episodes(changes.episodes);
         let by_name = self.group_names();
         for (names, _) in changes.groups {
             let id = by_name.get(&names).copied();
@@ -280,6 +299,7 @@ impl Alerter {
         self.dirty.alerts.extend(self.alerts.keys());
         self.dirty.log.extend(self.log.keys().cloned());
         self.dirty.silences.extend(self.silences.ids());
+        self.episodes.mark_all();
         let names = self.group_names();
         self.dirty
             .groups

@@ -197,15 +197,17 @@ impl Alerter {
             common_annotations: common(told.iter().map(|alert| &alert.annotations)),
             sent_before,
             first_sent_ms: first_ms,
-            next_repeat_ms: (!loud.is_empty()).then(|| {
-                dedup::next_repeat_ms(
-                    group.next_ms,
-                    route.group_interval_ms,
-                    now_ms,
-                    route.repeat_interval_ms,
-                    self.plan.letter,
-                )
-            }),
+            next_repeat_ms: (!loud.is_empty() && !self.all_acknowledged(&looked.firing)).then(
+                || {
+                    dedup::next_repeat_ms(
+                        group.next_ms,
+                        route.group_interval_ms,
+                        now_ms,
+                        route.repeat_interval_ms,
+                        self.plan.letter,
+                    )
+                },
+            ),
             inhibits: self.inhibited_by(&looked.firing, now_ms),
             external_url: self.external_url.clone(),
             incident: incident.clone(),
@@ -253,6 +255,7 @@ impl Alerter {
                 started_ms: alert.starts_ms,
                 ended_ms: ended.then_some(alert.ends_ms),
                 generator_url: alert.generator_url.clone(),
+                ack: self.last_ack(*fingerprint).cloned(),
             })
         };
         let firing = looked.firing.iter().filter_map(|alert| one(alert, false));

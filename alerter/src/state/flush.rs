@@ -14,6 +14,8 @@ pub(super) struct Looked {
     pub firing: Vec<u64>,
     pub resolved: Vec<u64>,
     pub muted: BTreeMap<Mute, u64>,
+    /// Those that are muted, and why.
+    pub held: Vec<(u64, Mute)>,
 }
 
 impl Alerter {
@@ -55,6 +57,7 @@ impl Alerter {
         let (ends_ms, labels) = (alert.ends_ms, alert.labels.clone());
         self.dirty.alerts.insert(fingerprint);
         self.note(ends_ms, EventKind::Ended, Some(&labels));
+        self.end_episode(fingerprint);
     }
 
     fn wake(&mut self, id: GroupId, now_ms: i64) {
@@ -122,6 +125,7 @@ impl Alerter {
         for (why, count) in &looked.muted {
             *self.counters.suppressed.entry(*why).or_default() += count;
         }
+        self.note_mutes(id, &looked, now_ms);
         match decision {
             Decision::Send(_) => {
                 *self.counters.notifications.entry(kind).or_default() += 1;
@@ -175,6 +179,7 @@ impl Alerter {
             firing: Vec::new(),
             resolved: Vec::new(),
             muted: BTreeMap::new(),
+            held: Vec::new(),
         };
         let Some(group) = self.groups.get(&id) else {
             return (looked, Decision::Nothing);
@@ -190,6 +195,7 @@ impl Alerter {
             let owed = !self.plan.letter && ended && entry.is_some_and(told);
             if !owed && let Some(why) = self.mute(&alert.labels, closed, now_ms) {
                 *looked.muted.entry(why).or_default() += 1;
+                looked.held.push((*fingerprint, why));
             } else if ended {
                 looked.resolved.push(*fingerprint);
             } else {
@@ -206,6 +212,7 @@ impl Alerter {
             resolved: &looked.resolved,
             send_resolved: self.integration(id, integration).send_resolved(),
             repeat_ms: route.repeat_interval_ms,
+            acknowledged: self.all_acknowledged(&looked.firing),
             letter: self.plan.letter,
             now_ms,
         };
@@ -286,6 +293,7 @@ impl Alerter {
             .collect();
         for fingerprint in old {
             if let Some(alert) = self.alerts.remove(&fingerprint) {
+                self.forget_episode(fingerprint, &alert);
                 self.inhibitor
                     .remove(&self.plan, fingerprint, &alert.labels);
                 self.dirty.alerts.insert(fingerprint);

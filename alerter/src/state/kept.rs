@@ -8,6 +8,7 @@ use super::changes::Names;
 use super::{
     Active, AlertRow, Alerter, GroupId, GroupRow, LogKey, LogRow, Pending, PendingState, SilenceRow,
 };
+use crate::episode::Episode;
 use crate::inhibit::Inhibitor;
 use crate::plan::Plan;
 
@@ -22,6 +23,10 @@ pub(crate) struct Stored {
     pub log: Vec<LogRow>,
     /// Silences.
     pub silences: Vec<SilenceRow>,
+    /// Episodes of alerts, the oldest first.
+    pub episodes: Vec<Episode>,
+    /// The number of the next episode.
+    pub next_episode: u64,
 }
 
 /// Of a group, what a new tree takes over.
@@ -56,6 +61,7 @@ impl Alerter {
             };
             self.alerts.insert(row.fingerprint, alert);
         }
+        self.load_episodes(stored.episodes, stored.next_episode, now_ms);
         for SilenceRow { id, kept } in stored.silences {
             self.silences.load(id, kept, now_ms);
         }

@@ -120,6 +120,11 @@ impl Alerter {
             Vec::new()
         };
         self.alerts.insert(fingerprint, alert);
+        if began {
+            self.begin_episode(fingerprint, known.as_ref());
+        } else if finished {
+            self.end_episode(fingerprint);
+        }
         for id in groups {
             self.join(id, fingerprint, now_ms);
         }

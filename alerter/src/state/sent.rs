@@ -16,6 +16,8 @@ pub struct Outcome {
     pub refused: Vec<(String, Failure)>,
     /// Why the whole message failed, if it did.
     pub failed: Option<Failure>,
+    /// What the server said when it took the message; may be empty.
+    pub reply: String,
 }
 
 impl Outcome {
@@ -67,6 +69,7 @@ impl Alerter {
             let known = pending.as_ref().is_some_and(|it| it.class.is_some());
             if !known {
                 let detail = format!("{}: {failure}", flight.log.receiver);
+                self.note_message(&flight.looked, false, &detail, now_ms);
                 self.note_more(now_ms, EventKind::Failed, Some(&flight.labels), detail);
             }
             Some((failure.class, attempts, since_ms, flight.only_missed))
@@ -101,6 +104,12 @@ impl Alerter {
                 flight.reason.as_str(),
                 outcome.accepted.join(", ")
             );
+            let reply = match &*outcome.reply {
+                "" => String::new(),
+                reply => format!(" ({reply})"),
+            };
+            let text = format!("{detail}{reply}");
+            self.note_message(&flight.looked, true, &text, now_ms);
             self.note_more(now_ms, EventKind::Notified, Some(&flight.labels), detail);
             let class = outcome
                 .refused

@@ -1,5 +1,6 @@
 //! The state in virtual time: what is sent when.
 
+mod episodes;
 mod kept;
 mod mail;
 mod quiet;

@@ -4,6 +4,7 @@ use alert::Set;
 
 use super::{Alerter, Group, GroupId, PendingState};
 use crate::dedup;
+use crate::episode::Ack;
 use crate::health::{Class, MailHealth};
 
 /// Whether an alert is told.
@@ -58,6 +59,8 @@ pub struct AlertView {
     pub last_sent_ms: Option<i64>,
     /// Messages sent about its incident, the most of any receiver.
     pub sent: u32,
+    /// Who has taken it on.
+    pub ack: Option<Ack>,
     /// When it is told of next, if nothing changes; none if it is muted or its
     /// receivers send nothing.
     pub next_ms: Option<i64>,
@@ -123,6 +126,7 @@ impl Alerter {
                     receivers: Vec::new(),
                     last_sent_ms: None,
                     sent: 0,
+                    ack: self.ack_of(*fingerprint).cloned(),
                     next_ms: None,
                 };
                 for id in &alert.groups {
@@ -145,25 +149,27 @@ impl Alerter {
         for integration in self.plan.receiver_of(id.route).integrations.keys().copied() {
             let entry = self.log.get(&self.log_key(id, group, integration));
             let told = entry.filter(|entry| entry.firing.binary_search(&view.fingerprint).is_ok());
-            let mut next_ms = group.next_ms;
+            let mut next_ms = Some(group.next_ms);
             if let Some(entry) = told {
                 view.last_sent_ms = view.last_sent_ms.max(Some(entry.at_ms));
                 view.sent = view.sent.max(entry.sent);
-                next_ms = dedup::next_repeat_ms(
+                let repeat_ms = dedup::next_repeat_ms(
                     group.next_ms,
                     route.group_interval_ms,
                     entry.at_ms,
                     route.repeat_interval_ms,
                     self.plan.letter,
                 );
+                let quiet = view.ack.is_some() && self.taken_on(group);
+                next_ms = (!quiet).then_some(repeat_ms);
             }
             if let Some(pending) = group.pending.get(&integration)
                 && let PendingState::Waiting { until_ms } = pending.state
             {
-                next_ms = until_ms;
+                next_ms = Some(until_ms);
             }
             if view.state != AlertState::Suppressed && !closed {
-                view.next_ms = Some(view.next_ms.map_or(next_ms, |known| known.min(next_ms)));
+                view.next_ms = view.next_ms.into_iter().chain(next_ms).min();
             }
         }
     }

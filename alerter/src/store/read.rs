@@ -25,7 +25,10 @@ pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
         let key = (group.route.clone(), group.key.clone());
         group.pending = outgoing.remove(&key).unwrap_or_default();
     }
+    let (episodes, next_episode) = super::episodes::load(pool).await?;
     Ok(Stored {
+        episodes,
+        next_episode,
         alerts,
         groups,
         log: rows(pool, "SELECT * FROM alerter_log", log).await?,
@@ -58,7 +61,7 @@ async fn rows<T>(
     Ok(sound(&found, read))
 }
 
-fn sound<T>(rows: &[SqliteRow], read: impl Fn(&SqliteRow) -> sqlx::Result<T>) -> Vec<T> {
+pub(super) fn sound<T>(rows: &[SqliteRow], read: impl Fn(&SqliteRow) -> sqlx::Result<T>) -> Vec<T> {
     let mut sound = Vec::with_capacity(rows.len());
     for row in rows {
         match read(row) {
@@ -161,7 +164,7 @@ fn place(row: &SqliteRow) -> sqlx::Result<usize> {
     usize::try_from(number).map_err(|err| bad("integration", err))
 }
 
-fn json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> sqlx::Result<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> sqlx::Result<T> {
     let text: &str = row.try_get(column)?;
     serde_json::from_str(text).map_err(|err| bad(column, err))
 }

@@ -11,10 +11,11 @@ use crate::state::{EventKind, PendingRow};
 
 const TABLES: &str = concat!(
     include_str!("../../../belfry/migrations/0002_alerter.sql"),
-    include_str!("../../../belfry/migrations/0003_silences.sql")
+    include_str!("../../../belfry/migrations/0003_silences.sql"),
+    include_str!("../../../belfry/migrations/0010_episodes.sql")
 );
 
-async fn database() -> SqlitePool {
+pub(super) async fn database() -> SqlitePool {
     let options = SqlitePoolOptions::new().max_connections(1);
     let pool = options.connect("sqlite::memory:").await.unwrap();
     sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
@@ -103,6 +104,8 @@ fn rows() -> Changes {
                 detail: "mail: first".into(),
             },
         ],
+        episodes: Vec::new(),
+        most_episodes: 10,
         trim_before_ms: None,
     }
 }

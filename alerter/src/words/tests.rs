@@ -15,6 +15,7 @@ pub(crate) fn notification(fires: bool) -> Notification {
         started_ms: 1_767_323_045_000,
         ended_ms: (!fires).then_some(1_767_323_046_000),
         generator_url: "http://p/g?a=b&c".into(),
+        ack: None,
     };
     Notification {
         receiver: "a.b".into(),

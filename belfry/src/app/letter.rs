@@ -155,6 +155,11 @@ fn alert(writer: &Writer, told: &Told) -> MailAlert {
             &writer.links.public_url,
             STEPS,
         ),
+        ack: told.ack.as_ref().map(|ack| dashboards::fact::Ack {
+            by: ack.by.clone(),
+            note: ack.note.clone(),
+            at_ms: ack.at_ms,
+        }),
         trends: Vec::new(),
     }
 }

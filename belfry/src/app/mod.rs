@@ -16,6 +16,7 @@ mod letter;
 mod now;
 mod own;
 mod pages;
+pub(crate) mod people;
 mod query;
 mod reload;
 mod supervise;

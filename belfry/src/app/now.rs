@@ -62,29 +62,29 @@ pub(crate) async fn status(watch: &Watch) -> Value {
 
 async fn cards(watch: &Watch, public_url: &str) -> Vec<Card> {
     let alerts = watch.alerter.alerts().await.unwrap_or_default();
-    let name_of = |fingerprint: u64| {
-        let by = alerts.iter().find(|alert| alert.fingerprint == fingerprint);
-        by.and_then(|by| by.labels.get("alertname"))
-            .map_or("another alert", String::as_str)
-    };
     alerts
         .iter()
         .map(|alert| {
-            let silenced = alert
-                .silenced_by
-                .first()
-                .map(|id| format!("silenced by {id}"));
-            let muted = silenced.or_else(|| {
-                let by = alert.inhibited_by?;
-                Some(format!("hidden by {}", name_of(by)))
-            });
             let hides = alerts
                 .iter()
                 .filter(|other| other.inhibited_by == Some(alert.fingerprint))
                 .count();
-            card(alert, muted.unwrap_or_default(), hides, public_url)
+            card(alert, muted(alert, &alerts), hides, public_url)
         })
         .collect()
+}
+
+/// Why nobody is told of an alert; empty if somebody is.
+pub(super) fn muted(alert: &AlertView, all: &[AlertView]) -> String {
+    if let Some(id) = alert.silenced_by.first() {
+        return format!("silenced by {id}");
+    }
+    let Some(by) = alert.inhibited_by else {
+        return String::new();
+    };
+    let by = all.iter().find(|other| other.fingerprint == by);
+    let name = by.and_then(|by| by.labels.get("alertname"));
+    format!("hidden by {}", name.map_or("another alert", String::as_str))
 }
 
 fn card(alert: &AlertView, muted: String, hides: usize, public_url: &str) -> Card {
@@ -108,6 +108,11 @@ fn card(alert: &AlertView, muted: String, hides: usize, public_url: &str) -> Car
         hides,
         muted,
         owner: alert.receivers.join(", "),
+        ack: alert.ack.as_ref().map(|ack| dashboards::fact::Ack {
+            by: ack.by.clone(),
+            note: ack.note.clone(),
+            at_ms: ack.at_ms,
+        }),
         next: alert.next_ms.map(|at_ms| Event {
             what: if alert.sent > 0 { "mail again" } else { "mail" }.into(),
             at_ms,

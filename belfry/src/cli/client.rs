@@ -1,5 +1,6 @@
 //! Asking the Belfry that runs.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,13 +17,47 @@ pub(super) enum Error {
     /// It does not answer, or not as it should.
     #[error("the belfry at {address} does not answer")]
     Silent {
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         source: reqwest::Error,
     },
 }
 
 /// Gets a JSON answer from the Belfry of a data folder.
 pub(super) async fn get(data: &Path, path: &str) -> Result<Value, Error> {
+    let (client, address) = client(data)?;
+    let silent = |source| Error::Silent { address, source };
+    let answer = client.get(format!("http://{address}{path}")).send().await;
+    answer
+        .map_err(silent)?
+        .error_for_status()
+        .map_err(silent)?
+        .json()
+        .await
+        .map_err(silent)
+}
+
+/// Posts JSON; the answer may be a refusal, in its `error`.
+pub(super) async fn post(data: &Path, path: &str, body: &Value) -> Result<Value, Error> {
+    let (client, address) = client(data)?;
+    let silent = |source| Error::Silent { address, source };
+    let request = client.post(format!("http://{address}{path}")).json(body);
+    let answer = request.send().await.map_err(silent)?;
+    answer.json().await.map_err(silent)
+}
+
+/// A word as it stands in a query.
+pub(super) fn escaped(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    word.bytes()
+        .map(|byte| match plain(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// A client, and where the Belfry of a data folder listens.
+fn client(data: &Path) -> Result<(reqwest::Client, SocketAddr), Error> {
     // Of a Belfry that was killed the address stays behind.
     let address = Some(data)
         .filter(|data| state::in_use(data))
@@ -35,15 +70,16 @@ pub(super) async fn get(data: &Path, path: &str) -> Result<Value, Error> {
         .no_proxy()
         .build()
         .map_err(silent)?;
-    let answer = client
-        .get(format!("http://{address}{path}"))
-        .send()
-        .await
-        .map_err(silent)?;
-    answer
-        .error_for_status()
-        .map_err(silent)?
-        .json()
-        .await
-        .map_err(silent)
+    Ok((client, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_in_a_query_as_they_are_meant() {
+        assert_eq!(escaped("ApiDown-1"), "ApiDown-1");
+        assert_eq!(escaped("a b&c=ä"), "a%20b%26c%3D%C3%A4");
+    }
 }

@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and how it is answered.
 
+mod ack;
+mod alerts;
 mod check;
 mod client;
 mod generate;
@@ -67,6 +69,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List what fires, who has taken it on and what comes next; or the history
+    Alerts(alerts::Alerts),
+    /// Take an alert on: it is mailed no more until it ends or others join
+    Ack(ack::Ack),
     /// Configuration: print every key
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -136,6 +142,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run => return run::run(&cli.place).into(),
         Command::Check { send_test, json } => check::run(&cli.place, send_test, json),
         Command::Status { json } => either(status::run(&cli.place, json)),
+        Command::Alerts(wanted) => either(alerts::run(&cli.place, &wanted)),
+        Command::Ack(ack) => either(ack::run(&cli.place, &ack)),
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
         Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),
         Command::Rules(command) => rules::run(&command),

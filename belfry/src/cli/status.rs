@@ -235,7 +235,7 @@ fn direct(config: &config::Config) -> (Value, String) {
 }
 
 /// Cuts a line at 80 columns.
-fn fit(line: &str) -> String {
+pub(super) fn fit(line: &str) -> String {
     if line.chars().count() <= 80 {
         return line.to_owned();
     }

@@ -6,6 +6,7 @@ mod health;
 mod metrics;
 mod packed;
 mod pages;
+mod people;
 mod room;
 mod serve;
 
@@ -38,6 +39,9 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/-/ready", get(health::is_ready))
         .route("/-/reload", post(reload).put(reload))
         .route("/api/belfry/v1/status", get(api::status))
+        .route("/api/belfry/v1/alerts", get(people::alerts))
+        .route("/api/belfry/v1/history", get(people::history))
+        .route("/api/belfry/v1/ack", post(people::acknowledge))
         .fallback(absent)
         .with_state(Arc::clone(&watch))
         .merge(metrics::router(Arc::clone(&watch)))

@@ -1,6 +1,8 @@
 //! The whole program beside real servers: one binary, a file for each subject.
 
 #[cfg(test)]
+mod acknowledging;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod configuration;

@@ -51,6 +51,7 @@ struct ShownAlert {
     value: String,
     limit: String,
     labels: String,
+    ack: String,
     trends: Vec<Line>,
     steps: Option<Steps>,
     runbook: String,
@@ -159,6 +160,9 @@ fn shown(number: usize, alert: &MailAlert, mail: &Mail, told: &mut BTreeSet<Stri
         value: untrusted::line(&alert.value, 80),
         limit: untrusted::line(&alert.limit, 80),
         labels: labels(&alert.labels),
+        ack: alert.ack.as_ref().map_or_else(String::new, |ack| {
+            crate::fact::said(ack, &time::clock(ack.at_ms, mail.now_ms, &mail.zone))
+        }),
         trends: lines(&alert.trends),
         steps: first.and_then(steps),
         runbook: alert

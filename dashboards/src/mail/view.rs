@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::fact::{Event, Runbook, Severity, Trend};
+use crate::fact::{Ack, Event, Runbook, Severity, Trend};
 use crate::time::Zone;
 
 /// One mail about one group of alerts.
@@ -82,6 +82,8 @@ pub struct MailAlert {
     pub started_ms: i64,
     /// When it ended, if it has.
     pub ended_ms: Option<i64>,
+    /// Who has taken it on, if anybody has.
+    pub ack: Option<Ack>,
     /// What to do.
     pub runbook: Option<Runbook>,
     /// Lines of the last hours, drawn as Unicode blocks.

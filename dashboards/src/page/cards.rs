@@ -44,6 +44,7 @@ struct Shown {
     spark: Option<Spark>,
     hides: Option<String>,
     muted: String,
+    ack: String,
     next: Option<String>,
     owner: String,
     labels: Vec<(String, String)>,
@@ -150,6 +151,10 @@ fn shown<'a>(card: &'a Card, now: &Now, told: &mut BTreeSet<&'a str>) -> Shown {
         spark: Spark::new(card.trend.as_ref(), now),
         hides: (card.hides > 0).then(|| amount::count(card.hides, "symptom")),
         muted: untrusted::line(&card.muted, 120),
+        ack: card.ack.as_ref().map_or_else(String::new, |ack| {
+            let at = time::hour(ack.at_ms, now.now_ms, &now.zone);
+            crate::fact::said(ack, &at)
+        }),
         next: card.next.as_ref().map(|next| {
             let at = time::hour(next.at_ms, now.now_ms, &now.zone);
             format!("{} {at}", untrusted::line(&next.what, 80))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::fact::{Event, Fault, Runbook, Severity, Trend};
+use crate::fact::{Ack, Event, Fault, Runbook, Severity, Trend};
 use crate::time::Zone;
 
 /// The host as it is now.
@@ -80,6 +80,8 @@ pub struct Card {
     pub muted: String,
     /// Who is told: `ops@example.org`; may be empty.
     pub owner: String,
+    /// Who has taken it on, if anybody has.
+    pub ack: Option<Ack>,
     /// What happens next.
     pub next: Option<Event>,
     /// The labels.

@@ -1,6 +1,6 @@
 //! Mails as they occur.
 
-use dashboards::fact::{Event, Severity, Unit};
+use dashboards::fact::{Ack, Event, Severity, Unit};
 use dashboards::mail::*;
 
 use crate::states::{NOW, berlin, wave};
@@ -88,6 +88,11 @@ fn repeat() -> Mail {
     mail.kind = Kind::Repeat;
     mail.mails_before = 1;
     mail.changed = "restarts went from 3 to 9".into();
+    mail.alerts[0].ack = Some(Ack {
+        by: "kim <script>".into(),
+        note: "looking\nat it".into(),
+        at_ms: NOW - 20 * MINUTE,
+    });
     mail.alerts[0].started_ms = NOW - 60 * MINUTE;
     mail.links.public_url = "https://belfry.example.org/".into();
     mail

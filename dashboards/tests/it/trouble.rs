@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dashboards::fact::{Event, Fault, Runbook, Severity, Unit};
+use dashboards::fact::{Ack, Event, Fault, Runbook, Severity, Unit};
 use dashboards::page::*;
 
 use crate::states::{DAY, HOUR, MINUTE, NOW, berlin, service, wave, well};
@@ -63,6 +63,7 @@ fn api_down() -> Card {
         ]),
         runbook: Some(runbook()),
         muted: String::new(),
+        ..Card::default()
     }
 }
 
@@ -76,10 +77,12 @@ fn disk_filling() -> Card {
         value: "71 %, 53 of 75 GiB".into(),
         limit: "70 %".into(),
         owner: "ops@example.org".into(),
-        next: Some(Event {
-            what: "mail again".into(),
-            at_ms: NOW + 3 * HOUR,
+        ack: Some(Ack {
+            by: "kim".into(),
+            note: "moving the dumps away".into(),
+            at_ms: NOW - DAY,
         }),
+
         labels: labels(&[
             ("alertname", "DiskFilling"),
             ("severity", "warning"),

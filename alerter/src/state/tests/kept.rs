@@ -1,17 +1,19 @@
 //! Restarts and reloads: nothing is lost, nothing is told twice.
 
 use super::*;
+use crate::episode::Episode;
 
 /// The database, as far as the state can tell.
 #[derive(Default, Clone)]
-struct Disk {
+pub(super) struct Disk {
     alerts: BTreeMap<u64, AlertRow>,
     groups: BTreeMap<(Arc<str>, Arc<str>), GroupRow>,
     log: BTreeMap<(String, String, usize), Entry>,
+    pub(super) episodes: BTreeMap<u64, Episode>,
 }
 
 impl Disk {
-    fn write(&mut self, changes: Changes) {
+    pub(super) fn write(&mut self, changes: Changes) {
         for (fingerprint, row) in changes.alerts {
             match row {
                 Some(row) => self.alerts.insert(fingerprint, row),
@@ -24,6 +26,9 @@ impl Disk {
                 None => self.groups.remove(&names),
             };
         }
+        for row in changes.episodes {
+            self.episodes.insert(row.id, row);
+        }
         for row in changes.log {
             let key = (row.group, row.receiver, row.integration);
             match row.entry {
@@ -33,7 +38,7 @@ impl Disk {
         }
     }
 
-    fn stored(&self) -> Stored {
+    pub(super) fn stored(&self) -> Stored {
         Stored {
             alerts: self.alerts.values().cloned().collect(),
             groups: self.groups.values().cloned().collect(),
@@ -48,6 +53,8 @@ impl Disk {
                 })
                 .collect(),
             silences: Vec::new(),
+            episodes: self.episodes.values().cloned().collect(),
+            next_episode: self.episodes.keys().last().map_or(1, |last| last + 1),
         }
     }
 }

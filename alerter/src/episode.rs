@@ -1,0 +1,249 @@
+//! What became of an alert: one episode from its beginning to its end, with who
+//! was told, why nobody was, and who took it on.
+//!
+//! Episodes are kept for people. They decide one thing only: an alert that
+//! somebody has acknowledged is not told again.
+
+use std::sync::Arc;
+
+use alert::Set;
+use serde::{Deserialize, Serialize};
+
+/// Steps that an episode keeps; of more, the first ones and the last ones.
+const STEPS: usize = 24;
+
+/// Of those, the first ones that stay.
+const FIRST: usize = 8;
+
+/// The longest text of a step, in characters.
+const DETAIL: usize = 300;
+
+/// The most bytes of labels and summary that go into the history.
+const LABELS: usize = 8 << 10;
+
+/// Who has taken an alert on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The name that was given.
+    pub by: String,
+    /// What was said with it; may be empty.
+    #[serde(default)]
+    pub note: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// Something that happened to an alert on its way to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What.
+    pub kind: StepKind,
+    /// The receiver, the silence, the name: whatever belongs to it.
+    #[serde(default, with = "shared")]
+    pub detail: Arc<str>,
+}
+
+/// What can happen to an alert on its way to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// A message about it was accepted.
+    Told,
+    /// A message about it failed; it is tried again.
+    Failed,
+    /// It is due and muted, so nobody is told.
+    Muted,
+    /// It is muted no more.
+    Unmuted,
+    /// Somebody took it on.
+    Acknowledged,
+    /// Somebody took that back.
+    Unacknowledged,
+}
+
+impl StepKind {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Told => "told",
+            Self::Failed => "failed",
+            Self::Muted => "muted",
+            Self::Unmuted => "unmuted",
+            Self::Acknowledged => "acknowledged",
+            Self::Unacknowledged => "unacknowledged",
+        }
+    }
+}
+
+/// An alert from its beginning to its end. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Episode {
+    /// Counts episodes, the oldest first.
+    pub id: u64,
+    /// The alert's identity.
+    pub fingerprint: u64,
+    /// What identifies it.
+    pub labels: Set,
+    /// What is said about it in one line.
+    pub summary: String,
+    /// When it began.
+    pub started_ms: i64,
+    /// When it ended; none while it fires.
+    pub ended_ms: Option<i64>,
+    /// Messages that told that it fires.
+    pub pages: u32,
+    /// When the first of them was accepted.
+    pub told_ms: Option<i64>,
+    /// Who has taken it on.
+    pub ack: Option<Ack>,
+    /// What happened to it on its way, the oldest first.
+    pub steps: Vec<Step>,
+}
+
+/// An episode while its alert is known: what the alert itself does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Open {
+    pub id: u64,
+    pub pages: u32,
+    pub told_ms: Option<i64>,
+    pub ack: Option<Box<Ack>>,
+    pub steps: Vec<Step>,
+    /// Why it was muted at the last look.
+    pub muted: Option<crate::state::Mute>,
+}
+
+impl Open {
+    pub(crate) fn new(id: u64) -> Self {
+        Self {
+            id,
+            ..Self::default()
+        }
+    }
+
+    /// What it was before a restart.
+    pub(crate) fn from_row(row: Episode) -> Self {
+        Self {
+            id: row.id,
+            pages: row.pages,
+            told_ms: row.told_ms,
+            ack: row.ack.map(Box::new),
+            steps: row.steps,
+            muted: None,
+        }
+    }
+
+    /// Adds a step; between the first ones and the last ones some give way.
+    pub(crate) fn step(&mut self, at_ms: i64, kind: StepKind, detail: &Arc<str>) {
+        if self.steps.len() >= STEPS {
+            self.steps.remove(FIRST);
+        }
+        self.steps.push(Step {
+            at_ms,
+            kind,
+            detail: Arc::clone(detail),
+        });
+    }
+
+    /// Moves every kept time, because the wall clock was set.
+    pub(crate) fn shift(&mut self, delta_ms: i64) {
+        self.told_ms = self.told_ms.map(|time_ms| time_ms + delta_ms);
+        if let Some(ack) = &mut self.ack {
+            ack.at_ms += delta_ms;
+        }
+        for step in &mut self.steps {
+            step.at_ms += delta_ms;
+        }
+    }
+}
+
+/// A step's text: one short line.
+pub(crate) fn detail(text: &str) -> Arc<str> {
+    let line = crate::health::one_line(text);
+    match line.char_indices().nth(DETAIL) {
+        Some((end, _)) => format!("{}…", &line[..end]).into(),
+        None => line.into(),
+    }
+}
+
+/// Texts that many alerts share.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &Arc<str>, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+        String::deserialize(from).map(Arc::from)
+    }
+}
+
+/// Labels as the history keeps them: of absurdly long ones only the beginning.
+pub(crate) fn bounded(labels: &Set) -> Set {
+    let mut left = LABELS;
+    let mut kept = Set::new();
+    let name = labels.get_key_value("alertname");
+    let first = name.into_iter();
+    let rest = labels.iter().filter(|(name, _)| *name != "alertname");
+    for (name, value) in first.chain(rest) {
+        let size = name.len() + value.len();
+        if size <= left {
+            left -= size;
+            kept.insert(name.clone(), value.clone());
+        }
+    }
+    kept
+}
+
+/// Of a summary as much as one line needs.
+pub(crate) fn summary(annotations: &Set) -> String {
+    let text = annotations.get("summary").map_or("", String::as_str);
+    detail(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_steps_the_first_and_the_last_stay() {
+        let mut open = Open::new(1);
+        for at_ms in 0..100 {
+            open.step(at_ms, StepKind::Told, &"".into());
+        }
+        let times: Vec<i64> = open.steps.iter().map(|step| step.at_ms).collect();
+        assert_eq!(times.len(), STEPS);
+        assert_eq!(times[..FIRST], [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(times[FIRST..], (84..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn absurd_labels_do_not_fill_the_history() {
+        let mut labels = Set::from([("alertname".into(), "Down".into())]);
+        labels.insert("a".into(), "x".repeat(LABELS));
+        labels.insert("b".into(), "y".into());
+        let kept = bounded(&labels);
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["alertname", "b"]);
+        assert_eq!(detail(&"ä\n".repeat(400)).chars().count(), DETAIL + 1);
+    }
+
+    #[test]
+    fn steps_read_back_as_they_were_written() {
+        let step = Step {
+            at_ms: 7,
+            kind: StepKind::Unacknowledged,
+            detail: "by kim".into(),
+        };
+        let text = serde_json::to_string(&step).unwrap();
+        assert_eq!(
+            text,
+            r#"{"at_ms":7,"kind":"unacknowledged","detail":"by kim"}"#
+        );
+        assert_eq!(serde_json::from_str::<Step>(&text).unwrap(), step);
+    }
+}

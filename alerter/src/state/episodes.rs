@@ -1,0 +1,392 @@
+//! Episodes in the alerter's state: when they begin and end, what is noted in
+//! them, and who takes alerts on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::changes::EventKind;
+use super::flush::Looked;
+use super::{Active, Alerter, Group, GroupId, Mute};
+use crate::HistoryFilter;
+use crate::episode::{self, Ack, Episode, Open, StepKind};
+use crate::notification::highest_severity;
+
+/// Episodes that wait for the database at most after their alert began anew;
+/// the oldest give way.
+const WAITING: usize = 10_000;
+
+/// Episodes by alert, and what of them is to be stored.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    open: BTreeMap<u64, Open>,
+    next: u64,
+    /// Alerts whose episode is to be stored now.
+    dirty: BTreeSet<u64>,
+    /// Alerts whose episode may wait: it says nothing that the alert does not.
+    lazy: BTreeSet<u64>,
+    /// Those whose alert has another one by now.
+    past: BTreeMap<u64, Episode>,
+    pub counts: Counts,
+}
+
+/// How long people and alerts took, by severity, since the start.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    pub resolved: BTreeMap<String, Took>,
+    pub acknowledged: BTreeMap<String, Took>,
+}
+
+/// How often, and how long in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Took {
+    pub count: u64,
+    pub sum_ms: i64,
+}
+
+impl Took {
+    fn add(&mut self, took_ms: i64) {
+        self.count += 1;
+        self.sum_ms += took_ms.max(0);
+    }
+}
+
+impl Book {
+    pub(super) fn has_urgent(&self) -> bool {
+        !(self.dirty.is_empty() && self.past.is_empty())
+    }
+
+    pub(super) fn has_lazy(&self) -> bool {
+        !self.lazy.is_empty()
+    }
+
+    pub(super) fn mark_all(&mut self) {
+        self.dirty.extend(self.open.keys());
+    }
+
+    pub(super) fn shift(&mut self, delta_ms: i64) {
+        for open in self.open.values_mut() {
+            open.shift(delta_ms);
+        }
+    }
+
+    fn touch(&mut self, fingerprint: u64) -> Option<&mut Open> {
+        let open = self.open.get_mut(&fingerprint)?;
+        self.dirty.insert(fingerprint);
+        Some(open)
+    }
+}
+
+impl Alerter {
+    /// The alert began to fire: what was known of it before is past.
+    pub(super) fn begin_episode(&mut self, fingerprint: u64, before: Option<&Active>) {
+        if let Some(before) = before
+            && let Some(row) = self.row_of(fingerprint, before)
+        {
+            self.episodes.past.insert(row.id, row);
+            while self.episodes.past.len() > WAITING {
+                self.episodes.past.pop_first();
+                self.counters.lost_history += 1;
+            }
+        }
+        let id = self.episodes.next.max(1);
+        self.episodes.next = id + 1;
+        self.episodes.open.insert(fingerprint, Open::new(id));
+        self.episodes.dirty.remove(&fingerprint);
+        self.episodes.lazy.insert(fingerprint);
+    }
+
+    /// The alert ended, and with it the acknowledgement's effect.
+    pub(super) fn end_episode(&mut self, fingerprint: u64) {
+        self.episodes.dirty.insert(fingerprint);
+        if let Some(alert) = self.alerts.get(&fingerprint) {
+            let severity = highest_severity([&alert.labels].into_iter());
+            let took_ms = alert.ends_ms - alert.starts_ms;
+            let counts = &mut self.episodes.counts.resolved;
+            counts.entry(severity).or_default().add(took_ms);
+        }
+    }
+
+    /// The alert is known no more; its episode is on the disk, or lost.
+    pub(super) fn forget_episode(&mut self, fingerprint: u64, alert: &Active) {
+        if self.episodes.dirty.contains(&fingerprint)
+            && let Some(row) = self.row_of(fingerprint, alert)
+        {
+            self.episodes.past.insert(row.id, row);
+        }
+        self.episodes.open.remove(&fingerprint);
+        self.episodes.dirty.remove(&fingerprint);
+        self.episodes.lazy.remove(&fingerprint);
+    }
+
+    /// A message about these was accepted, or failed.
+    pub(super) fn note_message(&mut self, looked: &Looked, told: bool, text: &str, now_ms: i64) {
+        let detail = episode::detail(text);
+        let kind = match told {
+            true => StepKind::Told,
+            false => StepKind::Failed,
+        };
+        for fingerprint in looked.firing.iter().chain(&looked.resolved) {
+            if let Some(open) = self.episodes.touch(*fingerprint) {
+                open.step(now_ms, kind, &detail);
+            }
+        }
+        for fingerprint in looked.firing.iter().filter(|_| told) {
+            if let Some(open) = self.episodes.touch(*fingerprint) {
+                open.pages += 1;
+                open.told_ms.get_or_insert(now_ms);
+            }
+        }
+    }
+
+    /// Notes which alerts of a look are muted by now, and which no more.
+    pub(super) fn note_mutes(&mut self, id: GroupId, looked: &Looked, now_ms: i64) {
+        for (fingerprint, why) in &looked.held {
+            let known = self.episodes.open.get(fingerprint);
+            if known.is_some_and(|open| open.muted != Some(*why)) {
+                let detail = episode::detail(&self.mute_words(id, *fingerprint, *why, now_ms));
+                if let Some(open) = self.episodes.touch(*fingerprint) {
+                    open.muted = Some(*why);
+                    open.step(now_ms, StepKind::Muted, &detail);
+                }
+            }
+        }
+        for fingerprint in &looked.firing {
+            let known = self.episodes.open.get(fingerprint);
+            if known.is_some_and(|open| open.muted.is_some())
+                && let Some(open) = self.episodes.touch(*fingerprint)
+            {
+                open.muted = None;
+                open.step(now_ms, StepKind::Unmuted, &"".into());
+            }
+        }
+    }
+
+    /// By what an alert is muted, in words.
+    fn mute_words(&self, id: GroupId, fingerprint: u64, why: Mute, now_ms: i64) -> String {
+        let Some(alert) = self.alerts.get(&fingerprint) else {
+            return String::new();
+        };
+        match why {
+            Mute::Inhibited => {
+                let source = self.muted_by(&alert.labels, now_ms);
+                let name = source
+                    .and_then(|source| self.alerts.get(&source)?.labels.get("alertname").cloned());
+                format!("hidden by {}", name.as_deref().unwrap_or("another alert"))
+            }
+            Mute::Silenced => {
+                let silences = self.silenced_by(&alert.labels, now_ms);
+                let words = silences.iter().filter_map(|id| {
+                    let silence = self.silence_of(*id, now_ms)?;
+                    let by = match &*silence.created_by {
+                        "" => String::new(),
+                        by => format!(" by {by}"),
+                    };
+                    Some(format!("silence {id}{by}: {}", silence.comment))
+                });
+                words.collect::<Vec<_>>().join("; ")
+            }
+            Mute::Inactive | Mute::Window => {
+                let names = self.group_muted_by(id, now_ms);
+                let word = match why {
+                    Mute::Window => "muted by",
+                    _ => "outside of",
+                };
+                format!("{word} {}", names.join(", "))
+            }
+        }
+    }
+
+    /// Who has taken an alert on, while it fires.
+    pub(crate) fn ack_of(&self, fingerprint: u64) -> Option<&Ack> {
+        self.alerts.get(&fingerprint).filter(|it| !it.ended)?;
+        self.episodes.open.get(&fingerprint)?.ack.as_deref()
+    }
+
+    /// Who has taken an alert on, also when it has ended since.
+    pub(super) fn last_ack(&self, fingerprint: u64) -> Option<&Ack> {
+        self.episodes.open.get(&fingerprint)?.ack.as_deref()
+    }
+
+    /// Whether all of them are acknowledged, so that saying it again is no help.
+    pub(super) fn all_acknowledged(&self, firing: &[u64]) -> bool {
+        !firing.is_empty() && firing.iter().all(|it| self.ack_of(*it).is_some())
+    }
+
+    /// Whether somebody has taken on all that fires of a group.
+    pub(super) fn taken_on(&self, group: &Group) -> bool {
+        let fires = |it: &&u64| self.alerts.get(it).is_some_and(|alert| !alert.ended);
+        let mut firing = group.members.iter().filter(fires);
+        firing.all(|it| self.ack_of(*it).is_some())
+    }
+
+    /// Firing alerts that somebody has taken on.
+    pub(crate) fn count_acknowledged(&self) -> usize {
+        let acked = self.episodes.open.iter().filter(|(_, it)| it.ack.is_some());
+        acked.filter(|(it, _)| self.ack_of(**it).is_some()).count()
+    }
+
+    /// Acknowledges what fires of `wanted`, or takes that back; which those are.
+    pub(crate) fn acknowledge(
+        &mut self,
+        wanted: &BTreeSet<u64>,
+        ack: Option<&Ack>,
+        now_ms: i64,
+    ) -> Vec<u64> {
+        let mut done = Vec::new();
+        for fingerprint in wanted {
+            let Some(alert) = self.alerts.get(fingerprint).filter(|it| !it.ended) else {
+                continue;
+            };
+            let (labels, starts_ms) = (alert.labels.clone(), alert.starts_ms);
+            let Some(open) = self.episodes.touch(*fingerprint) else {
+                continue;
+            };
+            let first = open.ack.is_none();
+            let (step, kind, words) = match ack {
+                Some(ack) => (
+                    StepKind::Acknowledged,
+                    EventKind::Acknowledged,
+                    said(&ack.by, &ack.note),
+                ),
+                None if first => continue,
+                None => (
+                    StepKind::Unacknowledged,
+                    EventKind::Unacknowledged,
+                    String::new(),
+                ),
+            };
+            open.ack = ack.cloned().map(Box::new);
+            open.step(now_ms, step, &episode::detail(&words));
+            if first {
+                let severity = highest_severity([&labels].into_iter());
+                let counts = &mut self.episodes.counts.acknowledged;
+                counts.entry(severity).or_default().add(now_ms - starts_ms);
+            }
+            self.note_more(now_ms, kind, Some(&labels), words);
+            done.push(*fingerprint);
+        }
+        done
+    }
+
+    /// The episode of a known alert as it is now.
+    pub(crate) fn episode(&self, fingerprint: u64) -> Option<Episode> {
+        self.row_of(fingerprint, self.alerts.get(&fingerprint)?)
+    }
+
+    /// The episodes of known alerts that are wanted.
+    pub(crate) fn known_episodes(&self, wanted: &HistoryFilter) -> Vec<Episode> {
+        let alerts = self.alerts.iter().filter(|(fingerprint, alert)| {
+            let named = |name: &String| alert.labels.get("alertname") == Some(name);
+            wanted.fingerprint.is_none_or(|it| it == **fingerprint)
+                && wanted.name.as_ref().is_none_or(named)
+                && (!alert.ended || alert.ends_ms >= wanted.since_ms)
+        });
+        let mut newest: Vec<_> = alerts.collect();
+        newest.sort_by_key(|(_, alert)| std::cmp::Reverse(alert.starts_ms));
+        newest.truncate(wanted.limit as usize);
+        let rows = newest.into_iter();
+        rows.filter_map(|(fingerprint, alert)| self.row_of(*fingerprint, alert))
+            .collect()
+    }
+
+    fn row_of(&self, fingerprint: u64, alert: &Active) -> Option<Episode> {
+        let open = self.episodes.open.get(&fingerprint)?;
+        Some(Episode {
+            id: open.id,
+            fingerprint,
+            labels: episode::bounded(&alert.labels),
+            summary: episode::summary(&alert.annotations),
+            started_ms: alert.starts_ms,
+            ended_ms: alert.ended.then_some(alert.ends_ms),
+            pages: open.pages,
+            told_ms: open.told_ms,
+            ack: open.ack.as_deref().cloned(),
+            steps: open.steps.clone(),
+        })
+    }
+
+    /// Takes what is to be stored; with `all`, also what could wait.
+    pub(super) fn take_episodes(&mut self, all: bool) -> Vec<Episode> {
+        let mut fingerprints = std::mem::take(&mut self.episodes.dirty);
+        if all {
+            fingerprints.append(&mut self.episodes.lazy);
+        }
+        for fingerprint in &fingerprints {
+            self.episodes.lazy.remove(fingerprint);
+        }
+        let past = std::mem::take(&mut self.episodes.past).into_values();
+        let now = fingerprints.iter().filter_map(|it| self.episode(*it));
+        past.chain(now).collect()
+    }
+
+    /// Takes back what could not be stored.
+    pub(super) fn return_episodes(&mut self, rows: Vec<Episode>) {
+        for row in rows {
+            let open = self.episodes.open.get(&row.fingerprint);
+            if open.is_some_and(|open| open.id == row.id) {
+                self.episodes.dirty.insert(row.fingerprint);
+            } else {
+                self.episodes.past.entry(row.id).or_insert(row);
+            }
+        }
+    }
+
+    /// Takes up the episodes of before a restart; call when the alerts are in.
+    pub(super) fn load_episodes(&mut self, rows: Vec<Episode>, next: u64, now_ms: i64) {
+        self.episodes.next = next;
+        let mut last: BTreeMap<u64, Episode> = BTreeMap::new();
+        for row in rows {
+            let started_ms = row.started_ms;
+            let earlier = last.insert(row.fingerprint, row);
+            self.close(earlier, started_ms);
+        }
+        for (fingerprint, row) in last {
+            match self.alerts.get(&fingerprint) {
+                Some(alert) if alert.ended || row.ended_ms.is_none() => {
+                    if alert.ended && row.ended_ms.is_none() {
+                        self.episodes.dirty.insert(fingerprint);
+                    }
+                    self.episodes.open.insert(fingerprint, Open::from_row(row));
+                }
+                // The alert is lost, so nobody will ever tell its end.
+                None => self.close(Some(row), now_ms),
+                Some(_) => {}
+            }
+        }
+        let firing = self.alerts.iter().filter(|(_, alert)| !alert.ended);
+        let without = firing.filter(|(it, _)| !self.episodes.open.contains_key(it));
+        for fingerprint in without.map(|(it, _)| *it).collect::<Vec<_>>() {
+            self.begin_episode(fingerprint, None);
+        }
+    }
+
+    /// Ends an episode that has no end, though its alert goes on no more.
+    fn close(&mut self, row: Option<Episode>, ended_ms: i64) {
+        if let Some(mut row) = row.filter(|row| row.ended_ms.is_none()) {
+            row.ended_ms = Some(ended_ms);
+            self.episodes.past.insert(row.id, row);
+        }
+    }
+
+    /// What the episodes say of how long things took.
+    pub(crate) fn took(&self) -> &Counts {
+        &self.episodes.counts
+    }
+
+    /// The alerts that share a message with `fingerprint`, itself among them.
+    pub(crate) fn sharing(&self, fingerprint: u64) -> BTreeSet<u64> {
+        let groups = self.alerts.get(&fingerprint).map(|it| &it.groups);
+        let members = groups.into_iter().flatten().filter_map(|id| {
+            let group = self.groups.get(id)?;
+            Some(group.members.iter().copied())
+        });
+        members.flatten().chain([fingerprint]).collect()
+    }
+}
+
+/// `kim: on it`
+pub(crate) fn said(by: &str, note: &str) -> String {
+    match note {
+        "" => format!("by {by}"),
+        note => format!("by {by}: {note}"),
+    }
+}

@@ -1,0 +1,103 @@
+//! The table of episodes.
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool};
+
+use super::json;
+use super::read::{json as read_json, sound};
+use crate::HistoryFilter;
+use crate::episode::Episode;
+
+/// Writes an episode as it is now.
+pub(super) async fn write(db: &mut SqliteConnection, episode: &Episode) -> sqlx::Result<()> {
+    sqlx::query("INSERT OR REPLACE INTO alerter_episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(episode.id as i64)
+        .bind(episode.fingerprint as i64)
+        .bind(json(&episode.labels))
+        .bind(&episode.summary)
+        .bind(episode.started_ms)
+        .bind(episode.ended_ms)
+        .bind(episode.pages)
+        .bind(episode.told_ms)
+        .bind(json(&episode.ack))
+        .bind(json(&episode.steps))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Deletes what ended before a time, and of what ended all but the newest.
+pub(super) async fn trim(
+    db: &mut SqliteConnection,
+    before_ms: i64,
+    most: usize,
+) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM alerter_episodes WHERE ended_ms < ?")
+        .bind(before_ms)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "DELETE FROM alerter_episodes WHERE ended_ms IS NOT NULL AND id <= \
+         (SELECT id FROM alerter_episodes ORDER BY id DESC LIMIT 1 OFFSET ?)",
+    )
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The last episode of each alert that is known, and the number of the next
+/// one. One that has no end belongs to it even if its alert is lost.
+pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<(Vec<Episode>, u64)> {
+    let found = sqlx::query(
+        "SELECT * FROM alerter_episodes WHERE ended_ms IS NULL \
+         OR fingerprint IN (SELECT fingerprint FROM alerter_alerts) ORDER BY id",
+    )
+    .fetch_all(pool)
+    .await?;
+    let last: Option<i64> = sqlx::query_scalar("SELECT max(id) FROM alerter_episodes")
+        .fetch_one(pool)
+        .await?;
+    let next = last.and_then(|id| u64::try_from(id).ok()).unwrap_or(0) + 1;
+    Ok((sound(&found, row), next))
+}
+
+/// Episodes, the newest first.
+pub(crate) async fn list(pool: &SqlitePool, wanted: &HistoryFilter) -> sqlx::Result<Vec<Episode>> {
+    let mut query: QueryBuilder<Sqlite> =
+        QueryBuilder::new("SELECT * FROM alerter_episodes WHERE (ended_ms IS NULL OR ended_ms >= ");
+    query.push_bind(wanted.since_ms).push(")");
+    if let Some(fingerprint) = wanted.fingerprint {
+        query
+            .push(" AND fingerprint = ")
+            .push_bind(fingerprint as i64);
+    }
+    if let Some(name) = &wanted.name {
+        query
+            .push(" AND json_extract(labels, '$.alertname') = ")
+            .push_bind(name);
+    }
+    query
+        .push(" ORDER BY started_ms DESC, id DESC LIMIT ")
+        .push_bind(wanted.limit);
+    let found = query.build().fetch_all(pool).await?;
+    Ok(sound(&found, row))
+}
+
+fn row(row: &SqliteRow) -> sqlx::Result<Episode> {
+    Ok(Episode {
+        id: row.try_get::<i64, _>("id")? as u64,
+        fingerprint: row.try_get::<i64, _>("fingerprint")? as u64,
+        labels: read_json(row, "labels")?,
+        summary: row.try_get("summary")?,
+        started_ms: row.try_get("started_ms")?,
+        ended_ms: row.try_get("ended_ms")?,
+        pages: row.try_get("pages")?,
+        told_ms: row.try_get("told_ms")?,
+        ack: read_json(row, "ack")?,
+        steps: read_json(row, "steps")?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
