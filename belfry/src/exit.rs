@@ -11,6 +11,13 @@ pub(crate) const WARNING: Exit = Exit(1);
 pub(crate) const CRITICAL: Exit = Exit(2);
 pub(crate) const USAGE: Exit = Exit(3);
 
+impl Exit {
+    /// The exit code of another program, passed on as it is.
+    pub(crate) fn of(code: u8) -> Self {
+        Self(code)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.0)

@@ -25,11 +25,18 @@ pub(crate) enum Job {
     Host,
     Container,
     Backup,
+    Heartbeat,
     Belfry,
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 4] = [Self::Host, Self::Container, Self::Backup, Self::Belfry];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Host,
+        Self::Container,
+        Self::Backup,
+        Self::Heartbeat,
+        Self::Belfry,
+    ];
 
     /// The label `job`, and the name under `/metrics/`.
     pub(crate) fn as_str(self) -> &'static str {
@@ -37,6 +44,7 @@ impl Job {
             Self::Host => "host",
             Self::Container => "container",
             Self::Backup => "backup",
+            Self::Heartbeat => "heartbeat",
             Self::Belfry => "belfry",
         }
     }
@@ -53,6 +61,7 @@ impl Job {
             Self::Host => watch.host().page().await,
             Self::Container => watch.containers.page().await,
             Self::Backup => watch.backups.page(&watch).await,
+            Self::Heartbeat => watch.health.beats.page(watch.clock.now_ms()),
             Self::Belfry => super::own::page(&watch).await,
         }
     }

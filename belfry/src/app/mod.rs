@@ -11,6 +11,7 @@ mod engine;
 mod evaluate;
 mod facts;
 mod foreign;
+mod health;
 mod keeper;
 mod letter;
 mod now;
@@ -27,6 +28,7 @@ pub(crate) use collect::Job;
 pub(crate) use engine::{
     socket as engine_socket, unheeded as engine_unheeded, version as engine_version,
 };
+pub(crate) use health::page as health_page;
 pub(crate) use letter::test_letter;
 pub(crate) use now::{status, view};
 pub(crate) use pages::Text;
@@ -93,6 +95,7 @@ impl App {
         tasks.spawn(discovery::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(foreign::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(keeper::run(Arc::clone(&watch), stop.clone()));
+        tasks.spawn(health::run(Arc::clone(&watch), stop.clone()));
         let (alerter, alerter_stop) = (watch.alerter.clone(), stop.clone());
         tasks.spawn(async move {
             tokio::select! {

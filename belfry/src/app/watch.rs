@@ -18,9 +18,10 @@ use series::{Flushed, RolledUp, Store};
 use tokio::sync::Notify;
 
 use super::backups::Backups;
+use super::health::Health;
 use super::keeper::{self, Keeper};
 use super::pages::Pages;
-use super::{Job, collect, engine, letter, own};
+use super::{Job, collect, engine, health, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
@@ -42,6 +43,8 @@ pub(crate) struct Watch {
     pub socket: PathBuf,
     pub containers: Containers,
     pub backups: Backups,
+    /// Heartbeats.
+    pub health: Health,
     /// What was last read by each job, and what is being read.
     pub pages: Pages,
     pub alerter: alerter::Handle,
@@ -117,6 +120,7 @@ impl Watch {
         let socket = engine::socket(&config);
         let scraping = Scraping::new(Arc::clone(&clock), Arc::clone(&store));
         let watch = Self {
+            health: Health::new(&config, &state, now_ms).await,
             host: RwLock::new(Host::new(config.exporter.host.clone())),
             containers: Containers::new(config.exporter.container.clone(), at_socket(&socket)),
             socket,
@@ -164,6 +168,7 @@ impl Watch {
             self.rename(&name);
         }
         self.letters.renew(&config, self.address);
+        self.health.configure(&config, self.clock.now_ms());
         if config.exporter.host != self.config().exporter.host {
             *self.host.write().unwrap_or_else(PoisonError::into_inner) =
                 Host::new(config.exporter.host.clone());
@@ -238,6 +243,7 @@ impl Watch {
         }
         self.own.clock_stepped(delta_ms);
         self.readiness.shift(delta_ms);
+        self.health.shift(delta_ms);
     }
 
     /// These pages came in. A restored alert of theirs may end from now on;
@@ -322,6 +328,7 @@ impl Watch {
             self.alerter.stop(rest.mul_f64(0.8)).await;
             let kept = self.rules().snapshot();
             keeper::write(self, &kept).await;
+            health::write_heartbeats(self).await;
             let on = Arc::clone(self);
             // Not on a worker: a disk that hangs must not hold up the signals.
             let _ = tokio::task::spawn_blocking(move || on.flush_series()).await;

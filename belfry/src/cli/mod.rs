@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod generate;
 mod offline;
+mod ping;
 mod reference;
 mod rules;
 mod run;
@@ -82,6 +83,8 @@ enum Command {
     /// Rule files: check, test or format them
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Tell a heartbeat that its job ran, or run the job and tell how it ended
+    Ping(ping::Ping),
     /// Print the runbook of this name, or list all
     Runbook {
         /// The name, as alerts and mails give it
@@ -147,6 +150,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
         Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),
         Command::Rules(command) => rules::run(&command),
+        Command::Ping(ping) => either(ping::run(&cli.place, &ping)),
         Command::Runbook { name } => generate::runbook(name.as_deref()),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::man(),

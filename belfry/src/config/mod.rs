@@ -41,6 +41,8 @@ settings::section! {
         pub alerter: alerter::Config = alerter::Config::default(),
         /// Backups that other tools make, and which volumes need none.
         pub backup: backup::Config = backup::Config::default(),
+        /// Heartbeats that jobs send.
+        pub heartbeat: healthchecks::heartbeat::Config = healthchecks::heartbeat::Config::default(),
     }
 }
 
@@ -128,6 +130,7 @@ impl Config {
         faults.extend(self.backup.faults());
         let rules = self.rules.faults().into_iter();
         faults.extend(rules.map(|(key, message)| (format!("rules.{key}"), message)));
+        faults.extend(self.heartbeat.faults());
         let problems = alerter::check(&self.alerter, &self.mail);
         faults.extend(
             problems

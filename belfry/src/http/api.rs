@@ -12,3 +12,8 @@ use crate::app::{self, Watch};
 pub(crate) async fn status(State(watch): State<Arc<Watch>>) -> Json<Value> {
     Json(app::status(&watch).await)
 }
+
+/// Heartbeats as they are now.
+pub(crate) async fn health(State(watch): State<Arc<Watch>>) -> Json<Value> {
+    Json(app::health_page(&watch))
+}

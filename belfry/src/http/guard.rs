@@ -75,10 +75,11 @@ fn refusal(request: &Parts, loopback: bool, external_url: &str) -> Option<String
     })
 }
 
-/// Whether a request may change something. Prometheus' API takes questions by POST as well.
+/// Whether a request may change something. Prometheus' API takes questions by
+/// POST as well, and heartbeats come by GET too.
 fn changes(method: &Method, path: &str) -> bool {
     let question = path.starts_with("/api/v1/") && path != "/api/v1/write";
-    !(method.is_safe() || question && method == Method::POST)
+    path.starts_with("/ping/") || !(method.is_safe() || question && method == Method::POST)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -159,6 +160,8 @@ mod tests {
             (Method::POST, "/api/v2/alerts", true),
             (Method::DELETE, "/api/v2/silence/1", true),
             (Method::PUT, "/-/reload", true),
+            (Method::GET, "/ping/job", true),
+            (Method::HEAD, "/ping/job/fail", true),
         ] {
             assert_eq!(changes(&method, path), change, "{method} {path}");
         }

@@ -7,6 +7,7 @@ mod metrics;
 mod packed;
 mod pages;
 mod people;
+mod ping;
 mod room;
 mod serve;
 
@@ -19,7 +20,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tokio::sync::Semaphore;
 
 use crate::app::{self, Watch};
@@ -42,6 +43,8 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/api/belfry/v1/alerts", get(people::alerts))
         .route("/api/belfry/v1/history", get(people::history))
         .route("/api/belfry/v1/ack", post(people::acknowledge))
+        .route("/api/belfry/v1/health", get(api::health))
+        .route("/ping/{*path}", any(ping::take))
         .fallback(absent)
         .with_state(Arc::clone(&watch))
         .merge(metrics::router(Arc::clone(&watch)))

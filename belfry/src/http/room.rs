@@ -1,5 +1,6 @@
 //! How many requests are served at once. Probes of our health are always
-//! answered: a Belfry that has much to do is not ill.
+//! answered, a Belfry that has much to do is not ill; and so are pings, since a
+//! job that did its work must not be paged for our load.
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ pub(super) async fn enter(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    if path.starts_with("/health/") || path == "/-/healthy" || path == "/-/ready" {
+    let vital = path.starts_with("/health/") || path.starts_with("/ping/");
+    if vital || path == "/-/healthy" || path == "/-/ready" {
         return next.run(request).await;
     }
     let Ok(_place) = room.try_acquire() else {
@@ -57,7 +59,13 @@ mod tests {
         let refused = ask("/metrics").await;
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
-        for path in ["/health/live", "/health/ready", "/-/healthy", "/-/ready"] {
+        for path in [
+            "/health/live",
+            "/health/ready",
+            "/-/healthy",
+            "/-/ready",
+            "/ping/job",
+        ] {
             assert_eq!(ask(path).await.status(), StatusCode::OK, "{path}");
         }
         drop(place);

@@ -6,11 +6,13 @@
 mod check;
 mod database;
 mod folder;
+mod heartbeats;
 mod rule_state;
 
 pub(crate) use check::check;
 pub(crate) use database::{memory, write_heartbeat};
 pub(crate) use folder::{Folder, default_folder, in_use, read_address};
+pub(crate) use heartbeats::{load_heartbeats, save_heartbeats};
 pub(crate) use rule_state::{load_rules, save_rules};
 
 use std::path::{Path, PathBuf};

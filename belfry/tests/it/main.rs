@@ -11,6 +11,8 @@ mod engine_faults;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod heartbeats;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod mail_faults;

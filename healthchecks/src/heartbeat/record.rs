@@ -183,6 +183,11 @@ impl Kept {
         self.success_ms.max(self.failure_ms)
     }
 
+    /// The last time that anything was heard of it.
+    pub(super) fn newest_ms(&self) -> Option<i64> {
+        self.last_ms().max(self.started_ms).max(self.body_ms)
+    }
+
     /// Moves all times: the wall clock was stepped.
     pub(super) fn shift(&mut self, delta_ms: i64) {
         self.created_ms += delta_ms;

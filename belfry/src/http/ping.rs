@@ -1,0 +1,94 @@
+//! `/ping/...`: jobs tell that they ran. The sign of life counts however slowly
+//! its body comes, and however long that is; of the body only the start is read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
+use healthchecks::heartbeat::{Ping, Refusal};
+use serde::Deserialize;
+use tokio::time;
+
+use crate::app::Watch;
+
+/// A body that takes longer is cut.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What may stand behind the question mark.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Extra {
+    token: String,
+    rid: String,
+    create: String,
+}
+
+/// Takes a ping.
+pub(crate) async fn take(
+    State(watch): State<Arc<Watch>>,
+    extra: Result<Query<Extra>, axum::extract::rejection::QueryRejection>,
+    request: Request,
+) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
+        let allow = [(header::ALLOW, "GET, HEAD, POST")];
+        return (StatusCode::METHOD_NOT_ALLOWED, allow, "GET, HEAD or POST\n").into_response();
+    }
+    // A word that cannot be read is left out; the sign of life counts all the same.
+    let extra = extra.map(|Query(extra)| extra).unwrap_or_default();
+    let now_ms = watch.clock.now_ms();
+    let most = watch.health.beats.most_body();
+    let (parts, body) = request.into_parts();
+    let body = start_of(body, most).await;
+    let ping = Ping {
+        path: parts.uri.path().strip_prefix("/ping/").unwrap_or_default(),
+        token: bearer(&parts.headers).unwrap_or(&extra.token),
+        run: &extra.rid,
+        create: extra.create == "1",
+        body: &body,
+    };
+    let mut response = match watch.health.beats.ping(&ping, now_ms) {
+        Ok(taken) if taken.made => (StatusCode::CREATED, "Created").into_response(),
+        Ok(_) => "OK".into_response(),
+        Err(refusal) => (status(refusal), format!("{refusal}\n")).into_response(),
+    };
+    if let Ok(most) = HeaderValue::from_str(&most.to_string()) {
+        response.headers_mut().insert("ping-body-limit", most);
+    }
+    response
+}
+
+fn status(refusal: Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Unknown => StatusCode::NOT_FOUND,
+        Refusal::Token => StatusCode::FORBIDDEN,
+        Refusal::Invalid => StatusCode::BAD_REQUEST,
+        Refusal::Full => StatusCode::TOO_MANY_REQUESTS,
+    }
+}
+
+/// The token of an `Authorization: Bearer` header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// So much of a body, or what of it comes in time.
+async fn start_of(body: Body, most: usize) -> Vec<u8> {
+    let mut start = Vec::new();
+    let mut pieces = body.into_data_stream();
+    let reading = async {
+        while start.len() < most {
+            let Some(Ok(piece)) = pieces.next().await else {
+                return;
+            };
+            start.extend_from_slice(&piece[..piece.len().min(most - start.len())]);
+        }
+    };
+    let _ = time::timeout(PATIENCE, reading).await;
+    start
+}
