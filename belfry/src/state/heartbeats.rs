@@ -36,16 +36,18 @@ pub(crate) async fn load_heartbeats(pool: &SqlitePool) -> sqlx::Result<Vec<Kept>
         sqlx::query_as("SELECT name, body FROM healthchecks_heartbeats ORDER BY name")
             .fetch_all(pool)
             .await?;
-    let read = rows.into_iter().filter_map(|(name, body)| {
-        serde_json::from_str(&body)
-            .map_err(|err| {
+    let read = rows
+        .into_iter()
+        .filter_map(|(name, body)| match serde_json::from_str(&body) {
+            Ok(kept) => Some(kept),
+            Err(err) => {
                 tracing::error!(
                     name,
                     "a heartbeat begins anew, what was kept of it cannot be read: {err}"
-                )
-            })
-            .ok()
-    });
+                );
+                None
+            }
+        });
     Ok(read.collect())
 }
 

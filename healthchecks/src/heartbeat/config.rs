@@ -87,7 +87,7 @@ impl Config {
                         "not a UUID; write one such as the answer of uuidgen".to_owned(),
                     ),
                     Some(id) if !uuids.insert(id) => {
-                        fault(".uuid", "another heartbeat has it".to_owned())
+                        fault(".uuid", "another heartbeat has it".to_owned());
                     }
                     Some(_) => {}
                 }

@@ -71,7 +71,7 @@ pub(super) async fn run(program: &OsStr, arguments: &[OsString]) -> Ended {
     if !done {
         let _ = time::timeout(LINGER, &mut copying).await;
     }
-    let code = status.map_or(126, |status| code(status));
+    let code = status.map_or(126, code);
     let output = tail.borrow().iter().copied().collect();
     Ended { code, output }
 }
