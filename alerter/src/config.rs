@@ -6,10 +6,12 @@
 
 mod compile;
 mod email;
+mod global;
+mod http;
 mod intervals;
+mod making;
 mod original;
 mod tree;
-mod webhook;
 mod words;
 
 use std::collections::BTreeMap;
@@ -18,8 +20,15 @@ use std::time::Duration;
 
 use settings::Secret;
 
+pub use global::Global;
+pub use http::{Authorization, BasicAuth, HeaderValues, HttpConfig, OAuth2, TlsConfig};
+pub(crate) use making::{Made, Making, Section, Text, entry};
+
 use crate::plan::Plan;
 use crate::smtp::Tls;
+use crate::vendor::{
+    Discord, Gotify, MsTeams, MsTeamsV2, Ntfy, OpsGenie, PagerDuty, Slack, Telegram, Webhook,
+};
 
 settings::section! {
     /// Who is told of which alerts, and when: Alertmanager's configuration.
@@ -60,45 +69,6 @@ settings::section! {
         pub size: settings::Size = settings::Size(64 << 10),
         /// How long one that has expired is shown.
         pub retention: Duration = Duration::from_secs(5 * 86_400),
-    }
-}
-
-settings::section! {
-    /// What receivers inherit.
-    pub struct Global {
-        /// How long an alert that names no end fires after it was last heard of.
-        pub resolve_timeout: Duration = Duration::from_secs(300),
-        /// The sender of mails.
-        pub smtp_from: String = String::new(),
-        /// The mail server as host:port.
-        pub smtp_smarthost: String = String::new(),
-        /// What we call ourselves to the mail server.
-        pub smtp_hello: String = "localhost".into(),
-        /// Who we are to the mail server.
-        pub smtp_auth_username: String = String::new(),
-        /// The proof of it.
-        pub smtp_auth_password: Secret = Secret::default(),
-        /// Whether the connection must be encrypted by STARTTLS.
-        pub smtp_require_tls: bool = true,
-        /// Whether it is encrypted from the first byte; without a word, on port
-        /// 465 it is.
-        pub smtp_force_implicit_tls: Option<bool> = None,
-        /// How the mail server's certificate is checked.
-        pub smtp_tls_config: TlsConfig = TlsConfig::default(),
-        /// How webhooks are spoken to that do not say it themselves.
-        pub http_config: Option<HttpConfig> = None,
-    }
-}
-
-settings::section! {
-    /// How a certificate is checked.
-    pub struct TlsConfig {
-        /// Certificates (PEM) to trust instead of the system's.
-        pub ca_file: Option<PathBuf> = None,
-        /// The name that the certificate bears, if it is not the server's.
-        pub server_name: String = String::new(),
-        /// Whether any certificate will do.
-        pub insecure_skip_verify: bool = false,
     }
 }
 
@@ -206,60 +176,24 @@ settings::section! {
         pub email_configs: Vec<Email> = vec![],
         /// Messages as JSON over HTTP.
         pub webhook_configs: Vec<Webhook> = vec![],
-    }
-}
-
-settings::section! {
-    /// Messages as JSON over HTTP, in Alertmanager's format.
-    pub struct Webhook {
-        /// Whether ended alerts are told too.
-        pub send_resolved: bool = true,
-        /// Where they are posted; may be a Go template.
-        pub url: Secret = Secret::default(),
-        /// Alerts in a message; 0 for any number.
-        pub max_alerts: usize = 0,
-        /// How long an attempt may take; 0 for as long as the group's interval.
-        pub timeout: Duration = Duration::ZERO,
-        /// How the server is spoken to; replaces the one of `global`.
-        pub http_config: Option<HttpConfig> = None,
-    }
-}
-
-settings::section! {
-    /// How a server is spoken to over HTTP.
-    pub struct HttpConfig {
-        /// A name and a password.
-        pub basic_auth: Option<BasicAuth> = None,
-        /// The `Authorization` header field.
-        pub authorization: Option<Authorization> = None,
-        /// A token for the `Authorization` header field.
-        pub bearer_token: Secret = Secret::default(),
-        /// How the server's certificate is checked.
-        pub tls_config: TlsConfig = TlsConfig::default(),
-        /// Whether redirects are followed.
-        pub follow_redirects: bool = true,
-        /// Taken for files that say it; HTTP/1.1 is spoken.
-        pub enable_http2: bool = true,
-    }
-}
-
-settings::section! {
-    /// A name and a password.
-    pub struct BasicAuth {
-        /// Who we are.
-        pub username: String = String::new(),
-        /// The proof of it.
-        pub password: Secret = Secret::default(),
-    }
-}
-
-settings::section! {
-    /// The `Authorization` header field.
-    pub struct Authorization {
-        /// Its first word.
-        pub r#type: String = "Bearer".into(),
-        /// What follows.
-        pub credentials: Secret = Secret::default(),
+        /// Slack, and whatever takes its webhooks.
+        pub slack_configs: Vec<Slack> = vec![],
+        /// PagerDuty, by its Events API.
+        pub pagerduty_configs: Vec<PagerDuty> = vec![],
+        /// Opsgenie, and Jira Service Management under its API.
+        pub opsgenie_configs: Vec<OpsGenie> = vec![],
+        /// Telegram, by a bot.
+        pub telegram_configs: Vec<Telegram> = vec![],
+        /// Discord, by its webhooks.
+        pub discord_configs: Vec<Discord> = vec![],
+        /// Microsoft Teams, by its connectors.
+        pub msteams_configs: Vec<MsTeams> = vec![],
+        /// Microsoft Teams, by its workflows.
+        pub msteamsv2_configs: Vec<MsTeamsV2> = vec![],
+        /// ntfy.
+        pub ntfy_configs: Vec<Ntfy> = vec![],
+        /// Gotify.
+        pub gotify_configs: Vec<Gotify> = vec![],
     }
 }
 

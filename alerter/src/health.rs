@@ -24,11 +24,13 @@ pub enum Class {
     Unavailable,
     /// A server over HTTP did not want it (HTTP 4xx and the like).
     Rejected,
+    /// A server over HTTP is told too much (HTTP 429).
+    Limited,
 }
 
 impl Class {
     /// Every class, for counters that start at zero.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Dns,
         Self::Refused,
         Self::Timeout,
@@ -38,10 +40,11 @@ impl Class {
         Self::Permanent,
         Self::Unavailable,
         Self::Rejected,
+        Self::Limited,
     ];
 
     /// The word for it: `dns`, `refused`, `timeout`, `tls`, `auth`, `4xx`, `5xx`,
-    /// `http_5xx`, `http_4xx`.
+    /// `http_5xx`, `http_4xx`, `http_429`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,6 +57,7 @@ impl Class {
             Self::Permanent => "5xx",
             Self::Unavailable => "http_5xx",
             Self::Rejected => "http_4xx",
+            Self::Limited => "http_429",
         }
     }
 

@@ -13,6 +13,7 @@ mod dedup;
 mod episode;
 mod handle;
 mod health;
+mod http;
 mod inhibit;
 mod interval;
 mod json;
@@ -27,13 +28,14 @@ mod state;
 mod store;
 mod task;
 mod times;
-mod webhook;
+mod vendor;
 mod words;
 
 pub(crate) use config::plan;
 pub use config::{
-    Authorization, BasicAuth, Config, Email, Global, HttpConfig, InhibitRule, Mail, Problem,
-    Receiver, Route, Silences, TimeInterval, TimeOfDay, TimeSpan, TlsConfig, Webhook, check,
+    Authorization, BasicAuth, Config, Email, Global, HeaderValues, HttpConfig, InhibitRule, Mail,
+    OAuth2, Problem, Receiver, Route, Silences, TimeInterval, TimeOfDay, TimeSpan, TlsConfig,
+    check,
 };
 pub use dedup::Reason;
 pub use episode::{Ack, Episode, Step, StepKind};
@@ -48,4 +50,9 @@ pub use smtp::Tls;
 pub use state::{
     AlertState, AlertView, Alerter, Event, EventKind, FindError, GroupView, Outcome, PendingView,
     Refusal,
+};
+pub use vendor::{
+    Discord, Gotify, MsTeams, MsTeamsV2, Ntfy, OpsGenie, OpsGenieResponder, PagerDuty,
+    PagerDutyImage, PagerDutyLink, Slack, SlackAction, SlackConfirmation, SlackField, Telegram,
+    Webhook,
 };

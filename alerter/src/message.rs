@@ -198,29 +198,9 @@ fn templated(
 /// The mail without a template: everything that is known, line by line, and
 /// `why` it is so.
 fn plain(notification: &Notification, why: &str) -> Rendered {
-    let state = if notification.firing() {
-        "FIRING"
-    } else {
-        "OK"
-    };
-    let name = |labels: &alert::Set| labels.get("alertname").cloned().unwrap_or_default();
-    let mut text = format!("{}\n", notification.reason.as_str());
-    for alert in &notification.alerts {
-        let state = if alert.ended_ms.is_some() {
-            "ended"
-        } else {
-            "fires"
-        };
-        text.push_str(&format!("\n{} {state}\n", name(&alert.labels)));
-        for (name, value) in alert.labels.iter().chain(&alert.annotations) {
-            text.push_str(&format!("  {name}: {value}\n"));
-        }
-    }
-    text.push_str("\nThe mail's template failed; this is what it would have been made of.\n");
-    text.push_str(&format!("What is wrong with it: {why}\n"));
     Rendered {
-        subject: format!("[{state}] {}", name(&notification.group_labels)),
-        text,
+        subject: words::plain_title(notification),
+        text: words::plain_text(notification, why),
         html: String::new(),
     }
 }

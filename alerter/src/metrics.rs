@@ -3,7 +3,7 @@
 
 mod people;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use exposition::{Kind, Writer};
@@ -120,7 +120,7 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
         "Messages that were due.",
         Kind::Counter,
     );
-    for kind in Through::ALL {
+    for kind in kinds(glance) {
         page.sample(&[label(kind)], count(&counters.notifications, &kind));
     }
     page.family(
@@ -142,7 +142,7 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
         "Attempts to send a message.",
         Kind::Counter,
     );
-    for kind in Through::ALL {
+    for kind in kinds(glance) {
         page.sample(&[label(kind)], count(&counters.requests, &kind));
     }
     page.family(
@@ -150,7 +150,7 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
         "Attempts that failed.",
         Kind::Counter,
     );
-    for kind in Through::ALL {
+    for kind in kinds(glance) {
         let failed = counters.requests_failed.iter();
         let failed = failed.filter(|((of, _), _)| *of == kind);
         let failed: u64 = failed.map(|(_, count)| count).sum();
@@ -161,7 +161,7 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
         "How long attempts took.",
         Kind::Histogram,
     );
-    for kind in Through::ALL {
+    for kind in kinds(glance) {
         let none = Latency::default();
         latency(
             page,
@@ -181,6 +181,20 @@ fn latency(page: &mut Writer, label: (&str, &str), latency: &Latency) {
     page.suffixed("_bucket", &[label, ("le", "+Inf")], latency.count as f64);
     page.suffixed("_sum", &[label], latency.sum_seconds);
     page.suffixed("_count", &[label], latency.count as f64);
+}
+
+/// The kinds that are in use, and those that everyone knows.
+fn kinds(glance: &Glance<'_>) -> Vec<Through> {
+    let plan = glance.alerter.plan();
+    let used: BTreeSet<Through> = plan
+        .receivers
+        .iter()
+        .flat_map(|receiver| receiver.integrations.values())
+        .map(crate::plan::Integration::kind)
+        .chain([Through::Email, Through::Webhook])
+        .collect();
+    let kinds = Through::ALL.iter().copied();
+    kinds.filter(|kind| used.contains(kind)).collect()
 }
 
 fn label(kind: Through) -> (&'static str, &'static str) {
@@ -205,7 +219,8 @@ fn mail(page: &mut Writer, glance: &Glance<'_>) {
         "Attempts that failed, by reason.",
         Kind::Counter,
     );
-    let of_mail = |class: &Class| !matches!(class, Class::Unavailable | Class::Rejected);
+    let of_mail =
+        |class: &Class| !matches!(class, Class::Unavailable | Class::Rejected | Class::Limited);
     for class in Class::ALL.into_iter().filter(of_mail) {
         let failed = count(&counters.requests_failed, &(Through::Email, class));
         page.sample(&[("reason", class.as_str())], failed);

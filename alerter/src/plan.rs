@@ -5,15 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alert::Set;
 
+use crate::http::{Line, Way};
 use crate::interval::Interval;
 use crate::matcher::Matcher;
+use crate::notification::Notification;
 use crate::silence::Limits;
 use crate::smtp::Server;
-use crate::state::Mute;
-use crate::webhook::Webhook;
+use crate::state::{Mute, Outcome};
+use crate::vendor::Vendor;
 use crate::words::Words;
 
 /// Which labels a group shares.
@@ -81,7 +84,7 @@ impl Receiver {
     pub(crate) fn emails(&self) -> impl Iterator<Item = &Arc<Email>> {
         self.integrations.values().filter_map(|it| match it {
             Integration::Email(email) => Some(email),
-            Integration::Webhook(_) => None,
+            Integration::Channel(_) => None,
         })
     }
 }
@@ -90,14 +93,14 @@ impl Receiver {
 #[derive(Debug, Clone)]
 pub(crate) enum Integration {
     Email(Arc<Email>),
-    Webhook(Arc<Webhook>),
+    Channel(Arc<Channel>),
 }
 
 impl Integration {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Email(_) => Kind::Email,
-            Self::Webhook(_) => Kind::Webhook,
+            Self::Channel(channel) => channel.kind,
         }
     }
 
@@ -105,7 +108,7 @@ impl Integration {
     pub(crate) fn send_resolved(&self) -> bool {
         match self {
             Self::Email(email) => email.send_resolved,
-            Self::Webhook(webhook) => webhook.send_resolved,
+            Self::Channel(channel) => channel.send_resolved,
         }
     }
 
@@ -113,38 +116,100 @@ impl Integration {
     pub(crate) fn address(&self) -> &Arc<str> {
         match self {
             Self::Email(email) => &email.server.address,
-            Self::Webhook(webhook) => &webhook.address,
+            Self::Channel(channel) => &channel.address,
         }
     }
 }
 
-/// The kinds of integrations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    Email,
-    Webhook,
+/// Messages over HTTP, by someone who brings them to people.
+pub(crate) struct Channel {
+    pub kind: Kind,
+    /// What names its server among those that messages wait for: the kind, a
+    /// space, the server's name and port; no secret.
+    pub address: Arc<str>,
+    pub send_resolved: bool,
+    /// For one attempt; zero for as long as its group's deadline.
+    pub timeout: Duration,
+    pub way: Way,
+    pub vendor: Box<dyn Vendor>,
+}
+
+impl Channel {
+    /// Sends one message; `deadline` bounds it if nothing else does.
+    pub(crate) async fn send(&self, message: &Notification, deadline: Duration) -> Outcome {
+        let timeout = match self.timeout.is_zero() {
+            true => deadline,
+            false => self.timeout,
+        };
+        let way = &self.way;
+        match self.vendor.tell(message, Line { way, timeout }).await {
+            Ok(()) => Outcome {
+                accepted: vec![self.address.to_string()],
+                ..Outcome::default()
+            },
+            Err(failure) => Outcome::failure(failure),
+        }
+    }
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Channel")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+macro_rules! kinds {
+    ($($kind:ident = $word:literal,)*) => {
+        /// The kinds of integrations. New ones are added at the end, as their
+        /// places are stored.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Kind {
+            $($kind,)*
+        }
+
+        impl Kind {
+            pub(crate) const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// Alertmanager's word for it, or ours.
+            pub(crate) fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Email = "email",
+    Webhook = "webhook",
+    Slack = "slack",
+    PagerDuty = "pagerduty",
+    OpsGenie = "opsgenie",
+    Telegram = "telegram",
+    Discord = "discord",
+    MsTeams = "msteams",
+    MsTeamsV2 = "msteamsv2",
+    Ntfy = "ntfy",
+    Gotify = "gotify",
+    Pushover = "pushover",
+    VictorOps = "victorops",
+    Webex = "webex",
+    Sns = "sns",
+    RocketChat = "rocketchat",
+    Jira = "jira",
+    WeChat = "wechat",
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 2] = [Self::Email, Self::Webhook];
-
-    /// Alertmanager's word for it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Webhook => "webhook",
-        }
-    }
-
     /// Names the receiver's `at`th integration of this kind in the notification
     /// log. Each kind counts for itself, so that another mail does not make
     /// strangers of the webhooks.
     pub(crate) fn slot(self, at: usize) -> usize {
         const EACH: usize = 100_000;
-        at + match self {
-            Self::Email => 0,
-            Self::Webhook => EACH,
-        }
+        self as usize * EACH + at
     }
 }
 

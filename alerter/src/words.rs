@@ -4,17 +4,22 @@
 //! A set holds the files of `templates`; each text of a receiver is parsed with
 //! it once and filled in at every message. Nothing here sends anything.
 
+mod filler;
 mod glob;
 
 use std::path::{Path, PathBuf};
 
 use tmpl::{Env, Functions, Mode, Set, Template};
 
+pub(crate) use filler::Filler;
 pub(crate) use glob::files;
 
 use crate::notification::Notification;
 
-const DEFAULTS: &str = include_str!("words/default.tmpl");
+const DEFAULTS: [&str; 2] = [
+    include_str!("words/default.tmpl"),
+    include_str!("words/vendors.tmpl"),
+];
 
 /// Templates by name: ours, then those of the files in order.
 ///
@@ -23,8 +28,10 @@ const DEFAULTS: &str = include_str!("words/default.tmpl");
 pub(crate) fn set(patterns: &[PathBuf]) -> Result<Set, Vec<String>> {
     let mut set = Set::new(Functions::alertmanager());
     let mut faults = Vec::new();
-    if let Err(err) = set.add(DEFAULTS) {
-        faults.push(format!("the built-in templates: {err}"));
+    for text in DEFAULTS {
+        if let Err(err) = set.add(text) {
+            faults.push(format!("the built-in templates: {err}"));
+        }
     }
     for pattern in patterns {
         match files(pattern) {
@@ -98,6 +105,37 @@ pub(crate) fn notice(notification: &Notification) -> tmpl::notice::Notice {
         route_labels: alert::Set::new(),
         external_url: notification.external_url.clone(),
     }
+}
+
+/// The title of a message without a template: the state and the alerts' name.
+pub(crate) fn plain_title(message: &Notification) -> String {
+    let state = if message.firing() { "FIRING" } else { "OK" };
+    let name = message.group_labels.get("alertname");
+    format!("[{state}] {}", name.map_or("", String::as_str))
+}
+
+/// Everything that is known, line by line, and what is wrong with the template
+/// that should have said it, if anything.
+pub(crate) fn plain_text(message: &Notification, why: &str) -> String {
+    let mut text = format!("{}\n", message.reason.as_str());
+    for alert in &message.alerts {
+        let state = match alert.ended_ms {
+            Some(_) => "ended",
+            None => "fires",
+        };
+        let name = alert.labels.get("alertname");
+        text.push_str(&format!("\n{} {state}\n", name.map_or("", String::as_str)));
+        for (name, value) in alert.labels.iter().chain(&alert.annotations) {
+            text.push_str(&format!("  {name}: {value}\n"));
+        }
+    }
+    if !why.is_empty() {
+        text.push_str(
+            "\nThe message's template failed; this is what it would have been made of.\n",
+        );
+        text.push_str(&format!("What is wrong with it: {why}\n"));
+    }
+    text
 }
 
 /// A name as templates see it, to stand in a pattern for itself.

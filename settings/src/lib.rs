@@ -5,11 +5,13 @@
 //! every fault in it at once, and printing the reference all follow from that.
 //! Nothing here knows which sections exist.
 
+mod any;
 mod duration;
 mod fault;
 mod file;
 mod macros;
 mod node;
+mod page;
 mod reader;
 mod reading;
 mod reference;
@@ -18,12 +20,14 @@ mod size;
 mod value;
 mod veil;
 
+pub use any::Any;
 pub use duration::{format_duration, parse_duration};
 pub use fault::Fault;
 pub use file::read_file;
 pub use node::{Kind, Name, Node, Place, parse};
+pub use page::Page;
 pub use reader::{Environment, Reader};
-pub use reading::{Reading, place, read, read_all};
+pub use reading::{Reading, place, read, read_all, read_literal};
 pub use reference::{Key, Reference, keys};
 pub use secret::{Secret, names_secret};
 pub use size::Size;

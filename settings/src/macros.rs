@@ -147,8 +147,16 @@ macro_rules! section {
                 ::std::string::String::new()
             }
 
+            fn write(&self, page: &mut $crate::Page, name: &str) {
+                page.section(name, |page| self.fill(page));
+            }
+
+            fn fill(&self, page: &mut $crate::Page) {
+                $( page.value($crate::plain(::std::stringify!($field)), &self.$field); )*
+            }
+
             fn describe(&self, reference: &mut $crate::Reference, path: &str) {
-                reference.nested(::std::any::type_name::<Self>(), |reference| {
+                reference.nested(::std::any::type_name::<Self>(), path, |reference| {
                     $( reference.key(path, $crate::plain(::std::stringify!($field)), &self.$field, ::std::concat!($($doc, "\n"),*)); )*
                 });
             }

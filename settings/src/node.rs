@@ -194,10 +194,16 @@ impl<'a> Loader<'a> {
     fn mapping(&mut self, depth: usize) -> Result<Kind, Fault> {
         let mut entries: Vec<(Name, Node)> = Vec::new();
         let mut names = HashSet::new();
+        let mut merged = Vec::new();
         loop {
             let (event, span) = self.next()?;
             let name = match event {
-                Event::MappingEnd => return Ok(Kind::Map(entries)),
+                Event::MappingEnd => {
+                    for node in merged {
+                        merge(&mut entries, node);
+                    }
+                    return Ok(Kind::Map(entries));
+                }
                 Event::Scalar(text, ..) => Name {
                     text: text.into_owned(),
                     place: self.place(&span),
@@ -215,7 +221,11 @@ impl<'a> Loader<'a> {
                 return Err(self.fault(&span, message));
             }
             let (event, span) = self.next()?;
-            entries.push((name, self.node(event, &span, depth + 1)?));
+            let value = self.node(event, &span, depth + 1)?;
+            match (&*name.text, value.kind) {
+                ("<<", kind @ (Kind::Map(_) | Kind::List(_))) => merged.push(kind),
+                (_, kind) => entries.push((name, Node { kind, ..value })),
+            }
         }
     }
 
@@ -233,6 +243,21 @@ impl<'a> Loader<'a> {
             key: String::new(),
             message,
         }
+    }
+}
+
+/// Takes over the entries that a mapping does not have itself (`<<: *defaults`).
+fn merge(entries: &mut Vec<(Name, Node)>, from: Kind) {
+    match from {
+        Kind::Map(others) => {
+            for (name, node) in others {
+                if !entries.iter().any(|(have, _)| have.text == name.text) {
+                    entries.push((name, node));
+                }
+            }
+        }
+        Kind::List(maps) => maps.into_iter().for_each(|map| merge(entries, map.kind)),
+        Kind::Null | Kind::Scalar { .. } => {}
     }
 }
 
@@ -300,6 +325,20 @@ mod tests {
             err.starts_with("x.yml:2:") && err.contains("not valid YAML"),
             "{err}"
         );
+    }
+
+    #[test]
+    fn a_mapping_takes_over_what_it_does_not_say_itself() {
+        let text = "a: &a {x: 1, y: 2}\nb: &b {z: 3}\nc: {<<: *a, x: 9}\nd: {<<: [*b, *a]}";
+        let Kind::Map(entries) = parse("x.yml", text).unwrap().kind else {
+            panic!()
+        };
+        let names = |node: &Node| match &node.kind {
+            Kind::Map(entries) => entries.iter().map(|(name, _)| name.text.clone()).collect(),
+            _ => Vec::new(),
+        };
+        assert_eq!(names(&entries[2].1), ["x", "y"]);
+        assert_eq!(names(&entries[3].1), ["z", "x", "y"]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Reader<'a> {
     environment: Environment<'a>,
     folder: PathBuf,
     path: Vec<String>,
+    /// Whether `${` stands for itself.
+    pub(crate) literal: bool,
     pub(crate) found: Found,
 }
 
@@ -57,6 +59,7 @@ impl<'a> Reader<'a> {
             environment,
             folder: folder.to_owned(),
             path: Vec::new(),
+            literal: false,
             found: Found::default(),
         }
     }
@@ -164,6 +167,9 @@ impl Reader<'_> {
     /// Puts the environment's values in the place of `${NAME}` and
     /// `${NAME:-default}`. `$${` stands for `${`.
     pub fn expand(&mut self, text: &str, place: &Place) -> String {
+        if self.literal {
+            return text.to_owned();
+        }
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find("${") {

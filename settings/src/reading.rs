@@ -38,8 +38,20 @@ pub fn read_all<T: Value + Default>(
     text: &str,
     environment: Environment<'_>,
 ) -> Reading<T> {
+    let reader = Reader::new(file.parent().unwrap_or(Path::new("")), environment);
+    reading(file, text, reader)
+}
+
+/// Like [`read_all`] for a file of another program's grammar: the environment
+/// says nothing, and `${` stands for itself.
+pub fn read_literal<T: Value + Default>(file: &Path, text: &str) -> Reading<T> {
+    let mut reader = Reader::new(file.parent().unwrap_or(Path::new("")), &|_| None);
+    reader.literal = true;
+    reading(file, text, reader)
+}
+
+fn reading<T: Value + Default>(file: &Path, text: &str, mut reader: Reader<'_>) -> Reading<T> {
     let name = file.display().to_string();
-    let mut reader = Reader::new(file.parent().unwrap_or(Path::new("")), environment);
     let root = match parse(&name, text) {
         Ok(root) => Some(root),
         Err(fault) => {

@@ -1,5 +1,7 @@
 //! The reference: every key with type, default, environment name and meaning.
 
+use std::collections::BTreeMap;
+
 use crate::{Value, reader::environment_name};
 
 /// One key of the configuration.
@@ -24,6 +26,8 @@ pub struct Key {
 pub struct Reference {
     keys: Vec<Key>,
     open: Vec<&'static str>,
+    /// Sections that were described, and where.
+    known: BTreeMap<&'static str, String>,
     without_environment: bool,
 }
 
@@ -93,10 +97,29 @@ impl Reference {
         self.without_environment = before;
     }
 
-    /// Describes a section once on each way down: a route holds routes.
-    pub fn nested(&mut self, type_name: &'static str, describe: impl FnOnce(&mut Self)) {
+    /// Describes a section once on each way down: a route holds routes. An entry of
+    /// a list refers to where the same section was described before.
+    pub fn nested(
+        &mut self,
+        type_name: &'static str,
+        path: &str,
+        describe: impl FnOnce(&mut Self),
+    ) {
         if self.open.contains(&type_name) {
             return;
+        }
+        match self.known.get(type_name) {
+            Some(known) if path.contains('[') && !path.ends_with(']') => {
+                if let Some(key) = self.keys.last_mut() {
+                    key.meaning
+                        .push_str(&format!(" Its keys are those of `{known}`."));
+                }
+                return;
+            }
+            Some(_) => {}
+            None => {
+                self.known.insert(type_name, path.to_owned());
+            }
         }
         self.open.push(type_name);
         describe(self);

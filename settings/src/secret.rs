@@ -1,5 +1,9 @@
 //! Secrets: given in place, from the environment, or in a file; never printed.
 
+use std::borrow::Cow;
+use std::io;
+use std::path::PathBuf;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Node, Reader, Value, read_file, value::scalar};
@@ -26,13 +30,38 @@ pub fn names_secret(key: &str) -> bool {
 
 /// A password or token. It prints as `<secret>`, and is wiped when dropped.
 #[derive(Clone, Default)]
-pub struct Secret(Option<SecretString>);
+pub struct Secret {
+    text: Option<SecretString>,
+    /// The file that holds it.
+    file: Option<PathBuf>,
+}
 
 impl Secret {
     /// Holds `text`.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Some(SecretString::from(text.into())))
+        Self {
+            text: Some(SecretString::from(text.into())),
+            file: None,
+        }
+    }
+
+    /// The text as it is at this moment: one that a file holds is read again, so
+    /// that it can be changed without a word to us. Takes the time of a read.
+    ///
+    /// # Errors
+    /// The file cannot be read any more.
+    pub fn read(&self) -> io::Result<Cow<'_, str>> {
+        match &self.file {
+            None => Ok(self.expose().into()),
+            Some(file) => Ok(one_line(read_file(file, LONGEST_FILE)?).into()),
+        }
+    }
+
+    /// Whether a file holds it.
+    #[must_use]
+    pub fn is_in_file(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Whether none is set.
@@ -44,7 +73,9 @@ impl Secret {
     /// The text itself, for the one place that sends it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.0.as_ref().map_or("", |secret| secret.expose_secret())
+        self.text
+            .as_ref()
+            .map_or("", |secret| secret.expose_secret())
     }
 }
 
@@ -74,12 +105,15 @@ impl Value for Secret {
     }
 
     fn decode_companion(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let path = std::path::PathBuf::decode(node, reader)?;
+        let path = PathBuf::decode(node, reader)?;
         match read_file(&path, LONGEST_FILE) {
             Ok(text) => {
-                let text = text.trim_end_matches(['\r', '\n']);
-                reader.hide(text);
-                Some(Self::new(text))
+                let text = one_line(text);
+                reader.hide(&text);
+                Some(Self {
+                    file: Some(path),
+                    ..Self::new(text)
+                })
             }
             Err(err) => {
                 // The name stays out: it may be the secret itself, under the wrong key.
@@ -92,4 +126,14 @@ impl Value for Secret {
     fn show(&self) -> String {
         String::new()
     }
+
+    fn word(&self) -> Option<String> {
+        (!self.is_empty()).then(|| "<secret>".into())
+    }
+}
+
+/// Without the line ends behind it.
+fn one_line(mut text: String) -> String {
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    text
 }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Kind, Node, Reader, Reference, format_duration, names_secret, parse_duration};
+use crate::page::quoted;
+use crate::{Kind, Node, Page, Reader, Reference, format_duration, names_secret, parse_duration};
 
 /// A type that a key can have. Implemented here for the plain ones, by
 /// [`section!`](crate::section) and [`choice!`](crate::choice) for the others.
@@ -27,6 +28,22 @@ pub trait Value: Sized {
 
     /// The value as a file would say it; empty for "not set".
     fn show(&self) -> String;
+
+    /// Writes the value under its key as a file would say it, without secrets;
+    /// nothing where it is empty.
+    fn write(&self, page: &mut Page, name: &str) {
+        if let Some(word) = self.word() {
+            page.word(name, &word);
+        }
+    }
+
+    /// The value on one line, in quotes where it needs them; none if it is empty.
+    fn word(&self) -> Option<String> {
+        Some(self.show()).filter(|text| !text.is_empty())
+    }
+
+    /// Writes the keys of a section; plain values have none.
+    fn fill(&self, _page: &mut Page) {}
 
     /// Adds the keys below this one to the reference. Plain values have none.
     fn describe(&self, _reference: &mut Reference, _path: &str) {}
@@ -79,6 +96,10 @@ impl Value for String {
 
     fn show(&self) -> String {
         self.clone()
+    }
+
+    fn word(&self) -> Option<String> {
+        (!self.is_empty()).then(|| quoted(self))
     }
 }
 
@@ -179,6 +200,10 @@ impl Value for PathBuf {
     fn show(&self) -> String {
         self.display().to_string()
     }
+
+    fn word(&self) -> Option<String> {
+        self.show().word()
+    }
 }
 
 impl<T: Value> Value for Option<T> {
@@ -201,6 +226,22 @@ impl<T: Value> Value for Option<T> {
 
     fn show(&self) -> String {
         self.as_ref().map_or_else(String::new, Value::show)
+    }
+
+    fn write(&self, page: &mut Page, name: &str) {
+        if let Some(value) = self {
+            value.write(page, name);
+        }
+    }
+
+    fn word(&self) -> Option<String> {
+        self.as_ref().and_then(Value::word)
+    }
+
+    fn fill(&self, page: &mut Page) {
+        if let Some(value) = self {
+            value.fill(page);
+        }
     }
 
     fn describe(&self, reference: &mut Reference, path: &str) {
@@ -269,6 +310,20 @@ impl<T: Value> Value for Vec<T> {
         format!("[{}]", items.join(", "))
     }
 
+    fn write(&self, page: &mut Page, name: &str) {
+        if !T::plain() {
+            page.list(name, self, |page, item| item.fill(page));
+        } else if let Some(word) = self.word() {
+            page.word(name, &word);
+        }
+    }
+
+    fn word(&self) -> Option<String> {
+        let items = self.iter().map(|item| item.word().unwrap_or("''".into()));
+        let items: Vec<_> = items.collect();
+        (!items.is_empty()).then(|| format!("[{}]", items.join(", ")))
+    }
+
     fn describe(&self, reference: &mut Reference, path: &str) {
         if let Some(value) = T::example() {
             value.describe(reference, &format!("{path}[]"));
@@ -315,6 +370,18 @@ impl<T: Value> Value for BTreeMap<String, T> {
             .map(|(name, value)| format!("{name}: {}", value.show()))
             .collect();
         format!("{{{}}}", items.join(", "))
+    }
+
+    fn write(&self, page: &mut Page, name: &str) {
+        page.section(name, |page| {
+            for (name, value) in self {
+                let name = quoted(name);
+                match T::plain() && value.word().is_none() {
+                    true => page.word(&name, "''"),
+                    false => value.write(page, &name),
+                }
+            }
+        });
     }
 
     fn describe(&self, reference: &mut Reference, path: &str) {

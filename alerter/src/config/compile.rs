@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::email::{self, Lanes};
+use super::making::{Section, channel};
 use super::words::Templates;
-use super::{Config, Mail, Problem, intervals, tree, webhook};
+use super::{Config, Global, Mail, Problem, intervals, tree};
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{InhibitRule, Integration, Kind, Plan, Receiver};
 use crate::silence::Limits;
@@ -118,14 +119,24 @@ fn receivers(
             let slot = Kind::Email.slot(at);
             integrations.extend(made.map(|it| (slot, Integration::Email(Arc::new(it)))));
         }
-        for (at, webhook) in receiver.webhook_configs.iter().enumerate() {
-            let key = format!("{key}.webhook_configs[{at}]");
-            let name = format!("{name}/{at}");
-            let names = (&*name, &*key);
-            let made = webhook::compile(webhook, &config.global, &templates, names, problems);
-            let slot = Kind::Webhook.slot(at);
-            integrations.extend(made.map(|it| (slot, Integration::Webhook(Arc::new(it)))));
-        }
+        let mut channels = Channels {
+            global: &config.global,
+            templates: &templates,
+            name,
+            key: &key,
+            found: &mut integrations,
+            problems,
+        };
+        channels.add("webhook_configs", &receiver.webhook_configs);
+        channels.add("slack_configs", &receiver.slack_configs);
+        channels.add("pagerduty_configs", &receiver.pagerduty_configs);
+        channels.add("opsgenie_configs", &receiver.opsgenie_configs);
+        channels.add("telegram_configs", &receiver.telegram_configs);
+        channels.add("discord_configs", &receiver.discord_configs);
+        channels.add("msteams_configs", &receiver.msteams_configs);
+        channels.add("msteamsv2_configs", &receiver.msteamsv2_configs);
+        channels.add("ntfy_configs", &receiver.ntfy_configs);
+        channels.add("gotify_configs", &receiver.gotify_configs);
         let mut labels = receiver.labels.clone();
         let known = labels.insert("name".into(), name.clone());
         if let Some(known) = known.filter(|known| known != name) {
@@ -140,6 +151,29 @@ fn receivers(
         });
     }
     receivers
+}
+
+/// The integrations of a receiver over HTTP, as they are found.
+struct Channels<'a> {
+    global: &'a Global,
+    templates: &'a Templates,
+    name: &'a str,
+    key: &'a str,
+    found: &'a mut BTreeMap<usize, Integration>,
+    problems: &'a mut Problems,
+}
+
+impl Channels<'_> {
+    fn add<S: Section>(&mut self, list: &str, sections: &[S]) {
+        for (at, section) in sections.iter().enumerate() {
+            let key = format!("{}.{list}[{at}]", self.key);
+            let name = format!("{}/{at}", self.name);
+            let names = (&*name, &*key);
+            let made = channel(section, self.global, self.templates, names, self.problems);
+            let made = made.map(|it| (S::KIND.slot(at), Integration::Channel(Arc::new(it))));
+            self.found.extend(made);
+        }
+    }
 }
 
 fn inhibit_rules(config: &Config, problems: &mut Problems) -> Vec<InhibitRule> {

@@ -9,7 +9,8 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::compile::Problems;
 use super::words::{self, Templates};
-use super::{Email as Section, Global, Mail, TlsConfig};
+use super::{Email as Section, Global, Mail, TlsConfig, http};
+use crate::http::Trust;
 use crate::plan::Email;
 use crate::smtp::{Server, Tls};
 use crate::words::Words;
@@ -72,9 +73,11 @@ pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems)
             hello: hello_of(mail),
             username: mail.username.clone(),
             password: mail.password.clone(),
-            ca_file: mail.ca_file.clone(),
-            server_name: host.clone(),
-            insecure_skip_verify: false,
+            trust: Trust {
+                ca_file: mail.ca_file.clone(),
+                server_name: host.clone(),
+                ..Trust::default()
+            },
             timeout: mail.timeout,
             lane: lanes.of(&host, port),
             cached: OnceCell::new(),
@@ -129,14 +132,14 @@ pub(super) fn compile(
         (_, true) => Tls::Starttls,
         (_, false) => Tls::None,
     };
-    let TlsConfig {
-        ca_file,
-        server_name,
-        insecure_skip_verify,
-    } = email
-        .tls_config
-        .clone()
-        .unwrap_or_else(|| global.smtp_tls_config.clone());
+    let tls_config = email.tls_config.as_ref().unwrap_or(&global.smtp_tls_config);
+    let mut trust = http::tls_trust(tls_config, key, problems);
+    if trust.server_name.is_empty() {
+        trust.server_name.clone_from(&host);
+    }
+    if borrowed && trust.ca_file.is_none() {
+        trust.ca_file.clone_from(&mail.ca_file);
+    }
     let username = first([&email.auth_username, &global.smtp_auth_username]);
     let password = match email.auth_password.is_empty() {
         true => &global.smtp_auth_password,
@@ -160,12 +163,7 @@ pub(super) fn compile(
             hello: hello.to_owned(),
             username: username.to_owned(),
             password: password.clone(),
-            ca_file: ca_file.or_else(|| mail.ca_file.clone().filter(|_| borrowed)),
-            server_name: match server_name.is_empty() {
-                true => host.clone(),
-                false => server_name,
-            },
-            insecure_skip_verify,
+            trust,
             timeout: match borrowed {
                 true => mail.timeout,
                 false => Duration::from_secs(30),

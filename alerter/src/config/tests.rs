@@ -71,7 +71,10 @@ fn what_is_not_supported_is_refused_by_name() {
     for (yaml, key) in [
         ("event_recorder: {}", "event_recorder"),
         ("tracing: {}", "tracing"),
-        ("receivers: [{name: a, slack_configs: []}]", "slack_configs"),
+        (
+            "receivers: [{name: a, incidentio_configs: []}]",
+            "incidentio_configs",
+        ),
         ("route: {receiver: a, group_limit: 1}", "group_limit"),
         (
             "receivers: [{name: a, email_configs: [{to: a@b, threading: {}}]}]",

@@ -1,16 +1,18 @@
 //! A mail server, how it is reached, and how its certificate is checked.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
+use lettre::transport::smtp::client::{
+    Certificate, CertificateStore, Identity, TlsParameters, TlsParametersBuilder, TlsVersion,
+};
 use settings::Secret;
 use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
 
 use super::failure::broken;
 use crate::health::{Class, Failure};
+use crate::http::Trust;
 
 settings::choice! {
     /// How mail is encrypted on its way to the server.
@@ -40,12 +42,8 @@ pub(crate) struct Server {
     pub username: String,
     /// The proof of it.
     pub password: Secret,
-    /// Certificates to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// The name that its certificate bears.
-    pub server_name: String,
-    /// Whether any certificate will do.
-    pub insecure_skip_verify: bool,
+    /// By what its certificate is checked.
+    pub trust: Trust,
     /// For connecting and greeting together, and again for the mail.
     pub timeout: Duration,
     pub(crate) lane: Arc<Mutex<()>>,
@@ -76,24 +74,35 @@ impl Server {
     }
 
     async fn make_parameters(&self) -> Result<TlsParameters, Failure> {
-        let mut builder = TlsParameters::builder(self.server_name.clone())
-            .dangerous_accept_invalid_certs(self.insecure_skip_verify)
-            .dangerous_accept_invalid_hostnames(self.insecure_skip_verify);
-        if let Some(path) = &self.ca_file {
-            let bad = |err: &dyn std::fmt::Display| {
-                Failure::new(Class::Tls, format!("{}: {err}", path.display()))
-            };
-            let pem = tokio::fs::read(path).await.map_err(|err| bad(&err))?;
-            let certificate = Certificate::from_pem(&pem).map_err(|err| bad(&err))?;
-            builder = builder
-                .certificate_store(CertificateStore::None)
-                .add_root_certificate(certificate);
-        }
-        tokio::task::spawn_blocking(|| builder.build_rustls())
-            .await
-            .map_err(|err| Failure::new(Class::Tls, err.to_string()))?
-            .map_err(|err| broken(&err))
+        let trust = self.trust.clone();
+        let bad = |why: String| Failure::new(Class::Tls, why);
+        let made = tokio::task::spawn_blocking(move || {
+            let parameters = parameters(&trust)?;
+            parameters.build_rustls().map_err(|err| broken(&err).detail)
+        });
+        made.await.map_err(|err| bad(err.to_string()))?.map_err(bad)
     }
+}
+
+fn parameters(trust: &Trust) -> Result<TlsParametersBuilder, String> {
+    let mut builder = TlsParameters::builder(trust.server_name.clone())
+        .dangerous_accept_invalid_certs(trust.anyone)
+        .dangerous_accept_invalid_hostnames(trust.anyone);
+    if trust.without[0] {
+        builder = builder.set_min_tls_version(TlsVersion::Tlsv13);
+    }
+    if let Some(pem) = trust.authorities()? {
+        let certificate = Certificate::from_pem(pem.as_bytes());
+        let certificate = certificate.map_err(|err| format!("ca: {err}"))?;
+        builder = builder
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(certificate);
+    }
+    if let Some((cert, key)) = trust.identity()? {
+        let identity = Identity::from_pem(cert.as_bytes(), key.as_bytes());
+        builder = builder.identify_with(identity.map_err(|err| format!("our certificate: {err}"))?);
+    }
+    Ok(builder)
 }
 
 impl std::fmt::Debug for Server {

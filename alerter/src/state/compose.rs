@@ -133,11 +133,11 @@ impl Alerter {
         let key = self.log_key(id, group, integration);
         let entry = self.log.get(&key);
         let through = self.integration(id, integration).clone();
-        let exact = self.plan.letter && through.kind() == Kind::Webhook;
+        let exact = self.plan.letter && through.kind() != Kind::Email;
         let open = entry.filter(|entry| !entry.firing.is_empty());
         let mut to = match &through {
             Integration::Email(email) => email.to.clone(),
-            Integration::Webhook(_) => Vec::new(),
+            Integration::Channel(_) => Vec::new(),
         };
         let mut only_missed = false;
         let reason = match decision {

@@ -109,8 +109,7 @@ impl Alerter {
             }
             // Each look begins anew, without the waits of the last one.
             Some(pending)
-                if kind == Kind::Webhook
-                    && matches!(pending.state, PendingState::Waiting { .. }) =>
+                if kind != Kind::Email && matches!(pending.state, PendingState::Waiting { .. }) =>
             {
                 pending.state = PendingState::Ready;
                 pending.attempts = 0;

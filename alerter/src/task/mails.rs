@@ -15,13 +15,12 @@ use crate::metrics::Latency;
 use crate::plan::{Integration, Kind, Plan};
 use crate::smtp::{self, Sent};
 use crate::state::{Alerter, Delivery, Outcome};
-use crate::webhook;
 
 /// Mails under way to a server at a time. Each costs a connection and a
 /// rendered mail.
 const PARALLEL: usize = 4;
 
-/// Requests under way to a server of webhooks at a time.
+/// Requests under way to a server over HTTP at a time.
 const REQUESTS: usize = 64;
 
 pub(crate) struct Mails {
@@ -63,12 +62,13 @@ impl Mails {
             let under_way = &self.under_way;
             let has_room = |address: &str| {
                 let to_it = under_way.values().filter(|it| *it.server == *address);
-                to_it.count()
-                    < if address.starts_with("webhook ") {
-                        REQUESTS
-                    } else {
-                        PARALLEL
-                    }
+                // The names of servers over HTTP have two words.
+                let most = if address.contains(' ') {
+                    REQUESTS
+                } else {
+                    PARALLEL
+                };
+                to_it.count() < most
             };
             let Some(delivery) = alerter.next_delivery(now_ms, has_room) else {
                 break;
@@ -156,7 +156,7 @@ impl Mails {
             warn!(receiver, to, "recipient refused, will retry: {failure}");
             self.health.last_failure = Some((now_ms, failure.clone()));
         }
-        if under_way.kind == Kind::Webhook {
+        if under_way.kind != Kind::Email {
             if let Some(failure) = outcome.reason() {
                 warn!(
                     receiver,
@@ -190,8 +190,8 @@ impl Mails {
 async fn deliver(delivery: Delivery, render: Render) -> Sent {
     let email = match &delivery.integration {
         Integration::Email(email) => Arc::clone(email),
-        Integration::Webhook(it) => {
-            let outcome = webhook::send(it, &delivery.notification, delivery.deadline).await;
+        Integration::Channel(it) => {
+            let outcome = it.send(&delivery.notification, delivery.deadline).await;
             return Sent::without_connection(outcome);
         }
     };

@@ -11,5 +11,6 @@ mod faults;
 mod intervals;
 mod silences;
 mod support;
+mod vendors;
 mod webhook;
 mod webhook_tls;

@@ -148,7 +148,7 @@ async fn urls_may_be_templates_and_come_from_files() {
     let both = "url: 'http://x', http_config: {bearer_token: a, basic_auth: {username: b}}";
     assert_eq!(
         faults(both),
-        ["at most one of basic_auth, authorization and bearer_token must be configured"]
+        ["at most one of basic_auth, oauth2, authorization and bearer_token must be configured"]
     );
 }
 

@@ -13,13 +13,17 @@ use tokio::task::JoinHandle;
 
 use super::{now_ms, within};
 
+type Answer = Arc<dyn Fn(&str, &str) -> (u16, String) + Send + Sync>;
+
 /// A message that came.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     /// When, in milliseconds since 1970.
     pub(crate) at_ms: i64,
+    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
+    /// As JSON, or as a text.
     pub(crate) body: Value,
     /// What was answered.
     pub(crate) status: u16,
@@ -65,16 +69,35 @@ impl Hook {
         Self::serve(&[400], path).await
     }
 
+    /// Says what it is told to by the method and path of a request, such as
+    /// `POST /hook`, and the body.
+    pub(crate) async fn answering(
+        answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(Arc::new(answer)).await
+    }
+
     /// An empty path is any.
     async fn serve(statuses: &[u16], path: &'static str) -> Self {
+        let script: VecDeque<u16> = statuses.iter().copied().collect();
+        let script = Mutex::new(script);
+        let answer = move |request: &str, _: &str| {
+            let follows = path.is_empty() || request.split(' ').nth(1) == Some(path);
+            let status = follows
+                .then(|| script.lock().unwrap().pop_front())
+                .flatten()
+                .unwrap_or(200);
+            (status, "what the server says".to_owned())
+        };
+        Self::with(Arc::new(answer)).await
+    }
+
+    async fn with(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, got) = mpsc::unbounded_channel();
-        let script: VecDeque<u16> = statuses.iter().copied().collect();
-        let script = Arc::new(Mutex::new(script));
-        let router = axum::Router::new().fallback(move |request: Request| {
-            take(request, sender.clone(), Arc::clone(&script), path)
-        });
+        let router = axum::Router::new()
+            .fallback(move |request: Request| take(request, sender.clone(), Arc::clone(&answer)));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { port, got, task }
     }
@@ -98,26 +121,22 @@ impl Drop for Hook {
 async fn take(
     request: Request,
     sender: mpsc::UnboundedSender<Message>,
-    script: Arc<Mutex<VecDeque<u16>>>,
-    scripted: &'static str,
+    answer: Answer,
 ) -> Response {
     let at_ms = now_ms();
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, 16 << 20).await.unwrap();
-    let follows = scripted.is_empty() || parts.uri.path() == scripted;
-    let status = follows
-        .then(|| script.lock().unwrap().pop_front())
-        .flatten()
-        .unwrap_or(200);
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let (status, said) = answer(&format!("{} {}", parts.method, parts.uri), &text);
     let message = Message {
         at_ms,
+        method: parts.method.to_string(),
         path: parts.uri.to_string(),
         headers: parts.headers,
-        body: serde_json::from_slice(&bytes).unwrap(),
+        body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
         status,
     };
     // The test may be over.
     let _ = sender.send(message);
-    let status = StatusCode::from_u16(status).unwrap();
-    (status, "what the server says").into_response()
+    (StatusCode::from_u16(status).unwrap(), said).into_response()
 }

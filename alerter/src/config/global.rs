@@ -1,0 +1,50 @@
+//! The `global` section: what receivers inherit.
+
+use std::time::Duration;
+
+use settings::Secret;
+
+use super::{HttpConfig, TlsConfig};
+
+settings::section! {
+    /// What receivers inherit.
+    pub struct Global {
+        /// How long an alert that names no end fires after it was last heard of.
+        pub resolve_timeout: Duration = Duration::from_secs(300),
+        /// The sender of mails.
+        pub smtp_from: String = String::new(),
+        /// The mail server as host:port.
+        pub smtp_smarthost: String = String::new(),
+        /// What we call ourselves to the mail server.
+        pub smtp_hello: String = "localhost".into(),
+        /// Who we are to the mail server.
+        pub smtp_auth_username: String = String::new(),
+        /// The proof of it.
+        pub smtp_auth_password: Secret = Secret::default(),
+        /// Whether the connection must be encrypted by STARTTLS.
+        pub smtp_require_tls: bool = true,
+        /// Whether it is encrypted from the first byte; without a word, on port
+        /// 465 it is.
+        pub smtp_force_implicit_tls: Option<bool> = None,
+        /// How the mail server's certificate is checked.
+        pub smtp_tls_config: TlsConfig = TlsConfig::default(),
+        /// How servers are spoken to over HTTP where a receiver does not say it.
+        pub http_config: Option<HttpConfig> = None,
+        /// The webhook of Slack.
+        pub slack_api_url: Secret = Secret::default(),
+        /// The token of a Slack app, instead of a webhook.
+        pub slack_app_token: Secret = Secret::default(),
+        /// Where messages of a Slack app are posted.
+        pub slack_app_url: String = "https://slack.com/api/chat.postMessage".into(),
+        /// Where events for PagerDuty are posted.
+        pub pagerduty_url: String = "https://events.pagerduty.com/v2/enqueue".into(),
+        /// Opsgenie's API.
+        pub opsgenie_api_url: String = "https://api.opsgenie.com/".into(),
+        /// The key for it.
+        pub opsgenie_api_key: Secret = Secret::default(),
+        /// Telegram's API.
+        pub telegram_api_url: String = "https://api.telegram.org".into(),
+        /// The token of the Telegram bot.
+        pub telegram_bot_token: Secret = Secret::default(),
+    }
+}
