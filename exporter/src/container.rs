@@ -18,6 +18,7 @@ mod readings;
 mod translate;
 mod usage;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -178,6 +179,21 @@ impl Containers {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
+    }
+
+    /// What a container's environment says of these variables. Ask only where
+    /// the configuration allows it: secrets are in it. Nothing of it is kept.
+    ///
+    /// # Errors
+    /// Says why the engine did not tell.
+    pub async fn environment(
+        &self,
+        id: &str,
+        names: &[&str],
+    ) -> Result<BTreeMap<String, settings::Secret>, String> {
+        engine::environment(&self.0, id, names)
+            .await
+            .map_err(|trouble| trouble.to_string())
     }
 
     /// Reads the control groups now and returns everything as exposition text.

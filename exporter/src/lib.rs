@@ -7,8 +7,11 @@
 pub mod container;
 mod crew;
 mod files;
+mod fleet;
 pub mod host;
 mod pieces;
 pub mod postgres;
 pub mod redis;
 mod served;
+
+pub use fleet::Standing;

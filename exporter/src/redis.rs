@@ -9,17 +9,16 @@ mod families;
 mod info;
 mod resp;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use exposition::Kind;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
-use crate::served::Served;
 use client::{Address, Client, Failure};
 
 settings::section! {
@@ -27,6 +26,11 @@ settings::section! {
     pub struct Config {
         /// The servers to read.
         pub servers: Vec<Server> = Vec::new(),
+        /// Whether servers in containers are found by themselves.
+        pub find: bool = true,
+        /// Whether a container's environment may be looked at for the password
+        /// of a server that was found: REDIS_PASSWORD or VALKEY_PASSWORD.
+        pub environment: bool = false,
         /// How often each server is read.
         pub interval: Duration = Duration::from_secs(15),
         /// How long reading a server may take, connecting included.
@@ -77,6 +81,16 @@ impl Config {
 }
 
 impl Server {
+    /// Where it is, as host:port or the path of a socket; nothing when its
+    /// address is malformed.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        Some(match Address::parse(&self.address)? {
+            Address::Tcp(host, port) => format!("{host}:{port}"),
+            Address::Unix(path) => path.display().to_string(),
+        })
+    }
+
     fn label(&self) -> &str {
         if self.name.is_empty() {
             &self.address
@@ -92,50 +106,85 @@ pub struct Redis(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    sources: Mutex<Sources>,
+    fleet: Fleet<Setup>,
+}
+
+/// Where the servers come from.
+#[derive(Debug, Default)]
+struct Sources {
     config: Config,
-    /// One for each server of the configuration.
-    served: Vec<Served>,
-    readings: watch::Sender<u64>,
+    found: Vec<Server>,
+}
+
+/// What the task of one server needs to know.
+#[derive(Debug, PartialEq)]
+struct Setup {
+    server: Server,
+    interval: Duration,
+    deadline: Duration,
 }
 
 impl Redis {
     /// Makes a reader; nothing is read yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let alone = config.servers.len() == 1;
-        // A reading is kept over two that fail.
-        let keep = config.interval * 3 + config.deadline;
-        let served = config.servers.iter().map(|server| {
-            let instance = if alone { &server.name } else { server.label() };
-            let name = match Address::parse(&server.address) {
-                Some(_) => server.label().to_owned(),
-                None => server.name.clone(),
-            };
-            Served::new("redis", name, instance.into(), keep)
-        });
-        Self(Arc::new(Shared {
-            served: served.collect(),
-            readings: watch::Sender::new(0),
-            config,
-        }))
+        let redis = Self(Arc::new(Shared {
+            sources: Mutex::default(),
+            fleet: Fleet::new("redis"),
+        }));
+        redis.configure(config);
+        redis
+    }
+
+    /// Puts another configuration in force. Servers that stay as they were go
+    /// on with their connections.
+    pub fn configure(&self, config: Config) {
+        self.renew(|sources| sources.config = config);
+    }
+
+    /// Puts these servers beside those of the configuration. Each must have a
+    /// name; one whose name or address the configuration has is left out.
+    pub fn found(&self, servers: Vec<Server>) {
+        self.renew(|sources| sources.found = servers);
+    }
+
+    fn renew(&self, change: impl FnOnce(&mut Sources)) {
+        let mut sources = self
+            .0
+            .sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        change(&mut sources);
+        self.0.fleet.set(sources.wanted());
     }
 
     /// Reads every server each interval until `stop`. Returns only then.
     pub async fn run(&self, stop: CancellationToken) {
-        let tasks = TaskTracker::new();
-        for at in 0..self.0.served.len() {
-            let (shared, stop) = (self.0.clone(), stop.clone());
-            tasks.spawn(async move { shared.follow(at, stop).await });
-        }
-        tasks.close();
-        stop.cancelled().await;
-        tasks.wait().await;
+        let shared = &self.0;
+        let follow = |member: Arc<Member<Setup>>, stop| {
+            let shared = Arc::clone(shared);
+            async move { shared.follow(&member, stop).await }
+        };
+        shared.fleet.run(stop, follow).await;
     }
 
     /// Tells when a reading of any server has ended. The value counts them.
     #[must_use]
     pub fn readings(&self) -> watch::Receiver<u64> {
-        self.0.readings.subscribe()
+        self.0.fleet.readings()
+    }
+
+    /// Whether there is no server to read.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.0.fleet.members().is_empty()
+    }
+
+    /// How reading each server goes.
+    #[must_use]
+    pub fn standing(&self) -> Vec<Standing> {
+        self.0.fleet.standing()
     }
 
     /// What was read last, as exposition text. Never waits for a server; one
@@ -143,27 +192,62 @@ impl Redis {
     pub async fn page(&self) -> String {
         let now = Instant::now();
         let mut all = Vec::new();
-        for served in &self.0.served {
-            all.push(Arc::new(standing(served, now)));
-            all.extend(served.good(now));
+        for member in self.0.fleet.members() {
+            all.push(Arc::new(standing(&member, now)));
+            all.extend(member.served.good(now));
         }
         pieces::page(&all)
     }
 }
 
+impl Sources {
+    fn wanted(&self) -> Vec<Wanted<Setup>> {
+        let config = &self.config;
+        let alone = config.servers.len() == 1;
+        let named = config.servers.iter().map(|server| {
+            let instance = if alone { &server.name } else { server.label() };
+            (server, instance, false)
+        });
+        let known = |server: &&Server| {
+            let mut servers = config.servers.iter();
+            !servers.any(|one| one.label() == server.label() || one.place() == server.place())
+        };
+        let found = self.found.iter().filter(known);
+        let found = found.map(|server| (server, server.label(), true));
+        named
+            .chain(found)
+            .map(|(server, instance, found)| Wanted {
+                name: match Address::parse(&server.address) {
+                    Some(_) => server.label().to_owned(),
+                    None => server.name.clone(),
+                },
+                instance: instance.into(),
+                // A reading is kept over two that fail.
+                keep: config.interval * 3 + config.deadline,
+                found,
+                setup: Setup {
+                    server: server.clone(),
+                    interval: config.interval,
+                    deadline: config.deadline,
+                },
+            })
+            .collect()
+    }
+}
+
 impl Shared {
-    async fn follow(&self, at: usize, stop: CancellationToken) {
-        let (server, served) = (&self.config.servers[at], &self.served[at]);
+    async fn follow(&self, member: &Member<Setup>, stop: CancellationToken) {
+        let (setup, served) = (&member.setup, &member.served);
+        let server = &setup.server;
         let Some(address) = Address::parse(&server.address) else {
-            let now = Instant::now();
-            served.put(Err("its address is malformed"), now, now);
-            self.readings.send_modify(|count| *count += 1);
+            let trouble = Err("its address is malformed".into());
+            self.fleet.put(member, trouble, Instant::now());
             return;
         };
         let mut client = Client::new(address, server.username.clone(), server.password.clone());
         let mut started = None;
         // An interval of nothing is not allowed.
-        let mut ticks = interval(self.config.interval.max(Duration::from_millis(1)));
+        let mut ticks = interval(setup.interval.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -173,7 +257,7 @@ impl Shared {
             let began = Instant::now();
             let read = tokio::select! {
                 () = stop.cancelled() => return,
-                read = timeout(self.config.deadline, client.read()) => read,
+                read = timeout(setup.deadline, client.read()) => read,
             };
             let pieces = read.unwrap_or(Err(Failure::Late)).and_then(|answers| {
                 started = encode::started(&answers.info, started);
@@ -187,22 +271,26 @@ impl Shared {
                     Err(Failure::Malformed)
                 }
             });
-            served.put(pieces, began, Instant::now());
-            self.readings.send_modify(|count| *count += 1);
+            self.fleet
+                .put(member, pieces.map_err(Failure::trouble), began);
         }
     }
 }
 
 /// The families that say how reading goes, under the peer's names and ours.
-fn standing(served: &Served, now: Instant) -> Pieces {
+fn standing(member: &Member<Setup>, now: Instant) -> Pieces {
+    let served = &member.served;
     let mut sheet = Sheet::new(&served.instance);
     let Some(latest) = served.latest() else {
         return sheet.finish();
     };
-    let trouble = latest.trouble.as_deref().unwrap_or_default();
+    let trouble = latest.trouble.as_ref();
+    let trouble = trouble.map_or("", |trouble| trouble.text.as_str());
     let failed = f64::from(u8::from(!trouble.is_empty()));
-    let help = "Whether the server answered when it was read last.";
-    sheet.single("redis_up", help, Kind::Gauge, 1.0 - failed);
+    if !member.keeps_us_out() {
+        let help = "Whether the server answered when it was read last.";
+        sheet.single("redis_up", help, Kind::Gauge, 1.0 - failed);
+    }
     sheet
         .family(
             "redis_exporter_last_scrape_error",

@@ -5,7 +5,6 @@
 //! one lost answer makes no hole; then it is dropped, since old values that
 //! look like new ones are worse than none. Nothing here does I/O.
 
-use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,11 +34,31 @@ struct State {
     failures: u64,
 }
 
+/// Why a reading failed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trouble {
+    /// In words, without anything that the server said.
+    pub(crate) text: String,
+    /// Whether the server lets nobody in without a password, and none is set.
+    pub(crate) wants_password: bool,
+}
+
+impl From<&str> for Trouble {
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            wants_password: false,
+        }
+    }
+}
+
 /// How the latest reading went.
 #[derive(Debug, Clone)]
 pub(crate) struct Latest {
     /// Why it failed.
-    pub(crate) trouble: Option<String>,
+    pub(crate) trouble: Option<Trouble>,
+    /// When it ended.
+    pub(crate) ended: Instant,
     /// How long it took.
     pub(crate) took: Duration,
     /// Readings so far, this one included.
@@ -67,7 +86,7 @@ impl Served {
     /// and a success when it ends failures.
     pub(crate) fn put(
         &self,
-        read: Result<Vec<Arc<Pieces>>, impl Display>,
+        read: Result<Vec<Arc<Pieces>>, Trouble>,
         began: Instant,
         now: Instant,
     ) {
@@ -81,12 +100,13 @@ impl Served {
             }
             Err(err) => {
                 state.failures += 1;
-                Some(err.to_string())
+                Some(err)
             }
         };
         match &trouble {
-            Some(err) if !failed_before => {
-                tracing::warn!(server = self.name, "cannot read {}: {err}", self.kind);
+            Some(trouble) if !failed_before => {
+                let text = &trouble.text;
+                tracing::warn!(server = self.name, "cannot read {}: {text}", self.kind);
             }
             None if failed_before => {
                 tracing::info!(server = self.name, "{} can be read again", self.kind);
@@ -95,6 +115,7 @@ impl Served {
         }
         state.latest = Some(Latest {
             trouble,
+            ended: now,
             took: now.saturating_duration_since(began),
             readings: state.readings,
         });
@@ -163,10 +184,10 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(served.latest().is_none() && served.good(start).is_empty());
         let pieces = vec![Arc::new(Pieces::default())];
-        served.put(Ok::<_, &str>(pieces), start, start);
-        served.put(Err("gone"), at(15), at(16));
+        served.put(Ok(pieces), start, start);
+        served.put(Err("gone".into()), at(15), at(16));
         let latest = served.latest().unwrap();
-        assert_eq!(latest.trouble.as_deref(), Some("gone"));
+        assert_eq!(latest.trouble, Some("gone".into()));
         assert_eq!((latest.took, latest.readings), (Duration::from_secs(1), 2));
         assert_eq!(served.good(at(45)).len(), 1);
         assert!(served.good(at(46)).is_empty());

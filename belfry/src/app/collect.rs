@@ -24,15 +24,19 @@ const LEARN: u64 = 40;
 pub(crate) enum Job {
     Host,
     Container,
+    Postgres,
+    Redis,
     Backup,
     Heartbeat,
     Belfry,
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Host,
         Self::Container,
+        Self::Postgres,
+        Self::Redis,
         Self::Backup,
         Self::Heartbeat,
         Self::Belfry,
@@ -43,6 +47,8 @@ impl Job {
         match self {
             Self::Host => "host",
             Self::Container => "container",
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
             Self::Backup => "backup",
             Self::Heartbeat => "heartbeat",
             Self::Belfry => "belfry",
@@ -55,11 +61,43 @@ impl Job {
         watch.pages.of(self).recent(make).await
     }
 
+    /// Whether there is anything to tell.
+    fn is_in_use(self, watch: &Watch) -> bool {
+        match self {
+            Self::Postgres | Self::Redis => !watch.readers.is_idle(self),
+            Self::Host | Self::Container | Self::Backup | Self::Heartbeat | Self::Belfry => true,
+        }
+    }
+
+    /// Where its page goes, if it has one; `host` is the label `instance`.
+    pub(super) fn intake<'a>(
+        self,
+        intakes: &'a mut [Intake],
+        host: &str,
+    ) -> Option<&'a mut Intake> {
+        intakes.iter_mut().find(|intake| {
+            let target = intake.target();
+            target.job == self.as_str() && target.instance == host
+        })
+    }
+
+    /// An intake that knows no series yet.
+    pub(super) fn fresh(self, host: &str) -> Intake {
+        Intake::new(rules::Target {
+            job: self.as_str().to_owned(),
+            instance: host.to_owned(),
+            // Servers that are read are instances of their own.
+            honor_labels: matches!(self, Self::Postgres | Self::Redis),
+            ..rules::Target::default()
+        })
+    }
+
     /// Reads everything now.
     async fn make(self, watch: Arc<Watch>) -> String {
         match self {
             Self::Host => watch.host().page().await,
             Self::Container => watch.containers.page().await,
+            Self::Postgres | Self::Redis => watch.readers.page(self).await,
             Self::Backup => watch.backups.page(&watch).await,
             Self::Heartbeat => watch.health.beats.page(watch.clock.now_ms()),
             Self::Belfry => super::own::page(&watch).await,
@@ -80,18 +118,22 @@ pub(super) async fn run(
     let mut changes = watch.containers.changes();
     let mut early = Early::new(time::Instant::now());
     loop {
-        let jobs: &[Job] = tokio::select! {
+        let whole = tokio::select! {
             () = stop.cancelled() => return Ok("collect"),
-            _ = ticks.tick() => &Job::ALL,
+            _ = ticks.tick() => true,
             Ok(()) = changes.changed() => {
                 // Not raced against a tick: it waits for seconds at most.
                 time::sleep_until(early.next(time::Instant::now())).await;
                 changes.mark_unchanged();
-                &[Job::Container]
+                false
             }
         };
         watch.follow_clock();
-        collect(&watch, jobs).await;
+        let jobs = match whole {
+            true => in_use(&watch),
+            false => vec![Job::Container],
+        };
+        collect(&watch, &jobs, whole).await;
         beat.beat(Instant::now());
         let wanted = watch.config().interval;
         if wanted != every {
@@ -108,20 +150,44 @@ fn ticks(every: Duration) -> time::Interval {
     ticks
 }
 
+/// The jobs that have something to tell, each with an intake for its page. The
+/// series of those that have nothing any more end.
+fn in_use(watch: &Watch) -> Vec<Job> {
+    let (host, now_ms) = (watch.config().host_name(), watch.clock.now_ms());
+    let (used, idle): (Vec<Job>, Vec<Job>) = Job::ALL.iter().partition(|job| job.is_in_use(watch));
+    let mut intakes = watch.intakes();
+    for job in &used {
+        if job.intake(&mut intakes, &host).is_none() {
+            let fresh = job.fresh(&host);
+            intakes.push(fresh);
+        }
+    }
+    for job in idle {
+        if let Some(intake) = job.intake(&mut intakes, &host) {
+            intake.end(now_ms, &watch.store);
+            intakes.retain(|intake| {
+                let target = intake.target();
+                target.job != job.as_str() || target.instance != host
+            });
+        }
+    }
+    used
+}
+
 /// One round: all pages at once, each within its own deadline.
-async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
+async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
     let began = Instant::now();
-    let whole = jobs.len() == Job::ALL.len();
+    let host = watch.config().host_name();
     // Asked before the page is made: a listing that comes meanwhile is not on it.
     let known = watch.knows_containers();
     let mut pages = Vec::with_capacity(jobs.len());
-    for job in jobs {
+    for job in jobs.iter().copied() {
         let watch = Arc::clone(watch);
         pages.push((
-            *job,
+            job,
             tokio::spawn(async move {
                 let began = Instant::now();
-                let (page, make) = (watch.pages.of(*job), job.make(Arc::clone(&watch)));
+                let (page, make) = (watch.pages.of(job), job.make(Arc::clone(&watch)));
                 let page = async {
                     match whole {
                         true => page.shared(make).await,
@@ -144,10 +210,7 @@ async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
             Ok((Ok(Err(Panicked)), _)) | Err(_) => (Err("the collector panicked"), Duration::ZERO),
         };
         let mut intakes = watch.intakes();
-        if let Some(intake) = intakes
-            .iter_mut()
-            .find(|intake| intake.target().job == job.as_str())
-        {
+        if let Some(intake) = job.intake(&mut intakes, &host) {
             if let (true, Ok(page)) = (learn, &page) {
                 families.extend(views::families(
                     Format::Text,
@@ -171,22 +234,31 @@ async fn collect(watch: &Arc<Watch>, jobs: &'static [Job]) {
         *watch.metadata() = families;
     }
     watch.answered(&answered, known);
+    watch.readers.report_up(&watch.store, watch.clock.now_ms());
     if whole {
         watch.collected(began.elapsed());
     }
     watch.evaluate_now.notify_one();
 }
 
-/// One intake per page, with the labels that its series carry.
-pub(super) fn intakes(instance: &str) -> Vec<Intake> {
-    Job::ALL
-        .iter()
-        .map(|job| {
-            Intake::new(rules::Target {
-                job: job.as_str().to_owned(),
-                instance: instance.to_owned(),
-                ..rules::Target::default()
-            })
-        })
-        .collect()
+impl Watch {
+    /// These pages came in. A restored alert of theirs may end from now on;
+    /// those of containers only when the engine has listed them once.
+    pub(super) fn answered(&self, jobs: &[Job], listed: bool) {
+        let mut rules = self.rules();
+        for job in jobs {
+            if match job {
+                Job::Container => listed,
+                Job::Postgres | Job::Redis => false,
+                Job::Host | Job::Backup | Job::Heartbeat | Job::Belfry => true,
+            } {
+                rules.answered(job.as_str());
+            }
+        }
+        if listed {
+            for job in self.readers.answered() {
+                rules.answered(job.as_str());
+            }
+        }
+    }
 }

@@ -85,7 +85,7 @@ async fn look(watch: &Watch) -> Vec<Found> {
     discover::discover(&sources)
 }
 
-fn container(of: &exporter::container::Container) -> Container {
+pub(super) fn container(of: &exporter::container::Container) -> Container {
     Container {
         running: of.state.has_processes(),
         name: of.name.clone(),

@@ -19,7 +19,9 @@ mod own;
 mod pages;
 pub(crate) mod people;
 mod query;
+mod readers;
 mod reload;
+mod servers;
 mod supervise;
 mod upkeep;
 mod watch;
@@ -43,6 +45,8 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+use readers::Readers;
 
 use crate::cli::Place;
 use crate::config::Loaded;
@@ -108,6 +112,14 @@ impl App {
             containers.run(events_stop).await;
             Ok("engine events")
         });
+        for job in Readers::JOBS {
+            let (watch, stop) = (Arc::clone(&watch), stop.clone());
+            tasks.spawn(async move {
+                watch.readers.run(job, stop).await;
+                Ok(job.as_str())
+            });
+        }
+        tasks.spawn(servers::run(Arc::clone(&watch), stop.clone()));
         let router = http::router(Arc::clone(&watch));
         tasks.spawn(http::serve(listener, router, stop.clone()));
 

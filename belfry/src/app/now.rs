@@ -6,12 +6,13 @@ use dashboards::page::{
     Card, Dependency, Found, MailHealth, Now, Pending, Service, State, Status, Target,
 };
 use dashboards::time::Zone;
+use exporter::Standing;
 use healthchecks::discover::Kind;
 use healthchecks::readiness;
 use rules::{RuleKind, State as RuleState};
 use serde_json::{Value, json};
 
-use super::{Watch, facts, letter};
+use super::{Job, Watch, facts, letter};
 
 /// The view that the page is written from.
 pub(crate) async fn view(watch: &Watch) -> Now {
@@ -213,7 +214,22 @@ fn targets(watch: &Watch) -> Vec<Target> {
     let mut targets: Vec<_> = watch.intakes().iter().map(one).collect();
     let scraped = watch.scraping.scraped();
     targets.extend(scraped.iter().map(|scraped| one(&scraped.intake())));
+    let servers = watch.readers.standing().into_iter();
+    targets.extend(servers.map(|(job, one)| server(watch, job, one)));
     targets
+}
+
+/// A server that a job of ours reads.
+fn server(watch: &Watch, job: Job, standing: Standing) -> Target {
+    let age_ms = standing.age.map(|age| i64::try_from(age.as_millis()));
+    Target {
+        job: job.as_str().to_owned(),
+        instance: standing.name,
+        up: standing.up,
+        last_ms: age_ms.map(|age| watch.clock.now_ms() - age.unwrap_or_default()),
+        duration_ms: standing.up.map(|_| standing.took.as_secs_f64() * 1e3),
+        error: standing.trouble,
+    }
 }
 
 fn found(watch: &Watch) -> Vec<Found> {

@@ -1,9 +1,13 @@
 //! Reloading: a valid configuration is applied whole, any other changes nothing.
 
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::Watch;
-use crate::config;
+use exporter::host::Host;
+use tokio::sync::watch;
+
+use super::{Job, Watch};
+use crate::config::{self, Config};
 
 /// Files that take longer to read than this lie on a disk that hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,5 +75,40 @@ impl Watch {
             .filter(|(_, differs)| *differs)
             .map(|(key, _)| key)
             .collect())
+    }
+
+    /// Puts another configuration in force.
+    pub(super) fn set_config(&self, config: Config) {
+        let name = config.host_name();
+        if name != self.config().host_name() {
+            self.rename(&name);
+        }
+        self.letters.renew(&config, self.address);
+        self.health.configure(&config, self.clock.now_ms());
+        if config.exporter.host != self.config().exporter.host {
+            *self.host.write().unwrap_or_else(PoisonError::into_inner) =
+                Host::new(config.exporter.host.clone());
+        }
+        self.readers.configure(&config.exporter);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        self.reloads.send_modify(|count| *count += 1);
+    }
+
+    /// The series of our own pages go on under another name of this host.
+    fn rename(&self, name: &str) {
+        let now_ms = self.clock.now_ms();
+        let before = self.config().host_name();
+        let mut intakes = self.intakes();
+        for job in Job::ALL {
+            if let Some(intake) = job.intake(&mut intakes, &before) {
+                let mut intake = std::mem::replace(intake, job.fresh(name));
+                intake.end(now_ms, &self.store);
+            }
+        }
+    }
+
+    /// Tells of each configuration that is put in force.
+    pub(super) fn reloads(&self) -> watch::Receiver<u64> {
+        self.reloads.subscribe()
     }
 }

@@ -15,13 +15,14 @@ use healthchecks::readiness::{Readiness, Report};
 use query_api::Metadata;
 use rules::{Intake, RuleSet};
 use series::{Flushed, RolledUp, Store};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::backups::Backups;
 use super::health::Health;
 use super::keeper::{self, Keeper};
 use super::pages::Pages;
-use super::{Job, collect, engine, health, letter, own};
+use super::readers::Readers;
+use super::{Job, engine, health, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
@@ -42,6 +43,7 @@ pub(crate) struct Watch {
     /// Where the Docker engine is reached.
     pub socket: PathBuf,
     pub containers: Containers,
+    pub readers: Readers,
     pub backups: Backups,
     /// Heartbeats.
     pub health: Health,
@@ -58,8 +60,9 @@ pub(crate) struct Watch {
     pub evaluate_now: Notify,
     /// Another configuration is in force.
     pub reloaded: Notify,
-    host: RwLock<Host>,
-    config: RwLock<Arc<Config>>,
+    pub(super) reloads: watch::Sender<u64>,
+    pub(super) host: RwLock<Host>,
+    pub(super) config: RwLock<Arc<Config>>,
     rules: Mutex<RuleSet>,
     intakes: Mutex<Vec<Intake>>,
     found: Mutex<Vec<Found>>,
@@ -124,6 +127,7 @@ impl Watch {
             host: RwLock::new(Host::new(config.exporter.host.clone())),
             containers: Containers::new(config.exporter.container.clone(), at_socket(&socket)),
             socket,
+            readers: Readers::new(&config.exporter),
             backups: Backups::default(),
             pages: Pages::default(),
             liveness: Liveness::new(Instant::now()),
@@ -131,7 +135,8 @@ impl Watch {
             keeper: Keeper::default(),
             evaluate_now: Notify::new(),
             reloaded: Notify::new(),
-            intakes: Mutex::new(collect::intakes(&config.host_name())),
+            reloads: watch::Sender::new(0),
+            intakes: Mutex::new(Vec::new()),
             config: RwLock::new(Arc::new(config)),
             rules: Mutex::new(rules),
             found: Mutex::new(Vec::new()),
@@ -159,34 +164,6 @@ impl Watch {
     /// The configuration in force.
     pub(crate) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Puts another configuration in force.
-    pub(super) fn set_config(&self, config: Config) {
-        let name = config.host_name();
-        if name != self.config().host_name() {
-            self.rename(&name);
-        }
-        self.letters.renew(&config, self.address);
-        self.health.configure(&config, self.clock.now_ms());
-        if config.exporter.host != self.config().exporter.host {
-            *self.host.write().unwrap_or_else(PoisonError::into_inner) =
-                Host::new(config.exporter.host.clone());
-        }
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-    }
-
-    /// The series of our own pages go on under another name of this host.
-    fn rename(&self, name: &str) {
-        let now_ms = self.clock.now_ms();
-        let mut intakes = self.intakes();
-        for mut fresh in collect::intakes(name) {
-            let job = fresh.target().job.clone();
-            if let Some(intake) = intakes.iter_mut().find(|intake| intake.target().job == job) {
-                std::mem::swap(intake, &mut fresh);
-                fresh.end(now_ms, &self.store);
-            }
-        }
     }
 
     /// The reader of the host.
@@ -244,15 +221,6 @@ impl Watch {
         self.own.clock_stepped(delta_ms);
         self.readiness.shift(delta_ms);
         self.health.shift(delta_ms);
-    }
-
-    /// These pages came in. A restored alert of theirs may end from now on;
-    /// those of containers only when the engine has listed them once.
-    pub(super) fn answered(&self, jobs: &[Job], listed: bool) {
-        let mut rules = self.rules();
-        for job in jobs.iter().filter(|job| **job != Job::Container || listed) {
-            rules.answered(job.as_str());
-        }
     }
 
     /// Whether the engine has listed its containers once, or there is none.

@@ -171,6 +171,19 @@ fn tail(status: &Value) -> Vec<String> {
             text(dependency, "detail")
         )));
     }
+    for target in targets {
+        let error = text(target, "error");
+        let mark = match target["up"].as_bool() {
+            Some(false) => "FAIL  ",
+            None if !error.is_empty() => "note  ",
+            _ => continue,
+        };
+        lines.extend(wrapped(&format!(
+            "{mark} {} {}: {error}",
+            text(target, "job"),
+            text(target, "instance")
+        )));
+    }
     if status["reload_error"].is_object() {
         lines.push(fit(&format!(
             "FAIL   the last reload was refused: {}",
@@ -232,6 +245,25 @@ fn direct(config: &config::Config) -> (Value, String) {
     }
     words.push(format!("load {load}"));
     (json, words.join("  "))
+}
+
+/// What a person must read whole, in lines of 80 columns.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().filter(|line| {
+            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= 80
+        });
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(format!("       {word}")),
+        }
+    }
+    lines.iter().map(|line| fit(line)).collect()
 }
 
 /// Cuts a line at 80 columns.

@@ -77,6 +77,10 @@ settings::section! {
         pub host: exporter::host::Config = exporter::host::Config::default(),
         /// The Docker engine and its containers.
         pub container: exporter::container::Config = exporter::container::Config::default(),
+        /// PostgreSQL servers.
+        pub postgres: exporter::postgres::Config = exporter::postgres::Config::default(),
+        /// Redis servers.
+        pub redis: exporter::redis::Config = exporter::redis::Config::default(),
     }
 }
 
@@ -131,6 +135,13 @@ impl Config {
         let rules = self.rules.faults().into_iter();
         faults.extend(rules.map(|(key, message)| (format!("rules.{key}"), message)));
         faults.extend(self.heartbeat.faults());
+        let exporters = [
+            self.exporter.postgres.faults(),
+            self.exporter.redis.faults(),
+        ];
+        for (key, message) in exporters.into_iter().flatten() {
+            faults.push((format!("exporter.{key}"), message));
+        }
         let problems = alerter::check(&self.alerter, &self.mail);
         faults.extend(
             problems

@@ -21,6 +21,7 @@ pub(crate) struct Setup {
     scratch: Scratch,
     socket: PathBuf,
     rules: Option<String>,
+    exporter: String,
     rest: String,
 }
 
@@ -34,6 +35,7 @@ impl Setup {
             scratch,
             socket,
             rules: None,
+            exporter: String::new(),
             rest: String::new(),
         }
     }
@@ -100,6 +102,12 @@ impl Setup {
         ))
     }
 
+    /// Adds a line to the section of the collectors.
+    pub(crate) fn exporter(mut self, yaml: &str) -> Self {
+        self.exporter.push_str(&format!("  {yaml}\n"));
+        self
+    }
+
     /// Adds a piece of YAML.
     pub(crate) fn part(mut self, yaml: &str) -> Self {
         self.rest.push_str(yaml);
@@ -119,6 +127,7 @@ impl Setup {
             self.scratch.path.join("textfiles"),
             self.socket
         );
+        text.push_str(&self.exporter);
         if let Some(rules) = &self.rules {
             let indented = rules.trim_end().replace('\n', "\n      ");
             let group = format!("groups:\n  - name: test\n    rules:\n      {indented}\n");

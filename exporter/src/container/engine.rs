@@ -18,6 +18,7 @@ use bollard::query_parameters::{EventsOptions, ListContainersOptions};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use settings::Secret;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -229,6 +230,26 @@ async fn inspect(shared: &Shared, docker: &Docker, question: Question) -> Answer
     let call = docker.inspect_container(&question.id, None);
     let answer = within(shared, "an inspection", call).await;
     Answer::Inspection(question, Box::new(answer))
+}
+
+/// Some variables of a container's environment, over a connection of its own.
+pub(super) async fn environment(
+    shared: &Shared,
+    id: &str,
+    names: &[&str],
+) -> Result<BTreeMap<String, Secret>, Trouble> {
+    let docker = (shared.connect)().map_err(Trouble::Missing)?;
+    let docker = within(shared, "its version", docker.negotiate_version()).await?;
+    let call = docker.inspect_container(id, None);
+    let answer = within(shared, "an inspection", call).await?;
+    let lines = answer.config.and_then(|config| config.env);
+    let lines = lines.unwrap_or_default().into_iter();
+    let pairs = lines.filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        let wanted = names.contains(&name) && !value.is_empty();
+        wanted.then(|| (name.to_owned(), Secret::new(value)))
+    });
+    Ok(pairs.collect())
 }
 
 /// Takes over an inspection. Only a hanging engine is a reason to give up the

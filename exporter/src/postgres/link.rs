@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::access::Access;
 use super::rows::Rows;
 use super::tls::Connector;
+use crate::served::Trouble;
 
 /// The most that is read of one answer.
 const MOST_ROWS: usize = 20_000;
@@ -41,6 +42,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// The same for those who do not know PostgreSQL.
+    pub(super) fn trouble(self) -> Trouble {
+        Trouble {
+            text: self.to_string(),
+            wants_password: self == Self::NoPassword,
+        }
+    }
+
     /// Whether a lock or the length of the work kept the server from answering.
     pub(super) fn is_hold_up(&self) -> bool {
         matches!(self, Self::Refused { code } if matches!(code.as_str(), "55P03" | "57014"))

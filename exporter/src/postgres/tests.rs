@@ -12,7 +12,7 @@ fn server(url: &str, name: &str) -> Server {
     Server {
         url: url.to_owned(),
         name: name.to_owned(),
-        password: Secret::new("hunter2"),
+        password: ::settings::Secret::new("hunter2"),
         ..Server::default()
     }
 }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::resp::{self, Answer};
+use crate::served::Trouble;
 
 /// Why a server could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,16 @@ pub(super) enum Failure {
     Malformed,
     #[error("the server refused {what}: {code}")]
     Refused { what: &'static str, code: String },
+}
+
+impl Failure {
+    /// The same for those who do not know Redis.
+    pub(super) fn trouble(self) -> Trouble {
+        Trouble {
+            text: self.to_string(),
+            wants_password: matches!(&self, Self::Refused { code, .. } if code == "NOAUTH"),
+        }
+    }
 }
 
 /// Where a server listens.

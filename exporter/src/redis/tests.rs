@@ -45,6 +45,7 @@ fn reader(address: SocketAddr, password: &str) -> Redis {
         }],
         interval: Duration::from_millis(20),
         deadline: Duration::from_secs(30),
+        ..Config::default()
     })
 }
 
@@ -176,6 +177,7 @@ async fn one_server_that_hangs_holds_up_neither_the_page_nor_the_other() {
         servers: vec![server(silent_address), server(address)],
         interval: Duration::from_millis(20),
         deadline: Duration::from_millis(150),
+        ..Config::default()
     }));
     let (_held, _) = silent.accept().await.unwrap();
     let _open = serve(&listener, answers(INFO).as_bytes()).await;

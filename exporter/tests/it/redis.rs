@@ -64,6 +64,7 @@ impl Work {
             servers,
             interval: Duration::from_millis(100),
             deadline,
+            ..Config::default()
         });
         let stop = CancellationToken::new();
         tokio::spawn({

@@ -44,6 +44,12 @@ const IMAGES: [(&str, Kind, &str); 15] = [
     ("haproxy", Kind::Proxy, "HAProxy"),
 ];
 
+/// What kind of thing a container is, by its image and its command.
+#[must_use]
+pub fn kind(container: &Container) -> Option<Kind> {
+    service(container).map(|found| found.kind)
+}
+
 /// What one container is, if it is something we know.
 pub(super) fn service(container: &Container) -> Option<Found> {
     let words: Vec<&str> = container.command.split_ascii_whitespace().collect();

@@ -1,11 +1,13 @@
 //! A real PostgreSQL with a data folder of its own, on a free port of loopback.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::Signal;
 
 use super::claim::{self, Claim};
+use super::engine::Engine;
 use super::process::Process;
 use super::program;
 use super::scratch::Scratch;
@@ -18,16 +20,44 @@ const BIN: &str = "/usr/lib/postgresql/15/bin";
 pub(crate) struct Postgres {
     // First, so that the server ends before its folder.
     process: Process,
-    port: Claim,
-    _scratch: Scratch,
+    host: String,
+    port: u16,
+    _claim: Option<Claim>,
+    namespace: Option<i64>,
+    home: PathBuf,
+    scratch: Scratch,
 }
 
 impl Postgres {
     /// Starts Debian's PostgreSQL 15.
     #[track_caller]
     pub(crate) fn start() -> Self {
+        let claim = claim::port();
+        Self::launch("127.0.0.1".to_owned(), Some(claim), None)
+    }
+
+    /// Starts it where a container is: at its address in a network, on the
+    /// usual port. User `postgres` needs a password there.
+    #[track_caller]
+    pub(crate) fn in_container(
+        engine: &Engine,
+        container: &str,
+        network: &str,
+        password: &str,
+    ) -> Self {
+        let pid = engine.inspect(container, "/State/Pid").as_i64();
+        let mut postgres = Self::launch(engine.address(container, network), None, pid);
+        let socket = postgres.home.display().to_string();
+        let sql = format!("alter role {USER} password '{password}'");
+        postgres.process.ready("postgres should answer", || {
+            program::attempt(&mut client(&socket, postgres.port, &sql)).ok()
+        });
+        postgres
+    }
+
+    #[track_caller]
+    fn launch(host: String, claim: Option<Claim>, namespace: Option<i64>) -> Self {
         let scratch = Scratch::new();
-        let port = claim::port();
         let home = scratch.folder_for("postgres", USER);
         let data = home.join("data");
         let mut initdb = program::as_user(USER, &bin("initdb"));
@@ -40,37 +70,55 @@ impl Postgres {
                 .args(["--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"])
                 .current_dir(&home),
         );
-        let mut command = program::as_user(USER, &bin("postgres"));
-        command
-            .arg("-D")
-            .arg(&data)
-            .args([
-                "-p",
-                &port.number.to_string(),
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "fsync=off",
-            ])
-            .arg("-c")
-            .arg(format!("unix_socket_directories={}", home.display()))
-            .current_dir(&home);
-        let process = Process::spawn("postgres", &mut command, &scratch.path.join("postgres.log"));
+        let access = "local all all trust\nhost all postgres 127.0.0.1/32 trust\n\
+            host all all 127.0.0.1/32 scram-sha-256\nhost all all 10.213.0.0/16 scram-sha-256\n";
+        fs::write(data.join("pg_hba.conf"), access).expect("who may log in");
+        let port = claim.as_ref().map_or(5432, |claim| claim.number);
+        let process = spawn(&scratch, &home, &host, port, namespace);
         let mut postgres = Self {
             process,
+            host,
             port,
-            _scratch: scratch,
+            _claim: claim,
+            namespace,
+            home,
+            scratch,
         };
-        let mut ask = postgres.client("select 1");
+        postgres.wait_until_it_answers();
         postgres
-            .process
+    }
+
+    /// Stops it; sessions that are still open are not waited for.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        self.process.signal(Signal::INT);
+        self.process.wait();
+    }
+
+    /// Starts it again, after [`Postgres::stop`], on the same data and port.
+    #[track_caller]
+    pub(crate) fn start_again(&mut self) {
+        self.process = spawn(
+            &self.scratch,
+            &self.home,
+            &self.host,
+            self.port,
+            self.namespace,
+        );
+        self.wait_until_it_answers();
+    }
+
+    #[track_caller]
+    fn wait_until_it_answers(&mut self) {
+        let socket = self.home.display().to_string();
+        let mut ask = client(&socket, self.port, "select 1");
+        self.process
             .ready("postgres should answer", || program::attempt(&mut ask).ok());
-        postgres
     }
 
     /// Its port on loopback.
     pub(crate) fn port(&self) -> u16 {
-        self.port.number
+        self.port
     }
 
     /// Runs a statement as the superuser; rows come as lines, columns parted by `|`.
@@ -80,27 +128,34 @@ impl Postgres {
     }
 
     fn client(&self, sql: &str) -> Command {
-        let mut command = Command::new(bin("psql"));
-        command
-            .args([
-                "--host",
-                "127.0.0.1",
-                "--port",
-                &self.port().to_string(),
-                "--username",
-                USER,
-            ])
-            .args([
-                "--no-psqlrc",
-                "--no-align",
-                "--tuples-only",
-                "--set",
-                "ON_ERROR_STOP=1",
-                "--command",
-                sql,
-            ]);
-        command
+        client(&self.home.display().to_string(), self.port, sql)
     }
+}
+
+/// Through the socket in a folder: it is there whatever network the server is in.
+fn client(socket: &str, port: u16, sql: &str) -> Command {
+    let mut command = Command::new(bin("psql"));
+    command
+        .args(["--host", socket, "--port", &port.to_string()])
+        .args(["--username", USER, "--no-psqlrc", "--no-align"])
+        .args(["--tuples-only", "--set", "ON_ERROR_STOP=1"])
+        .args(["--command", sql]);
+    command
+}
+
+#[track_caller]
+fn spawn(scratch: &Scratch, home: &Path, host: &str, port: u16, namespace: Option<i64>) -> Process {
+    let server = program::as_user(USER, &bin("postgres"));
+    let mut command = program::in_network(namespace, server);
+    command
+        .arg("-D")
+        .arg(home.join("data"))
+        .args(["-p", &port.to_string(), "-c", "fsync=off", "-c"])
+        .arg(format!("listen_addresses={host}"))
+        .arg("-c")
+        .arg(format!("unix_socket_directories={}", home.display()))
+        .current_dir(home);
+    Process::spawn("postgres", &mut command, &scratch.path.join("postgres.log"))
 }
 
 impl Drop for Postgres {

@@ -70,3 +70,13 @@ pub(crate) fn as_user(user: &str, program: &Path) -> Command {
         .arg(program);
     command
 }
+
+/// The same command in the network of a process, by its number; as it is
+/// without one.
+pub(crate) fn in_network(of: Option<i64>, command: Command) -> Command {
+    let Some(pid) = of else { return command };
+    let mut inside = Command::new(find("nsenter", "util-linux"));
+    inside.arg(format!("--net=/proc/{pid}/ns/net"));
+    inside.arg(command.get_program()).args(command.get_args());
+    inside
+}

@@ -1,0 +1,308 @@
+//! Servers in containers: found by image and command, handed to what reads
+//! them.
+//!
+//! A server stays found as long as its container exists, so that one that was
+//! stopped is reported as down. Nothing but a TCP connection is tried here, and
+//! an environment is looked at only where the configuration allows it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exporter::container::Container;
+use exporter::{postgres, redis};
+use healthchecks::discover::Kind;
+use settings::Secret;
+use tokio::net::TcpStream;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use super::Watch;
+
+/// What did not answer is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(15);
+/// A server on this host takes a connection sooner than this.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const POSTGRES_USER: &str = "POSTGRES_USER";
+const POSTGRES_PASSWORD: &str = "POSTGRES_PASSWORD";
+const POSTGRES_DB: &str = "POSTGRES_DB";
+const REDIS_PASSWORDS: [&str; 2] = ["REDIS_PASSWORD", "VALKEY_PASSWORD"];
+
+/// A container that holds a server, and where that may be reached.
+#[derive(Debug, Clone, PartialEq)]
+struct Place {
+    id: String,
+    name: String,
+    holds: Holds,
+    /// As host:port, the best first.
+    addresses: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Holds {
+    Postgres,
+    Redis,
+}
+
+/// A server that was found.
+#[derive(Debug, Clone, PartialEq)]
+enum Server {
+    Postgres(postgres::Server),
+    Redis(redis::Server),
+}
+
+/// What is known of a container that holds a server.
+struct Known {
+    place: Place,
+    server: Server,
+    /// Whether it answered, and all that may be asked of it was told.
+    settled: bool,
+}
+
+/// Finds servers until told to stop.
+pub(super) async fn run(
+    watch: Arc<Watch>,
+    stop: CancellationToken,
+) -> anyhow::Result<&'static str> {
+    let mut changes = watch.containers.changes();
+    let mut reloads = watch.reloads();
+    let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    loop {
+        let listed = watch.knows_containers();
+        find(&watch, &mut known).await;
+        hand_on(&watch, &known);
+        if listed {
+            watch.readers.all_found();
+        }
+        let unsettled = known.values().any(|one| !one.settled);
+        tokio::select! {
+            () = stop.cancelled() => return Ok("servers"),
+            changed = changes.changed() => changed?,
+            changed = reloads.changed() => {
+                changed?;
+                // What may be asked of a container may be another now.
+                known.values_mut().for_each(|one| one.settled = false);
+            }
+            () = time::sleep(AGAIN), if unsettled || !listed => {}
+        }
+    }
+}
+
+async fn find(watch: &Watch, known: &mut BTreeMap<String, Known>) {
+    let containers = watch.containers.inventory();
+    known.retain(|name, _| containers.iter().any(|one| one.name == *name));
+    let config = watch.config();
+    let allowed = |place: &Place| match place.holds {
+        Holds::Postgres => config.exporter.postgres.environment,
+        Holds::Redis => config.exporter.redis.environment,
+    };
+    for place in containers.iter().filter_map(|one| place(one)) {
+        if let Some(one) = known.get(&place.name)
+            && one.settled
+            && one.place == place
+        {
+            continue;
+        }
+        let address = reach(&place.addresses).await;
+        let told = match allowed(&place) {
+            true => environment(watch, &place).await,
+            false => Some(BTreeMap::new()),
+        };
+        let settled = address.is_some() && told.is_some();
+        // One that takes no connection is down, and is told to be.
+        let address = address.or(place.addresses.first());
+        let Some(address) = address else { continue };
+        let server = server(&place, address, &told.unwrap_or_default());
+        let one = Known {
+            server,
+            settled,
+            place,
+        };
+        known.insert(one.place.name.clone(), one);
+    }
+}
+
+async fn environment(watch: &Watch, place: &Place) -> Option<BTreeMap<String, Secret>> {
+    let names: &[&str] = match place.holds {
+        Holds::Postgres => &[POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB],
+        Holds::Redis => &REDIS_PASSWORDS,
+    };
+    let told = watch.containers.environment(&place.id, names).await;
+    told.inspect_err(|err| {
+        let container = &place.name;
+        tracing::warn!(container, "cannot ask for a container's environment: {err}");
+    })
+    .ok()
+}
+
+/// Hands the servers to their readers, without those that the configuration
+/// names by another of their addresses.
+fn hand_on(watch: &Watch, known: &BTreeMap<String, Known>) {
+    let config = watch.config();
+    let (mut postgres, mut redis) = (Vec::new(), Vec::new());
+    let (databases, caches) = (&config.exporter.postgres, &config.exporter.redis);
+    for one in known.values() {
+        let is_known = |place: Option<String>| {
+            let place = place.map(|place| place.replace("localhost:", "127.0.0.1:"));
+            place.is_some_and(|place| one.place.addresses.contains(&place))
+        };
+        match &one.server {
+            Server::Postgres(server) if databases.find => {
+                if !databases.servers.iter().any(|had| is_known(had.place())) {
+                    postgres.push(server.clone());
+                }
+            }
+            Server::Redis(server) if caches.find => {
+                if !caches.servers.iter().any(|had| is_known(had.place())) {
+                    redis.push(server.clone());
+                }
+            }
+            Server::Postgres(_) | Server::Redis(_) => {}
+        }
+    }
+    watch.readers.postgres.found(postgres);
+    watch.readers.redis.found(redis);
+}
+
+/// A running container that holds a server.
+fn place(container: &Container) -> Option<Place> {
+    if !container.state.has_processes() {
+        return None;
+    }
+    let (holds, port) = match healthchecks::discover::kind(&super::discovery::container(container))?
+    {
+        Kind::Postgres => (Holds::Postgres, 5432),
+        Kind::Redis => (Holds::Redis, 6379),
+        _ => return None,
+    };
+    let mut addresses: Vec<String> = container
+        .addresses
+        .values()
+        .map(|address| format!("{address}:{port}"))
+        .collect();
+    if container.network_mode == "host" {
+        addresses.push(format!("127.0.0.1:{port}"));
+    }
+    for public in &container.ports {
+        if public.private == port
+            && public.protocol == "tcp"
+            && let Some((host, port)) = &public.published
+        {
+            let host = match host.as_str() {
+                "" | "0.0.0.0" | "::" => "127.0.0.1",
+                host => host,
+            };
+            let address = format!("{host}:{port}");
+            if !host.contains(':') && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+    }
+    Some(Place {
+        id: container.id.clone(),
+        name: container.name.clone(),
+        holds,
+        addresses,
+    })
+}
+
+/// The first address where a connection is taken.
+async fn reach(addresses: &[String]) -> Option<&String> {
+    for address in addresses {
+        if let Ok(Ok(_)) = time::timeout(PATIENCE, TcpStream::connect(address.as_str())).await {
+            return Some(address);
+        }
+    }
+    None
+}
+
+fn server(place: &Place, address: &str, told: &BTreeMap<String, Secret>) -> Server {
+    let name = place.name.clone();
+    match place.holds {
+        Holds::Postgres => {
+            let said = |variable| told.get(variable).map(Secret::expose);
+            let user = said(POSTGRES_USER).unwrap_or("postgres");
+            let database = said(POSTGRES_DB).unwrap_or(user);
+            let (host, port) = address.rsplit_once(':').unwrap_or((address, "5432"));
+            let (user, database) = (quoted(user), quoted(database));
+            Server::Postgres(postgres::Server {
+                url: format!("host={host} port={port} user={user} dbname={database}"),
+                password: told.get(POSTGRES_PASSWORD).cloned().unwrap_or_default(),
+                name,
+                ..postgres::Server::default()
+            })
+        }
+        Holds::Redis => {
+            let mut passwords = REDIS_PASSWORDS.iter().filter_map(|name| told.get(*name));
+            Server::Redis(redis::Server {
+                address: address.to_owned(),
+                password: passwords.next().cloned().unwrap_or_default(),
+                name,
+                ..redis::Server::default()
+            })
+        }
+    }
+}
+
+/// As a value of an address of `key=value` pairs.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(holds: Holds) -> Place {
+        Place {
+            id: "1".into(),
+            name: "shop-db-1".into(),
+            holds,
+            addresses: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_environment_tells_how_to_log_in_and_nothing_else_is_guessed() {
+        let told = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
+                .collect()
+        };
+        let database = |pairs: &[(&str, &str)]| {
+            let server = server(&place(Holds::Postgres), "10.0.0.2:5432", &told(pairs));
+            let Server::Postgres(server) = server else {
+                panic!("{server:?}")
+            };
+            assert_eq!(server.name, "shop-db-1");
+            assert_eq!(server.place().as_deref(), Some("10.0.0.2:5432"));
+            (server.url, server.password.expose().to_owned())
+        };
+        let prefix = "host=10.0.0.2 port=5432";
+        assert_eq!(
+            database(&[]),
+            (
+                format!("{prefix} user='postgres' dbname='postgres'"),
+                "".into()
+            )
+        );
+        assert_eq!(
+            database(&[("POSTGRES_USER", "o'b"), ("POSTGRES_PASSWORD", "pw")]),
+            (format!("{prefix} user='o\\'b' dbname='o\\'b'"), "pw".into())
+        );
+        let cache = server(
+            &place(Holds::Redis),
+            "10.0.0.3:6379",
+            &told(&[("REDIS_PASSWORD", "pw")]),
+        );
+        let Server::Redis(cache) = cache else {
+            panic!("{cache:?}")
+        };
+        assert_eq!(
+            (cache.address.as_str(), cache.password.expose()),
+            ("10.0.0.3:6379", "pw")
+        );
+    }
+}

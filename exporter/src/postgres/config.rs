@@ -1,0 +1,158 @@
+//! The configuration: which servers, how they are reached, how often.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ::settings::Secret;
+
+use super::access::{self, Access};
+use super::tls::Connector;
+
+::settings::section! {
+    /// PostgreSQL servers, under postgres_exporter's names. The user should be
+    /// a member of pg_monitor.
+    pub struct Config {
+        /// The servers to read.
+        pub servers: Vec<Server> = Vec::new(),
+        /// Whether servers in containers are found by themselves.
+        pub find: bool = true,
+        /// Whether a container's environment may be looked at for how to log
+        /// in to a server that was found: POSTGRES_USER, POSTGRES_PASSWORD and
+        /// POSTGRES_DB.
+        pub environment: bool = false,
+        /// How often each server is read.
+        pub interval: Duration = Duration::from_secs(15),
+        /// How long reading a server may take, visits to its databases
+        /// included. A quarter of it is the server's limit for a statement, a
+        /// tenth for a lock, but a second at most.
+        pub deadline: Duration = Duration::from_secs(10),
+        /// How often the tables of databases are read that need a connection of
+        /// their own.
+        pub visit: Duration = Duration::from_secs(60),
+        /// How often sizes and settings are read, and the tables chosen that
+        /// are shown.
+        pub seldom: Duration = Duration::from_secs(300),
+        /// The most tables of a database that are shown: the largest and the
+        /// busiest.
+        pub tables_per_database: usize = 30,
+        /// The most tables of a server that are shown, shared evenly among its
+        /// databases. 0 shows none.
+        pub tables: usize = 300,
+        /// The most statements that are shown where pg_stat_statements is
+        /// installed. 0 shows none.
+        pub statements: usize = 50,
+    }
+}
+
+::settings::section! {
+    /// A PostgreSQL server.
+    pub struct Server {
+        /// Its address: postgres://user@host:port/database, or host=... user=...
+        /// for a socket. No password here.
+        pub url: String = "postgres://postgres@127.0.0.1:5432/postgres".to_owned(),
+        /// A service of ~/.pg_service.conf that is used instead of `url`.
+        pub service: String = String::new(),
+        /// The label `instance` of its series. Empty: none with one server,
+        /// host:port with several.
+        pub name: String = String::new(),
+        /// The password. Empty: the one of the service, or of ~/.pgpass.
+        pub password: Secret = Secret::default(),
+        /// Whether the connection is encrypted.
+        pub tls: Tls = Tls::Off,
+        /// The authorities that may vouch for the server, as a PEM file.
+        /// Empty: the system's.
+        pub ca_file: Option<PathBuf> = None,
+        /// Databases whose tables are not read.
+        pub exclude: Vec<String> = Vec::new(),
+    }
+}
+
+::settings::choice! {
+    /// How a connection to PostgreSQL is encrypted.
+    pub enum Tls {
+        /// Not at all.
+        Off = "off",
+        /// With TLS, and the server's certificate and name are checked.
+        Verify = "verify",
+    }
+}
+
+impl Config {
+    /// What contradicts itself, as (key, message).
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let mut names = std::collections::BTreeSet::new();
+        for (at, server) in self.servers.iter().enumerate() {
+            let key = format!("postgres.servers[{at}]");
+            if server.service.is_empty()
+                && let Err(fault) = Access::parse(&server.url)
+            {
+                faults.push((format!("{key}.url"), fault.to_owned()));
+                continue;
+            }
+            let label = server.label();
+            if !names.insert(label.clone()) {
+                faults.push((format!("{key}.name"), format!("{label:?} stands twice")));
+            }
+        }
+        for (key, value) in [
+            ("interval", self.interval),
+            ("deadline", self.deadline),
+            ("visit", self.visit),
+            ("seldom", self.seldom),
+        ] {
+            if value < Duration::from_millis(100) {
+                let message = "it must be 100ms at least".to_owned();
+                faults.push((format!("postgres.{key}"), message));
+            }
+        }
+        faults
+    }
+}
+
+impl Server {
+    /// What tells it from others: its name, its service, or its place.
+    pub(super) fn label(&self) -> String {
+        if !self.name.is_empty() {
+            self.name.clone()
+        } else if !self.service.is_empty() {
+            self.service.clone()
+        } else {
+            let access = Access::parse(&self.url);
+            access.map_or_else(|_| "a malformed address".to_owned(), |access| access.place)
+        }
+    }
+
+    /// Where it is, as host:port or the folder of a socket and the port;
+    /// nothing for one that only a service file knows.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        let access = Access::parse(&self.url).ok()?;
+        self.service.is_empty().then_some(access.place)
+    }
+
+    /// How to reach it; looks into files of the user where the configuration
+    /// leaves something open.
+    pub(super) async fn access(&self) -> Result<Access, &'static str> {
+        let mut access = if self.service.is_empty() {
+            Access::parse(&self.url)?
+        } else {
+            let file = access::service_file().await;
+            Access::service(&file.ok_or("there is no service file")?, &self.service)?
+        };
+        if !self.password.is_empty() {
+            access.config.password(self.password.expose());
+        } else if let Some(passwords) = access::password_file().await {
+            access.look_up(&passwords);
+        }
+        Ok(access)
+    }
+
+    pub(super) fn connector(&self) -> Result<Option<Connector>, &'static str> {
+        match self.tls {
+            Tls::Off => Ok(None),
+            Tls::Verify => Connector::new(self.ca_file.as_deref()).map(Some),
+        }
+    }
+}
