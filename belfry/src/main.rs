@@ -11,6 +11,7 @@ mod http;
 mod log;
 mod memory;
 mod out;
+mod runbooks;
 mod scraping;
 mod state;
 mod views;

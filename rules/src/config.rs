@@ -7,7 +7,7 @@ mod tests;
 pub use glob::files as matching_files;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use settings::{Fault, Place};
@@ -21,6 +21,8 @@ settings::section! {
         pub files: Vec<String> = vec![],
         /// Whether the shipped rules are used.
         pub pack: bool = true,
+        /// A folder of runbooks: its NAME.md takes the place of the shipped runbook NAME, or is one more. Empty: the shipped ones.
+        pub runbooks: PathBuf = PathBuf::new(),
         /// Names of alerts that are left out, of the shipped rules and of the files.
         pub disable: Vec<String> = vec![],
         /// Time between evaluations of a group that states none. Absent: at each collection.

@@ -4,7 +4,8 @@
 //! ends the series that are gone. A [`RuleSet`] is loaded from rule files as
 //! Prometheus has them, asks the store at each group's time, and returns the
 //! alerts that the alerter must hear of. Time is a parameter; only
-//! [`Config::sources`] opens files, and only [`Foreign`] opens sockets.
+//! [`Config::sources`] and [`Runbooks::read`] open files, and only [`Foreign`]
+//! opens sockets.
 
 mod alerting;
 mod check;
@@ -40,7 +41,7 @@ pub use format::{Formatted, format};
 pub use group::Group;
 pub use kept::{Kept, KeptAlert, KeptRule};
 pub use rule::{Health, Rule};
-pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, first_steps, runbook, runbook_names};
+pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, Runbook, Runbooks};
 pub use scrape::{Intake, Limits, Origin, Page, Status, Target};
 pub use set::{Due, RuleSet, Site};
 pub use unmatched::Unmatched;

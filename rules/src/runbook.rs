@@ -3,6 +3,10 @@
 //! Each is a Markdown file about one alert or a family of them. A rule names
 //! its runbook by the path at which the page serves it, `/runbooks/NAME`.
 
+mod shelf;
+
+pub use shelf::{Runbook, Runbooks};
+
 /// Where the page serves runbooks; a rule's `runbook_url` begins with it.
 pub const PATH: &str = "/runbooks/";
 
@@ -46,36 +50,6 @@ pub const ALL: [(&str, &str); 24] = [
     ("target-down", include_str!("../runbooks/target-down.md")),
 ];
 
-/// The names of all runbooks, in order.
-pub fn runbook_names() -> impl Iterator<Item = &'static str> {
-    ALL.iter().map(|(name, _)| *name)
-}
-
-/// The text of a runbook. Takes its name, or a `runbook_url` that ends in it.
-#[must_use]
-pub fn runbook(name: &str) -> Option<&'static str> {
-    let name = name.rsplit_once(PATH).map_or(name, |(_, name)| name);
-    ALL.iter()
-        .find_map(|(have, text)| (*have == name).then_some(*text))
-}
-
-/// The numbered steps of "First look", for a mail: what to see, then how.
-#[must_use]
-pub fn first_steps(name: &str) -> Vec<String> {
-    let text = runbook(name).unwrap_or_default();
-    let section = text
-        .lines()
-        .skip_while(|line| *line != "## First look")
-        .skip(1);
-    section
-        .take_while(|line| !line.starts_with("## "))
-        .filter_map(|line| {
-            let (number, step) = line.split_once(". ")?;
-            number.parse::<u8>().ok().map(|_| step.to_owned())
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +89,7 @@ mod tests {
                 "{name}"
             );
             assert!(text.matches("\n### ").count() >= 2, "{name}");
-            let steps = first_steps(name).len();
+            let steps = Runbooks::default().get(name).unwrap().first_steps().len();
             assert!((3..=5).contains(&steps), "{name}: {steps} steps");
         }
     }
@@ -175,16 +149,15 @@ mod tests {
 
     #[test]
     fn a_runbook_is_found_by_name_and_by_url() {
-        assert_eq!(runbook("memory"), runbook("/runbooks/memory"));
+        let all = Runbooks::default();
+        assert_eq!(all.get("memory"), all.get("/runbooks/memory"));
         assert_eq!(
-            runbook("https://x.example/belfry/runbooks/memory"),
-            runbook("memory")
+            all.get("https://x.example/belfry/runbooks/memory"),
+            all.get("memory")
         );
-        assert!(runbook("memory").is_some());
-        assert!(runbook("nothing").is_none());
-        assert!(first_steps("nothing").is_empty());
+        assert!(all.get("memory").is_some() && all.get("nothing").is_none());
         assert_eq!(
-            first_steps("/runbooks/memory")[0],
+            all.get("memory").unwrap().first_steps()[0],
             "How much is left: `free -h`"
         );
     }

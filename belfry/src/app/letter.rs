@@ -4,33 +4,40 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use alerter::{Notification, Reason, Rendered, Told};
-use dashboards::fact::{Event, Runbook, Severity};
+use dashboards::fact::{Event, Severity};
 use dashboards::mail::{Kind, Links, Mail, MailAlert, Why};
 use dashboards::time::Zone;
 
 use crate::config::Config;
+use crate::runbooks::Shelf;
 
 /// How many steps of a runbook a mail carries.
 const STEPS: usize = 3;
 
 /// Writes mails for the configuration in force. It never fails: when a template
 /// does, the mail goes out in plain words.
-pub(crate) struct Letters(RwLock<Arc<Writer>>);
+pub(crate) struct Letters {
+    writer: RwLock<Arc<Writer>>,
+    shelf: Arc<Shelf>,
+}
 
 impl Letters {
-    pub(super) fn new(config: &Config, address: SocketAddr) -> Self {
-        Self(RwLock::new(Arc::new(Writer::new(config, address))))
+    pub(super) fn new(config: &Config, address: SocketAddr, shelf: Arc<Shelf>) -> Self {
+        Self {
+            writer: RwLock::new(Arc::new(Writer::new(config, address))),
+            shelf,
+        }
     }
 
     /// Writes for another configuration from now on.
     pub(super) fn renew(&self, config: &Config, address: SocketAddr) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) =
+        *self.writer.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(Writer::new(config, address));
     }
 
     pub(super) fn write(&self, notification: &Notification) -> Rendered {
-        let writer = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        writer.write(&notification_mail(&writer, notification))
+        let writer = Arc::clone(&self.writer.read().unwrap_or_else(PoisonError::into_inner));
+        writer.write(&notification_mail(&writer, &self.shelf, notification))
     }
 }
 
@@ -88,7 +95,7 @@ impl Writer {
     }
 }
 
-fn notification_mail(writer: &Writer, from: &Notification) -> Mail {
+fn notification_mail(writer: &Writer, shelf: &Shelf, from: &Notification) -> Mail {
     let kind = match from.reason {
         _ if !from.firing() => Kind::Resolved,
         Reason::First => Kind::First,
@@ -109,7 +116,11 @@ fn notification_mail(writer: &Writer, from: &Notification) -> Mail {
         now_ms: from.now_ms,
         severity: Severity::from_label(Some(&from.severity)),
         kind,
-        alerts: from.alerts.iter().map(|told| alert(writer, told)).collect(),
+        alerts: from
+            .alerts
+            .iter()
+            .map(|told| alert(writer, shelf, told))
+            .collect(),
         hidden: count_names(&from.inhibits),
         mails_before: from.sent_before,
         changed,
@@ -130,7 +141,7 @@ fn notification_mail(writer: &Writer, from: &Notification) -> Mail {
     }
 }
 
-fn alert(writer: &Writer, told: &Told) -> MailAlert {
+fn alert(writer: &Writer, shelf: &Shelf, told: &Told) -> MailAlert {
     let note = |name: &str| told.annotations.get(name).cloned().unwrap_or_default();
     MailAlert {
         name: told.labels.get("alertname").cloned().unwrap_or_default(),
@@ -149,7 +160,7 @@ fn alert(writer: &Writer, told: &Told) -> MailAlert {
         new: false,
         started_ms: told.started_ms,
         ended_ms: told.ended_ms,
-        runbook: runbook(
+        runbook: shelf.brief(
             &note("runbook_url"),
             &told.labels,
             &writer.links.public_url,
@@ -162,82 +173,6 @@ fn alert(writer: &Writer, told: &Told) -> MailAlert {
         }),
         trends: Vec::new(),
     }
-}
-
-/// The runbook that an annotation names: one of the shipped ones by its path,
-/// with its first steps for what the labels name, or any other by its address.
-pub(super) fn runbook(
-    url: &str,
-    labels: &alert::Set,
-    public_url: &str,
-    steps: usize,
-) -> Option<Runbook> {
-    if url.is_empty() {
-        return None;
-    }
-    let Some(name) = url.strip_prefix(rules::RUNBOOK_PATH) else {
-        return Some(Runbook {
-            url: url.to_owned(),
-            ..Runbook::default()
-        });
-    };
-    let all = rules::first_steps(name);
-    let link = if public_url.is_empty() {
-        String::new()
-    } else {
-        format!("{public_url}{url}")
-    };
-    Some(Runbook {
-        name: name.to_owned(),
-        url: link,
-        steps_total: all.len(),
-        steps: all
-            .iter()
-            .take(steps)
-            .map(|step| filled(step, labels))
-            .collect(),
-    })
-}
-
-/// What runbooks leave open, and the label that fills it.
-const BLANKS: [(&str, &str); 7] = [
-    ("NAME", "name"),
-    ("SERVICE", "service"),
-    ("PROJECT", "project"),
-    ("MOUNTPOINT", "mountpoint"),
-    ("VOLUME", "volume"),
-    ("INSTANCE", "instance"),
-    ("JOB", "job"),
-];
-
-/// Fills the blanks of a step. A value that a shell would read otherwise than
-/// as one word is not put into a command that people paste.
-fn filled(step: &str, labels: &alert::Set) -> String {
-    let harmless = |value: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@".contains(&byte);
-        !value.is_empty() && !value.starts_with('-') && value.bytes().all(plain)
-    };
-    let word =
-        |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let mut out = step.to_owned();
-    for (blank, label) in BLANKS {
-        let Some(value) = labels.get(label).filter(|value| harmless(value)) else {
-            continue;
-        };
-        let mut from = 0;
-        while let Some(at) = out[from..].find(blank).map(|at| from + at) {
-            let end = at + blank.len();
-            let part_of_more = word(at.checked_sub(1).map(|at| out.as_bytes()[at]))
-                || word(out.as_bytes().get(end).copied());
-            from = if part_of_more {
-                end
-            } else {
-                out.replace_range(at..end, value);
-                at + value.len()
-            };
-        }
-    }
-    out
 }
 
 fn count_names(sets: &[alert::Set]) -> Vec<(String, usize)> {
@@ -270,19 +205,6 @@ fn route(group_key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn blanks_are_filled_with_what_a_shell_takes_as_one_word() {
-        let labels = |name: &str| alert::Set::from([("name".to_owned(), name.to_owned())]);
-        let step = "`docker logs NAME` FILENAME NAMES SERVICE";
-        assert_eq!(
-            filled(step, &labels("shop-api-1")),
-            "`docker logs shop-api-1` FILENAME NAMES SERVICE"
-        );
-        for hostile in ["$(reboot)", "a b", "a;b", "-f", "`x`", ""] {
-            assert_eq!(filled(step, &labels(hostile)), step, "{hostile}");
-        }
-    }
 
     #[test]
     fn a_route_is_named_by_its_matchers() {

@@ -12,7 +12,8 @@ use healthchecks::readiness;
 use rules::{RuleKind, State as RuleState};
 use serde_json::{Value, json};
 
-use super::{Job, Watch, facts, letter};
+use super::{Job, Watch, facts};
+use crate::runbooks::Shelf;
 
 /// The view that the page is written from.
 pub(crate) async fn view(watch: &Watch) -> Now {
@@ -70,7 +71,13 @@ async fn cards(watch: &Watch, public_url: &str) -> Vec<Card> {
                 .iter()
                 .filter(|other| other.inhibited_by == Some(alert.fingerprint))
                 .count();
-            card(alert, muted(alert, &alerts), hides, public_url)
+            card(
+                &watch.shelf,
+                alert,
+                muted(alert, &alerts),
+                hides,
+                public_url,
+            )
         })
         .collect()
 }
@@ -88,7 +95,7 @@ pub(super) fn muted(alert: &AlertView, all: &[AlertView]) -> String {
     format!("hidden by {}", name.map_or("another alert", String::as_str))
 }
 
-fn card(alert: &AlertView, muted: String, hides: usize, public_url: &str) -> Card {
+fn card(shelf: &Shelf, alert: &AlertView, muted: String, hides: usize, public_url: &str) -> Card {
     let note = |name: &str| alert.annotations.get(name).cloned().unwrap_or_default();
     let label = |name: &str| alert.labels.get(name).map(String::as_str);
     Card {
@@ -118,7 +125,7 @@ fn card(alert: &AlertView, muted: String, hides: usize, public_url: &str) -> Car
             what: if alert.sent > 0 { "mail again" } else { "mail" }.into(),
             at_ms,
         }),
-        runbook: letter::runbook(&note("runbook_url"), &alert.labels, public_url, usize::MAX),
+        runbook: shelf.brief(&note("runbook_url"), &alert.labels, public_url, usize::MAX),
         labels: alert.labels.clone(),
     }
 }

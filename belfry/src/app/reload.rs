@@ -42,7 +42,7 @@ impl Watch {
         let loaded = config::load_within(&self.place, PATIENCE)
             .await
             .map_err(|err| err.to_string())?;
-        let (new, rules) = (loaded.config, loaded.rules);
+        let (new, rules, runbooks) = (loaded.config, loaded.rules, loaded.runbooks);
 
         let old = self.config();
         let fixed = [
@@ -68,6 +68,7 @@ impl Watch {
             let before = std::mem::take(&mut *running);
             *running = rules.replacing(before, self.clock.now_ms());
         }
+        self.shelf.renew(runbooks);
         self.set_config(new);
         self.reloaded.notify_one();
         Ok(fixed

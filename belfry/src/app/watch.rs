@@ -26,6 +26,7 @@ use super::{Job, engine, health, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
+use crate::runbooks::Shelf;
 use crate::scraping::Scraping;
 use crate::state::{self, State};
 
@@ -50,6 +51,8 @@ pub(crate) struct Watch {
     /// What was last read by each job, and what is being read.
     pub pages: Pages,
     pub alerter: alerter::Handle,
+    /// The runbooks; a reload puts others in their place.
+    pub shelf: Arc<Shelf>,
     /// The words of mails; a reload puts another in its place.
     pub letters: Arc<letter::Letters>,
     pub liveness: Liveness,
@@ -88,14 +91,22 @@ impl Watch {
         state: State,
         address: SocketAddr,
     ) -> anyhow::Result<Self> {
-        let Loaded { config, rules, .. } = loaded;
+        let Loaded {
+            config,
+            rules,
+            runbooks,
+            ..
+        } = loaded;
         let clock = Arc::new(Clock::start());
         let now_ms = clock.now_ms();
 
         let store = Arc::new(open_series(&state, &config, now_ms));
         let rules = restored(rules, &state, &config, now_ms).await;
 
-        let letters = Arc::new(letter::Letters::new(&config, address));
+        let socket = engine::socket(&config);
+        let containers = Containers::new(config.exporter.container.clone(), at_socket(&socket));
+        let shelf = Arc::new(Shelf::new(runbooks, containers.clone()));
+        let letters = Arc::new(letter::Letters::new(&config, address, Arc::clone(&shelf)));
         let words = Arc::clone(&letters);
         let ticking = Arc::clone(&clock);
         let alerter = Alerter::start(Parts {
@@ -120,12 +131,12 @@ impl Watch {
         ] {
             readiness.expect(name, required, now_ms);
         }
-        let socket = engine::socket(&config);
         let scraping = Scraping::new(Arc::clone(&clock), Arc::clone(&store));
         let watch = Self {
             health: Health::new(&config, &state, now_ms).await,
             host: RwLock::new(Host::new(config.exporter.host.clone())),
-            containers: Containers::new(config.exporter.container.clone(), at_socket(&socket)),
+            containers,
+            shelf,
             socket,
             readers: Readers::new(&config.exporter),
             backups: Backups::default(),

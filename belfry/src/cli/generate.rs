@@ -1,4 +1,4 @@
-//! What the binary knows of itself: completions, the manual page, runbooks, the version.
+//! What the binary knows of itself: completions, the manual page, the version.
 
 use clap::CommandFactory as _;
 
@@ -25,28 +25,6 @@ pub(super) fn man() -> Exit {
         Err(err) => {
             out::error(format_args!("belfry: cannot write the manual page: {err}"));
             exit::CRITICAL
-        }
-    }
-}
-
-/// Prints a runbook, or the names of all.
-pub(super) fn runbook(name: Option<&str>) -> Exit {
-    let Some(name) = name else {
-        for (name, _) in rules::RUNBOOKS {
-            out::line(name);
-        }
-        return exit::OK;
-    };
-    match rules::runbook(name) {
-        Some(text) => {
-            out::text(text);
-            exit::OK
-        }
-        None => {
-            out::error(format_args!(
-                "belfry: there is no runbook {name:?}; `belfry runbook` lists them"
-            ));
-            exit::USAGE
         }
     }
 }

@@ -10,6 +10,7 @@ mod ping;
 mod reference;
 mod rules;
 mod run;
+mod runbook;
 mod state;
 mod status;
 
@@ -86,9 +87,18 @@ enum Command {
     /// Tell a heartbeat that its job ran, or run the job and tell how it ended
     Ping(ping::Ping),
     /// Print the runbook of this name, or list all
+    ///
+    /// What runs on this host is filled into its commands when a belfry runs
+    /// here; what an alert names can be given as LABEL=VALUE.
     Runbook {
         /// The name, as alerts and mails give it
         name: Option<String>,
+        /// Labels of the alert, such as name=shop-api-1 or mountpoint=/var
+        #[arg(value_name = "LABEL=VALUE", value_parser = runbook::label)]
+        labels: Vec<(String, String)>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Print shell completions
     Completions {
@@ -151,7 +161,9 @@ pub(crate) fn main() -> ExitCode {
         Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),
         Command::Rules(command) => rules::run(&command),
         Command::Ping(ping) => either(ping::run(&cli.place, &ping)),
-        Command::Runbook { name } => generate::runbook(name.as_deref()),
+        Command::Runbook { name, labels, json } => {
+            either(runbook::run(&cli.place, name.as_deref(), labels, json))
+        }
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::man(),
         Command::Version { json } => generate::version(json),

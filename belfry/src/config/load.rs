@@ -2,10 +2,10 @@
 //! the file, between its keys, and in the rule files that it names.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rules::RuleSet;
+use rules::{RuleSet, Runbooks};
 use settings::{Fault, Reading};
 use tokio::sync::Mutex;
 use tokio::{task, time};
@@ -23,6 +23,8 @@ pub(crate) struct Loaded {
     pub file: Option<PathBuf>,
     /// The rules that it names.
     pub rules: RuleSet,
+    /// The runbooks that it names.
+    pub runbooks: Runbooks,
 }
 
 /// Why there is no configuration. No message holds a secret.
@@ -90,20 +92,22 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
         }
     }
     let (mut config, faults) = reading.end();
-    match rules.set {
-        Ok(rules) if faults.is_empty() => {
-            overrule(&mut config, place);
-            Ok(Loaded {
-                config,
-                file: source.file,
-                rules,
-            })
+    overrule(&mut config, place, source.file.as_deref());
+    match (rules.set, runbooks(&config)) {
+        (Ok(rules), Ok(runbooks)) if faults.is_empty() => Ok(Loaded {
+            config,
+            file: source.file,
+            rules,
+            runbooks,
+        }),
+        (rules, runbooks) => {
+            let unread = rules.err().into_iter().chain(runbooks.err());
+            Err(Error::Faults(Faults {
+                config: faults,
+                rules: unread.flatten().collect(),
+                text: source.text,
+            }))
         }
-        rules => Err(Error::Faults(Faults {
-            config: faults,
-            rules: rules.err().unwrap_or_default(),
-            text: source.text,
-        })),
     }
 }
 
@@ -150,7 +154,7 @@ pub(crate) fn glance(place: &Place) -> Result<(Config, Option<Error>), Error> {
     };
     let (mut config, faults) = reading(&source).end();
     let folder_unknown = faults.iter().any(|fault| fault.key == "data");
-    overrule(&mut config, place);
+    overrule(&mut config, place, source.file.as_deref());
     if faults.is_empty() {
         return Ok((config, unread));
     }
@@ -174,7 +178,23 @@ fn reading(source: &Source) -> Reading<Config> {
     settings::read_all(source.name(), &source.text, &environment)
 }
 
-fn overrule(config: &mut Config, place: &Place) {
+/// The runbooks that a configuration names.
+pub(crate) fn runbooks(config: &Config) -> Result<Runbooks, Vec<Fault>> {
+    let folder = &config.rules.runbooks;
+    if folder.as_os_str().is_empty() {
+        return Ok(Runbooks::default());
+    }
+    Runbooks::read(folder)
+}
+
+/// What the command line says wins; relative folders are meant from the file's.
+fn overrule(config: &mut Config, place: &Place, file: Option<&Path>) {
+    let runbooks = &mut config.rules.runbooks;
+    if let Some(folder) = file.and_then(Path::parent)
+        && !runbooks.as_os_str().is_empty()
+    {
+        *runbooks = folder.join(&*runbooks);
+    }
     if let Some(listen) = place.listen {
         config.listen = listen;
     }

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use load::{Error, Faults, Loaded, glance, load, load_within};
+pub(crate) use load::{Error, Faults, Loaded, glance, load, load_within, runbooks};
 
 settings::section! {
     /// The whole file.

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
-use serde_json::Value;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
 
 use crate::app::{self, Watch};
+use crate::runbooks;
 
 /// How this host is now: what the page shows, as JSON.
 pub(crate) async fn status(State(watch): State<Arc<Watch>>) -> Json<Value> {
@@ -16,4 +18,27 @@ pub(crate) async fn status(State(watch): State<Arc<Watch>>) -> Json<Value> {
 /// Heartbeats as they are now.
 pub(crate) async fn health(State(watch): State<Arc<Watch>>) -> Json<Value> {
     Json(app::health_page(&watch))
+}
+
+/// The runbooks in force, without their texts.
+pub(crate) async fn runbooks(State(watch): State<Arc<Watch>>) -> Json<Value> {
+    Json(runbooks::list(&watch.shelf.all()))
+}
+
+/// One runbook, filled for this host and for the labels given as parameters.
+pub(crate) async fn runbook(
+    State(watch): State<Arc<Watch>>,
+    Path(name): Path<String>,
+    Query(labels): Query<alert::Set>,
+) -> (StatusCode, Json<Value>) {
+    match watch.shelf.whole(&name, &labels) {
+        Some((runbook, text)) => (
+            StatusCode::OK,
+            Json(runbooks::one(&name, &runbook, Some(&text))),
+        ),
+        None => (
+            StatusCode::NOT_FOUND,
+            Json(json!({ "error": format!("there is no runbook {name:?}") })),
+        ),
+    }
 }

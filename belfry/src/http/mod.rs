@@ -45,6 +45,8 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/api/belfry/v1/ack", post(people::acknowledge))
         .route("/api/belfry/v1/health", get(api::health))
         .route("/ping/{*path}", any(ping::take))
+        .route("/api/belfry/v1/runbooks", get(api::runbooks))
+        .route("/api/belfry/v1/runbooks/{name}", get(api::runbook))
         .fallback(absent)
         .with_state(Arc::clone(&watch))
         .merge(metrics::router(Arc::clone(&watch)))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
@@ -23,9 +23,14 @@ pub(crate) async fn now(State(watch): State<Arc<Watch>>) -> Response {
     response
 }
 
-/// A runbook, as it would be read in a terminal.
-pub(crate) async fn runbook(Path(name): Path<String>) -> Response {
-    let Some(text) = rules::runbook(&name) else {
+/// A runbook as Markdown; what runs on this host is filled in, and what the
+/// labels name that are given as parameters.
+pub(crate) async fn runbook(
+    State(watch): State<Arc<Watch>>,
+    Path(name): Path<String>,
+    Query(labels): Query<alert::Set>,
+) -> Response {
+    let Some((_, text)) = watch.shelf.whole(&name, &labels) else {
         return (
             StatusCode::NOT_FOUND,
             format!("there is no runbook {name:?}\n"),

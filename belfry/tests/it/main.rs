@@ -21,6 +21,8 @@ mod paging;
 #[cfg(test)]
 mod rule_files;
 #[cfg(test)]
+mod runbooks;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod serving;

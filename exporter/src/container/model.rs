@@ -145,6 +145,8 @@ pub struct Container {
     pub command: String,
     /// Compose project; empty without one.
     pub project: String,
+    /// The folder of the project's compose file; empty without one.
+    pub project_folder: String,
     /// Compose service; empty without one.
     pub service: String,
     /// The labels whose names the config lists.
@@ -199,6 +201,7 @@ impl Container {
             image_digest: String::new(),
             command: String::new(),
             project: String::new(),
+            project_folder: String::new(),
             service: String::new(),
             labels: BTreeMap::new(),
             wishes: BTreeMap::new(),

@@ -10,6 +10,7 @@ use bollard::models::{
 use super::model::{Container, Health, Mount, Port, State};
 
 const PROJECT: &str = "com.docker.compose.project";
+const PROJECT_FOLDER: &str = "com.docker.compose.project.working_dir";
 const SERVICE: &str = "com.docker.compose.service";
 /// What the names of labels that are meant for us begin with.
 const WISH: &str = "belfry.";
@@ -221,6 +222,7 @@ fn joined(networks: HashMap<String, EndpointSettings>, container: &mut Container
 fn label(labels: HashMap<String, String>, kept: &[String], container: &mut Container) {
     let get = |name: &str| labels.get(name).map(|value| cut(value)).unwrap_or_default();
     container.project = get(PROJECT);
+    container.project_folder = get(PROJECT_FOLDER);
     container.service = get(SERVICE);
     let found = kept.iter().map(|name| (name.clone(), get(name)));
     container.labels = found

@@ -3,7 +3,7 @@ use std::process::Command;
 use super::*;
 use crate::file::{RuleKind, RuleSpec, read};
 use crate::unit_test;
-use crate::{RUNBOOK_PATH, RUNBOOKS, Source, runbook};
+use crate::{RUNBOOK_PATH, RUNBOOKS, Runbooks, Source};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pack");
 
@@ -66,6 +66,7 @@ fn every_rule_says_what_a_page_needs() {
 #[test]
 fn every_runbook_link_is_alive_and_every_runbook_is_linked() {
     let groups = read(&sources()).unwrap();
+    let shelf = Runbooks::default();
     let mut named = std::collections::BTreeSet::new();
     for rule in groups.iter().flat_map(|group| &group.rules) {
         let RuleKind::Alert { annotations, .. } = &rule.kind else {
@@ -73,13 +74,8 @@ fn every_runbook_link_is_alive_and_every_runbook_is_linked() {
         };
         let url = &annotations["runbook_url"];
         let name = url.strip_prefix(RUNBOOK_PATH).expect(url);
-        let book = runbook(name).expect(url);
-        let alerts = book
-            .lines()
-            .find_map(|line| line.strip_prefix("Alerts: "))
-            .unwrap();
-        let listed = alerts.split(", ").any(|alert| alert == rule.name);
-        // The runbook of the clock serves an alert of belfry's too.
+        let book = shelf.get(name).expect(url);
+        let listed = book.alerts().contains(&rule.name.as_str());
         assert!(listed, "{name} does not name {}", rule.name);
         named.insert(name.to_owned());
     }
@@ -90,12 +86,8 @@ fn every_runbook_link_is_alive_and_every_runbook_is_linked() {
             .eq(RUNBOOKS.map(|(name, _)| name))
     );
     // And no runbook speaks of an alert that is no more.
-    for (name, book) in RUNBOOKS {
-        let alerts = book
-            .lines()
-            .find_map(|line| line.strip_prefix("Alerts: "))
-            .unwrap();
-        for alert in alerts.split(", ") {
+    for (name, book) in shelf.iter() {
+        for alert in book.alerts() {
             let mut rules = groups.iter().flat_map(|group| &group.rules);
             assert!(rules.any(|rule| rule.name == alert), "{name} names {alert}");
         }

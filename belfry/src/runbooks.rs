@@ -1,0 +1,115 @@
+//! The runbooks in force, with their blanks filled: by what an alert's labels
+//! say, and by what runs on this host.
+
+mod blanks;
+mod facts;
+
+pub(crate) use blanks::fill;
+pub(crate) use facts::Facts;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use dashboards::fact;
+use exporter::container::Containers;
+use rules::{Runbook, Runbooks};
+use serde_json::{Value, json};
+
+/// All runbooks; a reload puts others in their place.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    runbooks: RwLock<Arc<Runbooks>>,
+    containers: Containers,
+}
+
+impl Shelf {
+    /// These runbooks, on the host where these containers are.
+    pub(crate) fn new(runbooks: Runbooks, containers: Containers) -> Self {
+        Self {
+            runbooks: RwLock::new(Arc::new(runbooks)),
+            containers,
+        }
+    }
+
+    /// Other runbooks from now on.
+    pub(crate) fn renew(&self, runbooks: Runbooks) {
+        *self
+            .runbooks
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(runbooks);
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Arc<Runbooks> {
+        Arc::clone(&self.runbooks.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A whole runbook, filled for this host and what the labels name.
+    pub(crate) fn whole(&self, name: &str, labels: &alert::Set) -> Option<(Runbook, String)> {
+        let runbook = self.all().get(name)?.clone();
+        let text = fill(&runbook.text, labels, &self.facts());
+        Some((runbook, text))
+    }
+
+    /// The runbook that an annotation names: one of ours by its path, with its
+    /// first steps filled for what the labels name, or any other by its address.
+    pub(crate) fn brief(
+        &self,
+        url: &str,
+        labels: &alert::Set,
+        public_url: &str,
+        steps: usize,
+    ) -> Option<fact::Runbook> {
+        if url.is_empty() {
+            return None;
+        }
+        let Some(name) = url.strip_prefix(rules::RUNBOOK_PATH) else {
+            return Some(fact::Runbook {
+                url: url.to_owned(),
+                ..fact::Runbook::default()
+            });
+        };
+        let all = self.all();
+        let all = all.get(name).map(Runbook::first_steps).unwrap_or_default();
+        let link = if public_url.is_empty() {
+            String::new()
+        } else {
+            format!("{public_url}{url}")
+        };
+        let facts = self.facts();
+        Some(fact::Runbook {
+            name: name.to_owned(),
+            url: link,
+            steps_total: all.len(),
+            steps: all
+                .iter()
+                .take(steps)
+                .map(|step| fill(step, labels, &facts))
+                .collect(),
+        })
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::of(&self.containers.inventory())
+    }
+}
+
+/// All runbooks for programs, without their texts.
+pub(crate) fn list(all: &Runbooks) -> Value {
+    all.iter()
+        .map(|(name, runbook)| one(name, runbook, None))
+        .collect()
+}
+
+/// A runbook for programs.
+pub(crate) fn one(name: &str, runbook: &Runbook, text: Option<&str>) -> Value {
+    let mut told = json!({
+        "name": name,
+        "title": runbook.title(),
+        "alerts": runbook.alerts(),
+        "file": runbook.file,
+    });
+    if let Some(text) = text {
+        told["text"] = json!(text);
+    }
+    told
+}
