@@ -1,5 +1,6 @@
 //! The page `/`: how the host is now.
 
+mod ack;
 mod cards;
 mod host;
 mod now;
@@ -9,6 +10,7 @@ mod show;
 mod shown;
 mod watch;
 
+pub use ack::{AckAlert, AckPage, ack};
 pub use now::*;
 
 use crate::fact::Fault;

@@ -19,7 +19,8 @@ macro_rules! table {
     };
 }
 
-static TABLE: [(&str, &str); 12] = table![
+static TABLE: [(&str, &str); 13] = table![
+    "ack",
     "card",
     "found",
     "host",

@@ -55,12 +55,16 @@ impl Alerter {
 
     /// What fires of an incident that is not over, by the name in its mails.
     pub(crate) fn of_incident(&self, incident: &str) -> BTreeSet<u64> {
-        let open = self
+        let told = self
             .log
             .iter()
             .filter(|(_, entry)| entry.incident == incident && !entry.firing.is_empty());
+        // A mail may be read before its server has said that it took it.
+        let flying = self.flying.values();
+        let telling = flying.filter(|flight| flight.incident == incident);
+        let keys = told.map(|(key, _)| key);
         let mut found = BTreeSet::new();
-        for (key, _) in open {
+        for key in keys.chain(telling.map(|flight| &flight.log)) {
             let groups = self.groups.iter().filter(|(id, group)| {
                 group.key == key.group && self.plan.receiver_of(id.route).name == key.receiver
             });

@@ -8,6 +8,7 @@ use dashboards::fact::{Event, Severity};
 use dashboards::mail::{Kind, Links, Mail, MailAlert, Why};
 use dashboards::time::Zone;
 
+use super::ticket::Tickets;
 use crate::config::Config;
 use crate::runbooks::Shelf;
 
@@ -19,13 +20,20 @@ const STEPS: usize = 3;
 pub(crate) struct Letters {
     writer: RwLock<Arc<Writer>>,
     shelf: Arc<Shelf>,
+    tickets: Arc<Tickets>,
 }
 
 impl Letters {
-    pub(super) fn new(config: &Config, address: SocketAddr, shelf: Arc<Shelf>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        address: SocketAddr,
+        shelf: Arc<Shelf>,
+        tickets: Arc<Tickets>,
+    ) -> Self {
         Self {
             writer: RwLock::new(Arc::new(Writer::new(config, address))),
             shelf,
+            tickets,
         }
     }
 
@@ -37,7 +45,13 @@ impl Letters {
 
     pub(super) fn write(&self, notification: &Notification) -> Rendered {
         let writer = Arc::clone(&self.writer.read().unwrap_or_else(PoisonError::into_inner));
-        writer.write(&notification_mail(&writer, &self.shelf, notification))
+        let mut mail = notification_mail(&writer, &self.shelf, notification);
+        if notification.firing()
+            && let Some(ticket) = self.tickets.issue(&notification.incident)
+        {
+            mail.links.ack = format!("/ack/mail/{ticket}");
+        }
+        writer.write(&mail)
     }
 }
 
@@ -64,6 +78,7 @@ impl Writer {
         let links = Links {
             public_url: config.external_url.trim_end_matches('/').to_owned(),
             local_port: address.port(),
+            ack: String::new(),
         };
         Self {
             host: config.host_name(),

@@ -21,8 +21,10 @@ pub(crate) mod people;
 mod query;
 mod readers;
 mod reload;
+mod restored;
 mod servers;
 mod supervise;
+mod ticket;
 mod upkeep;
 mod watch;
 

@@ -116,6 +116,10 @@ fn card(shelf: &Shelf, alert: &AlertView, muted: String, hides: usize, public_ur
         hides,
         muted,
         owner: alert.receivers.join(", "),
+        ack_url: match alert.ack {
+            None => format!("/ack/{:016x}", alert.fingerprint),
+            Some(_) => String::new(),
+        },
         ack: alert.ack.as_ref().map(|ack| dashboards::fact::Ack {
             by: ack.by.clone(),
             note: ack.note.clone(),

@@ -22,13 +22,15 @@ use super::health::Health;
 use super::keeper::{self, Keeper};
 use super::pages::Pages;
 use super::readers::Readers;
-use super::{Job, engine, health, letter, own};
+use super::restored::restored;
+use super::ticket::Tickets;
+use super::{engine, health, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::runbooks::Shelf;
 use crate::scraping::Scraping;
-use crate::state::{self, State};
+use crate::state::State;
 
 /// The parts, and what they must know of each other.
 pub(crate) struct Watch {
@@ -53,6 +55,8 @@ pub(crate) struct Watch {
     pub alerter: alerter::Handle,
     /// The runbooks; a reload puts others in their place.
     pub shelf: Arc<Shelf>,
+    /// What links in mails carry.
+    pub tickets: Arc<Tickets>,
     /// The words of mails; a reload puts another in its place.
     pub letters: Arc<letter::Letters>,
     pub liveness: Liveness,
@@ -106,7 +110,16 @@ impl Watch {
         let socket = engine::socket(&config);
         let containers = Containers::new(config.exporter.container.clone(), at_socket(&socket));
         let shelf = Arc::new(Shelf::new(runbooks, containers.clone()));
-        let letters = Arc::new(letter::Letters::new(&config, address, Arc::clone(&shelf)));
+        let key = state
+            .key()
+            .context("cannot make a key for links in mails")?;
+        let tickets = Arc::new(Tickets::new(&key));
+        let letters = Arc::new(letter::Letters::new(
+            &config,
+            address,
+            Arc::clone(&shelf),
+            Arc::clone(&tickets),
+        ));
         let words = Arc::clone(&letters);
         let ticking = Arc::clone(&clock);
         let alerter = Alerter::start(Parts {
@@ -161,6 +174,7 @@ impl Watch {
             scraping: Arc::new(scraping),
             alerter,
             letters,
+            tickets,
             readiness,
         };
         if let Some(reason) = &watch.state.in_memory {
@@ -382,30 +396,4 @@ fn open_series(state: &State, config: &Config, now_ms: i64) -> Store {
         store.shift(now_ms - newest_ms);
     }
     store
-}
-
-/// The rules with what they knew before this start.
-async fn restored(mut rules: RuleSet, state: &State, config: &Config, now_ms: i64) -> RuleSet {
-    let kept = match state::load_rules(&state.pool).await {
-        Ok(None) => return rules,
-        Ok(Some((saved_ms, body))) => serde_json::from_str(&body)
-            .map(|kept| (saved_ms, kept))
-            .map_err(anyhow::Error::from),
-        Err(err) => Err(err.into()),
-    };
-    match kept {
-        Ok((saved_ms, kept)) => {
-            let foreign = config.rules.scrape.iter().map(|job| job.name().to_owned());
-            let own = Job::ALL.iter().map(|job| job.as_str().to_owned());
-            rules.restore(kept, own.chain(foreign));
-            // The clock was set back while nobody watched.
-            if saved_ms > now_ms {
-                rules.shift(now_ms - saved_ms);
-            }
-        }
-        Err(err) => {
-            tracing::error!("cannot read what the rules knew, so they begin anew: {err:#}");
-        }
-    }
-    rules
 }

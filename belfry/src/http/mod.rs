@@ -1,5 +1,6 @@
 //! What is served: one listener, all of it read from memory.
 
+mod ack;
 mod api;
 mod guard;
 mod health;
@@ -40,6 +41,11 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/-/ready", get(health::is_ready))
         .route("/-/reload", post(reload).put(reload))
         .route("/api/belfry/v1/status", get(api::status))
+        .route("/ack/{id}", get(ack::of_alert).post(ack::of_alert_done))
+        .route(
+            "/ack/mail/{ticket}",
+            get(ack::of_mail).post(ack::of_mail_done),
+        )
         .route("/api/belfry/v1/alerts", get(people::alerts))
         .route("/api/belfry/v1/history", get(people::history))
         .route("/api/belfry/v1/ack", post(people::acknowledge))

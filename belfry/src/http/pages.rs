@@ -76,7 +76,7 @@ pub(crate) async fn asset(uri: Uri, headers: HeaderMap) -> Response {
     response
 }
 
-fn secure(headers: &mut HeaderMap) {
+pub(super) fn secure(headers: &mut HeaderMap) {
     for (name, value) in dashboards::page::headers() {
         headers.insert(
             HeaderName::from_static(name),

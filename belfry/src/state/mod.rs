@@ -8,12 +8,14 @@ mod database;
 mod folder;
 mod heartbeats;
 mod rule_state;
+mod secret;
 
 pub(crate) use check::check;
 pub(crate) use database::{memory, write_heartbeat};
 pub(crate) use folder::{Folder, default_folder, in_use, read_address};
 pub(crate) use heartbeats::{load_heartbeats, save_heartbeats};
 pub(crate) use rule_state::{load_rules, save_rules};
+pub(crate) use secret::Key;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,25 @@ pub(crate) struct State {
     pub folder: Option<Folder>,
     /// Why nothing is kept, if so.
     pub in_memory: Option<String>,
+}
+
+impl State {
+    /// What links in mails are signed with. Where it cannot be kept, links of
+    /// before a restart are of no use.
+    pub(crate) fn key(&self) -> std::io::Result<Key> {
+        let kept = self
+            .folder
+            .as_ref()
+            .map(|folder| secret::of_folder(folder.path()));
+        match kept {
+            Some(Ok(key)) => Ok(key),
+            Some(Err(err)) => {
+                tracing::error!("the key for links in mails cannot be kept: {err}");
+                secret::fresh()
+            }
+            None => secret::fresh(),
+        }
+    }
 }
 
 /// Why the state cannot be opened.

@@ -4,6 +4,8 @@ use std::process::{Command, Output};
 
 use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
+use crate::support::chromium::Chromium;
+use crate::support::http;
 use crate::support::poll;
 use crate::support::sink::{Act, Sink};
 
@@ -128,4 +130,120 @@ fn a_refusal_says_what_is_wrong() {
     assert_eq!(belfry.post("/api/belfry/v1/ack", &long).status, 400);
     assert_eq!(belfry.get("/api/belfry/v1/history?alert=zz").status, 400);
     assert!(!belfry.get("/").body.contains("Taken on"));
+}
+
+/// Who has the switch, as programs are told.
+fn holder(belfry: &Belfry) -> Option<String> {
+    let alerts = belfry.get("/api/belfry/v1/alerts").json();
+    Some(alerts["alerts"][0]["ack"]["by"].as_str()?.to_owned())
+}
+
+/// The path of the link in the last mail.
+fn link(sink: &Sink) -> String {
+    let mail = sink.received().last().unwrap().mail.clone();
+    let text = &mail.text;
+    let from = text.find("/ack/mail/").expect("a link in the mail");
+    let link = text[from..].split_whitespace().next().unwrap().to_owned();
+    assert!(mail.html.contains(&link), "in both parts");
+    link
+}
+
+fn form(belfry: &Belfry, path: &str, origin: &str, body: &str) -> http::Response {
+    let (address, length) = (belfry.address(), body.len());
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    http::send(address, &request).unwrap()
+}
+
+#[test]
+fn the_link_of_a_mail_shows_first_and_takes_on_only_what_is_sent() {
+    let (setup, sink, mut belfry) = paged("1h");
+    let path = link(&sink);
+    let own = format!("http://{}", belfry.address());
+    // Scanners of mail open every link, some of them more than once.
+    for _ in 0..3 {
+        let page = belfry.get(&path);
+        assert_eq!(page.status, 200, "{page:?}");
+        assert!(page.body.contains("the switch is on"), "{}", page.body);
+    }
+    assert_eq!(holder(&belfry), None);
+    let forged = format!("{}A", &path[..path.len() - 1]);
+    let forged = if forged == path {
+        format!("{path}B")
+    } else {
+        forged
+    };
+    assert_eq!(belfry.get(&forged).status, 403);
+    let only = belfry.get("/api/belfry/v1/alerts").json()["alerts"][0]["fingerprint"].clone();
+    let body = format!("by=kim&note=on+it&only={}", only.as_str().unwrap());
+    assert_eq!(form(&belfry, &forged, &own, &body).status, 403);
+    assert_eq!(
+        form(&belfry, &path, "https://evil.example", &body).status,
+        403
+    );
+    assert_eq!(form(&belfry, &path, &own, "by=&only=").status, 400);
+    let unseen = form(&belfry, &path, &own, "by=kim&only=0000000000000000");
+    assert_ne!(unseen.status, 303, "what was not shown is not taken on");
+    assert_eq!(holder(&belfry), None);
+
+    // The link of before a restart holds after it.
+    belfry.kill();
+    belfry.restart();
+    let own = format!("http://{}", belfry.address());
+    poll::holds("it should fire again", || {
+        belfry.metric("belfry_alerts{state=\"firing\"}") == Some(1.0)
+    });
+    let done = form(&belfry, &path, &own, &body);
+    assert_eq!((done.status, done.header("location")), (303, Some(&*path)));
+    assert_eq!(holder(&belfry).as_deref(), Some("kim"));
+    assert!(belfry.get(&path).body.contains("Taken on by <bdi>kim"));
+
+    setup.switch(false);
+    poll::holds("what is over cannot be taken on", || {
+        belfry.get(&path).status == 410
+    });
+    assert_eq!(form(&belfry, &path, &own, &body).status, 410);
+    assert!(!belfry.log().contains(&path[10..]), "no ticket in the log");
+}
+
+#[test]
+fn on_a_phone_two_taps_and_a_name_take_an_alert_on() {
+    let (_setup, _sink, belfry) = paged("1h");
+    let mut chromium = Chromium::start();
+    let url = format!("http://{}/", belfry.address());
+    chromium.open(&url, 360, 740);
+    let button = chromium.evaluate(
+        "(() => { const b = document.querySelector('.card a.button').getBoundingClientRect(); \
+         return [b.width, b.height]; })()",
+    );
+    for side in button.as_array().unwrap() {
+        assert!(
+            side.as_f64() >= Some(44.0),
+            "big enough for a thumb: {button}"
+        );
+    }
+    let path = chromium.evaluate("document.querySelector('.card a.button').getAttribute('href')");
+    let path = path.as_str().unwrap().to_owned();
+    chromium.open(&format!("http://{}{path}", belfry.address()), 360, 740);
+    assert!(chromium.document_width() <= 360);
+    chromium.evaluate(
+        "document.getElementById('by').value = 'kim'; \
+         document.getElementById('note').value = 'on <it>'; \
+         document.querySelector('form button').click()",
+    );
+    poll::holds("kim should have it", || {
+        holder(&belfry).as_deref() == Some("kim")
+    });
+    chromium.open(&url, 360, 740);
+    let seen = chromium.evaluate("document.body.innerText").to_string();
+    assert!(
+        seen.contains("kim at") && seen.contains("on <it>"),
+        "{seen}"
+    );
+    assert_eq!(
+        chromium.evaluate("document.querySelectorAll('.card a.button').length"),
+        0
+    );
 }

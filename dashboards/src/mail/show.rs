@@ -82,6 +82,7 @@ struct Look {
     url: String,
     ssh: String,
     local: String,
+    ack: String,
 }
 
 pub(super) fn show(mail: &Mail) -> Shown {
@@ -309,10 +310,20 @@ fn why(mail: &Mail) -> String {
     way.join(" -> ")
 }
 
+/// Where the reader can take it on.
+fn ack(base: &str, mail: &Mail) -> String {
+    match &*mail.links.ack {
+        _ if matches!(mail.kind, Kind::Resolved | Kind::Test) => String::new(),
+        "" => String::new(),
+        path => untrusted::link(&format!("{base}{path}")),
+    }
+}
+
 fn look(mail: &Mail) -> Look {
     let url = untrusted::link(&mail.links.public_url);
     if !url.is_empty() {
         return Look {
+            ack: ack(url.trim_end_matches('/'), mail),
             url,
             ..Look::default()
         };
@@ -330,6 +341,7 @@ fn look(mail: &Mail) -> Look {
         url,
         ssh: format!("ssh -L {port}:127.0.0.1:{port} {host}"),
         local: format!("http://localhost:{port}/"),
+        ack: ack(&format!("http://localhost:{port}"), mail),
     }
 }
 

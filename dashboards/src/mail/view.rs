@@ -108,4 +108,7 @@ pub struct Links {
     pub public_url: String,
     /// The port on the host's loopback, for the `ssh -L` line.
     pub local_port: u16,
+    /// The path behind either where the reader can take it on: `/ack/mail/...`;
+    /// empty if there is nothing to be taken on.
+    pub ack: String,
 }

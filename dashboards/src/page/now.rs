@@ -82,6 +82,8 @@ pub struct Card {
     pub owner: String,
     /// Who has taken it on, if anybody has.
     pub ack: Option<Ack>,
+    /// Where it can be taken on; empty where it cannot, or somebody has it.
+    pub ack_url: String,
     /// What happens next.
     pub next: Option<Event>,
     /// The labels.

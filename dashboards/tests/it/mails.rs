@@ -77,6 +77,7 @@ pub(crate) fn first() -> Mail {
         links: Links {
             public_url: String::new(),
             local_port: 9911,
+            ack: "/ack/mail/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
         },
         version: "0.1.0".into(),
         ..Mail::default()

@@ -39,6 +39,7 @@ fn api_down() -> Card {
     trend.limit = Some(1.0);
     Card {
         id: "1f22d4349600ca25".into(),
+        ack_url: "/ack/1f22d4349600ca25".into(),
         name: "ApiDown".into(),
         severity: Severity::Critical,
         summary: "api is down: 0 of 2 containers healthy".into(),
