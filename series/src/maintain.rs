@@ -49,10 +49,10 @@ impl Store {
             expired: self.expire(now, retention),
             ..Maintained::default()
         };
-        let cap = self.settings.max_bytes;
-        if self.bytes() <= cap - cap / 16 {
+        if !self.is_pressed() {
             return maintained;
         }
+        let cap = self.settings.max_bytes;
         let enough = cap - cap / 8;
         let least = millis(self.settings.least_history).min(retention);
         let mut history = retention;
@@ -68,6 +68,14 @@ impl Store {
             maintained.shed.push(shed);
         }
         maintained
+    }
+
+    /// Whether memory is so near its cap that [`Store::maintain`] would give up
+    /// more than what is too old. Costs nothing to ask.
+    #[must_use]
+    pub fn is_pressed(&self) -> bool {
+        let cap = self.settings.max_bytes;
+        self.bytes() > cap - cap / 16
     }
 
     /// Bytes that count against the cap.

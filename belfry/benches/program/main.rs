@@ -7,7 +7,7 @@
 //! `BENCH_BINARY` names the binary, else it is the one that cargo built for this
 //! bench. `BENCH_MINUTES` is the length of the long run, 10 if not set.
 //! `BENCH_COMPARE`, binaries separated by colons, sets them beside each other
-//! under load instead; `BENCH_ONLY` picks parts (size, start, page, rest) by name.
+//! under load instead; `BENCH_ONLY` picks parts (size, start, page, rest, peers) by name.
 
 #[cfg(test)]
 mod compare;
@@ -17,6 +17,8 @@ mod figure;
 mod host;
 #[cfg(test)]
 mod page;
+#[cfg(test)]
+mod peers;
 #[cfg(test)]
 mod proc;
 #[cfg(test)]
@@ -51,6 +53,9 @@ fn main() {
     }
     if wanted("rest") {
         rest::run(minutes());
+    }
+    if wanted("peers") {
+        peers::run();
     }
 }
 

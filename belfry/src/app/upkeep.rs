@@ -55,7 +55,7 @@ pub(super) async fn run(
             probe_mail(&watch);
         }
         report_mail(&watch).await;
-        if round % MAINTAIN == MAINTAIN - 1 {
+        if round % MAINTAIN == MAINTAIN - 1 || watch.store.is_pressed() {
             for shed in watch.store.maintain(watch.clock.now_ms()).shed {
                 tracing::error!(
                     name = &*shed.name,

@@ -16,6 +16,7 @@ mod heartbeats;
 mod load;
 #[cfg(test)]
 mod mail_faults;
+mod memory_cap;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]

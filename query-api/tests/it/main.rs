@@ -15,3 +15,4 @@ mod rules;
 mod same;
 mod scraped;
 mod support;
+mod vmalert;

@@ -1,0 +1,152 @@
+//! Belfry beside Prometheus and VictoriaMetrics: the same targets, the same
+//! 200 rules, at the same time on the same machine.
+//!
+//! `BENCH_SERIES` is how many series the targets have, `10000,100000` if not
+//! set; `BENCH_MINUTES` how long processor time is counted, 4 if not set.
+
+mod ask;
+mod pages;
+mod rules;
+mod servers;
+mod write;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pages::{EACH, Pages, STEP};
+use servers::Peer;
+
+use crate::support::poll;
+use crate::support::scratch::Scratch;
+
+/// Before anything is counted: what the start leaves to do is over by then, and
+/// every window of a rule has samples.
+const WARM_UP: Duration = Duration::from_secs(90);
+
+/// All sizes, one after the other.
+pub(crate) fn run() {
+    let sizes = std::env::var("BENCH_SERIES").unwrap_or("10000,100000".into());
+    let minutes = std::env::var("BENCH_MINUTES").map_or(4, |text| text.parse().expect("minutes"));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    for size in sizes.split(',') {
+        let series: usize = size.parse().expect("a number of series");
+        beside(series, Duration::from_secs(60 * minutes));
+    }
+}
+
+fn beside(series: usize, time: Duration) {
+    println!("\n{series} series at {STEP} s, 200 rules");
+    let scratch = Scratch::new();
+    let rules = scratch.file("rules.yml", &rules::file());
+    let pages = Pages::start();
+    let mut started = servers::start(&scratch, &pages, series / EACH, &rules);
+    let peers = &mut started.all;
+    for peer in peers.iter().filter(|peer| !peer.address.is_empty()) {
+        poll::within(Duration::from_secs(120), peer.name, || {
+            let answer = crate::support::http::get(&peer.address, ask::COUNT).ok()?;
+            answer.body.contains(&format!("\"{series}\"")).then_some(())
+        });
+    }
+    thread::sleep(WARM_UP);
+    let (began, before): (_, Vec<_>) = (Instant::now(), peers.iter().map(Peer::cpu).collect());
+    thread::sleep(time);
+    let cycles = began.elapsed().as_secs_f64() / STEP as f64;
+    let cost: Vec<Vec<f64>> = peers
+        .iter()
+        .zip(before)
+        .map(|(peer, before)| {
+            let (pss, anonymous) = peer.memory();
+            let cpu = (peer.cpu() - before).as_secs_f64() * 1e3 / cycles;
+            vec![pss, anonymous, cpu]
+        })
+        .collect();
+    row("", &peers.iter().map(|peer| peer.name).collect::<Vec<_>>());
+    let figures = [
+        "memory (PSS), MiB",
+        "  of it anonymous",
+        "CPU per cycle, ms",
+    ];
+    for (at, figure) in figures.into_iter().enumerate() {
+        values(figure, &cost.iter().map(|of| of[at]).collect::<Vec<_>>());
+    }
+    peers.truncate(3);
+    check(peers);
+    ask::instant(peers);
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client");
+    let had = peers[0].metric("belfry_series_chunk_bytes");
+    let took: Vec<f64> = peers
+        .iter()
+        .map(|peer| {
+            let url = format!("http://{}/api/v1/write", peer.address);
+            write::history(&client, &url).as_secs_f64()
+        })
+        .collect();
+    values("taking in 5.5 million samples, s", &took);
+    ask::range(peers);
+    bytes(peers, had.unwrap_or(f64::NAN));
+    let ready: Vec<f64> = peers
+        .iter_mut()
+        .map(|peer| peer.restart().as_secs_f64())
+        .collect();
+    values("restart to the first answer, s", &ready);
+}
+
+/// Nobody is measured who does not do the work.
+fn check(peers: &[Peer]) {
+    for peer in peers {
+        let (answer, _) = peer.ask("/api/v1/query?query=count(%7B__name__=~%22bench:.*%22%7D)");
+        assert!(
+            answer.body.contains("value"),
+            "{}: no rule has recorded",
+            peer.name
+        );
+    }
+    let (answer, _) = peers[0].ask("/api/v1/rules");
+    let groups = answer.json()["data"]["groups"].clone();
+    let rules: Vec<_> = groups
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|group| group["rules"].as_array().cloned().unwrap_or_default())
+        .collect();
+    assert_eq!(rules.len(), 200);
+    for rule in rules {
+        assert_eq!(rule["health"], "ok", "{rule}");
+    }
+}
+
+/// Bytes of one sample: in memory here, in blocks on the disk there.
+fn bytes(peers: &[Peer], had: f64) {
+    let ours = peers[0]
+        .metric("belfry_series_chunk_bytes")
+        .unwrap_or(f64::NAN);
+    let sums = [
+        "prometheus_tsdb_compaction_chunk_size_bytes_sum",
+        "prometheus_tsdb_compaction_chunk_samples_sum",
+    ];
+    let [size, samples] = sums.map(|name| peers[1].metric(name).unwrap_or(f64::NAN));
+    values(
+        "bytes per sample of history",
+        &[(ours - had) / write::ALL, size / samples],
+    );
+}
+
+fn row(name: &str, columns: &[&str]) {
+    println!(
+        "{name:<38} {}",
+        columns
+            .iter()
+            .map(|text| format!("{text:>28}"))
+            .collect::<String>()
+    );
+}
+
+/// Prints one figure of each, and what part of Prometheus' ours is.
+fn values(name: &str, all: &[f64]) {
+    let columns: String = all.iter().map(|value| format!("{value:>28.2}")).collect();
+    let ratio = all[0] / all[1];
+    println!("{name:<38} {columns}   ours/Prometheus' {ratio:.2}");
+}

@@ -1,0 +1,190 @@
+//! The programs that are set beside each other: each scrapes the same targets
+//! and evaluates the same rules.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::pages::Pages;
+use crate::binary;
+use crate::proc::{Cpu, Memory};
+use crate::support::claim::{self, Claim};
+use crate::support::process::Process;
+use crate::support::scratch::Scratch;
+use crate::support::{http, poll, program};
+
+/// How long a restart may take before the bench gives up.
+const LONG: Duration = Duration::from_secs(600);
+
+/// One program, or several that do the work of one together.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    /// Host and port of its query API; empty where it has none.
+    pub(crate) address: String,
+    /// Its folder, for what it keeps.
+    pub(crate) data: PathBuf,
+    parts: Vec<(Command, Process)>,
+}
+
+impl Peer {
+    /// Processor time so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        let parts = self.parts.iter();
+        parts.map(|(_, part)| Cpu::of(part.pid()).total()).sum()
+    }
+
+    /// Memory in MiB: all of it, and what is not a file's.
+    pub(crate) fn memory(&self) -> (f64, f64) {
+        let parts = self.parts.iter().map(|(_, part)| Memory::of(part.pid()));
+        parts.fold((0.0, 0.0), |sum, part| {
+            (sum.0 + part.pss, sum.1 + part.anonymous)
+        })
+    }
+
+    /// Asks for a path, and says what came and how long that took.
+    pub(crate) fn ask(&self, path: &str) -> (http::Response, Duration) {
+        let began = Instant::now();
+        let answer = http::get(&self.address, path).unwrap_or_else(|err| panic!("{path}: {err}"));
+        (answer, began.elapsed())
+    }
+
+    /// The value of one of its own metrics, labels included in `series`.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.ask("/metrics").0.body;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+        value.split(' ').next()?.parse().ok()
+    }
+
+    /// Stops the first part and starts it again on its data; how long it takes
+    /// from the start until a query of what it had is answered.
+    pub(crate) fn restart(&mut self) -> Duration {
+        let address = self.address.clone();
+        let (command, process) = &mut self.parts[0];
+        process.signal(Signal::TERM);
+        poll::within(LONG, "a stop", || process.ended());
+        let began = Instant::now();
+        *process = Process::spawn(self.name, command, &self.data.join("restart.log"));
+        poll::within(LONG, "an answer after the restart", || {
+            let answer = http::get(&address, "/api/v1/query?query=count(bench_f00)").ok()?;
+            (answer.status == 200 && answer.body.contains("value")).then_some(())
+        });
+        began.elapsed()
+    }
+}
+
+/// All of them, and the ports they may use.
+pub(crate) struct Peers {
+    pub(crate) all: Vec<Peer>,
+    _claims: Vec<Claim>,
+}
+
+/// Starts all of them.
+pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Path) -> Peers {
+    let targets: Vec<String> = (0..targets).map(|at| pages.target(at)).collect();
+    let list = format!("['{}']", targets.join("', '"));
+    let scrape = format!(
+        "scrape_configs:\n  - job_name: bench\n    static_configs: [{{targets: {list}}}]\n"
+    );
+    let every = "scrape_interval: 15s, scrape_timeout: 10s";
+    let full = scratch.file(
+        "prometheus.yml",
+        &format!(
+            "global: {{{every}, evaluation_interval: 15s}}\nrule_files: [{rules:?}]\n{scrape}"
+        ),
+    );
+    let alone = scratch.file("scrape.yml", &format!("global: {{{every}}}\n{scrape}"));
+    let belfry = scratch.file(
+        "belfry.yml",
+        &format!(
+            "host: bench\ninterval: 15s\nseries: {{memory: 2GiB, receive: true}}\n\
+             rules:\n  pack: false\n  files: [{rules:?}]\n  scrape: [{{job_name: bench, static_configs: [{{targets: {list}}}]}}]\n"
+        ),
+    );
+    let place = |name: &str| {
+        let data = scratch.path.join(name);
+        fs::create_dir_all(&data).expect("a folder");
+        data
+    };
+    let claims: Vec<Claim> = (0..6).map(|_| claim::port()).collect();
+    let mut addresses = claims
+        .iter()
+        .map(|claim| format!("127.0.0.1:{}", claim.number));
+    let mut port = || addresses.next().expect("six ports");
+
+    let (data, address) = (place("belfry"), port());
+    let mut command = Command::new(binary());
+    command.arg("run").arg("--config").arg(belfry);
+    command
+        .arg("--data")
+        .arg(&data)
+        .args(["--listen", &address]);
+    let ours = peer("belfry", data, address, vec![command]);
+
+    let (data, address) = (place("prometheus"), port());
+    let mut command = Command::new(program::find("prometheus", "prometheus"));
+    command
+        .arg(format!("--config.file={}", full.display()))
+        .arg(format!("--storage.tsdb.path={}", data.display()))
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--web.enable-remote-write-receiver");
+    let prometheus = peer("Prometheus", data, address, vec![command]);
+
+    let (data, address) = (place("victoria"), port());
+    let mut command = Command::new(program::find("victoria-metrics", "victoria-metrics"));
+    command
+        .arg(format!("-promscrape.config={}", alone.display()))
+        .arg(format!("-storageDataPath={}", data.display()))
+        .arg(format!("-httpListenAddr={address}"));
+    let mut alert = Command::new(program::find("vmalert", "victoria-metrics"));
+    alert
+        .arg(format!("-rule={}", rules.display()))
+        .arg(format!("-datasource.url=http://{address}"))
+        .arg(format!("-remoteWrite.url=http://{address}"))
+        .arg(format!("-notifier.url={}", pages.sink()))
+        .arg("-evaluationInterval=15s")
+        .arg(format!("-httpListenAddr={}", port()));
+    let victoria = peer(
+        "VictoriaMetrics + vmalert",
+        data,
+        address,
+        vec![command, alert],
+    );
+
+    let data = place("vmagent");
+    let mut command = Command::new(program::find("vmagent", "victoria-metrics"));
+    command
+        .arg(format!("-promscrape.config={}", alone.display()))
+        .arg(format!("-remoteWrite.url={}", pages.sink()))
+        .arg(format!("-remoteWrite.tmpDataPath={}", data.display()))
+        .arg(format!("-httpListenAddr={}", port()));
+    let agent = peer(
+        "vmagent, which keeps nothing",
+        data,
+        String::new(),
+        vec![command],
+    );
+    drop(addresses);
+    Peers {
+        all: vec![ours, prometheus, victoria, agent],
+        _claims: claims,
+    }
+}
+
+fn peer(name: &'static str, data: PathBuf, address: String, commands: Vec<Command>) -> Peer {
+    let parts = commands.into_iter().enumerate().map(|(at, mut command)| {
+        let log = data.with_extension(format!("{at}.log"));
+        let process = Process::spawn(name, &mut command, &log);
+        (command, process)
+    });
+    Peer {
+        name,
+        parts: parts.collect(),
+        address,
+        data,
+    }
+}

@@ -1,0 +1,89 @@
+//! A day of samples for those who take remote_write: requests by hand.
+
+use std::time::{Duration, Instant};
+
+use super::pages::{STEP, step_now, value};
+
+/// Series that get a history: half counters, half readings.
+const SERIES: usize = 1000;
+/// Samples of each: a little less than a day, so that none is too old when it comes.
+const SAMPLES: u64 = 23 * 3600 / STEP;
+/// Samples of a series in one request.
+const AT_ONCE: u64 = 240;
+/// Series in one request.
+const TOGETHER: usize = 50;
+
+/// Samples that [`history`] sends to each.
+pub(crate) const ALL: f64 = (SERIES as u64 * SAMPLES) as f64;
+
+/// Sends a day of history, oldest first, and says how long that took.
+pub(crate) fn history(client: &reqwest::Client, url: &str) -> Duration {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let began = Instant::now();
+    let first = step_now() - SAMPLES - 40;
+    for from in (first..first + SAMPLES).step_by(AT_ONCE as usize) {
+        let steps = from..(from + AT_ONCE).min(first + SAMPLES);
+        for some in (0..SERIES).step_by(TOGETHER) {
+            let mut body = Vec::new();
+            for at in some..some + TOGETHER {
+                field(&mut body, 1, &series(at, steps.clone()));
+            }
+            let packed = snap::raw::Encoder::new()
+                .compress_vec(&body)
+                .expect("a packed body");
+            let request = client
+                .post(url)
+                .header("content-type", "application/x-protobuf")
+                .header("content-encoding", "snappy")
+                .header("x-prometheus-remote-write-version", "0.1.0")
+                .body(packed);
+            let answer = runtime.block_on(request.send()).expect("an answer");
+            assert!(answer.status().is_success(), "{url}: {}", answer.status());
+        }
+    }
+    began.elapsed()
+}
+
+fn series(at: usize, steps: std::ops::Range<u64>) -> Vec<u8> {
+    let (name, family) = match at % 2 {
+        0 => ("history_total", 1),
+        _ => ("history", 3),
+    };
+    let labels = [
+        ("__name__", name.to_owned()),
+        ("device", format!("disk-{:03}", at / 20)),
+        ("mode", format!("mode-{}", at / 2 % 10)),
+    ];
+    let mut out = Vec::new();
+    for (name, value) in labels {
+        let mut label = Vec::new();
+        field(&mut label, 1, name.as_bytes());
+        field(&mut label, 2, value.as_bytes());
+        field(&mut out, 1, &label);
+    }
+    for step in steps {
+        let mut sample = vec![1 << 3 | 1];
+        sample.extend(value(at, family, 0, step).to_bits().to_le_bytes());
+        sample.push(2 << 3);
+        varint(&mut sample, step * STEP * 1000);
+        field(&mut out, 2, &sample);
+    }
+    out
+}
+
+fn field(out: &mut Vec<u8>, number: u8, content: &[u8]) {
+    out.push(number << 3 | 2);
+    varint(out, content.len() as u64);
+    out.extend_from_slice(content);
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}

@@ -1,0 +1,70 @@
+//! Bytes from outside, thrown at everything that reads them.
+//!
+//! Each function here takes any bytes at all and must come back: it panics where
+//! a reader breaks a promise, such as that what it prints it also reads. The
+//! targets under `fuzz/` call them with bytes that a fuzzer finds, the test of
+//! this crate with samples that are changed at random, the same in each run.
+//! No program uses this crate.
+
+mod files;
+mod page;
+mod query;
+mod rule_file;
+mod template;
+mod write;
+
+pub use files::files;
+pub use page::page;
+pub use query::query;
+pub use rule_file::rule_file;
+pub use template::template;
+pub use write::write;
+
+/// A way in: its name, what takes the bytes, and samples that are sound.
+pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
+
+/// All ways in.
+pub const ENTRIES: [Entry; 6] = [
+    ("page", page, page::samples),
+    ("query", query, query::samples),
+    ("rule_file", rule_file, rule_file::samples),
+    ("template", template, template::samples),
+    ("write", write, write::samples),
+    ("files", files, files::samples),
+];
+
+/// All times here are around this one, in milliseconds since 1970.
+const NOW: i64 = 1_700_000_000_000;
+
+/// A store with a few series of some minutes.
+fn store() -> series::Store {
+    let store = series::Store::new();
+    for (name, host) in [
+        ("up", "a"),
+        ("up", "b"),
+        ("x_total", "a"),
+        ("x_bucket", "a"),
+    ] {
+        let labels = [("__name__", name), ("host", host), ("le", "0.5")];
+        let labels = exposition::Labels::from_pairs(labels);
+        for at in 0..20 {
+            // Those that are refused are not missed.
+            let _ = store.append(&labels, NOW - (20 - at) * 15_000, at as f64 / 4.0);
+        }
+    }
+    store
+}
+
+/// An engine whose queries end soon.
+fn engine() -> promql::Engine {
+    promql::Engine::new(promql::Limits {
+        samples: 20_000,
+        timeout: std::time::Duration::from_secs(2),
+        ..promql::Limits::default()
+    })
+}
+
+/// Samples of text as bytes.
+fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}

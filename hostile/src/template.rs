@@ -1,0 +1,57 @@
+//! Go templates, as in labels, annotations and mails.
+
+use std::collections::BTreeMap;
+
+use tmpl::{Env, Functions, Limits, Mode, Sample, Set, Value};
+
+use crate::NOW;
+
+/// Parses a template as rules and as mails do, and executes it.
+///
+/// # Panics
+/// If it grows past its limit.
+pub fn template(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let labels = BTreeMap::from([
+        ("host".to_owned(), "<a>".to_owned()),
+        ("job".to_owned(), "b".to_owned()),
+    ]);
+    let query = |_: &str| {
+        let sample = Sample {
+            labels: labels.clone(),
+            value: 1.5,
+        };
+        Ok(vec![sample.clone(), sample])
+    };
+    let url = "http://localhost/";
+    tmpl::rules::expand(&text, &labels, &labels, url, 42.5, NOW, &query);
+    for mode in [Mode::Text, Mode::Html] {
+        let Ok(template) = Set::new(Functions::prometheus()).parse(&text) else {
+            continue;
+        };
+        let limits = Limits {
+            steps: 20_000,
+            output: 10_000,
+        };
+        let env = Env {
+            query: Some(&query),
+            limits,
+            ..Env::at(NOW, url)
+        };
+        let data = Value::texts([("host", "<a>"), ("job", "b")]);
+        if let Ok(out) = template.execute(&data, &env, mode) {
+            assert!(out.len() <= 20_000, "{} bytes", out.len());
+        }
+    }
+}
+
+pub(crate) fn samples() -> Vec<Vec<u8>> {
+    crate::texts(&[
+        "{{ $labels.host }} is at {{ $value | humanize }} since {{ printf \"%.2f%%\" 1.5 }}",
+        "{{- range $k, $v := . }}{{ if eq $k \"host\" }}{{ $v | toUpper }}{{ else }}{{ break }}{{ end }}{{ end -}}",
+        "{{ define \"x\" }}{{ . }}!{{ end }}{{ template \"x\" .host }}{{ with .job }}{{ len . }}{{ end }}",
+        "{{ query \"up\" | first | value | humanizeDuration }}{{ /* no */ }}{{ slice \"abc\" 1 2 }}",
+        "{{ $a := 1 }}{{ range 3 }}{{ $a = 2 }}{{ end }}<a href=\"{{ .host }}\">{{ reReplaceAll \"(a)\" \"$1b\" .host }}</a>",
+        "{{ block \"b\" . }}{{ template \"b\" . }}{{ end }}",
+    ])
+}
