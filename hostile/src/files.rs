@@ -43,7 +43,7 @@ pub fn files(bytes: &[u8]) {
 }
 
 fn read(dir: &Path) {
-    series::check(dir);
+    let _ = series::check(dir);
     let (store, _) = Store::open(dir, Settings::default());
     let in_order = |_: &Labels, samples: &mut Vec<(i64, f64)>| {
         assert!(samples.windows(2).all(|two| two[0].0 < two[1].0));
@@ -52,9 +52,9 @@ fn read(dir: &Path) {
     for summary in [Summary::Last, Summary::Mean] {
         let _ = store.visit_history(&[], i64::MIN, i64::MAX, summary, in_order);
     }
-    store.series_history(&[], i64::MIN, i64::MAX);
-    store.newest(&[], i64::MIN, i64::MAX);
-    store.maintain(NOW);
+    let _ = store.series_history(&[], i64::MIN, i64::MAX);
+    let _ = store.newest(&[], i64::MIN, i64::MAX);
+    let _ = store.maintain(NOW);
     let _ = store.flush();
     let _ = store.roll_up(NOW);
 }

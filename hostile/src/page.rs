@@ -16,19 +16,16 @@ pub fn page(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for format in [Format::Text, Format::OpenMetrics] {
         let mut samples = 0;
+        // What is no sample brings no series.
         for entry in format.parse(&text) {
-            match entry {
-                Ok(Entry::Sample(sample)) => {
-                    let pairs: Vec<_> = sample.labels.iter().collect();
-                    assert!(pairs.windows(2).all(|two| two[0].0 < two[1].0), "{pairs:?}");
-                    assert!(
-                        pairs.iter().all(|(_, value)| !value.is_empty()),
-                        "{pairs:?}"
-                    );
-                    samples += 1;
-                }
-                // What is no sample brings no series.
-                Ok(_) | Err(_) => {}
+            if let Ok(Entry::Sample(sample)) = entry {
+                let pairs: Vec<_> = sample.labels.iter().collect();
+                assert!(pairs.windows(2).all(|two| two[0].0 < two[1].0), "{pairs:?}");
+                assert!(
+                    pairs.iter().all(|(_, value)| !value.is_empty()),
+                    "{pairs:?}"
+                );
+                samples += 1;
             }
         }
         let store = Store::new();

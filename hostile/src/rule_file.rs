@@ -15,7 +15,7 @@ pub fn rule_file(bytes: &[u8]) {
         text,
     };
     let loaded = RuleSet::load(std::slice::from_ref(&source), Site::default());
-    rules::check(std::slice::from_ref(&source));
+    let _ = rules::check(std::slice::from_ref(&source));
     let laid_out = rules::format(&source);
     let Ok(mut set) = loaded else {
         return;

@@ -24,7 +24,7 @@ pub fn template(bytes: &[u8]) {
         Ok(vec![sample.clone(), sample])
     };
     let url = "http://localhost/";
-    tmpl::rules::expand(&text, &labels, &labels, url, 42.5, NOW, &query);
+    let _ = tmpl::rules::expand(&text, &labels, &labels, url, 42.5, NOW, &query);
     for mode in [Mode::Text, Mode::Html] {
         let Ok(template) = Set::new(Functions::prometheus()).parse(&text) else {
             continue;
