@@ -2,6 +2,10 @@
 //! that nobody reads. Whoever logs leaves a line and goes on; a thread of its
 //! own writes. Lines that do not fit any more are dropped and counted.
 
+mod form;
+
+pub(crate) use form::Form;
+
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -48,7 +52,7 @@ struct State {
 }
 
 /// Sends everything that is logged from now on to standard error.
-pub(crate) fn start(level: Level) -> Log {
+pub(crate) fn start(level: Level, form: Form) -> Log {
     let level = match level {
         Level::Error => tracing::Level::ERROR,
         Level::Warn => tracing::Level::WARN,
@@ -64,12 +68,16 @@ pub(crate) fn start(level: Level) -> Log {
             _ => panics.say(info),
         }
     }));
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(move || writer.clone())
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+        .with_writer(move || writer.clone());
+    match form {
+        Form::Text => lines
+            .with_ansi(io::stderr().is_terminal())
+            .with_target(false)
+            .init(),
+        form => lines.event_format(form).init(),
+    }
     log
 }
 

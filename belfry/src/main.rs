@@ -11,6 +11,7 @@ mod http;
 mod log;
 mod memory;
 mod out;
+mod prometheus;
 mod runbooks;
 mod scraping;
 mod state;

@@ -4,6 +4,10 @@
 //! with which containers, is told to [`Round::look`]; here it is kept at work.
 //! Nothing here evaluates a rule.
 
+mod docker;
+
+pub(crate) use docker::containers;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

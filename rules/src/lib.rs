@@ -18,6 +18,7 @@ mod group;
 mod kept;
 mod outputs;
 pub mod pack;
+mod prometheus;
 mod query;
 pub mod relabel;
 mod rule;
@@ -40,6 +41,7 @@ pub use foreign::{
 pub use format::{Formatted, format};
 pub use group::Group;
 pub use kept::{Kept, KeptAlert, KeptRule};
+pub use prometheus::{Alertmanager, PrometheusFile};
 pub use rule::{Health, Rule};
 pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, Runbook, Runbooks};
 pub use scrape::{Intake, Limits, Origin, Page, Status, Target};

@@ -27,7 +27,7 @@ pub use file::read_file;
 pub use node::{Kind, Name, Node, Place, parse};
 pub use page::Page;
 pub use reader::{Environment, Reader};
-pub use reading::{Reading, place, read, read_all, read_literal};
+pub use reading::{Reading, place, read, read_all, read_literal, read_tree};
 pub use reference::{Key, Reference, keys};
 pub use secret::{Secret, names_secret};
 pub use size::Size;

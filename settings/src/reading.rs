@@ -50,6 +50,19 @@ pub fn read_literal<T: Value + Default>(file: &Path, text: &str) -> Reading<T> {
     reading(file, text, reader)
 }
 
+/// Like [`read_literal`] for a tree that was parsed, and perhaps changed, before.
+pub fn read_tree<T: Value + Default>(file: &Path, root: Node) -> Reading<T> {
+    let mut reader = Reader::new(file.parent().unwrap_or(Path::new("")), &|_| None);
+    reader.literal = true;
+    let value = T::decode(&root, &mut reader).unwrap_or_default();
+    Reading {
+        value,
+        file: file.display().to_string(),
+        root: Some(root),
+        found: reader.found,
+    }
+}
+
 fn reading<T: Value + Default>(file: &Path, text: &str, mut reader: Reader<'_>) -> Reading<T> {
     let name = file.display().to_string();
     let root = match parse(&name, text) {

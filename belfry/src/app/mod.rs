@@ -11,6 +11,7 @@ mod engine;
 mod evaluate;
 mod facts;
 mod foreign;
+pub(crate) mod former;
 mod health;
 mod keeper;
 mod letter;
@@ -21,9 +22,8 @@ pub(crate) mod people;
 mod query;
 mod readers;
 mod reload;
-mod restored;
 mod servers;
-mod supervise;
+pub(crate) mod supervise;
 mod ticket;
 mod upkeep;
 mod watch;
@@ -35,6 +35,7 @@ pub(crate) use engine::{
 pub(crate) use health::page as health_page;
 pub(crate) use letter::test_letter;
 pub(crate) use now::{status, view};
+pub(crate) use own::{process as process_figures, write_series as series_figures};
 pub(crate) use pages::Text;
 pub(crate) use query::source as query_source;
 pub(crate) use watch::Watch;
@@ -75,6 +76,9 @@ impl App {
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
 
+        for remark in &loaded.remarks {
+            tracing::warn!("{remark}");
+        }
         if let Some(reason) = engine::unheeded(config) {
             tracing::warn!("{reason}");
         }

@@ -2,6 +2,8 @@
 
 mod series;
 
+pub(crate) use series::write as write_series;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -148,24 +150,25 @@ impl Own {
 /// The page of Belfry's own figures.
 pub(super) async fn page(watch: &Watch) -> String {
     let mut page = Writer::new();
-    process(&mut page, watch);
+    process(&mut page, watch.own.started_ms);
     work(&mut page, &watch.own.inner());
     dependencies(&mut page, watch);
     rules(&mut page, watch);
-    series::write(&mut page, &watch.store.figures());
+    write_series(&mut page, &watch.store.figures());
     let mut text = page.finish();
     text.push_str(&watch.alerter.metrics().await.unwrap_or_default());
     text
 }
 
-fn process(page: &mut Writer, watch: &Watch) {
+/// What any process says of itself.
+pub(crate) fn process(page: &mut Writer, started_ms: i64) {
     page.family("belfry_build_info", "The version that runs.", Kind::Gauge)
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     page.single(
         "process_start_time_seconds",
         "When the process began.",
         Kind::Gauge,
-        seconds(watch.own.started_ms),
+        seconds(started_ms),
     );
     if let Some(seconds) = cpu_seconds() {
         page.single(

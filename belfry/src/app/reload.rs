@@ -42,6 +42,9 @@ impl Watch {
         let loaded = config::load_within(&self.place, PATIENCE)
             .await
             .map_err(|err| err.to_string())?;
+        for remark in &loaded.remarks {
+            tracing::warn!("{remark}");
+        }
         let (new, rules, runbooks) = (loaded.config, loaded.rules, loaded.runbooks);
 
         let old = self.config();

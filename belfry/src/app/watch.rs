@@ -22,9 +22,8 @@ use super::health::Health;
 use super::keeper::{self, Keeper};
 use super::pages::Pages;
 use super::readers::Readers;
-use super::restored::restored;
 use super::ticket::Tickets;
-use super::{engine, health, letter, own};
+use super::{Job, engine, former, health, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
@@ -104,8 +103,17 @@ impl Watch {
         let clock = Arc::new(Clock::start());
         let now_ms = clock.now_ms();
 
-        let store = Arc::new(open_series(&state, &config, now_ms));
-        let rules = restored(rules, &state, &config, now_ms).await;
+        let settings = series::Settings {
+            retention: config.series.retention,
+            max_bytes: config.series.memory.bytes(),
+            rollup_keep: config.series.rollups.keep,
+            rollup_bytes: config.series.rollups.disk.bytes(),
+            ..series::Settings::default()
+        };
+        let store = Arc::new(former::open_series(&state, settings, now_ms));
+        let foreign = config.rules.scrape.iter().map(|job| job.name().to_owned());
+        let own = Job::ALL.iter().map(|job| job.as_str().to_owned());
+        let rules = former::restored(rules, &state, own.chain(foreign).collect(), now_ms).await;
 
         let socket = engine::socket(&config);
         let containers = Containers::new(config.exporter.container.clone(), at_socket(&socket));
@@ -371,29 +379,4 @@ impl Watch {
             }
         }
     }
-}
-
-fn open_series(state: &State, config: &Config, now_ms: i64) -> Store {
-    let settings = series::Settings {
-        retention: config.series.retention,
-        max_bytes: config.series.memory.bytes(),
-        rollup_keep: config.series.rollups.keep,
-        rollup_bytes: config.series.rollups.disk.bytes(),
-        ..series::Settings::default()
-    };
-    let Some(folder) = &state.folder else {
-        return Store::in_memory(settings);
-    };
-    let (store, found) = Store::open(folder.path(), settings);
-    if let Some(err) = &found.error {
-        tracing::error!("the series cannot be kept on the disk: {err}");
-    }
-    for fault in &found.faults {
-        tracing::warn!("of the series on the disk a part is lost: {fault}");
-    }
-    // The clock was set back while nobody watched.
-    if let Some(newest_ms) = found.newest_ms.filter(|newest_ms| *newest_ms > now_ms) {
-        store.shift(now_ms - newest_ms);
-    }
-    store
 }

@@ -117,6 +117,8 @@ async fn all(loaded: &Loaded, send_test: bool) -> Vec<Line> {
         None => "no file found, defaults serve".to_owned(),
     };
     let mut lines = vec![ok("config", file), rules(loaded)];
+    let remarks = loaded.remarks.iter().map(ToString::to_string);
+    lines.extend(remarks.map(|remark| warn("config", remark)));
     lines.push(data(config));
     lines.push(engine(config).await);
     lines.extend(app::engine_unheeded(config).map(|reason| warn("engine", reason)));

@@ -7,6 +7,7 @@ mod client;
 mod generate;
 mod offline;
 mod ping;
+mod prometheus;
 mod reference;
 mod rules;
 mod run;
@@ -14,6 +15,7 @@ mod runbook;
 mod state;
 mod status;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -75,6 +77,8 @@ enum Command {
     Alerts(alerts::Alerts),
     /// Take an alert on: it is mailed no more until it ends or others join
     Ack(ack::Ack),
+    /// Be in Prometheus' place: its flags, its prometheus.yml, its API
+    Prometheus(Box<prometheus::Flags>),
     /// Configuration: print every key
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -137,7 +141,18 @@ enum StateCommand {
 
 /// Parses the arguments and does what they ask.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let mut idle = Vec::new();
+    if words.get(1).is_some_and(|word| word == "prometheus") {
+        match prometheus::sift(&words) {
+            Ok((left, found)) => (words, idle) = (left, found),
+            Err(reason) => {
+                out::error(format_args!("belfry: {reason}"));
+                return exit::USAGE.into();
+            }
+        }
+    }
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(err) => {
             // Help and version are answers, not errors; a closed pipe is neither.
@@ -153,6 +168,7 @@ pub(crate) fn main() -> ExitCode {
     let code = match cli.command.unwrap_or(Command::Run) {
         // The watch goes on whether or not somebody reads what it says first.
         Command::Run => return run::run(&cli.place).into(),
+        Command::Prometheus(flags) => return prometheus::run(&cli.place, *flags, &idle).into(),
         Command::Check { send_test, json } => check::run(&cli.place, send_test, json),
         Command::Status { json } => either(status::run(&cli.place, json)),
         Command::Alerts(wanted) => either(alerts::run(&cli.place, &wanted)),

@@ -26,7 +26,7 @@ pub(super) fn run(place: &Place) -> Exit {
             return exit::USAGE;
         }
     };
-    let log = log::start(loaded.config.log.level);
+    let log = log::start(loaded.config.log.level, log::Form::Text);
     files::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -100,14 +100,14 @@ async fn watch(loaded: Loaded, place: Place) -> anyhow::Result<()> {
     }
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
+pub(super) struct Signals {
+    pub(super) terminate: Signal,
+    pub(super) interrupt: Signal,
+    pub(super) hangup: Signal,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    pub(super) fn new() -> anyhow::Result<Self> {
         let on = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
@@ -116,7 +116,7 @@ impl Signals {
         })
     }
 
-    async fn end(&mut self) {
+    pub(super) async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

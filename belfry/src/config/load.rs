@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::{task, time};
 
 use super::file::{self, Source};
-use super::{Config, rule_files};
+use super::{Config, prometheus, rule_files};
 use crate::cli::Place;
 
 /// A configuration with where it came from.
@@ -25,6 +25,8 @@ pub(crate) struct Loaded {
     pub rules: RuleSet,
     /// The runbooks that it names.
     pub runbooks: Runbooks,
+    /// What it asks for that changes nothing here.
+    pub remarks: Vec<Fault>,
 }
 
 /// Why there is no configuration. No message holds a secret.
@@ -48,7 +50,7 @@ pub(crate) enum Error {
 pub(crate) struct Faults {
     /// In the configuration itself.
     pub config: Vec<Fault>,
-    /// In rule files.
+    /// In the files that it names: rule files, and a `prometheus.yml`.
     pub rules: Vec<Fault>,
     /// The file's text: it is for a terminal, and only by [`Faults::explain`].
     text: String,
@@ -84,6 +86,7 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
     for (key, message) in reading.value.faults() {
         reading.contradict(&key, &message);
     }
+    let prometheus = prometheus::join(&mut reading.value.rules);
     let rules = rule_files::load(&reading.value, source.file.as_deref());
     if !reading.is_broken("rules.files") && !reading.is_broken("rules.pack") {
         for (at, name) in rules.unknown {
@@ -93,15 +96,17 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
     }
     let (mut config, faults) = reading.end();
     overrule(&mut config, place, source.file.as_deref());
-    match (rules.set, runbooks(&config)) {
-        (Ok(rules), Ok(runbooks)) if faults.is_empty() => Ok(Loaded {
+    match (rules.set, runbooks(&config), prometheus) {
+        (Ok(rules), Ok(runbooks), Ok(remarks)) if faults.is_empty() => Ok(Loaded {
             config,
             file: source.file,
             rules,
             runbooks,
+            remarks,
         }),
-        (rules, runbooks) => {
-            let unread = rules.err().into_iter().chain(runbooks.err());
+        (rules, runbooks, prometheus) => {
+            let unread = prometheus.err().into_iter();
+            let unread = unread.chain(rules.err()).chain(runbooks.err());
             Err(Error::Faults(Faults {
                 config: faults,
                 rules: unread.flatten().collect(),

@@ -2,6 +2,7 @@
 
 mod file;
 mod load;
+mod prometheus;
 mod rule_files;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use load::{Error, Faults, Loaded, glance, load, load_within, runbooks};
+pub(crate) use prometheus::read as read_prometheus;
 
 settings::section! {
     /// The whole file.

@@ -19,10 +19,21 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    let (parts, body) = request.into_parts();
     let config = watch.config();
     let loopback = watch.address.ip().is_loopback();
-    match refusal(&parts, loopback, &config.external_url) {
+    guarded(request, next, loopback, &config.external_url).await
+}
+
+/// The same for whoever says where it is served, and under which address people
+/// reach it.
+pub(crate) async fn guarded(
+    request: Request,
+    next: Next,
+    loopback: bool,
+    external_url: &str,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    match refusal(&parts, loopback, external_url) {
         None => next.run(Request::from_parts(parts, body)).await,
         Some(why) => {
             tracing::debug!(path = parts.uri.path(), "a request was refused: {why}");

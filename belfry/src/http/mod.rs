@@ -2,14 +2,14 @@
 
 mod ack;
 mod api;
-mod guard;
+pub(crate) mod guard;
 mod health;
 mod metrics;
 mod packed;
 mod pages;
 mod people;
 mod ping;
-mod room;
+pub(crate) mod room;
 mod serve;
 
 pub(crate) use serve::serve;

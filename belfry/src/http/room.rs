@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 /// So many requests are worked on at once.
-pub(super) const REQUESTS: usize = 64;
+pub(crate) const REQUESTS: usize = 64;
 
 /// Serves the request if there is room for it.
-pub(super) async fn enter(
+pub(crate) async fn enter(
     State(room): State<Arc<Semaphore>>,
     request: Request,
     next: Next,

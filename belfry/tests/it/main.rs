@@ -13,6 +13,8 @@ mod harness;
 #[cfg(test)]
 mod heartbeats;
 #[cfg(test)]
+mod in_prometheus_place;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod mail_faults;

@@ -151,8 +151,8 @@ pub struct Container {
     pub service: String,
     /// The labels whose names the config lists.
     pub labels: BTreeMap<String, String>,
-    /// The labels that are meant for us: their names begin with `belfry.`.
-    pub wishes: BTreeMap<String, String>,
+    /// All its labels, for those who look for targets among containers.
+    pub all_labels: BTreeMap<String, String>,
     /// What it does.
     pub state: State,
     /// What its health check says.
@@ -204,7 +204,7 @@ impl Container {
             project_folder: String::new(),
             service: String::new(),
             labels: BTreeMap::new(),
-            wishes: BTreeMap::new(),
+            all_labels: BTreeMap::new(),
             state: State::Created,
             health: Health::None,
             health_output: String::new(),

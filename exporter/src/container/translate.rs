@@ -12,8 +12,6 @@ use super::model::{Container, Health, Mount, Port, State};
 const PROJECT: &str = "com.docker.compose.project";
 const PROJECT_FOLDER: &str = "com.docker.compose.project.working_dir";
 const SERVICE: &str = "com.docker.compose.service";
-/// What the names of labels that are meant for us begin with.
-const WISH: &str = "belfry.";
 /// Longer label values and outputs are cut: they end up in every page.
 const LONGEST: usize = 256;
 
@@ -228,8 +226,8 @@ fn label(labels: HashMap<String, String>, kept: &[String], container: &mut Conta
     container.labels = found
         .filter(|(_, value)| !value.is_empty())
         .collect::<BTreeMap<_, _>>();
-    let wishes = labels.iter().filter(|(name, _)| name.starts_with(WISH));
-    container.wishes = wishes
+    let all = labels.iter();
+    container.all_labels = all
         .map(|(name, value)| (name.clone(), cut(value)))
         .collect();
 }
@@ -345,9 +343,7 @@ mod tests {
             container.labels,
             BTreeMap::from([("kept".into(), "yes".into())])
         );
-        assert_eq!(
-            container.wishes,
-            BTreeMap::from([("belfry.scrape".into(), "9100".into())])
-        );
+        assert_eq!(container.all_labels.len(), 4);
+        assert_eq!(container.all_labels["belfry.scrape"], "9100");
     }
 }

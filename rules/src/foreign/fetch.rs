@@ -61,6 +61,27 @@ impl Foreign {
         }
     }
 
+    /// Hands a body of JSON over, within the time that the target has.
+    ///
+    /// # Errors
+    /// Says in words why it was not taken; no word of it is a secret.
+    pub async fn post(&self, client: &Client, body: String) -> Result<(), String> {
+        let request = client
+            .post(&self.url)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let send = self.signed(request)?.send();
+        let answer = match time::timeout(self.timeout, send).await {
+            Ok(answer) => answer.map_err(|err| cause(&err))?,
+            Err(_) => return Err(format!("no answer within {:?}", self.timeout)),
+        };
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(format!("it answered {}", answer.status()))
+        }
+    }
+
     async fn get(&self, client: &Client) -> Result<Fetched, String> {
         let timeout = self.timeout.as_secs_f64().to_string();
         let mut request = client

@@ -179,7 +179,7 @@ impl Job {
         own.unwrap_or(PATIENCE).min(every)
     }
 
-    pub(super) fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         let bound = |limit: usize| if limit == 0 { usize::MAX } else { limit };
         let body = self.body_size_limit.unwrap_or(self.body_limit).bytes();
         Limits {

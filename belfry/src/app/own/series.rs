@@ -4,7 +4,7 @@ use exposition::{Kind, Writer};
 use series::Figures;
 
 /// Adds the store's figures to a page.
-pub(super) fn write(page: &mut Writer, figures: &Figures) {
+pub(crate) fn write(page: &mut Writer, figures: &Figures) {
     let flag = |failing: bool| u64::from(failing);
     let (gauge, counter) = (Kind::Gauge, Kind::Counter);
     for (name, help, kind, value) in [

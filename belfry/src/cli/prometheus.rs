@@ -1,0 +1,113 @@
+//! `belfry prometheus`: in Prometheus' place, until a signal or a fault ends it.
+
+use std::ffi::OsString;
+
+use anyhow::Context as _;
+
+use super::Place;
+use super::run::Signals;
+use crate::exit::{self, Exit};
+use crate::prometheus::{self, Alone, Setup};
+use crate::{files, log, out};
+
+pub(super) use crate::prometheus::Flags;
+
+/// One more than the work that waits for nothing.
+const WORKERS: usize = 2;
+
+/// Takes flags out of the command line that mean nothing here; returns what is
+/// left, and those flags.
+pub(super) fn sift(words: &[OsString]) -> Result<(Vec<OsString>, Vec<String>), String> {
+    let plain = |word: &OsString| word.clone().into_string().ok();
+    // What is no text is no flag that we know.
+    let Some(texts) = words.iter().map(plain).collect::<Option<Vec<_>>>() else {
+        return Ok((words.to_vec(), Vec::new()));
+    };
+    let sifted = prometheus::sift(texts)?;
+    let words = sifted.words.into_iter().map(OsString::from).collect();
+    Ok((words, sifted.idle))
+}
+
+/// Runs; a configuration that is at fault ends it before anything starts.
+pub(super) fn run(place: &Place, flags: Flags, idle: &[String]) -> Exit {
+    if place.data.is_some() || place.listen.is_some() {
+        out::error(
+            "belfry: here it is --storage.tsdb.path and --web.listen-address, not --data and --listen",
+        );
+        return exit::USAGE;
+    }
+    let setup = match Setup::load(&flags, flags.listen_address.port()) {
+        Ok(setup) => setup,
+        Err(faults) => {
+            out::error(format_args!(
+                "{}\nbelfry: the configuration is at fault; nothing was started",
+                prometheus::lines(&faults)
+            ));
+            return exit::USAGE;
+        }
+    };
+    let log = log::start(flags.log_level, flags.log_format);
+    for flag in idle {
+        tracing::warn!("{flag} changes nothing here");
+    }
+    for remark in &setup.remarks {
+        tracing::warn!("{remark}");
+    }
+    files::raise();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(32)
+        .enable_all()
+        .build();
+    let result = runtime.context("cannot start").and_then(|runtime| {
+        let result = runtime.block_on(alone(flags, setup));
+        // A read that hangs must not hold up the end.
+        runtime.shutdown_background();
+        result
+    });
+    let exit = match result {
+        Ok(()) => exit::OK,
+        Err(err) => {
+            log.say(format_args!("belfry: {err:#}"));
+            exit::CRITICAL
+        }
+    };
+    log.finish();
+    exit
+}
+
+async fn alone(flags: Flags, setup: Setup) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let file = flags.config_file.clone();
+    // On a task of its own: a start that hangs must not hold up the signals.
+    let start = tokio::spawn(Alone::start(flags, setup));
+    let mut alone = tokio::select! {
+        started = start => started.context("the start failed")??,
+        () = signals.end() => return Ok(()),
+    };
+    out::line(format_args!(
+        "belfry {} in Prometheus' place\nconfig {}\napi    http://{}",
+        env!("CARGO_PKG_VERSION"),
+        file.display(),
+        alone.address()
+    ));
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => {
+                // The reason of a refusal is logged where it is found. Not awaited
+                // here: a file that cannot be read must not hold up the signals.
+                let shared = std::sync::Arc::clone(alone.shared());
+                tokio::spawn(async move { shared.reload().await });
+            }
+            // Told so over HTTP, or a fault.
+            result = alone.ended() => return result,
+        }
+    }
+    tracing::info!("stopping; a second signal ends at once");
+    tokio::select! {
+        result = alone.stop() => result,
+        () = signals.end() => Err(anyhow::anyhow!("ended at once by a second signal")),
+    }
+}

@@ -1,0 +1,220 @@
+//! Prometheus' own flags, as far as they mean something here.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use settings::{Size, format_duration};
+
+use super::parsed::{address, duration, external_url, level, size};
+use super::shared::RETENTION;
+use crate::config::Level;
+use crate::log::Form;
+
+/// The flags of `belfry prometheus`.
+#[derive(Debug, Clone, Args)]
+#[command(next_line_help = true, after_help = AFTER)]
+pub(crate) struct Flags {
+    /// The configuration: Prometheus' own file
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        default_value = "prometheus.yml"
+    )]
+    pub config_file: PathBuf,
+    /// The data folder
+    #[arg(
+        long = "storage.tsdb.path",
+        value_name = "DIR",
+        default_value = "data/"
+    )]
+    pub storage_path: PathBuf,
+    /// How long samples are kept: as they are while the memory for them reaches,
+    /// and one value for five minutes on the disk [default: 1d, and 30d on the disk]
+    #[arg(long = "storage.tsdb.retention.time", alias = "storage.tsdb.retention", value_name = "TIME", value_parser = duration)]
+    pub retention: Option<Duration>,
+    /// How much memory samples may take (Belfry's own)
+    #[arg(long = "storage.memory", value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    pub memory: Size,
+    /// The address to serve; port 0 takes a free one. As there is no login, it is
+    /// the loopback interface unless it is said otherwise
+    #[arg(long = "web.listen-address", value_name = "ADDR", default_value = "127.0.0.1:9090", value_parser = address)]
+    pub listen_address: SocketAddr,
+    /// Under which address people reach this; for the links in alerts [default: the
+    /// host's name and the port]
+    #[arg(long = "web.external-url", value_name = "URL", default_value = "", hide_default_value = true, value_parser = external_url)]
+    pub external_url: String,
+    /// What stands before all paths [default: the path of --web.external-url]
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    pub route_prefix: Option<String>,
+    /// Allow reload and stop over HTTP: POST /-/reload and /-/quit
+    #[arg(long = "web.enable-lifecycle")]
+    pub lifecycle: bool,
+    /// Take samples by remote_write at /api/v1/write
+    #[arg(long = "web.enable-remote-write-receiver")]
+    pub receive: bool,
+    /// How long a query may take
+    #[arg(long = "query.timeout", value_name = "TIME", default_value = "2m", value_parser = duration)]
+    pub query_timeout: Duration,
+    /// Queries worked on at once
+    #[arg(
+        long = "query.max-concurrency",
+        value_name = "NUMBER",
+        default_value_t = 20
+    )]
+    pub query_concurrency: usize,
+    /// The most values that a query may hold at once
+    #[arg(
+        long = "query.max-samples",
+        value_name = "NUMBER",
+        default_value_t = 50_000_000
+    )]
+    pub query_samples: usize,
+    /// How old the newest sample of a series may be
+    #[arg(long = "query.lookback-delta", value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub lookback: Duration,
+    /// An alert that goes on is sent again after so long
+    #[arg(long = "rules.alert.resend-delay", value_name = "TIME", default_value = "1m", value_parser = duration)]
+    pub resend: Duration,
+    /// Alerts that may wait for one Alertmanager; beyond them the oldest are dropped
+    #[arg(
+        long = "alertmanager.notification-queue-capacity",
+        value_name = "NUMBER",
+        default_value_t = 10_000
+    )]
+    pub queue: usize,
+    /// What is worth a line in the log: debug, info, warn or error
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", value_parser = level)]
+    pub log_level: Level,
+    /// How a line looks: logfmt or json
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
+    pub log_format: Form,
+}
+
+const AFTER: &str = "\
+Samples are kept in memory and in the data folder, which is not that of a
+Prometheus. Other flags of Prometheus are taken and named when they change
+nothing here, and refused when they ask for what Belfry cannot do.
+SIGHUP reads the configuration again; a faulty one changes nothing.
+
+Exit codes: 0 ok, 2 critical, 3 usage or a faulty configuration.";
+
+impl Flags {
+    /// The path before all others: empty, or with a slash in front and none at its end.
+    pub(crate) fn prefix(&self) -> String {
+        let path = match &self.route_prefix {
+            Some(prefix) => prefix.as_str(),
+            None => path_of(&self.external_url),
+        };
+        match path.trim_matches('/') {
+            "" => String::new(),
+            path => format!("/{path}"),
+        }
+    }
+
+    /// As `/api/v1/status/flags` tells them.
+    pub(crate) fn told(&self) -> BTreeMap<String, String> {
+        let of = |name: &str, value: String| (name.to_owned(), value);
+        BTreeMap::from([
+            of("config.file", self.config_file.display().to_string()),
+            of("storage.tsdb.path", self.storage_path.display().to_string()),
+            of(
+                "storage.tsdb.retention.time",
+                format_duration(self.retention.unwrap_or(RETENTION)),
+            ),
+            of("storage.memory", self.memory.to_string()),
+            of("web.listen-address", self.listen_address.to_string()),
+            of("web.external-url", self.external_url.clone()),
+            of("web.route-prefix", format!("{}/", self.prefix())),
+            of("web.enable-lifecycle", self.lifecycle.to_string()),
+            of("web.enable-remote-write-receiver", self.receive.to_string()),
+            of("query.timeout", format_duration(self.query_timeout)),
+            of("query.max-concurrency", self.query_concurrency.to_string()),
+            of("query.max-samples", self.query_samples.to_string()),
+            of("query.lookback-delta", format_duration(self.lookback)),
+            of("rules.alert.resend-delay", format_duration(self.resend)),
+            of(
+                "alertmanager.notification-queue-capacity",
+                self.queue.to_string(),
+            ),
+            of("log.level", self.log_level.as_str().to_owned()),
+            of("log.format", self.log_format.as_str().to_owned()),
+        ])
+    }
+}
+
+/// The path of an address; empty without one.
+fn path_of(url: &str) -> &str {
+    let behind = url.split_once("://").map_or(url, |(_, rest)| rest);
+    behind.find('/').map_or("", |at| &behind[at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    fn flags(words: &[&str]) -> Result<Flags, String> {
+        let words = std::iter::once("x").chain(words.iter().copied());
+        let parsed = Line::try_parse_from(words);
+        parsed.map(|line| line.flags).map_err(|err| err.to_string())
+    }
+
+    #[test]
+    fn values_are_written_as_prometheus_takes_them() {
+        let all = flags(&[
+            "--config.file=/etc/prometheus/prometheus.yml",
+            "--storage.tsdb.retention.time",
+            "36h",
+            "--web.listen-address=:9090",
+            "--web.external-url=https://example.org/prom/",
+            "--web.enable-lifecycle",
+            "--query.lookback-delta=2m",
+            "--log.level=warn",
+            "--log.format=json",
+        ])
+        .unwrap();
+        assert_eq!(all.listen_address.to_string(), "0.0.0.0:9090");
+        assert_eq!(all.retention, Some(Duration::from_secs(36 * 3600)));
+        assert_eq!(all.prefix(), "/prom");
+        let told = all.told();
+        assert_eq!(told["web.external-url"], "https://example.org/prom");
+        assert_eq!(told["web.enable-lifecycle"], "true");
+        assert_eq!(told["log.format"], "json");
+        for wrong in [
+            "--web.listen-address=here",
+            "--query.timeout=5 minutes",
+            "--web.external-url=example.org",
+            "--log.level=loud",
+            "--log.format=xml",
+            "--web.listen-adress=:1",
+        ] {
+            assert!(flags(&[wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_that_of_the_external_url_unless_it_is_said() {
+        for (words, prefix) in [
+            (vec![], ""),
+            (vec!["--web.external-url=http://a"], ""),
+            (vec!["--web.external-url=http://a/b/c/"], "/b/c"),
+            (
+                vec!["--web.external-url=http://a/b", "--web.route-prefix=/"],
+                "",
+            ),
+            (vec!["--web.route-prefix=x/"], "/x"),
+        ] {
+            assert_eq!(flags(&words).unwrap().prefix(), prefix, "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `belfry prometheus`: scraping, store, rules and query API alone, with
+//! Prometheus' flags and its `prometheus.yml`, alerts going to any Alertmanager.
+//!
+//! [`Alone::start`] is the wiring; what the parts share at run time is [`Shared`].
+
+mod evaluate;
+mod figures;
+mod flags;
+mod keep;
+mod parsed;
+mod scrape;
+mod send;
+mod serve;
+mod shared;
+mod sift;
+mod source;
+
+pub(crate) use flags::Flags;
+pub(crate) use sift::sift;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::supervise;
+use crate::http;
+use crate::state::State;
+use shared::Shared;
+pub(crate) use shared::{Setup, lines};
+
+/// How long a stop may take before what still runs is cut off.
+const GRACE: Duration = Duration::from_secs(10);
+/// For writing what is in memory there is so long.
+const LAST: Duration = Duration::from_secs(5);
+
+/// A Belfry in Prometheus' place, at work.
+pub(crate) struct Alone {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    ended: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Alone {
+    /// Starts everything, or fails before anything runs.
+    pub(crate) async fn start(flags: Flags, setup: Setup) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(flags.listen_address)
+            .await
+            .with_context(|| format!("cannot listen on {}", flags.listen_address))?;
+        let address = listener.local_addr()?;
+        let setup = if flags.listen_address.port() == address.port() {
+            setup
+        } else {
+            // Only now it is known which address the links in alerts have.
+            Setup::load(&flags, address.port()).map_err(|faults| anyhow::anyhow!(lines(&faults)))?
+        };
+        let state = State::open(&flags.storage_path).await?;
+        if let Some(reason) = &state.in_memory {
+            tracing::error!(
+                "the data folder cannot be used, so a restart will forget everything: {reason}"
+            );
+        }
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared::new(flags, setup, state, address, stop.clone()).await);
+        // Not before: who reads it finds somebody there.
+        if let Some(folder) = &shared.state.folder
+            && let Err(err) = folder.write_address(address)
+        {
+            tracing::warn!("cannot write down the address: {err}");
+        }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(scrape::run(Arc::clone(&shared), stop.clone()));
+        tasks.spawn(evaluate::run(Arc::clone(&shared), stop.clone()));
+        tasks.spawn(send::run(Arc::clone(&shared), stop.clone()));
+        tasks.spawn(keep::run(Arc::clone(&shared), stop.clone()));
+        let router = serve::router(&shared);
+        tasks.spawn(http::serve(listener, router, stop.clone()));
+        let (closing, closing_stop) = (Arc::clone(&shared), stop.clone());
+        let ended = tokio::spawn(async move {
+            let (result, _) = supervise::supervise(tasks, closing_stop, || GRACE).await;
+            if tokio::time::timeout(LAST, keep::close(&closing))
+                .await
+                .is_err()
+            {
+                tracing::error!("stopped before everything was written: the disk does not answer");
+            }
+            result
+        });
+        Ok(Self {
+            address,
+            shared,
+            stop,
+            ended,
+        })
+    }
+
+    /// What is served; the real port where port 0 was asked for.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the parts share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Waits until it ends: because it was told so over HTTP, or by a fault.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
+        (&mut self.ended).await?
+    }
+
+    /// Stops in order: no new work, what runs may finish, then what is in memory
+    /// is written.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.ended().await
+    }
+}

@@ -1,0 +1,81 @@
+//! Alerts on their way to the Alertmanagers, as Prometheus sends them: in batches,
+//! to all of them at once, and never twice by itself: an alert that goes on is
+//! sent again by its rule.
+//!
+//! Each Alertmanager has a queue and a task of its own, so that one that hangs
+//! delays no other. A full queue drops its oldest alerts.
+
+mod outbox;
+#[cfg(test)]
+mod tests;
+
+pub(super) use outbox::Outbox;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rules::{Clients, Discovery, Foreign, Job};
+use tokio::task::{self, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+
+/// How often one looks for Alertmanagers.
+const PULSE: Duration = Duration::from_secs(5);
+/// So many alerts go in one request.
+const BATCH: usize = 256;
+
+/// Sends until told to stop, and then what still waits, once.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+) -> anyhow::Result<&'static str> {
+    let mut clients = Clients::default();
+    let mut discovery = Discovery::default();
+    let mut told: Vec<String> = Vec::new();
+    let mut tasks = JoinSet::new();
+    loop {
+        let file = shared.file();
+        let jobs: Vec<Job> = file
+            .alertmanagers
+            .iter()
+            .enumerate()
+            .map(|(at, one)| one.job(at))
+            .collect();
+        let containers = shared.containers(&jobs);
+        // Files may lie on a disk that hangs; who is known is told meanwhile.
+        let look = task::spawn_blocking(move || {
+            let found = discovery.look(&jobs, &containers, PULSE, false);
+            (discovery, found)
+        });
+        let found = tokio::select! {
+            () = stop.cancelled() => break,
+            found = look => found?,
+        };
+        discovery = found.0;
+        for fault in found.1.faults.iter().filter(|fault| !told.contains(fault)) {
+            tracing::warn!("no alerts go there: {fault}");
+        }
+        told = found.1.faults;
+        let of = |target: &Foreign| {
+            let pool = target.target.origin.as_ref().map(|origin| &*origin.pool);
+            let at = pool.and_then(|pool| pool.strip_prefix("config-")?.parse().ok());
+            let config = at.and_then(|at: usize| file.alertmanagers.get(at));
+            config.map_or_else(Vec::new, |config| config.alert_relabel_configs.clone())
+        };
+        let wanted = found.1.targets.into_iter();
+        let wanted: Vec<_> = wanted.map(|target| (of(&target), target)).collect();
+        for recipient in shared.outbox.take_over(wanted, &stop) {
+            let client = clients.of(&recipient.target);
+            tasks.spawn(async move { recipient.run(&client).await });
+        }
+        while tasks.try_join_next().is_some() {}
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = shared.reloaded[2].notified() => {}
+            () = tokio::time::sleep(PULSE) => {}
+        }
+    }
+    while tasks.join_next().await.is_some() {}
+    Ok("alerts")
+}

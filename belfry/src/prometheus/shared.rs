@@ -1,0 +1,281 @@
+//! What the parts share, and how a configuration comes into force.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use exporter::container::{Containers, at_socket};
+use rules::{Job, Kept, PrometheusFile, RuleSet, Site, Source};
+use series::Store;
+use settings::{Fault, Place};
+use tokio::sync::{Notify, watch};
+use tokio::{task, time};
+use tokio_util::sync::CancellationToken;
+
+use super::{Flags, send};
+use crate::app::former;
+use crate::clock::Clock;
+use crate::config;
+use crate::scraping::Scraping;
+use crate::state::State;
+
+/// Files that take longer to read than this lie on a disk that hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long samples are kept as they are.
+pub(super) const RETENTION: Duration = Duration::from_secs(24 * 3600);
+/// How long roll-ups of five minutes are kept.
+const ROLLUPS: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Where the Docker engine is usually reached.
+const ENGINE: &str = "/var/run/docker.sock";
+
+/// A configuration with the rules that it names.
+pub(crate) struct Setup {
+    pub(crate) file: PrometheusFile,
+    pub(crate) rules: RuleSet,
+    /// What it asks for that changes nothing here.
+    pub(crate) remarks: Vec<String>,
+}
+
+impl Setup {
+    /// Reads the configuration and the rules; the faults are complete. `port` is
+    /// the one that is served.
+    pub(crate) fn load(flags: &Flags, port: u16) -> Result<Self, Vec<Fault>> {
+        let file = config::read_prometheus(&flags.config_file)?;
+        let mut remarks: Vec<_> = file.idle.iter().map(Fault::to_string).collect();
+        let (mut sources, mut faults) = (Vec::new(), Vec::new());
+        for pattern in &file.rule_files {
+            let found = match rules::matching_files(pattern) {
+                Ok(found) => found,
+                Err(err) => {
+                    faults.push(unreadable(pattern, &err));
+                    continue;
+                }
+            };
+            for path in found {
+                match std::fs::read_to_string(&path) {
+                    Ok(text) => sources.push(Source {
+                        name: path.display().to_string(),
+                        text,
+                    }),
+                    // As Prometheus has it: a pattern that fits no file names none.
+                    Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
+                        remarks.push(format!("no rule file is at {}", path.display()));
+                    }
+                    Err(err) => faults.push(unreadable(&path, &err)),
+                }
+            }
+        }
+        let site = Site {
+            interval_ms: millis(file.evaluation_interval),
+            external_labels: file.external_labels.clone(),
+            external_url: external_url(flags, port),
+            resend_ms: millis(flags.resend),
+            tell_value: false,
+        };
+        match RuleSet::load(&sources, site) {
+            Ok(rules) if faults.is_empty() => Ok(Self {
+                file,
+                rules,
+                remarks,
+            }),
+            loaded => {
+                faults.extend(loaded.err().unwrap_or_default());
+                Err(faults)
+            }
+        }
+    }
+}
+
+/// Where people reach this.
+pub(super) fn external_url(flags: &Flags, port: u16) -> String {
+    if !flags.external_url.is_empty() {
+        return flags.external_url.clone();
+    }
+    format!("http://{}:{port}{}", host_name(), flags.prefix())
+}
+
+/// The name of this host.
+pub(super) fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
+
+/// How the last reload went.
+#[derive(Debug, Clone)]
+pub(super) struct Reloaded {
+    pub(super) refused: bool,
+    /// When the configuration in force was read, in milliseconds since 1970.
+    pub(super) at_ms: i64,
+}
+
+/// The parts.
+pub(crate) struct Shared {
+    pub(super) flags: Flags,
+    pub(super) address: SocketAddr,
+    pub(super) clock: Arc<Clock>,
+    pub(super) store: Arc<Store>,
+    pub(super) engine: promql::Engine,
+    pub(super) state: State,
+    pub(super) scraping: Arc<Scraping>,
+    pub(super) outbox: send::Outbox,
+    /// What the rules know, to be written.
+    pub(super) kept: watch::Sender<Option<Arc<Kept>>>,
+    /// Another configuration is in force; one for each who follows it.
+    pub(super) reloaded: [Notify; 3],
+    pub(super) stop: CancellationToken,
+    pub(super) started_ms: i64,
+    file: RwLock<Arc<PrometheusFile>>,
+    rules: Mutex<RuleSet>,
+    containers: OnceLock<Containers>,
+    reload: Mutex<Reloaded>,
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Shared {
+    pub(super) async fn new(
+        flags: Flags,
+        setup: Setup,
+        state: State,
+        address: SocketAddr,
+        stop: CancellationToken,
+    ) -> Self {
+        let clock = Arc::new(Clock::start());
+        let now_ms = clock.now_ms();
+        let settings = series::Settings {
+            retention: flags.retention.unwrap_or(RETENTION),
+            rollup_keep: flags.retention.unwrap_or(ROLLUPS),
+            max_bytes: flags.memory.bytes(),
+            ..series::Settings::default()
+        };
+        let store = Arc::new(former::open_series(&state, settings, now_ms));
+        let jobs = setup.file.jobs.iter().map(|job| job.name().to_owned());
+        let rules = former::restored(setup.rules, &state, jobs.collect(), now_ms).await;
+        Self {
+            engine: promql::Engine::new(promql::Limits {
+                samples: flags.query_samples,
+                timeout: flags.query_timeout,
+                lookback: flags.lookback,
+                subquery_step: setup.file.evaluation_interval,
+                ..promql::Limits::default()
+            }),
+            scraping: Arc::new(Scraping::new(Arc::clone(&clock), Arc::clone(&store))),
+            outbox: send::Outbox::new(flags.queue),
+            kept: watch::Sender::new(None),
+            reloaded: Default::default(),
+            file: RwLock::new(Arc::new(setup.file)),
+            rules: Mutex::new(rules),
+            containers: OnceLock::new(),
+            reload: Mutex::new(Reloaded {
+                refused: false,
+                at_ms: now_ms,
+            }),
+            reloading: tokio::sync::Mutex::default(),
+            started_ms: now_ms,
+            flags,
+            address,
+            clock,
+            store,
+            state,
+            stop,
+        }
+    }
+
+    /// The configuration in force.
+    pub(super) fn file(&self) -> Arc<PrometheusFile> {
+        Arc::clone(&self.file.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The rules with all that they remember.
+    pub(super) fn rules(&self) -> MutexGuard<'_, RuleSet> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the last reload went.
+    pub(super) fn reload_state(&self) -> Reloaded {
+        let reload = self.reload.lock();
+        reload.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The containers, if a job looks for them; the first time the engine is asked
+    /// from here on.
+    pub(super) fn containers(&self, jobs: &[Job]) -> Vec<rules::Container> {
+        let mut hosts = jobs.iter().flat_map(|job| &job.docker_sd_configs);
+        let Some(first) = hosts.next() else {
+            return Vec::new();
+        };
+        let known = self.containers.get_or_init(|| {
+            let path = first.host.strip_prefix("unix://").unwrap_or(ENGINE);
+            let config = exporter::container::Config::default();
+            let containers = Containers::new(config, at_socket(Path::new(path)));
+            let (watching, stop) = (containers.clone(), self.stop.clone());
+            tokio::spawn(async move { watching.run(stop).await });
+            containers
+        });
+        crate::scraping::containers(known)
+    }
+
+    /// Reads the configuration again and applies it whole; on any fault the
+    /// running one stays.
+    pub(crate) async fn reload(&self) -> Result<(), String> {
+        // One at a time: two reloads at once would each keep half of the other.
+        let _one = self.reloading.lock().await;
+        let (flags, port) = (self.flags.clone(), self.address.port());
+        let read = task::spawn_blocking(move || Setup::load(&flags, port));
+        let result = match time::timeout(PATIENCE, read).await {
+            Ok(Ok(Ok(setup))) => Ok(setup),
+            Ok(Ok(Err(faults))) => Err(lines(&faults)),
+            Ok(Err(_)) | Err(_) => Err("its files could not be read in time".to_owned()),
+        };
+        let now_ms = self.clock.now_ms();
+        let applied = result.map(|setup| {
+            for remark in &setup.remarks {
+                tracing::warn!("{remark}");
+            }
+            {
+                let mut running = self.rules();
+                let before = std::mem::take(&mut *running);
+                *running = setup.rules.replacing(before, now_ms);
+            }
+            let file = Arc::new(setup.file);
+            *self.file.write().unwrap_or_else(PoisonError::into_inner) = file;
+            for follower in &self.reloaded {
+                follower.notify_one();
+            }
+        });
+        let mut reload = self.reload.lock().unwrap_or_else(PoisonError::into_inner);
+        reload.refused = applied.is_err();
+        match &applied {
+            Ok(()) => {
+                reload.at_ms = now_ms;
+                tracing::info!("configuration reloaded");
+            }
+            Err(reason) => {
+                tracing::error!("the configuration was refused, the old one stays: {reason}");
+            }
+        }
+        applied
+    }
+}
+
+/// Faults, one in a line.
+pub(crate) fn lines(faults: &[Fault]) -> String {
+    let lines: Vec<_> = faults.iter().map(Fault::to_string).collect();
+    lines.join("\n")
+}
+
+fn unreadable(path: &Path, err: &std::io::Error) -> Fault {
+    Fault {
+        place: Place::Line {
+            file: path.display().to_string().into(),
+            line: 1,
+            column: 1,
+        },
+        key: String::new(),
+        message: format!("cannot read the rule file: {err}"),
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

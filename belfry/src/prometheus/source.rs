@@ -1,0 +1,118 @@
+//! What the query API answers from.
+
+use std::sync::Arc;
+
+use exposition::Labels;
+use query_api::{Alertmanagers, Runtime, Source, Targets, View};
+use settings::format_duration;
+
+use super::Shared;
+use super::shared::{RETENTION, host_name};
+use crate::views;
+
+/// The source of the API.
+pub(super) fn source(shared: &Arc<Shared>) -> Source {
+    let clock = Arc::clone(&shared.clock);
+    let mut source = Source::new(Arc::clone(&shared.store), Arc::new(move || clock.now_ms()));
+    let flags = &shared.flags;
+    source.limits.samples = flags.query_samples;
+    source.limits.timeout = flags.query_timeout;
+    source.limits.lookback = flags.lookback;
+    source.limits.concurrency = flags.query_concurrency;
+    source.limits.subquery_step = shared.file().evaluation_interval;
+    source.receives = flags.receive;
+    source.flags = flags.told();
+    source.rules = view(shared, |shared| views::groups(&shared.rules()));
+    source.targets = view(shared, targets);
+    source.metadata = view(shared, |shared| shared.scraping.metadata());
+    source.alertmanagers = view(shared, alertmanagers);
+    source.config = view(shared, config);
+    source.external_labels = view(shared, |shared| {
+        Labels::from_pairs(shared.file().external_labels.clone())
+    });
+    source.runtime = view(shared, runtime);
+    source
+}
+
+fn view<T: 'static>(shared: &Arc<Shared>, look: fn(&Shared) -> T) -> View<T> {
+    let shared = Arc::clone(shared);
+    Arc::new(move || look(&shared))
+}
+
+fn targets(shared: &Shared) -> Targets {
+    let scraped = shared.scraping.scraped();
+    let active = scraped
+        .iter()
+        .filter_map(|one| views::targets::scraped(&one.intake()));
+    let dropped = shared.scraping.dropped().into_iter();
+    Targets {
+        active: active.collect(),
+        dropped: dropped.map(views::targets::dropped).collect(),
+    }
+}
+
+fn alertmanagers(shared: &Shared) -> Alertmanagers {
+    let recipients = shared.outbox.recipients();
+    Alertmanagers {
+        active: recipients
+            .iter()
+            .map(|recipient| recipient.target.url.clone())
+            .collect(),
+        dropped: Vec::new(),
+    }
+}
+
+/// The configuration as far as it can be shown: no secret is in it.
+fn config(shared: &Shared) -> String {
+    let file = shared.file();
+    let mut out = format!(
+        "global:\n  scrape_interval: {}\n  evaluation_interval: {}\n",
+        format_duration(file.scrape_interval),
+        format_duration(file.evaluation_interval)
+    );
+    if !file.external_labels.is_empty() {
+        out.push_str("  external_labels:\n");
+        for (name, value) in &file.external_labels {
+            out.push_str(&format!("    {name}: {value:?}\n"));
+        }
+    }
+    if !file.rule_files.is_empty() {
+        out.push_str("rule_files:\n");
+        for path in &file.rule_files {
+            out.push_str(&format!("- {:?}\n", path.display().to_string()));
+        }
+    }
+    if !file.jobs.is_empty() {
+        out.push_str("scrape_configs:\n");
+    }
+    for job in &file.jobs {
+        let time = |time: Option<std::time::Duration>| format_duration(time.unwrap_or_default());
+        out.push_str(&format!(
+            "- job_name: {:?}\n  scrape_interval: {}\n  scrape_timeout: {}\n  metrics_path: {:?}\n  scheme: {}\n",
+            job.name(),
+            time(job.scrape_interval),
+            time(job.scrape_timeout),
+            if job.metrics_path.is_empty() { "/metrics" } else { &job.metrics_path },
+            job.scheme.as_str(),
+        ));
+    }
+    out
+}
+
+fn runtime(shared: &Shared) -> Runtime {
+    let reload = shared.reload_state();
+    let folder = std::env::current_dir().unwrap_or_default();
+    Runtime {
+        start_ms: shared.started_ms,
+        working_directory: folder.display().to_string(),
+        hostname: host_name(),
+        reloaded: !reload.refused,
+        config_ms: reload.at_ms,
+        corruptions: 0,
+        retention: format!(
+            "{} or {}",
+            format_duration(shared.flags.retention.unwrap_or(RETENTION)),
+            shared.flags.memory
+        ),
+    }
+}
