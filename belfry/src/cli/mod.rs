@@ -85,7 +85,7 @@ enum Command {
     /// The data folder: check what is in it
     #[command(subcommand)]
     State(StateCommand),
-    /// Rule files: check, test or format them
+    /// Rule files: check, test or format them, or write the shipped ones
     #[command(subcommand)]
     Rules(rules::RulesCommand),
     /// Tell a heartbeat that its job ran, or run the job and tell how it ended

@@ -2,6 +2,7 @@
 
 mod check;
 mod colour;
+mod export;
 mod fmt;
 mod test;
 
@@ -35,6 +36,17 @@ pub(super) enum RulesCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Write the shipped rules into a folder, for a Prometheus elsewhere
+    Export {
+        /// The folder; it is made if there is none
+        folder: PathBuf,
+        /// The address under which people reach Belfry, for the links to runbooks
+        #[arg(long, default_value = "", hide_default_value = true)]
+        url: String,
+        /// Overwrite files that were changed
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 /// The files to look at.
@@ -54,6 +66,7 @@ pub(super) fn run(command: &RulesCommand) -> Exit {
         RulesCommand::Check { files } => check::run(files),
         RulesCommand::Test { files } => test::run(files),
         RulesCommand::Fmt { check, files } => fmt::run(files, *check),
+        RulesCommand::Export { folder, url, force } => export::run(folder, url, *force),
     }
 }
 

@@ -22,6 +22,8 @@ mod memory_cap;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]
+mod prometheus;
+#[cfg(test)]
 mod rule_files;
 #[cfg(test)]
 mod runbooks;

@@ -21,6 +21,7 @@ pub(crate) mod poll;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod prometheus;
 pub(crate) mod redis;
 pub(crate) mod scratch;
 pub(crate) mod sink;
