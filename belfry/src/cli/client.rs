@@ -20,6 +20,9 @@ pub(super) enum Error {
         address: SocketAddr,
         source: reqwest::Error,
     },
+    /// Whoever is at the URL does not answer, or not as Prometheus does.
+    #[error("there is no answer of Prometheus' API at the URL")]
+    Elsewhere { source: reqwest::Error },
 }
 
 /// Gets a JSON answer from the Belfry of a data folder.
@@ -34,6 +37,28 @@ pub(super) async fn get(data: &Path, path: &str) -> Result<Value, Error> {
         .json()
         .await
         .map_err(silent)
+}
+
+/// Gets a JSON answer that may be a refusal, in Prometheus' form.
+pub(super) async fn ask(data: &Path, path: &str, patience: Duration) -> Result<Value, Error> {
+    let (client, address) = client(data)?;
+    let silent = |source| Error::Silent { address, source };
+    let request = client.get(format!("http://{address}{path}"));
+    let answer = request.timeout(patience).send().await.map_err(silent)?;
+    answer.json().await.map_err(silent)
+}
+
+/// The same of whoever is at a URL.
+pub(super) async fn ask_at(url: &str, path: &str, patience: Duration) -> Result<Value, Error> {
+    let url = url.trim_end_matches('/');
+    let silent = |source: reqwest::Error| Error::Elsewhere {
+        // A URL may hold a password.
+        source: source.without_url(),
+    };
+    let client = bare().map_err(silent)?;
+    let request = client.get(format!("{url}{path}"));
+    let answer = request.timeout(patience).send().await.map_err(silent)?;
+    answer.json().await.map_err(silent)
 }
 
 /// Posts JSON; the answer may be a refusal, in its `error`.
@@ -64,13 +89,16 @@ fn client(data: &Path) -> Result<(reqwest::Client, SocketAddr), Error> {
         .and_then(state::read_address)
         .ok_or_else(|| Error::NoAddress(data.display().to_string()))?;
     let silent = |source| Error::Silent { address, source };
-    let client = reqwest::Client::builder()
+    let client = bare().map_err(silent)?;
+    Ok((client, address))
+}
+
+fn bare() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
         .timeout(Duration::from_secs(5))
         // A proxy of the environment has no business between us.
         .no_proxy()
         .build()
-        .map_err(silent)?;
-    Ok((client, address))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod generate;
 mod offline;
 mod ping;
 mod prometheus;
+mod query;
 mod reference;
 mod rules;
 mod run;
@@ -77,6 +78,8 @@ enum Command {
     Alerts(alerts::Alerts),
     /// Take an alert on: it is mailed no more until it ends or others join
     Ack(ack::Ack),
+    /// Ask an expression, and see its value or its course
+    Query(query::Query),
     /// Be in Prometheus' place: its flags, its prometheus.yml, its API
     Prometheus(Box<prometheus::Flags>),
     /// Configuration: print every key
@@ -168,6 +171,7 @@ pub(crate) fn main() -> ExitCode {
     let code = match cli.command.unwrap_or(Command::Run) {
         // The watch goes on whether or not somebody reads what it says first.
         Command::Run => return run::run(&cli.place).into(),
+        Command::Query(query) => either(query::run(&cli.place, &query)),
         Command::Prometheus(flags) => return prometheus::run(&cli.place, *flags, &idle).into(),
         Command::Check { send_test, json } => check::run(&cli.place, send_test, json),
         Command::Status { json } => either(status::run(&cli.place, json)),

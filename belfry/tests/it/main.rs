@@ -24,6 +24,8 @@ mod paging;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod query_command;
+#[cfg(test)]
 mod rule_files;
 #[cfg(test)]
 mod runbooks;
