@@ -26,6 +26,8 @@ mod prometheus;
 #[cfg(test)]
 mod query_command;
 #[cfg(test)]
+mod relabel_peer;
+#[cfg(test)]
 mod rule_files;
 #[cfg(test)]
 mod runbooks;

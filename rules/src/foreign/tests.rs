@@ -1,3 +1,4 @@
+mod secure;
 mod serving;
 mod targets;
 

@@ -14,6 +14,10 @@ use crate::relabel;
 /// Samples further ahead of the clock than this are not taken.
 pub(super) const MAX_AHEAD_MS: i64 = 10 * 60_000;
 
+/// Of so many new series the labels are kept ready; those of others are made one
+/// at a time, so that a page of a million new ones takes little memory.
+const READY: usize = 10_000;
+
 /// A page as it came, and how it is spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page<'a> {
@@ -45,7 +49,7 @@ pub(super) struct Line<'a> {
 
 /// What is known of a line's series.
 pub(super) enum Series {
-    /// It was on the page before.
+    /// It was on the page before, or its labels are valid and made when asked for.
     Known,
     /// Relabelling drops it.
     Dropped,
@@ -90,11 +94,14 @@ pub(super) fn read<'t>(
                 Fault::Line(what) => format!("line {}: {what}", at + 1),
                 Fault::Limit(what) => what,
             })?;
-        let Some(sample) = said else {
+        let Some(mut sample) = said else {
             continue;
         };
         counted.scraped += 1;
         counted.kept += usize::from(!matches!(sample.series, Series::Dropped));
+        if counted.kept > READY && matches!(sample.series, Series::New(_)) {
+            sample.series = Series::Known;
+        }
         // Counted to the end, so that the reader sees how far over it is.
         if counted.kept <= limits.samples {
             lines.push(sample);

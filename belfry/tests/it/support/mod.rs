@@ -17,6 +17,7 @@ pub(crate) mod engine;
 pub(crate) mod fault;
 pub(crate) mod http;
 pub(crate) mod mail;
+pub(crate) mod peer;
 pub(crate) mod poll;
 pub(crate) mod postgres;
 pub(crate) mod process;

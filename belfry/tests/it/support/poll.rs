@@ -30,6 +30,21 @@ pub(crate) fn within<T>(limit: Duration, what: &str, mut probe: impl FnMut() -> 
     }
 }
 
+/// Whether `probe` has an answer within a minute; for who has more to say than that
+/// it had none.
+pub(crate) fn settles(mut probe: impl FnMut() -> Option<()>) -> bool {
+    let started = Instant::now();
+    loop {
+        if probe().is_some() {
+            return true;
+        }
+        if started.elapsed() > LIMIT {
+            return false;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
 /// Like [`until`], for a condition without a value.
 #[track_caller]
 pub(crate) fn holds(what: &str, mut condition: impl FnMut() -> bool) {

@@ -1,0 +1,189 @@
+//! Targets behind TLS: who is trusted, who is not and why, and who we are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+
+/// An authority, and a certificate for 127.0.0.1 that it signed.
+struct Signed {
+    authority: PathBuf,
+    chain: PathBuf,
+    key: PathBuf,
+}
+
+fn signed(folder: &Path, name: &str) -> Signed {
+    let file = |what: &str| folder.join(format!("{name}-{what}.pem"));
+    let make = |certificate: &Path, key: &Path, subject: &str, more: &[&str]| {
+        let output = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
+            .args(["ec_paramgen_curve:prime256v1", "-noenc", "-days", "30"])
+            .args(["-subj", subject, "-out"])
+            .arg(certificate)
+            .arg("-keyout")
+            .arg(key)
+            .args(more)
+            .output()
+            .expect("openssl is missing: apt-get install openssl");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+    };
+    let (authority, authority_key) = (file("authority"), file("authority-key"));
+    let (chain, key) = (file("chain"), file("key"));
+    make(&authority, &authority_key, &format!("/CN={name}"), &[]);
+    let paths = [&authority, &authority_key].map(|path| path.display().to_string());
+    let more = [
+        "-CA",
+        &paths[0],
+        "-CAkey",
+        &paths[1],
+        "-addext",
+        "subjectAltName=IP:127.0.0.1,DNS:node.example",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ];
+    make(&chain, &key, "/CN=node", &more);
+    Signed {
+        authority,
+        chain,
+        key,
+    }
+}
+
+fn certificates(file: &Path) -> Vec<CertificateDer<'static>> {
+    let all = CertificateDer::pem_file_iter(file).unwrap();
+    all.map(Result::unwrap).collect()
+}
+
+/// Serves a page over TLS; with `asks` only to clients that this authority vouches for.
+async fn serve(own: &Signed, asks: Option<&Signed>) -> String {
+    let builder =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+    let builder = match asks {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots
+                .add(certificates(&authority.authority).remove(0))
+                .unwrap();
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let key = PrivateKeyDer::from_pem_file(&own.key).unwrap();
+    let config = builder
+        .with_single_cert(certificates(&own.chain), key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let page = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\nconnection: close\r\n\r\na 1\n";
+                let _ = stream.write_all(page.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    address
+}
+
+async fn fetch(address: &str, tls: &str) -> Result<String, String> {
+    let job = job(&format!(
+        "targets: ['{address}']\nscheme: https\ntls_config: {{{tls}}}"
+    ));
+    let target = looked(&job).targets.remove(0);
+    let client = Clients::default().of(&target)?;
+    target.fetch(&client).await.map(|page| page.text)
+}
+
+#[tokio::test]
+async fn only_whom_the_given_authority_vouches_for_is_asked() {
+    let folder = TempDir::new().unwrap();
+    let (ours, other) = (
+        signed(folder.path(), "ours"),
+        signed(folder.path(), "other"),
+    );
+    let address = serve(&ours, None).await;
+    let trust = |signed: &Signed| format!("ca_file: {}", signed.authority.display());
+    let page = Ok("a 1\n".to_owned());
+    assert_eq!(fetch(&address, &trust(&ours)).await, page);
+    for (tls, why) in [
+        (trust(&other), "UnknownIssuer"),
+        // That of the system, which has never heard of it.
+        (String::new(), "UnknownIssuer"),
+        (
+            format!("{}, server_name: elsewhere.example", trust(&ours)),
+            "not valid for name",
+        ),
+        (
+            "ca_file: /nowhere/ca.pem".to_owned(),
+            "cannot read /nowhere/ca.pem: ",
+        ),
+        (
+            format!("ca_file: {}", ours.key.display()),
+            "no certificate is in ",
+        ),
+    ] {
+        let err = fetch(&address, &tls).await.unwrap_err();
+        assert!(err.contains(why), "{tls}: {err}");
+    }
+    let named = format!("{}, server_name: node.example", trust(&ours));
+    assert_eq!(fetch(&address, &named).await, page);
+    let anyone = "insecure_skip_verify: true";
+    assert_eq!(fetch(&address, anyone).await, page);
+    let plain = job(&format!("targets: ['{address}']"));
+    let target = looked(&plain).targets.remove(0);
+    let client = Clients::default().of(&target).unwrap();
+    assert!(target.fetch(&client).await.is_err(), "plain HTTP to TLS");
+}
+
+#[tokio::test]
+async fn a_target_that_asks_who_we_are_is_told() {
+    let folder = TempDir::new().unwrap();
+    let (ours, other) = (
+        signed(folder.path(), "ours"),
+        signed(folder.path(), "other"),
+    );
+    let address = serve(&ours, Some(&ours)).await;
+    let with = |own: &Signed| {
+        format!(
+            "ca_file: {}, cert_file: {}, key_file: {}",
+            ours.authority.display(),
+            own.chain.display(),
+            own.key.display()
+        )
+    };
+    assert_eq!(fetch(&address, &with(&ours)).await.as_deref(), Ok("a 1\n"));
+    let nobody = format!("ca_file: {}", ours.authority.display());
+    for tls in [with(&other), nobody] {
+        let err = fetch(&address, &tls).await.unwrap_err();
+        assert!(!err.is_empty(), "{tls}");
+    }
+    let no_key = with(&ours).replace("ours-key.pem", "no-key.pem");
+    let err = fetch(&address, &no_key).await.unwrap_err();
+    assert!(
+        err.starts_with("cannot read ") && err.contains("no-key.pem"),
+        "{err}"
+    );
+}
