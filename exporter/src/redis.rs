@@ -3,11 +3,11 @@
 //! [`Redis::run`] reads each server at its own pace over one kept connection;
 //! [`Redis::page`] writes what was read last and never waits for a server.
 
-mod client;
+pub(crate) mod client;
 mod encode;
 mod families;
 mod info;
-mod resp;
+pub(crate) mod resp;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -85,10 +85,7 @@ impl Server {
     /// address is malformed.
     #[must_use]
     pub fn place(&self) -> Option<String> {
-        Some(match Address::parse(&self.address)? {
-            Address::Tcp(host, port) => format!("{host}:{port}"),
-            Address::Unix(path) => path.display().to_string(),
-        })
+        Address::parse(&self.address).map(|address| address.to_string())
     }
 
     fn label(&self) -> &str {

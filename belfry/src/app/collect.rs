@@ -26,17 +26,19 @@ pub(crate) enum Job {
     Container,
     Postgres,
     Redis,
+    Celery,
     Backup,
     Heartbeat,
     Belfry,
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Host,
         Self::Container,
         Self::Postgres,
         Self::Redis,
+        Self::Celery,
         Self::Backup,
         Self::Heartbeat,
         Self::Belfry,
@@ -49,6 +51,7 @@ impl Job {
             Self::Container => "container",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
+            Self::Celery => "celery",
             Self::Backup => "backup",
             Self::Heartbeat => "heartbeat",
             Self::Belfry => "belfry",
@@ -64,7 +67,7 @@ impl Job {
     /// Whether there is anything to tell.
     fn is_in_use(self, watch: &Watch) -> bool {
         match self {
-            Self::Postgres | Self::Redis => !watch.readers.is_idle(self),
+            Self::Postgres | Self::Redis | Self::Celery => !watch.readers.is_idle(self),
             Self::Host | Self::Container | Self::Backup | Self::Heartbeat | Self::Belfry => true,
         }
     }
@@ -87,7 +90,7 @@ impl Job {
             job: self.as_str().to_owned(),
             instance: host.to_owned(),
             // Servers that are read are instances of their own.
-            honor_labels: matches!(self, Self::Postgres | Self::Redis),
+            honor_labels: matches!(self, Self::Postgres | Self::Redis | Self::Celery),
             ..rules::Target::default()
         })
     }
@@ -97,7 +100,7 @@ impl Job {
         match self {
             Self::Host => watch.host().page().await,
             Self::Container => watch.containers.page().await,
-            Self::Postgres | Self::Redis => watch.readers.page(self).await,
+            Self::Postgres | Self::Redis | Self::Celery => watch.readers.page(self).await,
             Self::Backup => watch.backups.page(&watch).await,
             Self::Heartbeat => watch.health.beats.page(watch.clock.now_ms()),
             Self::Belfry => super::own::page(&watch).await,
@@ -249,7 +252,7 @@ impl Watch {
         for job in jobs {
             if match job {
                 Job::Container => listed,
-                Job::Postgres | Job::Redis => false,
+                Job::Postgres | Job::Redis | Job::Celery => false,
                 Job::Host | Job::Backup | Job::Heartbeat | Job::Belfry => true,
             } {
                 rules.answered(job.as_str());

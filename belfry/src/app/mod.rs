@@ -5,6 +5,7 @@
 
 mod backups;
 mod collect;
+mod counts;
 mod discovery;
 mod early;
 mod engine;
@@ -90,7 +91,8 @@ impl App {
             );
         }
         let stop = CancellationToken::new();
-        let watch = Arc::new(Watch::new(loaded, place, state, address).await?);
+        let watch = Arc::new(Box::pin(Watch::new(loaded, place, state, address)).await?);
+        watch.restore_counts().await;
         // Not before: who reads it finds somebody there.
         if let Some(folder) = &watch.state.folder
             && let Err(err) = folder.write_address(address)
@@ -125,6 +127,7 @@ impl App {
                 Ok(job.as_str())
             });
         }
+        tasks.spawn(counts::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(servers::run(Arc::clone(&watch), stop.clone()));
         let router = http::router(Arc::clone(&watch));
         tasks.spawn(http::serve(listener, router, stop.clone()));

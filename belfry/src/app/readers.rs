@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use exporter::Standing;
+use exporter::celery::Celery;
 use exporter::postgres::Postgres;
 use exporter::redis::Redis;
 use exposition::{Labels, NAME, stale};
@@ -19,6 +20,7 @@ use crate::config::Exporter;
 pub(crate) struct Readers {
     pub postgres: Postgres,
     pub redis: Redis,
+    pub celery: Celery,
     /// Whether containers were looked through for servers once.
     all_found: AtomicBool,
     /// The instances that `up` was written for last.
@@ -27,12 +29,13 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// The jobs whose pages tell of servers.
-    pub(super) const JOBS: [Job; 2] = [Job::Postgres, Job::Redis];
+    pub(super) const JOBS: [Job; 3] = [Job::Postgres, Job::Redis, Job::Celery];
 
     pub(super) fn new(config: &Exporter) -> Self {
         Self {
             postgres: Postgres::new(config.postgres.clone()),
             redis: Redis::new(config.redis.clone()),
+            celery: Celery::new(config.celery.clone()),
             all_found: AtomicBool::new(false),
             up: Mutex::default(),
         }
@@ -42,6 +45,7 @@ impl Readers {
     pub(super) fn configure(&self, config: &Exporter) {
         self.postgres.configure(config.postgres.clone());
         self.redis.configure(config.redis.clone());
+        self.celery.configure(config.celery.clone());
     }
 
     /// Reads the servers of a job until told to stop.
@@ -49,6 +53,7 @@ impl Readers {
         match job {
             Job::Postgres => self.postgres.run(stop).await,
             Job::Redis => self.redis.run(stop).await,
+            Job::Celery => self.celery.run(stop).await,
             _ => stop.cancelled().await,
         }
     }
@@ -58,6 +63,7 @@ impl Readers {
         match job {
             Job::Postgres => self.postgres.page().await,
             Job::Redis => self.redis.page().await,
+            Job::Celery => self.celery.page().await,
             _ => String::new(),
         }
     }
@@ -67,6 +73,7 @@ impl Readers {
         match job {
             Job::Postgres => self.postgres.is_idle(),
             Job::Redis => self.redis.is_idle(),
+            Job::Celery => self.celery.is_idle(),
             _ => true,
         }
     }
@@ -83,6 +90,7 @@ impl Readers {
         match job {
             Job::Postgres => self.postgres.standing(),
             Job::Redis => self.redis.standing(),
+            Job::Celery => self.celery.standing(),
             _ => Vec::new(),
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter::container::Container;
-use exporter::{postgres, redis};
+use exporter::{celery, postgres, redis};
 use healthchecks::discover::Kind;
 use settings::Secret;
 use tokio::net::TcpStream;
@@ -140,8 +140,9 @@ async fn environment(watch: &Watch, place: &Place) -> Option<BTreeMap<String, Se
 /// names by another of their addresses.
 fn hand_on(watch: &Watch, known: &BTreeMap<String, Known>) {
     let config = watch.config();
-    let (mut postgres, mut redis) = (Vec::new(), Vec::new());
+    let (mut postgres, mut redis, mut celery) = (Vec::new(), Vec::new(), Vec::new());
     let (databases, caches) = (&config.exporter.postgres, &config.exporter.redis);
+    let brokers = &config.exporter.celery;
     for one in known.values() {
         let is_known = |place: Option<String>| {
             let place = place.map(|place| place.replace("localhost:", "127.0.0.1:"));
@@ -153,16 +154,31 @@ fn hand_on(watch: &Watch, known: &BTreeMap<String, Known>) {
                     postgres.push(server.clone());
                 }
             }
-            Server::Redis(server) if caches.find => {
-                if !caches.servers.iter().any(|had| is_known(had.place())) {
+            Server::Redis(server) => {
+                if brokers.find && !brokers.brokers.iter().any(|had| is_known(had.place())) {
+                    celery.push(broker(server));
+                }
+                if caches.find && !caches.servers.iter().any(|had| is_known(had.place())) {
                     redis.push(server.clone());
                 }
             }
-            Server::Postgres(_) | Server::Redis(_) => {}
+            Server::Postgres(_) => {}
         }
     }
     watch.readers.postgres.found(postgres);
     watch.readers.redis.found(redis);
+    watch.readers.celery.found(celery);
+}
+
+/// A Redis in which Celery may have its queues.
+fn broker(server: &redis::Server) -> celery::Broker {
+    celery::Broker {
+        address: server.address.clone(),
+        name: server.name.clone(),
+        username: server.username.clone(),
+        password: server.password.clone(),
+        ..celery::Broker::default()
+    }
 }
 
 /// A running container that holds a server.

@@ -330,6 +330,7 @@ impl Watch {
             let kept = self.rules().snapshot();
             keeper::write(self, &kept).await;
             health::write_heartbeats(self).await;
+            self.keep_counts(None).await;
             let on = Arc::clone(self);
             // Not on a worker: a disk that hangs must not hold up the signals.
             let _ = tokio::task::spawn_blocking(move || on.flush_series()).await;

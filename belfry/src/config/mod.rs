@@ -83,6 +83,8 @@ settings::section! {
         pub postgres: exporter::postgres::Config = exporter::postgres::Config::default(),
         /// Redis servers.
         pub redis: exporter::redis::Config = exporter::redis::Config::default(),
+        /// Celery applications.
+        pub celery: exporter::celery::Config = exporter::celery::Config::default(),
     }
 }
 
@@ -140,6 +142,7 @@ impl Config {
         let exporters = [
             self.exporter.postgres.faults(),
             self.exporter.redis.faults(),
+            self.exporter.celery.faults(),
         ];
         for (key, message) in exporters.into_iter().flatten() {
             faults.push((format!("exporter.{key}"), message));

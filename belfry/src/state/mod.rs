@@ -3,6 +3,7 @@
 //! When the folder cannot be written the watch goes on in memory, and says so:
 //! a host whose disk broke is the one whose page must go out.
 
+mod celery;
 mod check;
 mod database;
 mod folder;
@@ -10,6 +11,7 @@ mod heartbeats;
 mod rule_state;
 mod secret;
 
+pub(crate) use celery::{load_celery, save_celery};
 pub(crate) use check::check;
 pub(crate) use database::{memory, write_heartbeat};
 pub(crate) use folder::{Folder, default_folder, in_use, read_address};

@@ -1,7 +1,10 @@
 //! PostgreSQL and Redis servers: named in the configuration, or found in
 //! containers; gone, locked, and back.
 
+use std::path::Path;
 use std::process::Command;
+
+use rustix::process::Signal;
 
 use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
@@ -9,6 +12,7 @@ use crate::support::container::Container;
 use crate::support::engine::Engine;
 use crate::support::poll;
 use crate::support::postgres::Postgres;
+use crate::support::program;
 use crate::support::redis::Redis;
 
 const PASSWORD: &str = "hunter2";
@@ -174,6 +178,54 @@ fn servers_in_containers_are_found_and_log_in_as_the_environment_says_where_that
     assert_eq!(stored(&belfry, redis_up).as_deref(), Some("1"));
 
     for text in [belfry.log(), belfry.get("/metrics").body, status(&belfry)] {
+        assert!(!text.contains(PASSWORD), "{text}");
+    }
+}
+
+/// Sends three tasks, and tells of it as a Celery application does.
+const SENDER: &str = "
+import sys, celery
+app = celery.Celery(broker=sys.argv[1])
+app.conf.task_send_sent_event = True
+for _ in range(3):
+    app.send_task('shop.add', queue='mail', priority=5)
+";
+
+#[test]
+fn what_was_counted_of_celery_survives_a_restart() {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/celery");
+    assert!(tools.is_dir(), "Celery is not installed: run `make setup`");
+    let redis = Redis::with_password(PASSWORD);
+    let port = redis.port();
+    let setup = Setup::new().exporter(&format!(
+        "celery: {{interval: 200ms, brokers: [{{address: '127.0.0.1:{port}', name: shop, password: {PASSWORD}}}]}}"
+    ));
+    let mut belfry = Launch::with(&setup.config()).start();
+    wait_for_stored(
+        &belfry,
+        "belfry_celery_listening{job=\"celery\"}",
+        Some("1"),
+    );
+    let mut sender = Command::new(program::find("python3", "python3"));
+    let url = format!("redis://:{PASSWORD}@127.0.0.1:{port}/0");
+    program::run(sender.env("PYTHONPATH", tools).args(["-c", SENDER, &url]));
+    let sent = "sum(celery_task_sent_total{job=\"celery\",instance=\"shop\",name=\"shop.add\",queue_name=\"mail\"})";
+    let waiting = "celery_queue_length{instance=\"shop\",queue_name=\"mail\"}";
+    wait_for_stored(&belfry, sent, Some("3"));
+    wait_for_stored(&belfry, waiting, Some("3"));
+    wait_for_stored(&belfry, "up{job=\"celery\",instance=\"shop\"}", Some("1"));
+
+    belfry.signal(Signal::TERM);
+    belfry.wait();
+    belfry.restart();
+    // A page of the new process, not what the store remembers.
+    poll::holds("the count should go on", || {
+        let page = belfry.get("/metrics/celery").body;
+        page.lines().any(|line| {
+            line.starts_with("celery_task_sent_total{instance=\"shop\"") && line.ends_with(" 3")
+        })
+    });
+    for text in [belfry.log(), belfry.get("/metrics").body] {
         assert!(!text.contains(PASSWORD), "{text}");
     }
 }

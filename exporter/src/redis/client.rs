@@ -15,7 +15,7 @@ use crate::served::Trouble;
 
 /// Why a server could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error("cannot connect: {0}")]
     Unreachable(io::ErrorKind),
     #[error("no answer in time")]
@@ -30,7 +30,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// The same for those who do not know Redis.
-    pub(super) fn trouble(self) -> Trouble {
+    pub(crate) fn trouble(self) -> Trouble {
         Trouble {
             text: self.to_string(),
             wants_password: matches!(&self, Self::Refused { code, .. } if code == "NOAUTH"),
@@ -40,36 +40,45 @@ impl Failure {
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Address {
+pub(crate) enum Address {
     Tcp(String, u16),
     Unix(PathBuf),
 }
 
+impl std::fmt::Display for Address {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(host, port) => write!(out, "{host}:{port}"),
+            Self::Unix(path) => write!(out, "{}", path.display()),
+        }
+    }
+}
+
 /// Everything that one reading asks for.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
-    pub(super) info: String,
+pub(crate) struct Answers {
+    pub(crate) info: String,
     /// What the server allowed to be seen of its configuration.
-    pub(super) config: Vec<(String, String)>,
-    pub(super) slow: Option<SlowLog>,
-    pub(super) spikes: Vec<Spike>,
+    pub(crate) config: Vec<(String, String)>,
+    pub(crate) slow: Option<SlowLog>,
+    pub(crate) spikes: Vec<Spike>,
 }
 
 /// The log of slow commands.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct SlowLog {
-    pub(super) length: i64,
-    pub(super) last_id: i64,
-    pub(super) last_micros: i64,
+pub(crate) struct SlowLog {
+    pub(crate) length: i64,
+    pub(crate) last_id: i64,
+    pub(crate) last_micros: i64,
 }
 
 /// The latest latency spike of one kind.
 #[derive(Debug, PartialEq)]
-pub(super) struct Spike {
-    pub(super) event: String,
+pub(crate) struct Spike {
+    pub(crate) event: String,
     /// When it was, in seconds since 1970.
-    pub(super) at: i64,
-    pub(super) millis: i64,
+    pub(crate) at: i64,
+    pub(crate) millis: i64,
 }
 
 /// What is asked, in one go. All but the first may be refused.
@@ -85,16 +94,16 @@ const QUESTIONS: [&[&str]; 8] = [
 ];
 
 /// A server, and the connection to it while there is one.
-pub(super) struct Client {
+pub(crate) struct Client {
     address: Address,
     username: String,
     password: settings::Secret,
     link: Option<Link>,
     /// How long the latest connecting took.
-    pub(super) connecting: Duration,
+    pub(crate) connecting: Duration,
 }
 
-struct Link {
+pub(crate) struct Link {
     read: Box<dyn AsyncRead + Send + Unpin>,
     write: Box<dyn AsyncWrite + Send + Unpin>,
     /// What has come and is not yet read.
@@ -104,7 +113,7 @@ struct Link {
 impl Address {
     /// Reads `host`, `host:port`, `redis://host:port`, `/path` or `unix:/path`.
     /// None of these holds a password.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let path = text.strip_prefix("unix://").or(text.strip_prefix("unix:"));
         let path = path.or_else(|| text.starts_with('/').then_some(text));
         if let Some(path) = path {
@@ -131,7 +140,7 @@ impl Address {
 }
 
 impl Client {
-    pub(super) fn new(address: Address, username: String, password: settings::Secret) -> Self {
+    pub(crate) fn new(address: Address, username: String, password: settings::Secret) -> Self {
         Self {
             address,
             username,
@@ -142,7 +151,7 @@ impl Client {
     }
 
     /// Asks everything. A connection that ended while it lay idle is made anew.
-    pub(super) async fn read(&mut self) -> Result<Answers, Failure> {
+    pub(crate) async fn read(&mut self) -> Result<Answers, Failure> {
         // Taken out: what is cut off in the middle must not be used again.
         if let Some(mut link) = self.link.take() {
             match link.ask().await {
@@ -155,10 +164,8 @@ impl Client {
             }
         }
         let began = Instant::now();
-        let mut link = Link::to(&self.address)
-            .await
-            .map_err(Failure::Unreachable)?;
-        link.log_in(&self.username, self.password.expose()).await?;
+        let password = self.password.expose();
+        let mut link = Link::open(&self.address, &self.username, password).await?;
         self.connecting = began.elapsed();
         let answers = link.ask().await?;
         self.link = Some(link);
@@ -167,6 +174,35 @@ impl Client {
 }
 
 impl Link {
+    /// Connects and logs in.
+    pub(crate) async fn open(
+        address: &Address,
+        username: &str,
+        password: &str,
+    ) -> Result<Self, Failure> {
+        let mut link = Self::to(address).await.map_err(Failure::Unreachable)?;
+        link.log_in(username, password).await?;
+        Ok(link)
+    }
+
+    /// Asks questions in one go. A refusal is an answer like any other.
+    pub(crate) async fn call(&mut self, questions: &[Vec<&str>]) -> Result<Vec<Answer>, Failure> {
+        let mut out = Vec::new();
+        for question in questions {
+            resp::ask(&mut out, question);
+        }
+        self.send(&out).await?;
+        let mut answers = Vec::with_capacity(questions.len());
+        for _ in questions {
+            answers.push(self.answer().await?);
+        }
+        // It may have been large once.
+        if self.come.is_empty() {
+            self.come = Vec::new();
+        }
+        Ok(answers)
+    }
+
     async fn to(address: &Address) -> Result<Self, io::ErrorKind> {
         let (read, write): (
             Box<dyn AsyncRead + Send + Unpin>,
@@ -238,12 +274,15 @@ impl Link {
         Ok(answers)
     }
 
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Sends what [`resp::ask`] made.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let sent = self.write.write_all(bytes).await;
         sent.map_err(|_| Failure::Closed)
     }
 
-    async fn answer(&mut self) -> Result<Answer, Failure> {
+    /// The next answer, or what a subscription brings. When this is given up,
+    /// nothing is lost.
+    pub(crate) async fn answer(&mut self) -> Result<Answer, Failure> {
         loop {
             match resp::parse(&self.come) {
                 Err(resp::Malformed) => return Err(Failure::Malformed),

@@ -5,7 +5,7 @@
 //! answer only claims to bring.
 
 /// The largest answer that is read.
-pub(super) const MOST_BYTES: usize = 1 << 20;
+pub(crate) const MOST_BYTES: usize = 1 << 20;
 const MOST_ITEMS: usize = 1 << 14;
 const MOST_DEPTH: usize = 4;
 /// A line that is not content: a status, a number, a length.
@@ -13,7 +13,7 @@ const LONGEST_LINE: usize = 1 << 10;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Text(Vec<u8>),
     Number(i64),
     List(Vec<Answer>),
@@ -25,24 +25,24 @@ pub(super) enum Answer {
 
 /// The bytes are no answer, or one that is too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 impl Answer {
-    pub(super) fn text(&self) -> Option<std::borrow::Cow<'_, str>> {
+    pub(crate) fn text(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self {
             Self::Text(bytes) => Some(String::from_utf8_lossy(bytes)),
             _ => None,
         }
     }
 
-    pub(super) fn number(&self) -> Option<i64> {
+    pub(crate) fn number(&self) -> Option<i64> {
         match self {
             Self::Number(number) => Some(*number),
             _ => None,
         }
     }
 
-    pub(super) fn list(&self) -> &[Self] {
+    pub(crate) fn list(&self) -> &[Self] {
         match self {
             Self::List(items) => items,
             _ => &[],
@@ -51,7 +51,7 @@ impl Answer {
 }
 
 /// Adds a question to what is sent.
-pub(super) fn ask(out: &mut Vec<u8>, words: &[&str]) {
+pub(crate) fn ask(out: &mut Vec<u8>, words: &[&str]) {
     out.extend(format!("*{}\r\n", words.len()).bytes());
     for word in words {
         out.extend(format!("${}\r\n", word.len()).bytes());
@@ -61,7 +61,7 @@ pub(super) fn ask(out: &mut Vec<u8>, words: &[&str]) {
 }
 
 /// The first answer in `bytes` and its length; `None` while it is not all there.
-pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, Malformed> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, Malformed> {
     let mut reader = Reader {
         bytes,
         at: 0,

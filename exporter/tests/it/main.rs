@@ -1,6 +1,8 @@
 //! The collectors against real kernels, real engines and real servers.
 
 #[cfg(test)]
+mod celery;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod engine;

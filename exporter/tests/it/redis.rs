@@ -13,13 +13,13 @@ use crate::server::{Port, Scratch, Server, find, run};
 use crate::watch::within;
 
 /// A Redis that listens on a socket alone, or on a port too.
-struct Instance {
+pub(crate) struct Instance {
     server: Server,
-    socket: PathBuf,
+    pub(crate) socket: PathBuf,
 }
 
 impl Instance {
-    fn start(folder: &Path, name: &str, port: u16, options: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, name: &str, port: u16, options: &[&str]) -> Self {
         let socket = folder.join(format!("{name}.sock"));
         let home = folder.join(name);
         std::fs::create_dir_all(&home).unwrap();
@@ -39,9 +39,14 @@ impl Instance {
         Self { server, socket }
     }
 
-    fn command(&self, words: &[&str]) -> String {
+    pub(crate) fn command(&self, words: &[&str]) -> String {
         let mut client = Command::new(find("redis-cli", "redis-tools"));
         run(client.arg("-s").arg(&self.socket).arg("-e").args(words))
+    }
+
+    /// Ends it, and waits.
+    pub(crate) fn stop(&mut self) {
+        self.server.end();
     }
 
     fn address(&self) -> Address {

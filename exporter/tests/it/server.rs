@@ -136,6 +136,18 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Server {
+    /// Its process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it, and waits.
+    pub(crate) fn end(&mut self) {
         self.signal(Signal::CONT);
         self.signal(self.end);
         let began = Instant::now();

@@ -1,0 +1,237 @@
+//! What Celery sends over Redis, taken apart: envelopes, and the events in
+//! them. Anything may stand in them; what makes no sense is left out.
+
+use data_encoding::BASE64;
+use serde_json::Value;
+
+/// The longest text that is taken over, in characters.
+const LONGEST: usize = 200;
+/// The most events of one message.
+const MOST_EVENTS: usize = 10_000;
+
+/// Something that happened to a task or a worker.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Event {
+    pub(super) kind: Kind,
+    /// The node that tells it.
+    pub(super) node: String,
+    /// When it was, in seconds since 1970, by the teller's clock.
+    pub(super) at: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind {
+    Task {
+        uuid: String,
+        what: Task,
+    },
+    /// A worker is there.
+    Alive {
+        freq: f64,
+        active: Option<f64>,
+        processed: Option<f64>,
+    },
+    /// A worker has said good-bye.
+    Offline,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Task {
+    Sent {
+        name: String,
+        queue: String,
+        eta: Option<f64>,
+    },
+    Received {
+        name: String,
+        eta: Option<f64>,
+    },
+    Started,
+    Succeeded {
+        runtime: Option<f64>,
+    },
+    Failed {
+        exception: String,
+    },
+    Retried,
+    Rejected,
+    Revoked,
+}
+
+/// The JSON within an envelope.
+pub(super) fn open(message: &str) -> Option<Value> {
+    let envelope: Value = serde_json::from_str(message).ok()?;
+    let body = envelope.get("body")?.as_str()?;
+    let coding = envelope.pointer("/properties/body_encoding");
+    match coding.and_then(Value::as_str) {
+        Some("base64") => {
+            let bytes = BASE64.decode(body.as_bytes()).ok()?;
+            serde_json::from_slice(&bytes).ok()
+        }
+        _ => serde_json::from_str(body).ok(),
+    }
+}
+
+/// The number that a message of a queue gives its task.
+pub(super) fn task_of(message: &str) -> Option<String> {
+    let envelope: Value = serde_json::from_str(message).ok()?;
+    let id = envelope.pointer("/headers/id")?.as_str()?;
+    Some(cut(id))
+}
+
+/// The events of a message.
+pub(super) fn events(message: &str) -> Vec<Event> {
+    match open(message) {
+        Some(Value::Array(all)) => all.iter().take(MOST_EVENTS).filter_map(event).collect(),
+        Some(one) => event(&one).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+fn event(of: &Value) -> Option<Event> {
+    let kind = of.get("type")?.as_str()?;
+    let number = |key: &str| of.get(key).and_then(Value::as_f64);
+    let kind = match kind.strip_prefix("task-") {
+        Some(what) => Kind::Task {
+            uuid: text(of, "uuid")?,
+            what: task(what, of)?,
+        },
+        None => match kind {
+            "worker-online" | "worker-heartbeat" => Kind::Alive {
+                freq: number("freq").filter(|freq| *freq > 0.0).unwrap_or(2.0),
+                active: number("active"),
+                processed: number("processed"),
+            },
+            "worker-offline" => Kind::Offline,
+            _ => return None,
+        },
+    };
+    Some(Event {
+        kind,
+        node: text(of, "hostname")?,
+        at: number("timestamp")?,
+    })
+}
+
+fn task(what: &str, of: &Value) -> Option<Task> {
+    Some(match what {
+        "sent" => Task::Sent {
+            name: text(of, "name")?,
+            queue: text(of, "queue").or(text(of, "routing_key"))?,
+            eta: eta(of),
+        },
+        "received" => Task::Received {
+            name: text(of, "name")?,
+            eta: eta(of),
+        },
+        "started" => Task::Started,
+        "succeeded" => Task::Succeeded {
+            runtime: of.get("runtime").and_then(Value::as_f64),
+        },
+        "failed" => Task::Failed {
+            exception: exception(of.get("exception").and_then(Value::as_str)),
+        },
+        "retried" => Task::Retried,
+        "rejected" => Task::Rejected,
+        "revoked" => Task::Revoked,
+        _ => return None,
+    })
+}
+
+/// When it may begin; Celery writes a time with its zone.
+fn eta(of: &Value) -> Option<f64> {
+    let said = of.get("eta")?.as_str()?;
+    let time: jiff::Timestamp = said.parse().ok()?;
+    Some(time.as_microsecond() as f64 / 1e6)
+}
+
+/// The name that an exception's text begins with; the rest may hold secrets.
+fn exception(said: Option<&str>) -> String {
+    let said = said.unwrap_or_default();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.');
+    let end = said.find(|letter| !plain(letter)).unwrap_or(said.len());
+    let name = said[..end].rsplit('.').next().unwrap_or_default();
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    // `ValueError('x')`, `<ExceptionInfo: KeyError(1)>`, `Timeout`
+    match (is_name, said.split_once(": ")) {
+        (true, _) => cut(name),
+        (false, Some((_, rest))) if said.starts_with('<') => exception(Some(rest)),
+        _ => "UnknownException".to_owned(),
+    }
+}
+
+fn text(of: &Value, key: &str) -> Option<String> {
+    let text = of.get(key)?.as_str()?;
+    (!text.is_empty()).then(|| cut(text))
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(body: &str) -> String {
+        let body = BASE64.encode(body.as_bytes());
+        format!("{{\"body\":\"{body}\",\"properties\":{{\"body_encoding\":\"base64\"}}}}")
+    }
+
+    #[test]
+    fn events_are_read_alone_and_in_lists() {
+        let one = "{\"type\":\"worker-heartbeat\",\"hostname\":\"celery@a\",\"timestamp\":5.5,\"freq\":2.0,\"active\":3}";
+        let alive = Kind::Alive {
+            freq: 2.0,
+            active: Some(3.0),
+            processed: None,
+        };
+        let read = events(&envelope(one));
+        assert_eq!(read.len(), 1);
+        assert_eq!((&read[0].kind, read[0].at), (&alive, 5.5));
+        let several = "[{\"type\":\"task-started\",\"uuid\":\"u\",\"hostname\":\"w@a\",\"timestamp\":1},\
+            {\"type\":\"task-unheard\",\"uuid\":\"u\",\"hostname\":\"w@a\",\"timestamp\":1},\
+            {\"type\":\"task-sent\",\"uuid\":\"u\",\"name\":\"t\",\"queue\":\"q\",\"hostname\":\"gen1@web\",\
+             \"timestamp\":1,\"eta\":\"1970-01-01T00:01:00+00:00\"}, 7]";
+        let read = events(&envelope(several));
+        let sent = Task::Sent {
+            name: "t".into(),
+            queue: "q".into(),
+            eta: Some(60.0),
+        };
+        let kinds: Vec<_> = read.into_iter().map(|event| event.kind).collect();
+        assert!(
+            matches!(&kinds[..], [Kind::Task { what: Task::Started, .. }, Kind::Task { what, .. }] if *what == sent),
+            "{kinds:?}"
+        );
+    }
+
+    #[test]
+    fn an_exception_is_its_name_alone() {
+        for (said, name) in [
+            ("ValueError('password is hunter2')", "ValueError"),
+            ("KeyError('x')", "KeyError"),
+            (
+                "requests.exceptions.ConnectionError(...)",
+                "ConnectionError",
+            ),
+            ("<ExceptionInfo: WorkerLostError('x')>", "WorkerLostError"),
+            ("Timeout", "Timeout"),
+            ("'hunter2'", "UnknownException"),
+            ("", "UnknownException"),
+        ] {
+            assert_eq!(exception(Some(said)), name, "{said}");
+        }
+        assert_eq!(exception(None), "UnknownException");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_message_is_read(text in "\\PC{0,200}", body in "[\\[\\]{}\":,a-z0-9.-]{0,200}") {
+            let _ = events(&text);
+            let _ = events(&envelope(&body));
+            let _ = task_of(&text);
+            let _ = exception(Some(&text));
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A real Celery application over a real Redis: queues, priorities, failures,
+//! retries, tasks that are called off, a worker that is killed, and a broker
+//! that goes away.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use exporter::celery::{Beat, Broker, Celery, Config};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio_util::sync::CancellationToken;
+
+use crate::redis::Instance;
+use crate::server::{Scratch, Server, run};
+use crate::watch::within;
+
+/// The application; one broker and any number of workers.
+struct Shop {
+    redis: Instance,
+    scratch: Scratch,
+}
+
+impl Shop {
+    fn start() -> Self {
+        let scratch = Scratch::new();
+        let redis = Instance::start(&scratch.path, "broker", 0, &[]);
+        Self { redis, scratch }
+    }
+
+    fn python(&self) -> Command {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let tools = root.join("../.tools/celery");
+        assert!(
+            tools.join("celery").is_dir(),
+            "Celery is not installed: run `make setup`"
+        );
+        let mut python = Command::new(crate::server::find("python3", "python3"));
+        let paths = [tools, root.join("tests/it/celery")];
+        let broker = format!("redis+socket://{}", self.redis.socket.display());
+        python
+            .env("PYTHONPATH", std::env::join_paths(paths).unwrap())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("BROKER", broker)
+            .current_dir(&self.scratch.path);
+        python
+    }
+
+    fn send(&self, words: &[&str]) {
+        run(self.python().args(["-m", "shop"]).args(words));
+    }
+
+    /// A worker, in a process group of its own.
+    fn worker(&self, node: &str, queues: &str, concurrency: &str) -> Server {
+        use std::os::unix::process::CommandExt;
+        let mut command = self.python();
+        command.args(["-m", "celery", "-A", "shop", "worker"]);
+        command.args(["-n", node, "-Q", queues, "-c", concurrency]);
+        // Root may run it here: its tasks are ours.
+        command.env("C_FORCE_ROOT", "1").process_group(0);
+        let log = self.scratch.path.join(format!("{node}.log"));
+        Server::start(&mut command, &log, Signal::TERM)
+    }
+
+    fn watch(&self, kept: Option<&str>) -> Work {
+        let celery = Celery::new(Config {
+            brokers: vec![Broker {
+                address: self.redis.socket.display().to_string(),
+                ..Broker::default()
+            }],
+            interval: Duration::from_millis(200),
+            deadline: Duration::from_secs(20),
+            inspect: Duration::from_secs(1),
+            // A sign of life comes every 2 s.
+            worker_timeout: Duration::from_secs(8),
+            beat: vec![Beat {
+                task: "shop.add".into(),
+                every: Duration::from_secs(3600),
+            }],
+            ..Config::default()
+        });
+        if let Some(kept) = kept {
+            celery.restore(kept).unwrap();
+        }
+        Work::start(celery)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path.join(name)
+    }
+}
+
+/// A watcher at work, until it is dropped.
+struct Work {
+    celery: Celery,
+    stop: CancellationToken,
+}
+
+impl Work {
+    fn start(celery: Celery) -> Self {
+        let stop = CancellationToken::new();
+        tokio::spawn({
+            let (celery, stop) = (celery.clone(), stop.clone());
+            async move { celery.run(stop).await }
+        });
+        Self { celery, stop }
+    }
+
+    /// The first page with all these lines.
+    async fn until(&self, wanted: &[&str]) -> String {
+        let mut readings = self.celery.readings();
+        let mut page = String::new();
+        let found = async {
+            loop {
+                page = self.celery.page().await;
+                let has = |line: &&str| page.lines().any(|one| one == *line);
+                if wanted.iter().all(has) {
+                    return;
+                }
+                readings.changed().await.unwrap();
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(90), found).await;
+        let missing: Vec<_> = wanted
+            .iter()
+            .filter(|line| !page.lines().any(|one| one == **line))
+            .collect();
+        assert!(found.is_ok(), "{missing:#?} are missing on:\n{page}");
+        page
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn value(page: &str, series: &str) -> Option<f64> {
+    let mut lines = page.lines();
+    let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    value.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_celery_application_is_told_from_its_queues_to_its_killed_worker() {
+    let mut shop = Shop::start();
+    let work = shop.watch(None);
+    work.until(&["belfry_celery_listening 1"]).await;
+
+    // Nobody works: three priorities in one queue, one message in another.
+    shop.send(&["backlog"]);
+    let page = work
+        .until(&[
+            "celery_queue_length{queue_name=\"mail\"} 3",
+            "celery_queue_length{queue_name=\"celery\"} 1",
+            "belfry_celery_queue_priority_length{priority=\"0\",queue_name=\"mail\"} 1",
+            "belfry_celery_queue_priority_length{priority=\"3\",queue_name=\"mail\"} 1",
+            "belfry_celery_queue_priority_length{priority=\"6\",queue_name=\"mail\"} 0",
+            "belfry_celery_queue_priority_length{priority=\"9\",queue_name=\"mail\"} 1",
+            "belfry_celery_beat_late{name=\"shop.add\"} 0",
+        ])
+        .await;
+    let age = "belfry_celery_queue_oldest_age_seconds{queue_name=\"mail\"}";
+    assert!(value(&page, age) > Some(0.0), "{page}");
+    assert!(
+        value(
+            &page,
+            "belfry_celery_beat_last_sent_timestamp_seconds{name=\"shop.add\"}"
+        ) > Some(1e9)
+    );
+
+    // A worker that sends no events until it is told to.
+    let usual = shop.worker("celery@alpha", "mail,celery", "2");
+    work.until(&[
+        "celery_worker_up{hostname=\"alpha\"} 1",
+        "belfry_celery_worker_pool_size{hostname=\"alpha\"} 2",
+        "celery_active_worker_count{queue_name=\"mail\"} 1",
+        "celery_active_process_count{queue_name=\"celery\"} 2",
+        "celery_queue_length{queue_name=\"mail\"} 0",
+        "belfry_celery_queue_oldest_age_seconds{queue_name=\"mail\"} 0",
+    ])
+    .await;
+    shop.send(&["work"]);
+    let of = |what: &str, name: &str, queue: &str, count: u32| {
+        format!(
+            "celery_task_{what}_total{{hostname=\"alpha\",name=\"shop.{name}\",queue_name=\"{queue}\"}} {count}"
+        )
+    };
+    let lines = [
+        of("succeeded", "add", "mail", 3),
+        of("started", "add", "mail", 3),
+        of("revoked", "add", "celery", 1),
+        of("received", "fail", "celery", 2),
+        of("retried", "flaky", "celery", 1),
+        of("succeeded", "flaky", "celery", 1),
+        of("rejected", "refuse", "celery", 1),
+        "celery_task_failed_total{exception=\"ValueError\",hostname=\"alpha\",name=\"shop.fail\",queue_name=\"celery\"} 2".to_owned(),
+        "celery_task_runtime_count{hostname=\"alpha\",name=\"shop.add\",queue_name=\"mail\"} 3".to_owned(),
+        "celery_task_queue_wait_time_count{hostname=\"alpha\",name=\"shop.add\",queue_name=\"mail\"} 3".to_owned(),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let page = work.until(&lines).await;
+    let sent: f64 = page
+        .lines()
+        .filter(|line| line.starts_with("celery_task_sent_total{") && line.contains("shop.add"))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum();
+    assert_eq!(sent, 8.0, "{page}");
+    assert!(!page.contains("hunter2"), "{page}");
+
+    // A worker with more than it can do, which is then killed.
+    let killed = shop.worker("bulk@beta", "bulk", "1");
+    work.until(&["celery_active_process_count{queue_name=\"bulk\"} 1"])
+        .await;
+    let gate = shop.path("gate");
+    shop.send(&["bulk", &gate.display().to_string()]);
+    work.until(&[
+        "celery_worker_tasks_active{hostname=\"bulk@beta\"} 1",
+        "belfry_celery_worker_reserved{hostname=\"bulk@beta\"} 1",
+        "celery_queue_length{queue_name=\"bulk\"} 1",
+        "belfry_celery_unacked_messages 1",
+    ])
+    .await;
+    let group = Pid::from_raw(killed.pid() as i32).unwrap();
+    kill_process_group(group, Signal::KILL).unwrap();
+    work.until(&[
+        "celery_worker_up{hostname=\"bulk@beta\"} 0",
+        "celery_active_worker_count{queue_name=\"bulk\"} 0",
+        "celery_worker_up{hostname=\"alpha\"} 1",
+    ])
+    .await;
+
+    // Another process of ours goes on with the counts.
+    let kept = work.celery.snapshot().unwrap();
+    assert!(!kept.contains("hunter2"));
+    drop(work);
+    let work = shop.watch(Some(&kept));
+    work.until(&lines).await;
+    work.until(&["celery_worker_up{hostname=\"alpha\"} 1"])
+        .await;
+    shop.send(&["work"]);
+    work.until(&[&of("succeeded", "add", "mail", 6)]).await;
+
+    // The broker goes away and returns; nobody is called silent meanwhile.
+    shop.redis.stop();
+    let page = work.until(&["belfry_celery_broker_up 0"]).await;
+    assert!(
+        !page.contains("celery_worker_up{hostname=\"alpha\"} 0"),
+        "{page}"
+    );
+    shop.redis = Instance::start(&shop.scratch.path, "broker", 0, &[]);
+    work.until(&["belfry_celery_broker_up 1", "belfry_celery_listening 1"])
+        .await;
+    within(async {
+        // The worker comes back by itself, and then has its queues again.
+        work.until(&["celery_worker_up{hostname=\"alpha\"} 1"])
+            .await;
+    })
+    .await;
+    shop.send(&["work"]);
+    work.until(&[&of("succeeded", "add", "mail", 9)]).await;
+
+    // One that is stopped in good order says so.
+    drop(usual);
+    work.until(&["celery_worker_up{hostname=\"alpha\"} 0"])
+        .await;
+    // Between two rounds nothing of our questions is in the broker.
+    let mut readings = work.celery.readings();
+    let bindings = "_kombu.binding.reply.celery.pidbox";
+    within(async {
+        let left = || shop.redis.command(&["SMEMBERS", bindings]);
+        while left().contains("belfry") {
+            readings.changed().await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_was_found_is_a_broker_only_when_celery_uses_it() {
+    let shop = Shop::start();
+    let celery = Celery::new(Config {
+        interval: Duration::from_millis(200),
+        inspect: Duration::from_millis(200),
+        ..Config::default()
+    });
+    celery.found(vec![Broker {
+        address: shop.redis.socket.display().to_string(),
+        name: "cache-1".into(),
+        ..Broker::default()
+    }]);
+    let work = Work::start(celery);
+    shop.redis.command(&["SET", "a", "b"]);
+    assert!(work.celery.is_idle() && work.celery.standing().is_empty());
+    assert_eq!(work.celery.page().await, "");
+    shop.send(&["backlog"]);
+    work.until(&[
+        "belfry_celery_broker_up{instance=\"cache-1\"} 1",
+        "celery_queue_length{instance=\"cache-1\",queue_name=\"celery\"} 1",
+    ])
+    .await;
+    assert_eq!(work.celery.standing()[0].up, Some(true));
+}
