@@ -24,14 +24,15 @@ use crate::{Rejected, Store};
 pub struct Appender {
     secret: RandomState,
     known: HashMap<u64, Known>,
-    round: u64,
+    /// Counts scrapes; comes round after centuries.
+    round: u32,
 }
 
 #[derive(Debug)]
 struct Known {
     /// `None`: relabelling dropped it.
     series: Option<Arc<Series>>,
-    round: u64,
+    round: u32,
     /// Gets a marker when it is missing.
     tracked: bool,
 }
@@ -83,7 +84,7 @@ impl Appender {
 
     /// Begins a scrape.
     pub fn begin<'a>(&'a mut self, store: &'a Store) -> Batch<'a> {
-        self.round += 1;
+        self.round = self.round.wrapping_add(1);
         Batch {
             appender: self,
             store,

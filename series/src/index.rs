@@ -5,6 +5,7 @@
 //! so a string is released with the last series that has it. Nothing here looks
 //! at samples.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -176,13 +177,15 @@ impl Index {
 
     /// The series that satisfy all matchers, sorted by labels.
     pub(crate) fn find(&self, matchers: &[Matcher]) -> Vec<Arc<Series>> {
+        let narrowest = self.narrowest(matchers);
+        // What a list was made by need not be asked of each that is on it.
+        let listed = narrowest.as_ref().map(|(_, by)| *by);
         let takes = |series: &&Arc<Series>| {
-            matchers
-                .iter()
-                .all(|matcher| matcher.matches(&series.labels))
+            let mut rest = matchers.iter().enumerate();
+            rest.all(|(at, matcher)| Some(at) == listed || matcher.matches(&series.labels))
         };
-        let mut found: Vec<Arc<Series>> = match self.narrowest(matchers) {
-            Some(slots) => slots
+        let mut found: Vec<Arc<Series>> = match &narrowest {
+            Some((slots, _)) => slots
                 .iter()
                 .filter_map(|slot| self.slots[*slot as usize].as_ref())
                 .filter(takes)
@@ -195,32 +198,32 @@ impl Index {
     }
 
     /// The shortest list that has all series in question; `None` where only
-    /// looking at every series will do.
-    fn narrowest(&self, matchers: &[Matcher]) -> Option<Slots> {
+    /// looking at every series will do. All on it satisfy the matcher of that number.
+    fn narrowest(&self, matchers: &[Matcher]) -> Option<(Cow<'_, [u32]>, usize)> {
         let list = |matcher: &Matcher| {
             let values = self.by_name.get(matcher.name.as_str());
             values.and_then(|values| values.get(matcher.value.as_str()))
         };
-        let equal = matchers
-            .iter()
-            .filter(|matcher| matcher.op == Op::Equal && !matcher.value.is_empty());
-        let shortest = equal.map(list).min_by_key(|list| list.map_or(0, Vec::len));
-        if let Some(shortest) = shortest {
-            return Some(shortest.cloned().unwrap_or_default());
+        let all = matchers.iter().enumerate();
+        let equal = all
+            .clone()
+            .filter(|(_, matcher)| matcher.op == Op::Equal && !matcher.value.is_empty());
+        let shortest = equal
+            .map(|(at, matcher)| (list(matcher).map_or(&[][..], Vec::as_slice), at))
+            .min_by_key(|(list, _)| list.len());
+        if let Some((shortest, at)) = shortest {
+            return Some((shortest.into(), at));
         }
         // A pattern that an absent label does not satisfy: the lists of the
         // values that do.
-        let matcher = matchers
-            .iter()
-            .find(|matcher| matcher.op == Op::Regex && !matcher.takes(""))?;
+        let (at, matcher) = all
+            .clone()
+            .find(|(_, matcher)| matcher.op == Op::Regex && !matcher.takes(""))?;
         let values = self.by_name.get(matcher.name.as_str());
         let lists = values.into_iter().flatten();
         let wanted = lists.filter(|(value, _)| matcher.takes(value));
-        Some(
-            wanted
-                .flat_map(|(_, slots)| slots.iter().copied())
-                .collect(),
-        )
+        let slots = wanted.flat_map(|(_, slots)| slots.iter().copied());
+        Some((slots.collect(), at))
     }
 
     /// All label names.

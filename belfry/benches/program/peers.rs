@@ -32,6 +32,7 @@ pub(crate) fn run() {
         let series: usize = size.parse().expect("a number of series");
         beside(series, Duration::from_secs(60 * minutes));
     }
+    a_day();
 }
 
 fn beside(series: usize, time: Duration) {
@@ -48,16 +49,21 @@ fn beside(series: usize, time: Duration) {
         });
     }
     thread::sleep(WARM_UP);
-    let (began, before): (_, Vec<_>) = (Instant::now(), peers.iter().map(Peer::cpu).collect());
+    let look = |peers: &[Peer]| -> Vec<_> {
+        let look = |peer: &Peer| (peer.cpu(), peer.evaluations());
+        peers.iter().map(look).collect()
+    };
+    let (began, before) = (Instant::now(), look(peers));
     thread::sleep(time);
     let cycles = began.elapsed().as_secs_f64() / STEP as f64;
     let cost: Vec<Vec<f64>> = peers
         .iter()
         .zip(before)
-        .map(|(peer, before)| {
+        .map(|(peer, (cpu, evaluated))| {
             let (pss, anonymous) = peer.memory();
-            let cpu = (peer.cpu() - before).as_secs_f64() * 1e3 / cycles;
-            vec![pss, anonymous, cpu]
+            let cpu = (peer.cpu() - cpu).as_secs_f64() * 1e3 / cycles;
+            let evaluated = (peer.evaluations() - evaluated) / cycles;
+            vec![pss, anonymous, cpu, evaluated, cpu / evaluated * 200.0]
         })
         .collect();
     row("", &peers.iter().map(|peer| peer.name).collect::<Vec<_>>());
@@ -65,6 +71,9 @@ fn beside(series: usize, time: Duration) {
         "memory (PSS), MiB",
         "  of it anonymous",
         "CPU per cycle, ms",
+        // Who is short of processor time skips some.
+        "  rules evaluated in it, of 200",
+        "  CPU per 200 of them, ms",
     ];
     for (at, figure) in figures.into_iter().enumerate() {
         values(figure, &cost.iter().map(|of| of[at]).collect::<Vec<_>>());
@@ -72,6 +81,29 @@ fn beside(series: usize, time: Duration) {
     peers.truncate(3);
     check(peers);
     ask::instant(peers);
+    let ready: Vec<f64> = peers
+        .iter_mut()
+        .map(|peer| peer.restart().as_secs_f64())
+        .collect();
+    values("restart to the first answer, s", &ready);
+}
+
+/// A day of a thousand series, for programs that do nothing else: Prometheus takes
+/// no samples of yesterday once it has some of today.
+fn a_day() {
+    println!("\n{} samples of 23 h", write::ALL);
+    let scratch = Scratch::new();
+    let rules = scratch.file("rules.yml", "groups: []\n");
+    let started = servers::start(&scratch, &Pages::start(), 0, &rules);
+    let peers = &started.all[..3];
+    for peer in peers {
+        poll::within(Duration::from_secs(120), peer.name, || {
+            let path = "/api/v1/query?query=1";
+            let answer = crate::support::http::get(&peer.address, path).ok()?;
+            (answer.status == 200).then_some(())
+        });
+    }
+    row("", &peers.iter().map(|peer| peer.name).collect::<Vec<_>>());
     let client = reqwest::Client::builder()
         .no_proxy()
         .build()
@@ -80,18 +112,15 @@ fn beside(series: usize, time: Duration) {
     let took: Vec<f64> = peers
         .iter()
         .map(|peer| {
+            let before = peer.cpu();
             let url = format!("http://{}/api/v1/write", peer.address);
-            write::history(&client, &url).as_secs_f64()
+            write::history(&client, &url);
+            (peer.cpu() - before).as_secs_f64()
         })
         .collect();
-    values("taking in 5.5 million samples, s", &took);
+    values("taking them in, s of CPU", &took);
     ask::range(peers);
     bytes(peers, had.unwrap_or(f64::NAN));
-    let ready: Vec<f64> = peers
-        .iter_mut()
-        .map(|peer| peer.restart().as_secs_f64())
-        .collect();
-    values("restart to the first answer, s", &ready);
 }
 
 /// Nobody is measured who does not do the work.

@@ -1,7 +1,7 @@
 //! The chunk that still takes samples.
 
 use super::bits::{Reader, Writer};
-use super::xor::Xor;
+use super::xor::{Packed, Xor};
 use super::{Chunk, Point};
 
 /// So many samples fill a chunk: an hour at 15 s.
@@ -18,8 +18,8 @@ pub(crate) struct Open {
     first: i64,
     /// After the last sample.
     state: State,
-    /// The last two marks, the older first.
-    marks: [Mark; 2],
+    /// The last marks, the oldest first: they reach back a quarter of an hour.
+    marks: [Mark; 3],
 }
 
 /// What the next sample is written or read by.
@@ -31,11 +31,38 @@ struct State {
     count: u16,
 }
 
-/// Where, in bits, a state was reached; none has a count of 0.
+/// Where, in bits, a state was reached; none has a count of 0. A state in less
+/// room, since each series has three.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mark {
-    state: State,
+    values: Packed,
+    /// Milliseconds after the first sample.
+    since: u32,
+    delta: u32,
     at: u32,
+    count: u16,
+}
+
+impl Mark {
+    /// Of a state with ordinary times, as all but made-up ones have.
+    fn of(state: State, first: i64, at: u32) -> Option<Self> {
+        Some(Self {
+            values: state.values.packed(),
+            since: state.time.checked_sub(first)?.try_into().ok()?,
+            delta: state.delta.try_into().ok()?,
+            at,
+            count: state.count,
+        })
+    }
+
+    fn state(&self, first: i64) -> State {
+        State {
+            time: first.saturating_add(i64::from(self.since)),
+            delta: i64::from(self.delta),
+            values: self.values.into(),
+            count: self.count,
+        }
+    }
 }
 
 impl Open {
@@ -48,8 +75,8 @@ impl Open {
             state.values = Xor::at(value);
         } else {
             if state.count.is_multiple_of(MARK_EVERY) {
-                let at = self.bits.len();
-                self.marks = [self.marks[1], Mark { state: *state, at }];
+                let mark = Mark::of(*state, self.first, self.bits.len());
+                self.marks = [self.marks[1], self.marks[2], mark.unwrap_or_default()];
             }
             let delta = time.wrapping_sub(state.time);
             let change = delta.wrapping_sub(state.delta);
@@ -112,11 +139,12 @@ impl Open {
             .marks
             .iter()
             .rev()
-            .find(|mark| mark.state.count > 0 && mark.state.time < from);
+            .map(|mark| (mark.at, mark.state(self.first)))
+            .find(|(_, state)| state.count > 0 && state.time < from);
         let mut state = match mark {
-            Some(mark) => {
-                bits.skip_to(mark.at);
-                mark.state
+            Some((at, state)) => {
+                bits.skip_to(at);
+                state
             }
             None => {
                 let value = f64::from_bits(bits.read(64)?);

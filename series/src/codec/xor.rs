@@ -10,7 +10,36 @@ pub(super) struct Xor {
     width: u8,
 }
 
+/// The same where each byte counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Packed {
+    /// In halves, so that nothing needs to be left empty behind it.
+    before: [u32; 2],
+    leading: u8,
+    width: u8,
+}
+
+impl From<Packed> for Xor {
+    fn from(packed: Packed) -> Self {
+        let [high, low] = packed.before;
+        Self {
+            before: u64::from(high) << 32 | u64::from(low),
+            leading: packed.leading,
+            width: packed.width,
+        }
+    }
+}
+
 impl Xor {
+    /// In less room.
+    pub(super) fn packed(&self) -> Packed {
+        Packed {
+            before: [(self.before >> 32) as u32, self.before as u32],
+            leading: self.leading,
+            width: self.width,
+        }
+    }
+
     /// Starts a chunk at its first value.
     pub(super) fn at(value: f64) -> Self {
         Self {

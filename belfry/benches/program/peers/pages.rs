@@ -72,7 +72,7 @@ fn mix(mut seed: u64) -> u64 {
     seed ^ seed >> 31
 }
 
-fn page(target: usize, step: u64) -> String {
+pub(crate) fn page(target: usize, step: u64) -> String {
     let mut out = String::with_capacity(EACH * 60);
     for family in 0..FAMILIES {
         let name = name(family);

@@ -60,6 +60,19 @@ impl Peer {
         value.split(' ').next()?.parse().ok()
     }
 
+    /// How many rules it has evaluated so far, where it tells.
+    pub(crate) fn evaluations(&self) -> f64 {
+        let (metric, each) = match self.name {
+            "belfry" => ("belfry_evaluations_total", 200.0),
+            "Prometheus" => ("prometheus_rule_evaluations_total", 1.0),
+            _ => return f64::NAN,
+        };
+        let text = self.ask("/metrics").0.body;
+        let lines = text.lines().filter(|line| line.starts_with(metric));
+        let counts = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+        counts.sum::<f64>() * each
+    }
+
     /// Stops the first part and starts it again on its data; how long it takes
     /// from the start until a query of what it had is answered.
     pub(crate) fn restart(&mut self) -> Duration {
@@ -86,7 +99,8 @@ pub(crate) struct Peers {
 /// Starts all of them.
 pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Path) -> Peers {
     let targets: Vec<String> = (0..targets).map(|at| pages.target(at)).collect();
-    let list = format!("['{}']", targets.join("', '"));
+    let quoted: Vec<String> = targets.iter().map(|target| format!("'{target}'")).collect();
+    let list = format!("[{}]", quoted.join(", "));
     let scrape = format!(
         "scrape_configs:\n  - job_name: bench\n    static_configs: [{{targets: {list}}}]\n"
     );
