@@ -71,6 +71,19 @@ pub struct Silence {
     pub state: SilenceState,
 }
 
+impl std::fmt::Display for SilenceMatcher {
+    /// As tools write it: `name=~"value"`.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let op = match (self.is_equal, self.is_regex) {
+            (true, false) => "=",
+            (false, false) => "!=",
+            (true, true) => "=~",
+            (false, true) => "!~",
+        };
+        write!(out, "{}{op}{:?}", self.name, self.value)
+    }
+}
+
 /// Whether a silence mutes. Their order is that of lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SilenceState {

@@ -1,6 +1,7 @@
 //! Watches a Docker host, pages a person by mail, and proves that its backups
 //! restore.
 
+mod alertmanager;
 mod app;
 mod cli;
 mod clock;

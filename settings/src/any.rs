@@ -22,6 +22,15 @@ impl Any {
     pub fn is_empty(&self) -> bool {
         matches!(self.0.kind, Kind::Null)
     }
+
+    /// The text of a plain piece.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.0.kind {
+            Kind::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
 }
 
 impl PartialEq for Any {

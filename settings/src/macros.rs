@@ -152,7 +152,11 @@ macro_rules! section {
             }
 
             fn fill(&self, page: &mut $crate::Page) {
-                $( page.value($crate::plain(::std::stringify!($field)), &self.$field); )*
+                // What is as it would be anyway is left out.
+                let default = Self::default();
+                $( if self.$field != default.$field {
+                    page.value($crate::plain(::std::stringify!($field)), &self.$field);
+                } )*
             }
 
             fn describe(&self, reference: &mut $crate::Reference, path: &str) {

@@ -51,9 +51,27 @@ fn receiver(page: &mut Page, receiver: &Receiver) {
             std::mem::take(&mut known.gotify_configs).len(),
         ),
     ];
+    let webhooks = std::mem::take(&mut known.webhook_configs);
     known.fill(page);
+    page.list("webhook_configs", &webhooks, |page, webhook| {
+        let mut webhook = webhook.clone();
+        let url = std::mem::take(&mut webhook.url);
+        page.word("url", &shown(url.expose()));
+        webhook.fill(page);
+    });
     for (name, count) in own.into_iter().filter(|(_, count)| *count > 0) {
         page.word("# and", &format!("{name}, {count}"));
+    }
+}
+
+/// A URL without what may be secret in it; older tools want it to be one all the
+/// same.
+fn shown(url: &str) -> String {
+    match crate::http::check_url(url.trim()) {
+        Ok(url) if !url.as_str().contains("{{") => {
+            format!("\"{}/<secret>\"", url.origin().ascii_serialization())
+        }
+        _ => "<secret>".to_owned(),
     }
 }
 

@@ -1,13 +1,15 @@
 //! Telegram: the Bot API's `sendMessage`.
 
+use std::path::PathBuf;
+
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use settings::Secret;
+use settings::{Any, Secret};
 
 use super::{Telling, Vendor, cut};
 use crate::config::{HttpConfig, Made, Making, Section, Text};
 use crate::health::{Class, Failure};
-use crate::http::{Line, check_url, read};
+use crate::http::{Line, check_url, read, read_file};
 use crate::notification::Notification;
 use crate::plan::Kind;
 use crate::words::{self, Filler};
@@ -27,7 +29,9 @@ settings::section! {
         /// The bot's token.
         pub bot_token: Secret = Secret::default(),
         /// The chat: its number, or `@channel`.
-        pub chat_id: Secret = Secret::default(),
+        pub chat_id: Any = Any::default(),
+        /// A file that says it.
+        pub chat_id_file: Option<PathBuf> = None,
         /// The topic in a group with topics.
         pub message_thread_id: i64 = 0,
         /// The message.
@@ -39,10 +43,16 @@ settings::section! {
     }
 }
 
+/// Which chat.
+enum Chat {
+    Named(String),
+    InFile(PathBuf),
+}
+
 struct Post {
     api: String,
     token: Secret,
-    chat: Secret,
+    chat: Chat,
     thread: i64,
     message: Text,
     silent: bool,
@@ -64,7 +74,19 @@ impl Section for Telegram {
                 "missing bot_token or bot_token_file on telegram_config",
             );
         }
-        if self.chat_id.is_empty() {
+        let chat = match (self.chat_id.text(), &self.chat_id_file) {
+            (Some(chat), None) => Some(Chat::Named(chat.to_owned())),
+            (None, Some(file)) => Some(Chat::InFile(file.clone())),
+            (Some(_), Some(_)) => {
+                making.fault(
+                    "chat_id_file",
+                    "at most one of chat_id & chat_id_file must be configured",
+                );
+                None
+            }
+            (None, None) => None,
+        };
+        if chat.is_none() && self.chat_id_file.is_none() {
             making.fault(
                 "chat_id",
                 "missing chat_id or chat_id_file on telegram_config",
@@ -82,7 +104,7 @@ impl Section for Telegram {
         let post = Post {
             api: api.trim_end_matches('/').to_owned(),
             token: token.clone(),
-            chat: self.chat_id.clone(),
+            chat: chat?,
             thread: self.message_thread_id,
             message: making.text("message", &self.message),
             silent: self.disable_notifications,
@@ -130,7 +152,11 @@ impl Post {
 impl Vendor for Post {
     fn tell<'a>(&'a self, message: &'a Notification, line: Line<'a>) -> Telling<'a> {
         async move {
-            let body = self.body(message, &read(&self.chat).await?);
+            let chat = match &self.chat {
+                Chat::Named(chat) => chat.clone(),
+                Chat::InFile(file) => read_file(file).await?,
+            };
+            let body = self.body(message, &chat);
             let token = read(&self.token).await?;
             let url = check_url(&format!("{}/bot{token}/sendMessage", self.api))
                 .map_err(|err| Failure::new(Class::Rejected, err))?;

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::alertmanager;
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -82,6 +83,8 @@ enum Command {
     Query(query::Query),
     /// Be in Prometheus' place: its flags, its prometheus.yml, its API
     Prometheus(Box<prometheus::Flags>),
+    /// Run the alerter alone, in Alertmanager's place: its file, its flags, its API
+    Alertmanager(Box<alertmanager::Flags>),
     /// Configuration: print every key
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -173,6 +176,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run => return run::run(&cli.place).into(),
         Command::Query(query) => either(query::run(&cli.place, &query)),
         Command::Prometheus(flags) => return prometheus::run(&cli.place, *flags, &idle).into(),
+        Command::Alertmanager(flags) => return alertmanager::run(&flags).into(),
         Command::Check { send_test, json } => check::run(&cli.place, send_test, json),
         Command::Status { json } => either(status::run(&cli.place, json)),
         Command::Alerts(wanted) => either(alerts::run(&cli.place, &wanted)),

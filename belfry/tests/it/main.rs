@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod acknowledging;
 #[cfg(test)]
+mod alertmanager;
+#[cfg(test)]
+mod alertmanager_storm;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod configuration;

@@ -5,6 +5,7 @@
 //! Everything a test started ends with it, also when it panics; what a killed
 //! test leaves is taken away by `scripts/sweep`.
 
+pub(crate) mod alertmanager;
 pub(crate) mod alone;
 pub(crate) mod belfry;
 pub(crate) mod certificate;

@@ -1,0 +1,231 @@
+//! `belfry alertmanager`: the alerter alone, under Alertmanager's flags and with
+//! its configuration file, beside a Prometheus that is there already.
+//!
+//! [`Alone::start`] is the wiring. Nothing here watches or evaluates anything.
+
+mod configuration;
+mod flags;
+mod metrics;
+mod page;
+mod router;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alerter::{Alerter, Parts, Rendered};
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use flags::Flags;
+
+use crate::exit::{self, Exit};
+use crate::state::State;
+use crate::{files, http, log, out};
+use configuration::Source;
+
+/// How long mails under way may take at the end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs until a signal ends it.
+pub(crate) fn run(flags: &Flags) -> Exit {
+    let refused = |reason: &dyn std::fmt::Display| {
+        out::error(format_args!("{reason}"));
+        exit::USAGE
+    };
+    if let Err(reason) = flags.refusal() {
+        return refused(&reason);
+    }
+    let source = match Source::read(flags) {
+        Ok(source) => source,
+        Err(reason) => return refused(&reason),
+    };
+    let log = log::start(flags.level(), flags.log_format);
+    files::raise();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build();
+    let result = runtime.context("cannot start").and_then(|runtime| {
+        let result = runtime.block_on(serve(flags, source));
+        runtime.shutdown_background();
+        result
+    });
+    let exit = match result {
+        Ok(()) => exit::OK,
+        Err(err) => {
+            log.say(format_args!("belfry: {err:#}"));
+            exit::CRITICAL
+        }
+    };
+    log.finish();
+    exit
+}
+
+async fn serve(flags: &Flags, source: Source) -> anyhow::Result<()> {
+    let on = |kind| signal(kind).context("cannot listen for signals");
+    let mut terminate = on(SignalKind::terminate())?;
+    let mut interrupt = on(SignalKind::interrupt())?;
+    let mut hangup = on(SignalKind::hangup())?;
+    let mut alone = Alone::start(flags, source).await?;
+    for note in flags.notes() {
+        tracing::info!("{note}");
+    }
+    for address in &alone.addresses {
+        out::line(format_args!("alertmanager listens on http://{address}"));
+    }
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                // What was refused is logged where it is found.
+                let shared = Arc::clone(&alone.shared);
+                tokio::spawn(async move { shared.reload().await });
+            }
+            () = alone.shared.alerter.ended() => anyhow::bail!("the alerter has ended by itself"),
+            Some(ended) = alone.servers.join_next() => {
+                ended.context("a server failed")??;
+                anyhow::bail!("a server has ended by itself");
+            }
+        }
+    }
+    alone.stop().await;
+    Ok(())
+}
+
+/// What the requests share.
+pub(crate) struct Shared {
+    alerter: alerter::Handle,
+    flags: Flags,
+    external_url: String,
+    started_ms: i64,
+    loaded: std::sync::Mutex<Loaded>,
+}
+
+/// How the last reading of the file went.
+#[derive(Debug, Clone, Copy)]
+struct Loaded {
+    succeeded: bool,
+    succeeded_ms: i64,
+    hash: u64,
+}
+
+struct Alone {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    servers: JoinSet<anyhow::Result<&'static str>>,
+    stop: CancellationToken,
+    /// Holds the folder.
+    _state: State,
+}
+
+impl Alone {
+    async fn start(flags: &Flags, source: Source) -> anyhow::Result<Self> {
+        let mut listeners = Vec::new();
+        for address in flags.addresses() {
+            let listener = TcpListener::bind(&address).await;
+            listeners.push(listener.with_context(|| format!("cannot listen on {address}"))?);
+        }
+        let addresses = listeners.iter().map(TcpListener::local_addr);
+        let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+        let state = State::open(&flags.storage_path).await?;
+        if let Some(reason) = &state.in_memory {
+            tracing::error!(
+                "the storage path cannot be used, so a restart will forget everything: {reason}"
+            );
+        }
+        let external_url = flags.external_url(addresses.first());
+        let now_ms = now_ms();
+        let alerter = Alerter::start(Parts {
+            config: source.config,
+            mail: alerter::Mail::default(),
+            external_url: external_url.clone(),
+            pool: state.pool.clone(),
+            // Every mail has a template here.
+            render: Arc::new(|_| Rendered {
+                subject: String::new(),
+                text: String::new(),
+                html: String::new(),
+            }),
+            clock: Arc::new(self::now_ms),
+        });
+        let shared = Arc::new(Shared {
+            alerter: alerter.await.context("cannot start the alerter")?,
+            flags: flags.clone(),
+            external_url,
+            started_ms: now_ms,
+            loaded: std::sync::Mutex::new(Loaded {
+                succeeded: true,
+                succeeded_ms: now_ms,
+                hash: source.hash,
+            }),
+        });
+        let stop = CancellationToken::new();
+        let mut servers = JoinSet::new();
+        let router = router::router(&shared);
+        for listener in listeners {
+            servers.spawn(http::serve(listener, router.clone(), stop.clone()));
+        }
+        Ok(Self {
+            shared,
+            addresses,
+            servers,
+            stop,
+            _state: state,
+        })
+    }
+
+    async fn stop(mut self) {
+        self.stop.cancel();
+        self.shared.alerter.stop(GRACE).await;
+        // Clients that do not go away are cut off.
+        let drained = async { while self.servers.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(GRACE, drained).await;
+    }
+}
+
+impl Shared {
+    /// Reads the file again. A faulty one changes nothing.
+    async fn reload(&self) -> Result<(), String> {
+        let result = self.try_reload().await;
+        let mut loaded = self.loaded();
+        loaded.succeeded = result.is_ok();
+        match result {
+            Ok(hash) => {
+                loaded.hash = hash;
+                loaded.succeeded_ms = now_ms();
+                tracing::info!("another configuration is in force");
+                Ok(())
+            }
+            Err(reason) => {
+                tracing::error!("the configuration is refused, the old one stays: {reason}");
+                Err(reason)
+            }
+        }
+    }
+
+    async fn try_reload(&self) -> Result<u64, String> {
+        let flags = self.flags.clone();
+        let read = tokio::task::spawn_blocking(move || Source::read(&flags)).await;
+        let source = read.map_err(|err| err.to_string())??;
+        let mail = alerter::Mail::default();
+        let reloaded = self.alerter.reload(&source.config, &mail).await;
+        reloaded.map_err(|err| err.to_string())?;
+        Ok(source.hash)
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
+        self.loaded
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
