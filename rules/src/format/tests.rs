@@ -128,6 +128,7 @@ fn the_shipped_rules_are_in_canonical_form() {
 /// The pack with its expressions mangled, as far as that changes no meaning.
 #[test]
 fn mangled_spaces_are_put_right_and_nothing_else_is_touched() {
+    let mut mangled_files = 0;
     for source in pack::sources() {
         let mut text = String::new();
         for line in source.text.lines() {
@@ -143,9 +144,11 @@ fn mangled_spaces_are_put_right_and_nothing_else_is_touched() {
             text += &mangled;
             text += "\n";
         }
-        assert_ne!(text, source.text);
+        // Where all is written over several lines, there is nothing to mangle.
+        mangled_files += usize::from(text != source.text);
         assert_eq!(formatted(&text).text, source.text);
     }
+    assert!(mangled_files >= 8, "{mangled_files}");
 }
 
 #[test]
