@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::compile::Problems;
 use super::words::{self, Templates};
-use super::{Email as Section, Global, Mail, TlsConfig, http};
+use super::{Email as Section, Global, Mail, http};
 use crate::http::Trust;
 use crate::plan::Email;
 use crate::smtp::{Server, Tls};
@@ -132,8 +132,13 @@ pub(super) fn compile(
         (_, true) => Tls::Starttls,
         (_, false) => Tls::None,
     };
-    let tls_config = email.tls_config.as_ref().unwrap_or(&global.smtp_tls_config);
-    let mut trust = http::tls_trust(tls_config, key, problems);
+    let tls_config = email
+        .tls_config
+        .as_ref()
+        .or(global.smtp_tls_config.as_ref())
+        .cloned()
+        .unwrap_or_default();
+    let mut trust = http::tls_trust(&tls_config, key, problems);
     if trust.server_name.is_empty() {
         trust.server_name.clone_from(&host);
     }
@@ -193,8 +198,8 @@ pub(super) fn fill(email: &mut Section, global: &Global, mail: &Mail) {
         email.auth_username.clone_from(&mail.username);
         email.auth_password = mail.password.clone();
     }
-    if email.tls_config.is_none() && global.smtp_tls_config != TlsConfig::default() {
-        email.tls_config = Some(global.smtp_tls_config.clone());
+    if email.tls_config.is_none() {
+        email.tls_config.clone_from(&global.smtp_tls_config);
     }
 }
 

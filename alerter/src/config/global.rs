@@ -27,15 +27,16 @@ settings::section! {
         /// 465 it is.
         pub smtp_force_implicit_tls: Option<bool> = None,
         /// How the mail server's certificate is checked.
-        pub smtp_tls_config: TlsConfig = TlsConfig::default(),
+        pub smtp_tls_config: Option<TlsConfig> = None,
         /// How servers are spoken to over HTTP where a receiver does not say it.
         pub http_config: Option<HttpConfig> = None,
         /// The webhook of Slack.
         pub slack_api_url: Secret = Secret::default(),
         /// The token of a Slack app, instead of a webhook.
         pub slack_app_token: Secret = Secret::default(),
-        /// Where messages of a Slack app are posted.
-        pub slack_app_url: String = "https://slack.com/api/chat.postMessage".into(),
+        /// Where messages of a Slack app are posted; without a word
+        /// `https://slack.com/api/chat.postMessage`.
+        pub slack_app_url: Option<String> = None,
         /// Where events for PagerDuty are posted.
         pub pagerduty_url: String = "https://events.pagerduty.com/v2/enqueue".into(),
         /// Opsgenie's API.

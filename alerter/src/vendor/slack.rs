@@ -12,6 +12,9 @@ use crate::http::Proof;
 use crate::plan::Kind;
 use post::{Named, Post};
 
+/// Where the messages of an app go.
+const APP_URL: &str = "https://slack.com/api/chat.postMessage";
+
 settings::section! {
     /// A message in a channel of Slack.
     pub struct Slack {
@@ -187,10 +190,10 @@ impl Slack {
                 };
             }
             let url = match self.app_url.is_empty() {
-                true => &global.slack_app_url,
+                true => global.slack_app_url.as_deref().unwrap_or(APP_URL),
                 false => &self.app_url,
             };
-            return Some(Secret::new(url.clone()));
+            return Some(Secret::new(url.to_owned()));
         }
         let found = [&self.api_url, &global.slack_api_url];
         let found = found.into_iter().find(|url| !url.is_empty());
