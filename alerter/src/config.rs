@@ -6,6 +6,7 @@
 
 mod compile;
 mod email;
+mod escalation;
 mod global;
 mod http;
 mod intervals;
@@ -23,6 +24,8 @@ use settings::Secret;
 pub use global::Global;
 pub use http::{Authorization, BasicAuth, HeaderValues, HttpConfig, OAuth2, TlsConfig};
 pub(crate) use making::{Made, Making, Section, Text, entry};
+
+pub use escalation::Escalation;
 
 use crate::plan::Plan;
 use crate::smtp::Tls;
@@ -53,6 +56,10 @@ settings::section! {
         /// Files that define Go templates for receivers to call, as patterns:
         /// `templates/*.tmpl`.
         pub templates: Vec<PathBuf> = vec![],
+        /// What becomes of alerts that nobody ends or answers; of several policies
+        /// the first that matches. Absent, without a `route` of your own: one
+        /// policy with the defaults below; with a `route`: none.
+        pub escalation: Option<Vec<Escalation>> = None,
         /// How long the history of alerts and messages is kept.
         pub history: Duration = Duration::from_secs(30 * 86_400),
         /// How many past alerts the history keeps at most, within that time.
@@ -234,7 +241,8 @@ settings::section! {
     /// Mail to people, without more ado.
     ///
     /// Alerts that share `alertname` and `project` share a message. Severity
-    /// `critical` is told after 10 s, changes after 1 m, repeated each 1 h;
+    /// `critical` is told after 10 s, changes after 1 m, repeated each 1 h, the
+    /// first time after 15 m unless somebody has acknowledged it;
     /// `info` is shown on the page and not mailed; everything else is told after
     /// 30 s, changes after 5 m, repeated each 4 h. Ends are told too. Where the
     /// `alerter` section has a `route`, mails without a server of their own go
@@ -242,6 +250,9 @@ settings::section! {
     pub struct Mail {
         /// Recipients, parted by commas: `Ops <ops@example.org>, me@example.org`.
         pub to: String = String::new(),
+        /// The second contact: recipients who are told too when nobody has
+        /// acknowledged a critical alert for `alerter.escalation.second_after`.
+        pub second: String = String::new(),
         /// The sender; the user name if that is an address.
         pub from: String = String::new(),
         /// The mail server as host:port.

@@ -36,6 +36,8 @@ pub enum Reason {
     AllResolved,
     /// It was told, and is still so.
     Repeat,
+    /// It was told, and nobody has taken it on.
+    Unanswered,
 }
 
 impl Reason {
@@ -48,6 +50,7 @@ impl Reason {
             Self::SomeResolved => "some alerts resolved",
             Self::AllResolved => "all alerts resolved",
             Self::Repeat => "repeat interval elapsed",
+            Self::Unanswered => "not acknowledged",
         }
     }
 }
@@ -77,6 +80,8 @@ pub(crate) struct Now<'a> {
     pub repeat_ms: i64,
     /// Whether somebody has taken on all that fires: then nothing is repeated.
     pub acknowledged: bool,
+    /// Whether nobody has answered for so long that it is to be told again.
+    pub unanswered: bool,
     /// Alertmanager repeats when more than the interval has passed; our own
     /// tree when it has passed.
     pub letter: bool,
@@ -112,6 +117,9 @@ pub(crate) fn decide(entry: Option<&Entry>, now: Now<'_>) -> Decision {
     if now.acknowledged {
         return Decision::Nothing;
     }
+    if now.unanswered {
+        return Decision::Send(Reason::Unanswered);
+    }
     let passed_ms = now.now_ms - entry.at_ms;
     if passed_ms > now.repeat_ms || !now.letter && passed_ms == now.repeat_ms {
         return Decision::Send(Reason::Repeat);
@@ -130,7 +138,12 @@ pub(crate) fn next_repeat_ms(
     repeat_ms: i64,
     letter: bool,
 ) -> i64 {
-    let due_ms = at_ms + repeat_ms + i64::from(letter);
+    look_ms(next_ms, interval_ms, at_ms + repeat_ms + i64::from(letter))
+}
+
+/// The first look at a group when or after something is due.
+#[must_use]
+pub(crate) fn look_ms(next_ms: i64, interval_ms: i64, due_ms: i64) -> i64 {
     let behind_ms = (due_ms - next_ms).max(0);
     let interval_ms = interval_ms.max(1);
     next_ms + (behind_ms + interval_ms - 1) / interval_ms * interval_ms
@@ -213,6 +226,7 @@ mod tests {
                 send_resolved,
                 repeat_ms: 10_000,
                 acknowledged: false,
+                unanswered: false,
                 letter: true,
                 now_ms,
             };
@@ -229,6 +243,7 @@ mod tests {
             send_resolved: true,
             repeat_ms: 10_000,
             acknowledged: false,
+            unanswered: false,
             letter: false,
             now_ms: 11_000,
         };
@@ -258,10 +273,33 @@ mod tests {
                 send_resolved: true,
                 repeat_ms: 10_000,
                 acknowledged: true,
+                unanswered: true,
                 letter: false,
                 now_ms: 99_999,
             };
             assert_eq!(decide(Some(&entry), now), wanted, "{firing:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_answers_is_told_again_before_its_time() {
+        let entry = entry(&[1], &[]);
+        for (unanswered, acknowledged, wanted) in [
+            (true, false, Decision::Send(Reason::Unanswered)),
+            (true, true, Decision::Nothing),
+            (false, false, Decision::Nothing),
+        ] {
+            let now = Now {
+                firing: &[1],
+                resolved: &[],
+                send_resolved: true,
+                repeat_ms: 10_000,
+                acknowledged,
+                unanswered,
+                letter: false,
+                now_ms: 1_001,
+            };
+            assert_eq!(decide(Some(&entry), now), wanted);
         }
     }
 

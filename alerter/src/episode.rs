@@ -61,6 +61,8 @@ pub enum StepKind {
     Acknowledged,
     /// Somebody took that back.
     Unacknowledged,
+    /// It became critical by its age.
+    Raised,
 }
 
 impl StepKind {
@@ -74,6 +76,7 @@ impl StepKind {
             Self::Unmuted => "unmuted",
             Self::Acknowledged => "acknowledged",
             Self::Unacknowledged => "unacknowledged",
+            Self::Raised => "raised",
         }
     }
 }

@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod dedup;
 mod episode;
+mod escalation;
 mod handle;
 mod health;
 mod http;
@@ -33,9 +34,9 @@ mod words;
 
 pub(crate) use config::plan;
 pub use config::{
-    Authorization, BasicAuth, Config, Email, Global, HeaderValues, HttpConfig, InhibitRule, Mail,
-    OAuth2, Problem, Receiver, Route, Silences, TimeInterval, TimeOfDay, TimeSpan, TlsConfig,
-    check,
+    Authorization, BasicAuth, Config, Email, Escalation as EscalationPolicy, Global, HeaderValues,
+    HttpConfig, InhibitRule, Mail, OAuth2, Problem, Receiver, Route, Silences, TimeInterval,
+    TimeOfDay, TimeSpan, TlsConfig, check,
 };
 pub use dedup::Reason;
 pub use episode::{Ack, Episode, Step, StepKind};
@@ -48,8 +49,8 @@ pub use notification::{Notification, Rendered, Told};
 pub use silence::{Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceState};
 pub use smtp::Tls;
 pub use state::{
-    AlertState, AlertView, Alerter, Event, EventKind, FindError, GroupView, Outcome, PendingView,
-    Refusal,
+    AlertState, AlertView, Alerter, Escalation, Event, EventKind, FindError, GroupView, Outcome,
+    PendingView, Refusal,
 };
 pub use vendor::{
     Discord, Gotify, MsTeams, MsTeamsV2, Ntfy, OpsGenie, OpsGenieResponder, PagerDuty,

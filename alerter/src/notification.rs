@@ -34,6 +34,12 @@ pub struct Notification {
     /// When it is said again if nothing changes, in milliseconds since 1970;
     /// none if nothing fires, or somebody has taken all of it on.
     pub next_repeat_ms: Option<i64>,
+    /// When the first of the warnings among them becomes critical by its age, in
+    /// milliseconds since 1970.
+    pub raises_ms: Option<i64>,
+    /// When the second contact is told, unless somebody acknowledges it, in
+    /// milliseconds since 1970.
+    pub second_ms: Option<i64>,
     /// Alerts that are muted because of these.
     pub inhibits: Vec<Set>,
     /// Where people reach this program; may be empty.
@@ -69,6 +75,9 @@ pub struct Told {
     pub generator_url: String,
     /// Who has taken it on.
     pub ack: Option<Ack>,
+    /// Since when it is critical by its age, in milliseconds since 1970; its
+    /// labels say so too.
+    pub raised_ms: Option<i64>,
 }
 
 impl Told {

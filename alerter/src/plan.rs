@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use alert::Set;
 
+use crate::escalation::Policy;
 use crate::http::{Line, Way};
 use crate::interval::Interval;
 use crate::matcher::Matcher;
@@ -86,6 +87,22 @@ impl Receiver {
             Integration::Email(email) => Some(email),
             Integration::Channel(_) => None,
         })
+    }
+}
+
+/// Slots of second contacts begin here, those of each policy with another.
+const SECOND: usize = 10_000_000;
+
+impl Receiver {
+    /// The slot under which a receiver has an integration of another, its second
+    /// contact by a policy.
+    pub(crate) fn second_slot(policy: usize, slot: usize) -> usize {
+        SECOND * (policy + 1) + slot
+    }
+
+    /// The policy by which an integration is a second contact, if it is one.
+    pub(crate) fn second_of(slot: usize) -> Option<usize> {
+        (slot / SECOND).checked_sub(1)
     }
 }
 
@@ -244,6 +261,8 @@ pub(crate) struct Plan {
     /// How long an alert without an end fires after it was last heard of, in
     /// milliseconds.
     pub resolve_timeout_ms: i64,
+    /// What becomes of alerts that nobody ends or answers.
+    pub escalation: Vec<Policy>,
     /// Episodes of alerts that are kept at most.
     pub episodes: usize,
     /// How many silences there may be, and how long they stay.

@@ -9,6 +9,7 @@
 mod changes;
 mod compose;
 mod episodes;
+mod escalate;
 mod find;
 mod flush;
 mod kept;
@@ -27,6 +28,7 @@ pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow, Silenc
 pub use changes::{Event, EventKind};
 pub(crate) use compose::Delivery;
 pub(crate) use episodes::Took;
+pub use escalate::Escalation;
 pub use find::FindError;
 pub(crate) use kept::Stored;
 pub(crate) use list::{OfReceiver, Seen, Wanted};
@@ -65,6 +67,8 @@ struct Active {
     ended: bool,
     /// Whether a group has looked at it yet.
     looked_at: bool,
+    /// Since when it is critical by its age.
+    raised_ms: Option<i64>,
     groups: Vec<GroupId>,
 }
 
@@ -200,6 +204,7 @@ pub struct Alerter {
     pub(crate) counters: Counters,
     dirty: changes::Dirty,
     episodes: episodes::Book,
+    ladder: escalate::Ladder,
 }
 
 impl Alerter {
@@ -226,6 +231,7 @@ impl Alerter {
             counters: Counters::default(),
             dirty: changes::Dirty::default(),
             episodes: episodes::Book::default(),
+            ladder: escalate::Ladder::new(),
         }
     }
 
@@ -239,7 +245,8 @@ impl Alerter {
         let wake = self.wakes.first().map(|(due_ms, _)| *due_ms);
         let end = self.ends.first().map(|(ends_ms, _)| *ends_ms);
         let silence = self.silences.next_end_ms();
-        [wake, end, silence, Some(self.forget_ms)]
+        let raise = self.ladder.first().map(|(due_ms, _)| *due_ms);
+        [wake, end, silence, raise, Some(self.forget_ms)]
             .into_iter()
             .flatten()
             .min()
@@ -258,7 +265,12 @@ impl Alerter {
             ] {
                 *time += delta_ms;
             }
+            alert.raised_ms = alert.raised_ms.map(|time_ms| time_ms + delta_ms);
         }
+        self.ladder = std::mem::take(&mut self.ladder)
+            .into_iter()
+            .map(|(due_ms, fingerprint)| (due_ms + delta_ms, fingerprint))
+            .collect();
         self.ends = std::mem::take(&mut self.ends)
             .into_iter()
             .map(|(ends_ms, fingerprint)| (ends_ms + delta_ms, fingerprint))

@@ -89,6 +89,22 @@ pub(crate) fn said(ack: &Ack, at: &str) -> String {
     }
 }
 
+/// What will happen, in its order: `mail again 04:02 CEST, becomes critical
+/// 05:10 CEST`; none if nothing will.
+pub(crate) fn events<'a>(
+    events: impl Iterator<Item = &'a Event>,
+    now_ms: i64,
+    zone: &crate::time::Zone,
+) -> Option<String> {
+    let mut sorted: Vec<&Event> = events.collect();
+    sorted.sort_by_key(|event| event.at_ms);
+    let words = sorted.iter().map(|event| {
+        let at = crate::time::hour(event.at_ms, now_ms, zone);
+        format!("{} {at}", crate::untrusted::line(&event.what, 80))
+    });
+    (!sorted.is_empty()).then(|| words.collect::<Vec<_>>().join(", "))
+}
+
 /// A line through time, evenly spaced.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Trend {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::email::{self, Lanes};
 use super::making::{Section, channel};
 use super::words::Templates;
-use super::{Config, Global, Mail, Problem, intervals, tree};
+use super::{Config, Global, Mail, Problem, escalation, intervals, tree};
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{InhibitRule, Integration, Kind, Plan, Receiver};
 use crate::silence::Limits;
@@ -32,7 +32,7 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
     let by_mail = email::from_mail(mail, &mut lanes, &mut problems);
     let inhibit = inhibit_rules(config, &mut problems);
     let intervals = intervals::compile(config, &mut problems);
-    let (routes, receivers) = match &config.route {
+    let (routes, mut receivers) = match &config.route {
         Some(route) => {
             let receivers = receivers(config, mail, &mut lanes, &mut problems);
             let names: BTreeMap<&str, usize> = receivers
@@ -53,10 +53,12 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
             (tree::built_in(), tree::built_in_receivers(by_mail))
         }
     };
+    let escalation = escalation::compile(config, mail, &mut receivers, &mut problems);
     if !problems.0.is_empty() {
         return Err(problems.0);
     }
     Ok(Plan {
+        escalation,
         routes,
         inhibit,
         receivers,

@@ -240,7 +240,7 @@ fn word(text: &str, key: &str, problems: &mut Problems) {
     }
 }
 
-fn addresses(text: &str, key: &str, problems: &mut Problems) -> Option<Vec<Mailbox>> {
+pub(super) fn addresses(text: &str, key: &str, problems: &mut Problems) -> Option<Vec<Mailbox>> {
     if text.is_empty() {
         return None;
     }

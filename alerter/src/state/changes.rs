@@ -68,6 +68,8 @@ pub enum EventKind {
     Acknowledged,
     /// Somebody took that back.
     Unacknowledged,
+    /// An alert became critical by its age.
+    Raised,
 }
 
 impl EventKind {
@@ -84,6 +86,7 @@ impl EventKind {
             Self::SilenceEnded,
             Self::Acknowledged,
             Self::Unacknowledged,
+            Self::Raised,
         ];
         all.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -101,6 +104,7 @@ impl EventKind {
             Self::SilenceEnded => "silence ended",
             Self::Acknowledged => "acknowledged",
             Self::Unacknowledged => "unacknowledged",
+            Self::Raised => "raised",
         }
     }
 }

@@ -199,15 +199,26 @@ impl Alerter {
             first_sent_ms: first_ms,
             next_repeat_ms: (!loud.is_empty() && !self.all_acknowledged(&looked.firing)).then(
                 || {
-                    dedup::next_repeat_ms(
+                    let repeat_ms = dedup::next_repeat_ms(
                         group.next_ms,
                         route.group_interval_ms,
                         now_ms,
                         route.repeat_interval_ms,
                         self.plan.letter,
-                    )
+                    );
+                    let first_ms = first_ms.unwrap_or(now_ms);
+                    let again_ms = self.again_at_ms(first_ms, now_ms, &looked.firing);
+                    again_ms.map_or(repeat_ms, |again_ms| {
+                        repeat_ms.min(dedup::look_ms(
+                            group.next_ms,
+                            route.group_interval_ms,
+                            again_ms,
+                        ))
+                    })
                 },
             ),
+            raises_ms: self.next_of(&looked.firing, |it| it.raises_ms),
+            second_ms: self.second_for(id, integration, &looked.firing, now_ms),
             inhibits: self.inhibited_by(&looked.firing, now_ms),
             external_url: self.external_url.clone(),
             incident: incident.clone(),
@@ -250,12 +261,13 @@ impl Alerter {
             let alert = self.alerts.get(fingerprint)?;
             Some(Told {
                 fingerprint: *fingerprint,
-                labels: alert.labels.clone(),
+                labels: alert.told_labels().into_owned(),
                 annotations: alert.annotations.clone(),
                 started_ms: alert.starts_ms,
                 ended_ms: ended.then_some(alert.ends_ms),
                 generator_url: alert.generator_url.clone(),
                 ack: self.last_ack(*fingerprint).cloned(),
+                raised_ms: alert.raised_ms,
             })
         };
         let firing = looked.firing.iter().filter_map(|alert| one(alert, false));

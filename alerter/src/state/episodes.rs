@@ -137,6 +137,13 @@ impl Alerter {
         }
     }
 
+    /// Notes that something happened to an alert.
+    pub(super) fn note_step(&mut self, fingerprint: u64, kind: StepKind, now_ms: i64) {
+        if let Some(open) = self.episodes.touch(fingerprint) {
+            open.step(now_ms, kind, &"".into());
+        }
+    }
+
     /// Notes which alerts of a look are muted by now, and which no more.
     pub(super) fn note_mutes(&mut self, id: GroupId, looked: &Looked, now_ms: i64) {
         for (fingerprint, why) in &looked.held {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::changes::EventKind;
 use super::{Alerter, FORGET_MS, GroupId, LOG_MS, Mute, Pending, PendingState};
 use crate::dedup::{self, Decision, Entry};
-use crate::plan::{Integration, Kind};
+use crate::plan::{Integration, Kind, Receiver};
 
 /// What a look found: fingerprints in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,7 @@ impl Alerter {
     /// [`Alerter::next_delivery`].
     pub(crate) fn tick(&mut self, now_ms: i64) {
         self.end_silences(now_ms);
+        self.escalate(now_ms);
         while let Some((ends_ms, fingerprint)) = self.ends.first().copied() {
             if ends_ms > now_ms {
                 break;
@@ -205,6 +206,13 @@ impl Alerter {
         if looked.firing.is_empty() && looked.resolved.is_empty() {
             return (looked, Decision::Nothing);
         }
+        let begun = entry.is_some_and(|entry| !entry.firing.is_empty());
+        if Receiver::second_of(integration).is_some() && !begun {
+            let due_ms = self.second_due_ms(id, group, integration, &looked.firing);
+            if due_ms.is_none_or(|due_ms| due_ms > now_ms) {
+                return (looked, Decision::Nothing);
+            }
+        }
         let route = &self.plan.routes[id.route];
         let now = dedup::Now {
             firing: &looked.firing,
@@ -212,6 +220,7 @@ impl Alerter {
             send_resolved: self.integration(id, integration).send_resolved(),
             repeat_ms: route.repeat_interval_ms,
             acknowledged: self.all_acknowledged(&looked.firing),
+            unanswered: self.is_unanswered(entry, &looked.firing, now_ms),
             letter: self.plan.letter,
             now_ms,
         };

@@ -54,6 +54,7 @@ impl Alerter {
                 timeout: row.timeout || !row.ended && row.ends_ms < borne_ms,
                 ended: row.ended,
                 looked_at: true,
+                raised_ms: None,
                 groups: Vec::new(),
                 labels: row.labels,
                 annotations: row.annotations,
@@ -149,7 +150,9 @@ impl Alerter {
             self.dirty.groups.insert(names.clone(), None);
         }
         let fingerprints: Vec<u64> = self.alerts.keys().copied().collect();
+        self.ladder.clear();
         for fingerprint in fingerprints {
+            self.restore_raise(fingerprint, now_ms);
             let Some(alert) = self.alerts.get(&fingerprint) else {
                 continue;
             };
@@ -183,7 +186,7 @@ impl Alerter {
 
     fn names_of(&self, id: GroupId, fingerprint: u64) -> Option<Names> {
         let route = &self.plan.routes[id.route];
-        let labels = route.group_labels(&self.alerts.get(&fingerprint)?.labels);
+        let labels = route.group_labels(&self.alerts.get(&fingerprint)?.told_labels());
         Some((Arc::clone(&route.id), route.group_key(&labels).into()))
     }
 

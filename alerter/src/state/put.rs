@@ -68,6 +68,7 @@ impl Alerter {
             timeout,
             ended: ends_ms <= now_ms,
             looked_at: false,
+            raised_ms: None,
             groups: Vec::new(),
         };
         Ok((fingerprint, alert))
@@ -81,6 +82,7 @@ impl Alerter {
                 self.ends.remove(&(old.ends_ms, fingerprint));
                 merge(old, &mut alert, now_ms);
                 alert.groups.clone_from(&old.groups);
+                alert.raised_ms = old.raised_ms;
                 alert.looked_at = old.looked_at;
                 began = old.ended && !alert.ended;
                 finished = !old.ended && alert.ended;
@@ -114,29 +116,29 @@ impl Alerter {
             // A new end or another value is stored with the next thing that is.
             false => self.dirty.lazy.insert(fingerprint),
         };
-        let groups = if joins {
-            alert.groups.clone()
-        } else {
-            Vec::new()
-        };
         self.alerts.insert(fingerprint, alert);
         if began {
+            // A new beginning is as bad as its rule says, whatever it was before.
             self.begin_episode(fingerprint, known.as_ref());
+            self.lower(fingerprint, now_ms);
         } else if finished {
             self.end_episode(fingerprint);
         }
-        for id in groups {
+        let alert = self.alerts.get(&fingerprint).filter(|_| joins);
+        for id in alert.map_or_else(Vec::new, |alert| alert.groups.clone()) {
             self.join(id, fingerprint, now_ms);
         }
+        self.enter_raise(fingerprint);
     }
 
     pub(super) fn groups_of(&self, alert: &Active) -> Vec<GroupId> {
+        let told = alert.told_labels();
         self.plan
-            .routes_of(&alert.labels)
+            .routes_of(&told)
             .into_iter()
             .map(|route| GroupId {
                 route,
-                labels: alert::fingerprint(&self.plan.routes[route].group_labels(&alert.labels)),
+                labels: alert::fingerprint(&self.plan.routes[route].group_labels(&told)),
             })
             .collect()
     }
@@ -153,7 +155,7 @@ impl Alerter {
             return;
         };
         let route = &self.plan.routes[id.route];
-        let labels = route.group_labels(&alert.labels);
+        let labels = route.group_labels(&alert.told_labels());
         // Who has fired for longer than the wait need not wait again.
         let late = alert.starts_ms + route.group_wait_ms < now_ms;
         let group = Group {

@@ -1,6 +1,7 @@
 //! The state in virtual time: what is sent when.
 
 mod episodes;
+mod escalate;
 mod kept;
 mod mail;
 mod quiet;
@@ -27,8 +28,9 @@ fn tree(route: &str, email: &str) -> Plan {
     with(&yaml, "{}")
 }
 
+/// The built-in tree, in which nothing escalates.
 fn own() -> Plan {
-    with("{}", MAIL)
+    with("{escalation: []}", MAIL)
 }
 
 fn with(config: &str, mail: &str) -> Plan {

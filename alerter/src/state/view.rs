@@ -2,10 +2,11 @@
 
 use alert::Set;
 
-use super::{Alerter, Group, GroupId, PendingState};
+use super::{Alerter, Escalation, Group, GroupId, PendingState};
 use crate::dedup;
 use crate::episode::Ack;
 use crate::health::{Class, MailHealth};
+use crate::plan::Receiver;
 
 /// Whether an alert is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct AlertView {
     pub sent: u32,
     /// Who has taken it on.
     pub ack: Option<Ack>,
+    /// What comes next if nobody ends or answers it.
+    pub escalation: Escalation,
     /// When it is told of next, if nothing changes; none if it is muted or its
     /// receivers send nothing.
     pub next_ms: Option<i64>,
@@ -127,6 +130,7 @@ impl Alerter {
                     last_sent_ms: None,
                     sent: 0,
                     ack: self.ack_of(*fingerprint).cloned(),
+                    escalation: self.escalation_of(*fingerprint, alert),
                     next_ms: None,
                 };
                 for id in &alert.groups {
@@ -148,6 +152,11 @@ impl Alerter {
         let closed = self.plan.closed(id.route, now_ms).is_some();
         for integration in self.plan.receiver_of(id.route).integrations.keys().copied() {
             let entry = self.log.get(&self.log_key(id, group, integration));
+            if Receiver::second_of(integration).is_some()
+                && entry.is_none_or(|it| it.firing.is_empty())
+            {
+                continue;
+            }
             let told = entry.filter(|entry| entry.firing.binary_search(&view.fingerprint).is_ok());
             let mut next_ms = Some(group.next_ms);
             if let Some(entry) = told {
@@ -160,6 +169,10 @@ impl Alerter {
                     route.repeat_interval_ms,
                     self.plan.letter,
                 );
+                let again_ms = self.again_at_ms(entry.first_ms, entry.at_ms, &[view.fingerprint]);
+                let again_ms =
+                    again_ms.map(|it| dedup::look_ms(group.next_ms, route.group_interval_ms, it));
+                let repeat_ms = again_ms.map_or(repeat_ms, |again_ms| repeat_ms.min(again_ms));
                 let quiet = view.ack.is_some() && self.taken_on(group);
                 next_ms = (!quiet).then_some(repeat_ms);
             }

@@ -16,6 +16,7 @@ pub(crate) fn notification(fires: bool) -> Notification {
         ended_ms: (!fires).then_some(1_767_323_046_000),
         generator_url: "http://p/g?a=b&c".into(),
         ack: None,
+        raised_ms: None,
     };
     Notification {
         receiver: "a.b".into(),
@@ -29,6 +30,8 @@ pub(crate) fn notification(fires: bool) -> Notification {
         sent_before: 0,
         first_sent_ms: None,
         next_repeat_ms: None,
+        raises_ms: None,
+        second_ms: None,
         inhibits: Vec::new(),
         external_url: "http://am".into(),
         incident: "00ff".into(),

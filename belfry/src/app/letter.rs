@@ -110,9 +110,16 @@ impl Writer {
     }
 }
 
+/// Whether all that fires is critical only by its age.
+fn grew_old(from: &Notification) -> bool {
+    let mut firing = from.alerts.iter().filter(|alert| alert.ended_ms.is_none());
+    firing.all(|alert| alert.raised_ms.is_some())
+}
+
 fn notification_mail(writer: &Writer, shelf: &Shelf, from: &Notification) -> Mail {
     let kind = match from.reason {
         _ if !from.firing() => Kind::Resolved,
+        Reason::First | Reason::NewAlerts if grew_old(from) => Kind::Raised,
         Reason::First => Kind::First,
         Reason::NewAlerts => Kind::New,
         _ => Kind::Repeat,
@@ -143,6 +150,18 @@ fn notification_mail(writer: &Writer, shelf: &Shelf, from: &Notification) -> Mai
             what: "mail again".into(),
             at_ms,
         }),
+        then: [
+            (from.second_ms, "second contact"),
+            (from.raises_ms, "becomes SEV-1"),
+        ]
+        .into_iter()
+        .filter_map(|(at_ms, what)| {
+            Some(Event {
+                what: what.into(),
+                at_ms: at_ms?,
+            })
+        })
+        .collect(),
         why: Why {
             rule: from
                 .common_labels

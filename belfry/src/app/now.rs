@@ -82,6 +82,27 @@ async fn cards(watch: &Watch, public_url: &str) -> Vec<Card> {
         .collect()
 }
 
+/// How bad it is by now.
+pub(super) fn severity(alert: &AlertView) -> Severity {
+    match alert.escalation.raised_ms {
+        Some(_) => Severity::Critical,
+        None => Severity::from_label(alert.labels.get("severity").map(String::as_str)),
+    }
+}
+
+/// What comes if nobody ends or answers it.
+pub(super) fn then(alert: &AlertView) -> Vec<Event> {
+    let raises = alert.escalation.raises_ms.map(|at_ms| Event {
+        what: "becomes critical".into(),
+        at_ms,
+    });
+    let second = alert.escalation.second_ms.map(|at_ms| Event {
+        what: "second contact".into(),
+        at_ms,
+    });
+    raises.into_iter().chain(second).collect()
+}
+
 /// Why nobody is told of an alert; empty if somebody is.
 pub(super) fn muted(alert: &AlertView, all: &[AlertView]) -> String {
     if let Some(id) = alert.silenced_by.first() {
@@ -101,7 +122,7 @@ fn card(shelf: &Shelf, alert: &AlertView, muted: String, hides: usize, public_ur
     Card {
         id: format!("{:016x}", alert.fingerprint),
         name: label("alertname").unwrap_or_default().to_owned(),
-        severity: Severity::from_label(label("severity")),
+        severity: severity(alert),
         summary: note("summary"),
         description: note("description"),
         impact: note("impact"),
@@ -129,6 +150,7 @@ fn card(shelf: &Shelf, alert: &AlertView, muted: String, hides: usize, public_ur
             what: if alert.sent > 0 { "mail again" } else { "mail" }.into(),
             at_ms,
         }),
+        then: then(alert),
         runbook: shelf.brief(&note("runbook_url"), &alert.labels, public_url, usize::MAX),
         labels: alert.labels.clone(),
     }

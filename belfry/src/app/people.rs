@@ -13,7 +13,7 @@ const MOST: u32 = 1_000;
 /// What fires, worst first.
 pub(crate) async fn alerts(watch: &Watch) -> Value {
     let mut alerts = watch.alerter.alerts().await.unwrap_or_default();
-    alerts.sort_by_key(|alert| (severity(&alert.labels), alert.starts_ms));
+    alerts.sort_by_key(|alert| (now::severity(alert), alert.starts_ms));
     let list: Vec<Value> = alerts.iter().map(|it| alert(it, &alerts)).collect();
     json!({ "now_ms": watch.clock.now_ms(), "alerts": list })
 }
@@ -27,7 +27,10 @@ fn alert(alert: &AlertView, all: &[AlertView]) -> Value {
     json!({
         "fingerprint": format!("{:016x}", alert.fingerprint),
         "name": name(&alert.labels),
-        "severity": severity(&alert.labels).word(),
+        "severity": now::severity(alert).word(),
+        "raised_ms": alert.escalation.raised_ms,
+        "raises_ms": alert.escalation.raises_ms,
+        "second_contact_ms": alert.escalation.second_ms,
         "summary": note("summary"),
         "labels": alert.labels,
         "since_ms": alert.starts_ms,

@@ -94,13 +94,28 @@ fn firing(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
         if !text(alert, "muted").is_empty() {
             lines.push(format!("{PAD}muted: {}", text(alert, "muted")));
         }
-        if let Some(at_ms) = alert["next_page_ms"].as_i64() {
-            let again = match alert["pages"].as_u64() {
-                Some(1..) => "mail again",
-                _ => "mail",
-            };
+        if let Some(at_ms) = alert["raised_ms"].as_i64() {
+            lines.push(format!(
+                "{PAD}was SEV-2, SEV-1 by its age since {}",
+                clock(at_ms)
+            ));
+        }
+        let again = match alert["pages"].as_u64() {
+            Some(1..) => "mail again",
+            _ => "mail",
+        };
+        let mut next: Vec<(i64, &str)> = [
+            ("next_page_ms", again),
+            ("second_contact_ms", "second contact"),
+            ("raises_ms", "becomes SEV-1"),
+        ]
+        .into_iter()
+        .filter_map(|(key, what)| Some((alert[key].as_i64()?, what)))
+        .collect();
+        next.sort_unstable();
+        for (at_ms, what) in next {
             let wait = dashboards::time::duration((at_ms - now_ms).max(0));
-            lines.push(format!("{PAD}next: {again} {} (in {wait})", clock(at_ms)));
+            lines.push(format!("{PAD}next: {what} {} (in {wait})", clock(at_ms)));
         }
     }
     if lines.is_empty() {
@@ -190,7 +205,7 @@ mod tests {
               "ack": { "by": "kim", "note": "on it", "at_ms": 120_000 }, "next_page_ms": null },
             { "fingerprint": "8000000000000001", "name": "DiskFilling", "severity": "warning",
               "summary": "71 %", "since_ms": 300_000, "muted": "hidden by ApiDown", "pages": 0,
-              "ack": null, "next_page_ms": 900_000 },
+              "ack": null, "next_page_ms": 900_000, "raises_ms": 7_500_000 },
         ] });
         assert_eq!(
             firing(&answer, &utc()),
@@ -200,6 +215,7 @@ mod tests {
                 "SEV-2  80000000  DiskFilling                5 min  71 %",
                 "                 muted: hidden by ApiDown",
                 "                 next: mail 00:15:00 UTC (in 5 min)",
+                "                 next: becomes SEV-1 02:05:00 UTC (in 1 h 55)",
             ]
         );
         assert_eq!(worst(list(&answer, "alerts")), exit::CRITICAL);

@@ -13,6 +13,8 @@ mod configuration;
 #[cfg(test)]
 mod engine_faults;
 #[cfg(test)]
+mod escalating;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod heartbeats;

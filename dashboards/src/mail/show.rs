@@ -120,10 +120,8 @@ pub(super) fn show(mail: &Mail) -> Shown {
                 amount::count(sent as usize, "mail")
             ),
         },
-        next: mail.next.as_ref().map_or(String::new(), |next| {
-            let at = time::hour(next.at_ms, mail.now_ms, &mail.zone);
-            format!("{} {at}", untrusted::line(&next.what, 80))
-        }),
+        next: crate::fact::events(mail.next.iter().chain(&mail.then), mail.now_ms, &mail.zone)
+            .unwrap_or_default(),
         why: why(mail),
         look: look(mail),
         version: untrusted::line(&mail.version, 40),

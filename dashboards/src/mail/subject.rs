@@ -72,6 +72,7 @@ fn mark(mail: &Mail) -> String {
     match mail.kind {
         Kind::Test => "[TEST]".into(),
         Kind::Resolved => "[OK]".into(),
+        Kind::Raised => format!("[{} -> {severity}]", Severity::Warning.mark()),
         Kind::First | Kind::New => format!("[{severity}]"),
         Kind::Repeat => {
             let began = firing(mail).map(|alert| alert.started_ms).min();
@@ -101,6 +102,11 @@ fn fact(mail: &Mail) -> (String, String) {
     match (told.as_slice(), mail.kind) {
         ([], _) => (format!("all alerts on {host} have ended"), String::new()),
         ([alert], Kind::Resolved) => over(alert, &host, mail.now_ms),
+        ([alert], Kind::Raised) => {
+            let (head, tail) = one(alert, Kind::First, &host);
+            let age = time::duration(mail.now_ms - alert.started_ms);
+            (format!("{head} ({age})"), tail)
+        }
         ([alert], kind) => one(alert, kind, &host),
         (all, Kind::Resolved) => {
             let began = all.iter().map(|alert| alert.started_ms).min();

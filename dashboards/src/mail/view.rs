@@ -30,6 +30,8 @@ pub struct Mail {
     pub changed: String,
     /// What happens next: `mail again` at a time.
     pub next: Option<Event>,
+    /// What else will happen if nobody does anything: `second contact`.
+    pub then: Vec<Event>,
     /// Why this reader gets it.
     pub why: Why,
     /// Where to look.
@@ -49,6 +51,8 @@ pub enum Kind {
     New,
     /// Nothing changed; it still fires.
     Repeat,
+    /// It is critical by its age, and was a warning before.
+    Raised,
     /// All of it has ended.
     Resolved,
     /// Somebody asked whether mail arrives.

@@ -161,10 +161,7 @@ fn shown<'a>(card: &'a Card, now: &Now, told: &mut BTreeSet<&'a str>) -> Shown {
             true => untrusted::line(&card.ack_url, 120),
             false => String::new(),
         },
-        next: card.next.as_ref().map(|next| {
-            let at = time::hour(next.at_ms, now.now_ms, &now.zone);
-            format!("{} {at}", untrusted::line(&next.what, 80))
-        }),
+        next: crate::fact::events(card.next.iter().chain(&card.then), now.now_ms, &now.zone),
         owner: untrusted::line(&card.owner, 80),
         labels: labels
             .take(LABELS)

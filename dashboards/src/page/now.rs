@@ -86,6 +86,8 @@ pub struct Card {
     pub ack_url: String,
     /// What happens next.
     pub next: Option<Event>,
+    /// What else will happen if nobody does anything: `becomes critical`.
+    pub then: Vec<Event>,
     /// The labels.
     pub labels: BTreeMap<String, String>,
     /// What to do.

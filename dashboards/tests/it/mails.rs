@@ -89,6 +89,10 @@ fn repeat() -> Mail {
     mail.kind = Kind::Repeat;
     mail.mails_before = 1;
     mail.changed = "restarts went from 3 to 9".into();
+    mail.then = vec![Event {
+        what: "second contact".into(),
+        at_ms: NOW + 11 * MINUTE,
+    }];
     mail.alerts[0].ack = Some(Ack {
         by: "kim <script>".into(),
         note: "looking\nat it".into(),

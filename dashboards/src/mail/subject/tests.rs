@@ -61,6 +61,16 @@ fn a_subject_reads_as_a_person_would_write_it() {
             &["vps1 is out of memory."],
             "[SEV-1] vps1 is out of memory",
         ),
+        (
+            Kind::Raised,
+            &["queue is stuck"],
+            "[SEV-2 -> SEV-1] queue is stuck on vps1 (1 h 04)",
+        ),
+        (
+            Kind::Raised,
+            &["queue is stuck", "x"],
+            "[SEV-2 -> SEV-1] 2 alerts on vps1: queue is stuck and 1 more",
+        ),
         (Kind::First, &[""], "[SEV-1] ApiDown on vps1"),
         (
             Kind::First,
