@@ -50,7 +50,7 @@ pub use silence::{Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceSt
 pub use smtp::Tls;
 pub use state::{
     AlertState, AlertView, Alerter, Escalation, Event, EventKind, FindError, GroupView, Outcome,
-    PendingView, Refusal,
+    PendingView, Refusal, Why, WhyIntegration, WhyRoute,
 };
 pub use vendor::{
     Discord, Gotify, MsTeams, MsTeamsV2, Ntfy, OpsGenie, OpsGenieResponder, PagerDuty,

@@ -129,6 +129,17 @@ impl Integration {
         }
     }
 
+    /// Who is told through it, for people: `email to ops@example.org`.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Email(email) => {
+                let to: Vec<String> = email.to.iter().map(|to| to.email.to_string()).collect();
+                format!("email to {}", to.join(", "))
+            }
+            Self::Channel(channel) => channel.address.to_string(),
+        }
+    }
+
     /// The server's name among those that messages wait for.
     pub(crate) fn address(&self) -> &Arc<str> {
         match self {

@@ -18,6 +18,7 @@ mod put;
 mod quiet;
 mod sent;
 mod view;
+mod why;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(crate) use list::{OfReceiver, Seen, Wanted};
 pub use put::Refusal;
 pub use sent::Outcome;
 pub use view::{AlertState, AlertView, GroupView, PendingView};
+pub use why::{Why, WhyIntegration, WhyRoute};
 
 use crate::dedup::Entry;
 use crate::health::Class;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Handle, Stopped};
 use crate::episode::{Ack, Episode};
-use crate::state::{Alerter, FindError};
+use crate::state::{Alerter, FindError, Why};
 use crate::store;
 use crate::task::Command;
 
@@ -126,6 +126,12 @@ impl Handle {
             Ok(found.iter().filter_map(|it| alerter.episode(*it)).collect())
         });
         found.await?
+    }
+
+    /// What decides about an alert now; none if it is not known any more.
+    pub async fn why(&self, fingerprint: u64) -> Result<Option<Why>, Stopped> {
+        self.ask(move |glance| glance.alerter.why(fingerprint, glance.now_ms))
+            .await
     }
 
     /// Takes alerts on: they are told no more until they end. Returns what was

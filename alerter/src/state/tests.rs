@@ -6,6 +6,7 @@ mod kept;
 mod mail;
 mod quiet;
 mod timing;
+mod why;
 mod windows;
 
 use std::collections::BTreeMap;

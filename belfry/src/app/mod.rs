@@ -28,6 +28,7 @@ pub(crate) mod supervise;
 mod ticket;
 mod upkeep;
 mod watch;
+pub(crate) mod why;
 
 pub(crate) use collect::Job;
 pub(crate) use engine::{

@@ -15,6 +15,7 @@ mod run;
 mod runbook;
 mod state;
 mod status;
+mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -85,6 +86,8 @@ enum Command {
     Prometheus(Box<prometheus::Flags>),
     /// Run the alerter alone, in Alertmanager's place: its file, its flags, its API
     Alertmanager(Box<alertmanager::Flags>),
+    /// Tell why somebody was mailed about an alert, or nobody was
+    Why(why::Why),
     /// Configuration: print every key
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -180,6 +183,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check { send_test, json } => check::run(&cli.place, send_test, json),
         Command::Status { json } => either(status::run(&cli.place, json)),
         Command::Alerts(wanted) => either(alerts::run(&cli.place, &wanted)),
+        Command::Why(why) => either(why::run(&cli.place, &why)),
         Command::Ack(ack) => either(ack::run(&cli.place, &ack)),
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
         Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),

@@ -48,6 +48,7 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         )
         .route("/api/belfry/v1/alerts", get(people::alerts))
         .route("/api/belfry/v1/history", get(people::history))
+        .route("/api/belfry/v1/why/{fingerprint}", get(people::why))
         .route("/api/belfry/v1/ack", post(people::acknowledge))
         .route("/api/belfry/v1/health", get(api::health))
         .route("/ping/{*path}", any(ping::take))

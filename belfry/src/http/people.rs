@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alerter::{AckError, AckOf, AckRequest, FindError, HistoryFilter};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -56,6 +56,26 @@ pub(super) async fn history(
     };
     match app::people::history(&watch, wanted).await {
         Ok(answer) => Json(answer).into_response(),
+        Err(err) => {
+            tracing::error!("the history cannot be read: {err:#}");
+            let message = "the history cannot be read; the log says why".to_owned();
+            refused(StatusCode::INTERNAL_SERVER_ERROR, message)
+        }
+    }
+}
+
+/// Why somebody was told of an alert, or nobody was.
+pub(super) async fn why(State(watch): State<Arc<Watch>>, Path(alert): Path<String>) -> Response {
+    let Some(fingerprint) = fingerprint(&alert) else {
+        let message = "a fingerprint of 16 hexadecimal digits is wanted".to_owned();
+        return refused(StatusCode::BAD_REQUEST, message);
+    };
+    match app::why::alert(&watch, fingerprint).await {
+        Ok(Some(answer)) => Json(answer).into_response(),
+        Ok(None) => {
+            let message = "no alert of that fingerprint is known".to_owned();
+            refused(StatusCode::NOT_FOUND, message)
+        }
         Err(err) => {
             tracing::error!("the history cannot be read: {err:#}");
             let message = "the history cannot be read; the log says why".to_owned();

@@ -99,6 +99,16 @@ fn what_is_taken_on_at_the_terminal_is_mailed_no_more_until_it_ends() {
     assert!(episodes[1]["pages"].as_i64() >= Some(2), "{history}");
     let reply = episodes[1]["steps"][0]["detail"].as_str().unwrap();
     assert!(reply.contains("ops@example.org (250"), "{reply}");
+    let why = said(&command(&belfry, &["why", "Switched"]));
+    for words in [
+        "rule     test (for 0 s): test_switch == 1",
+        "route    {} -> ops",
+        "acknowledged by kim: on it",
+        "ended after",
+    ] {
+        assert!(why.contains(words), "{words}: {why}");
+    }
+    assert_eq!(command(&belfry, &["why", "Nothing"]).status.code(), Some(3));
     let past = said(&command(&belfry, &["alerts", "--history"]));
     assert!(
         past.lines().count() >= 3 && past.contains("acked by kim"),

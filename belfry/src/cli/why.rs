@@ -1,0 +1,227 @@
+//! `belfry why`: the way from a rule to the mail server's answer, for an alert
+//! that fires or for one that is over.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::status::fit;
+use super::{Place, client, offline};
+use crate::app;
+use crate::exit::{self, Exit};
+use crate::out;
+
+/// Which alert.
+#[derive(Debug, Args)]
+pub(super) struct Why {
+    /// The alert's name, its fingerprint, or how that begins
+    alert: String,
+    /// Print the server's JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(place: &Place, wanted: &Why) -> Result<Exit, Exit> {
+    let config = offline::glance(place)?;
+    let data = app::data_folder(&config);
+    let answers = offline::wait(async {
+        let mut answers = Vec::new();
+        for fingerprint in found(&data, &wanted.alert).await? {
+            let path = format!("/api/belfry/v1/why/{fingerprint}");
+            answers.push(client::get(&data, &path).await?);
+        }
+        Ok::<_, client::Error>(answers)
+    })?;
+    let answers = answers.map_err(|err| {
+        out::error(format_args!("belfry: {:#}", anyhow::Error::from(err)));
+        exit::USAGE
+    })?;
+    if answers.is_empty() {
+        out::error(format_args!(
+            "belfry: no alert called {:?} fires, nor is one in the history",
+            wanted.alert
+        ));
+        return Err(exit::USAGE);
+    }
+    let zone = dashboards::time::Zone(config.zone());
+    for answer in &answers {
+        match wanted.json {
+            true => out::line(answer),
+            false => lines(answer, &zone)
+                .iter()
+                .for_each(|line| out::line(fit(line))),
+        }
+    }
+    Ok(exit::OK)
+}
+
+/// The fingerprints that a name or a beginning means, of what fires and of the
+/// history; of each alert once.
+async fn found(data: &std::path::Path, text: &str) -> Result<Vec<String>, client::Error> {
+    let name = client::escaped(text);
+    let letters = text.to_ascii_lowercase();
+    let mut found: Vec<String> = Vec::new();
+    for path in [
+        format!("/api/belfry/v1/history?limit=1000&name={name}"),
+        "/api/belfry/v1/history?limit=1000".to_owned(),
+    ] {
+        let answer = client::get(data, &path).await?;
+        for episode in list(&answer, "episodes") {
+            let fingerprint = word(episode, "fingerprint");
+            let meant = word(episode, "name") == text
+                || letters.len() >= 4 && fingerprint.starts_with(&letters);
+            if meant && !found.iter().any(|known| known == fingerprint) {
+                found.push(fingerprint.to_owned());
+            }
+        }
+        if !found.is_empty() {
+            break;
+        }
+    }
+    found.truncate(5);
+    Ok(found)
+}
+
+fn lines(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
+    let now_ms = answer["now_ms"].as_i64().unwrap_or_default();
+    let clock = |ms: &Value| {
+        ms.as_i64().map_or_else(
+            || "-".to_owned(),
+            |ms| dashboards::time::clock(ms, now_ms, zone),
+        )
+    };
+    let span = |ms: &Value| dashboards::time::duration(ms.as_i64().unwrap_or_default());
+    let episodes = list(answer, "episodes");
+    let last = episodes.first().unwrap_or(&Value::Null);
+    let mut lines = vec![format!(
+        "{}  {}  {}",
+        word(answer, "fingerprint").get(..8).unwrap_or_default(),
+        word(last, "name"),
+        word(last, "summary"),
+    )];
+    let rule = &answer["rule"];
+    lines.push(match rule["expr"].as_str() {
+        Some(expr) => format!(
+            "rule     {} (for {}): {expr}",
+            word(rule, "group"),
+            span(&rule["for_ms"])
+        ),
+        None => "rule     none of ours: it came by the API".to_owned(),
+    });
+    let decides = &answer["decides"];
+    if let Some(name) = decides["inhibited_by"]["name"].as_str() {
+        lines.push(format!("muted    hidden by {name}, which fires"));
+    }
+    for silence in list(decides, "silenced_by") {
+        lines.push(format!(
+            "muted    silence by {} until {}: {}",
+            word(silence, "by"),
+            clock(&silence["ends_ms"]),
+            word(silence, "comment")
+        ));
+    }
+    for route in list(decides, "routes") {
+        lines.push(format!(
+            "route    {} -> {}",
+            word(route, "route"),
+            word(route, "receiver")
+        ));
+        lines.push(format!(
+            "group    {} of {} alerts: wait {}, look {}, repeat {}",
+            word(route, "group"),
+            route["members"],
+            span(&route["group_wait_ms"]),
+            span(&route["group_interval_ms"]),
+            span(&route["repeat_interval_ms"])
+        ));
+        for window in list(route, "windows") {
+            lines.push(format!(
+                "muted    by the time interval {}",
+                window.as_str().unwrap_or_default()
+            ));
+        }
+        for way in list(route, "ways") {
+            lines.push(format!(
+                "now      {}: {}",
+                word(way, "to"),
+                word(way, "verdict")
+            ));
+        }
+        if list(route, "ways").is_empty() {
+            lines.push(
+                "now      the receiver sends nothing: it is only shown on the page".to_owned(),
+            );
+        }
+    }
+    for episode in episodes {
+        let end = match episode["duration_ms"].is_i64() {
+            true => format!("ended after {}", span(&episode["duration_ms"])),
+            false => "fires".to_owned(),
+        };
+        lines.push(format!("since    {}, {end}", clock(&episode["started_ms"])));
+        for step in list(episode, "steps") {
+            lines.push(format!(
+                "  {}  {} {}",
+                clock(&step["at_ms"]),
+                word(step, "what"),
+                word(step, "detail")
+            ));
+        }
+        if list(episode, "steps").is_empty() {
+            lines.push(
+                "  nobody was told: it ended, or was not looked at, before it was due".to_owned(),
+            );
+        }
+    }
+    lines
+}
+
+fn word<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_way_is_told_from_the_rule_to_the_answer() {
+        let answer = json!({
+            "now_ms": 3_600_000, "fingerprint": "7f3c000000000001", "fires": true,
+            "rule": { "name": "ApiDown", "group": "api", "expr": "up == 0", "for_ms": 60_000 },
+            "decides": {
+                "inhibited_by": null,
+                "silenced_by": [{ "id": "x", "by": "kim", "comment": "move", "ends_ms": 7_200_000 }],
+                "routes": [{
+                    "route": "{}/{severity=\"critical\"}", "receiver": "mail", "group": "{}:{}", "members": 2,
+                    "group_wait_ms": 10_000, "group_interval_ms": 60_000, "repeat_interval_ms": 3_600_000,
+                    "windows": [],
+                    "ways": [{ "to": "email to ops@example.org", "verdict": "muted: a silence matches" }],
+                }],
+            },
+            "episodes": [{
+                "name": "ApiDown", "summary": "api is down", "started_ms": 0, "duration_ms": null,
+                "steps": [{ "at_ms": 10_000, "what": "told", "detail": "mail: first (250 OK)" }],
+            }],
+        });
+        let zone = dashboards::time::Zone(jiff::tz::TimeZone::UTC);
+        assert_eq!(
+            lines(&answer, &zone),
+            [
+                "7f3c0000  ApiDown  api is down",
+                "rule     api (for 1 min): up == 0",
+                "muted    silence by kim until 02:00:00 UTC: move",
+                "route    {}/{severity=\"critical\"} -> mail",
+                "group    {}:{} of 2 alerts: wait 10 s, look 1 min, repeat 1 h 00",
+                "now      email to ops@example.org: muted: a silence matches",
+                "since    00:00:00 UTC, fires",
+                "  00:00:10 UTC  told mail: first (250 OK)",
+            ]
+        );
+    }
+}
