@@ -41,6 +41,19 @@ impl Clock {
         wall_ms + millis(moment.saturating_duration_since(anchor))
     }
 
+    /// Whether the wall clock was stepped, which [`Clock::follow`] then follows;
+    /// drift is followed here.
+    pub(crate) fn is_stepped(&self) -> bool {
+        let (wall_ms, moment) = (wall_ms(SystemTime::now()), Instant::now());
+        let delta = wall_ms - self.time_at(moment);
+        if delta.unsigned_abs() >= STEP.as_secs() * 1000 {
+            return true;
+        }
+        // The same two times: no step can come of it.
+        self.compare(wall_ms, moment);
+        false
+    }
+
     /// Compares with the wall clock. A step moves the line and is returned;
     /// whoever calls this moves all kept times by it.
     pub(crate) fn follow(&self) -> Option<i64> {

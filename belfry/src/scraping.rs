@@ -14,7 +14,8 @@ use std::time::Duration;
 use query_api::Metadata;
 use reqwest::Client;
 use rules::{
-    Clients, Container, Discovery, Dropped, Fetched, Foreign, Intake, Job, Rhythm, Scrapes,
+    Clients, Container, Discovery, Dropped, Fetched, Foreign, Intake, Job, Rhythm, Scrapes, Status,
+    Target,
 };
 use series::Store;
 use tokio::task::{self, JoinSet};
@@ -43,14 +44,26 @@ pub(crate) struct Scraping {
 pub(crate) struct Scraped {
     /// The target.
     pub target: Foreign,
+    /// Held while a page is taken in, which may be a large one.
     intake: Mutex<Intake>,
+    status: Mutex<Status>,
     families: Mutex<Vec<Metadata>>,
     stop: CancellationToken,
 }
 
 impl Scraped {
-    /// How it goes.
-    pub(crate) fn intake(&self) -> MutexGuard<'_, Intake> {
+    /// How the last scrape went; waits for none that is under way.
+    pub(crate) fn status(&self) -> Status {
+        let status = self.status.lock();
+        status.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_status(&self, status: &Status) {
+        let mut had = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        had.clone_from(status);
+    }
+
+    fn intake(&self) -> MutexGuard<'_, Intake> {
         self.intake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,7 +103,9 @@ impl Scraping {
     /// `job/instance` of each target, and how many samples of it were refused.
     pub(crate) fn refused(&self) -> Vec<(String, u64)> {
         let all = self.scraped();
-        all.iter().map(|one| refused(&one.intake())).collect()
+        all.iter()
+            .map(|one| refused(&one.target.target, &one.status()))
+            .collect()
     }
 
     /// Keeps every scrape from being stored while `change` moves the clock; then
@@ -99,8 +114,9 @@ impl Scraping {
         let all = self.scraped();
         let mut intakes: Vec<_> = all.iter().map(|one| one.intake()).collect();
         if let Some(delta_ms) = change() {
-            for intake in &mut intakes {
+            for (one, intake) in all.iter().zip(&mut intakes) {
                 intake.shift(delta_ms);
+                one.set_status(intake.status());
             }
         }
     }
@@ -109,18 +125,21 @@ impl Scraping {
         self.scraped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends targets that are gone with their series; returns those that are new.
-    fn take_over(&self, wanted: Vec<Foreign>, stop: &CancellationToken) -> Vec<Arc<Scraped>> {
-        let now_ms = self.clock.now_ms();
+    /// Leaves off targets that are gone; returns those that are new, and those that
+    /// have yet to be ended.
+    fn take_over(
+        &self,
+        wanted: Vec<Foreign>,
+        stop: &CancellationToken,
+    ) -> (Vec<Arc<Scraped>>, Vec<Arc<Scraped>>) {
         let mut list = self.list();
-        list.retain(|had| {
-            let stays = wanted.contains(&had.target);
-            if !stays {
-                had.stop.cancel();
-                had.intake().end(now_ms, &self.store);
-            }
-            stays
-        });
+        let (stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut *list)
+            .into_iter()
+            .partition(|had| wanted.contains(&had.target));
+        *list = stay;
+        for one in &gone {
+            one.stop.cancel();
+        }
         let mut fresh = Vec::new();
         for target in wanted {
             if list.iter().any(|had| had.target == target) {
@@ -128,6 +147,7 @@ impl Scraping {
             }
             let scraped = Arc::new(Scraped {
                 intake: Mutex::new(Intake::new(target.target.clone())),
+                status: Mutex::default(),
                 families: Mutex::default(),
                 stop: stop.child_token(),
                 target,
@@ -137,7 +157,16 @@ impl Scraping {
         }
         let pool = |one: &Arc<Scraped>| one.target.target.origin.as_ref().map(|o| o.pool.clone());
         list.sort_by_cached_key(pool);
-        fresh
+        (fresh, gone)
+    }
+
+    /// Ends the series of targets that are gone; waits for a page of theirs that is
+    /// being taken in.
+    fn end(&self, gone: &[Arc<Scraped>]) {
+        for one in gone {
+            let mut intake = one.intake();
+            intake.end(self.clock.now_ms(), &self.store);
+        }
     }
 
     async fn scrape(&self, one: &Scraped, client: &Result<Client, String>, answered: &Answered) {
@@ -156,6 +185,7 @@ impl Scraping {
                 // A page counts as of when it was asked for.
                 let at_ms = rhythm.time(now_ms - i64::try_from(took.as_millis()).unwrap_or(0));
                 intake.take(page, at_ms, took, &self.store);
+                one.set_status(intake.status());
                 was_up || intake.status().up != Some(true)
             };
             if !was_up {
@@ -252,7 +282,12 @@ impl Round {
             .dropped
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = dropped;
-        for one in self.scraping.take_over(targets, &self.stop) {
+        let (fresh, gone) = self.scraping.take_over(targets, &self.stop);
+        if !gone.is_empty() {
+            let scraping = Arc::clone(&self.scraping);
+            task::spawn_blocking(move || scraping.end(&gone));
+        }
+        for one in fresh {
             let client = self.clients.of(&one.target);
             let (scraping, answered) = (Arc::clone(&self.scraping), Arc::clone(&self.answered));
             self.tasks
@@ -269,14 +304,13 @@ impl Round {
 }
 
 /// `job/instance`, and how many samples were refused.
-pub(crate) fn refused(intake: &Intake) -> (String, u64) {
-    let (target, status) = (intake.target(), intake.status());
+pub(crate) fn refused(target: &Target, status: &Status) -> (String, u64) {
     (
         format!("{}/{}", target.job, target.instance),
         status.refused_total,
     )
 }
 
-fn families(page: &Fetched, target: &rules::Target) -> Vec<Metadata> {
+fn families(page: &Fetched, target: &Target) -> Vec<Metadata> {
     views::families(page.format, &page.text, &target.job, &target.instance)
 }

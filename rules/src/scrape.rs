@@ -104,13 +104,6 @@ pub struct Intake {
     status: Status,
 }
 
-/// What a scrape brought, for the series that report on it.
-#[derive(Default)]
-struct Brought {
-    counted: Counted,
-    new: usize,
-}
-
 impl Intake {
     /// An intake that knows no series yet.
     #[must_use]
@@ -152,11 +145,11 @@ impl Intake {
         took: Duration,
         store: &Store,
     ) -> bool {
-        let mut brought = Brought::default();
+        let mut counted = Counted::default();
         let page = page.map(Into::into);
-        let error = self.store(page, time_ms, store, &mut brought).err();
+        let stored = self.store(page, time_ms, took, store, &mut counted);
+        let error = stored.err();
         let up = error.is_none();
-        self.report(store, time_ms, took, up, &brought);
         if let Some(err) = &error
             && self.status.last_error.is_none()
         {
@@ -168,7 +161,7 @@ impl Intake {
             last_error: error,
             last_scrape_ms: Some(time_ms),
             took,
-            samples: brought.counted.scraped,
+            samples: counted.scraped,
             refused_total: self.status.refused_total,
         };
         up
@@ -177,7 +170,7 @@ impl Intake {
     /// The target is gone for good: ends its series, `up` among them.
     pub fn end(&mut self, time_ms: i64, store: &Store) {
         self.known.begin(store).finish(time_ms);
-        for name in REPORTS {
+        for name in REPORTS.into_iter().chain([ADDED]) {
             let _ = store.append(&self.own(name), time_ms, stale());
         }
     }
@@ -192,8 +185,9 @@ impl Intake {
         &mut self,
         page: Result<Page<'_>, &str>,
         time_ms: i64,
+        took: Duration,
         store: &Store,
-        brought: &mut Brought,
+        counted: &mut Counted,
     ) -> Result<(), String> {
         let dress = Dress {
             target: &self.target,
@@ -202,11 +196,22 @@ impl Intake {
         };
         let read = page
             .map_err(str::to_owned)
-            .and_then(|page| page::read(dress, &self.known, page.text, &mut brought.counted));
+            .and_then(|page| page::read(dress, &self.known, page.text, counted));
         let (lines, outcome) = match read {
             Ok(lines) => (lines, Ok(())),
             Err(err) => (Vec::new(), Err(err)),
         };
+        // Before the page: one that fills the memory must not keep out its own `up`.
+        let values = [
+            f64::from(u8::from(outcome.is_ok())),
+            took.as_secs_f64(),
+            counted.scraped as f64,
+            counted.kept as f64,
+        ];
+        let mut refused = 0;
+        for (name, value) in REPORTS.into_iter().zip(values) {
+            refused += u64::from(store.append(&self.own(name), time_ms, value).is_err());
+        }
         let mut batch = self.known.begin(store);
         let mut ahead = 0;
         for line in lines {
@@ -226,24 +231,10 @@ impl Intake {
             });
         }
         let finished = batch.finish(time_ms);
-        brought.new = finished.added;
-        self.status.refused_total += ahead + finished.rejected as u64;
+        let added = store.append(&self.own(ADDED), time_ms, finished.added as f64);
+        refused += u64::from(added.is_err()) + ahead + finished.rejected as u64;
+        self.status.refused_total += refused;
         outcome
-    }
-
-    fn report(&mut self, store: &Store, time_ms: i64, took: Duration, up: bool, brought: &Brought) {
-        let values = [
-            f64::from(u8::from(up)),
-            took.as_secs_f64(),
-            brought.counted.scraped as f64,
-            brought.counted.kept as f64,
-            brought.new as f64,
-        ];
-        for (name, value) in REPORTS.into_iter().zip(values) {
-            if store.append(&self.own(name), time_ms, value).is_err() {
-                self.status.refused_total += 1;
-            }
-        }
     }
 
     fn own(&self, name: &str) -> Labels {
@@ -256,10 +247,10 @@ impl Intake {
     }
 }
 
-const REPORTS: [&str; 5] = [
+const REPORTS: [&str; 4] = [
     "up",
     "scrape_duration_seconds",
     "scrape_samples_scraped",
     "scrape_samples_post_metric_relabeling",
-    "scrape_series_added",
 ];
+const ADDED: &str = "scrape_series_added";

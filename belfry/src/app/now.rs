@@ -233,20 +233,22 @@ fn services_note(watch: &Watch, engine: &exporter::container::EngineState) -> St
 }
 
 fn targets(watch: &Watch) -> Vec<Target> {
-    let one = |intake: &rules::Intake| {
-        let (target, status) = (intake.target(), intake.status());
-        Target {
-            job: target.job.clone(),
-            instance: target.instance.clone(),
-            up: status.up,
-            last_ms: status.last_scrape_ms,
-            duration_ms: status.up.map(|_| status.took.as_secs_f64() * 1e3),
-            error: status.last_error.clone().unwrap_or_default(),
-        }
+    let one = |target: &rules::Target, status: &rules::Status| Target {
+        job: target.job.clone(),
+        instance: target.instance.clone(),
+        up: status.up,
+        last_ms: status.last_scrape_ms,
+        duration_ms: status.up.map(|_| status.took.as_secs_f64() * 1e3),
+        error: status.last_error.clone().unwrap_or_default(),
     };
-    let mut targets: Vec<_> = watch.intakes().iter().map(one).collect();
+    let own = |intake: &rules::Intake| one(intake.target(), intake.status());
+    let mut targets: Vec<_> = watch.intakes().iter().map(own).collect();
     let scraped = watch.scraping.scraped();
-    targets.extend(scraped.iter().map(|scraped| one(&scraped.intake())));
+    targets.extend(
+        scraped
+            .iter()
+            .map(|there| one(&there.target.target, &there.status())),
+    );
     let servers = watch.readers.standing().into_iter();
     targets.extend(servers.map(|(job, one)| server(watch, job, one)));
     targets

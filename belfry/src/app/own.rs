@@ -296,7 +296,11 @@ fn dependencies(page: &mut Writer, watch: &Watch) {
 
 fn rules(page: &mut Writer, watch: &Watch) {
     watch.rules().write_figures(page);
-    let mut refused: Vec<_> = watch.intakes().iter().map(scraping::refused).collect();
+    let mut refused: Vec<_> = watch
+        .intakes()
+        .iter()
+        .map(|intake| scraping::refused(intake.target(), intake.status()))
+        .collect();
     refused.extend(watch.scraping.refused());
     rules::write_target_figures(refused, page);
 }

@@ -40,14 +40,14 @@ fn targets(watch: &Watch) -> Targets {
             interval: every.clone(),
             timeout: every.clone(),
         };
-        views::targets::target(intake, None, place)
+        views::targets::target(intake.target(), intake.status(), None, place)
     };
     let mut active: Vec<_> = watch.intakes().iter().map(own).collect();
     let scraped = watch.scraping.scraped();
     active.extend(
         scraped
             .iter()
-            .filter_map(|one| views::targets::scraped(&one.intake())),
+            .filter_map(|one| views::targets::scraped(&one.target.target, &one.status())),
     );
     let dropped = watch.scraping.dropped().into_iter();
     Targets {

@@ -230,6 +230,9 @@ impl Watch {
     /// Follows the wall clock; when it was stepped, everybody who keeps times
     /// is moved with it. The alerter notices by itself: it reads this clock.
     pub(super) fn follow_clock(&self) {
+        if !self.clock.is_stepped() {
+            return;
+        }
         // Who writes or judges samples waits, so that nobody sees half of it.
         let (mut rules, mut intakes) = (self.rules(), self.intakes());
         let mut step = None;

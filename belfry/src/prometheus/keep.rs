@@ -100,6 +100,9 @@ fn flush(shared: &Shared) {
 
 /// When the wall clock was stepped, everybody who keeps times is moved with it.
 fn follow_clock(shared: &Shared) {
+    if !shared.clock.is_stepped() {
+        return;
+    }
     let mut rules = shared.rules();
     let mut step = None;
     shared.scraping.shift_with(|| {

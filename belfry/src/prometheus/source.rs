@@ -43,7 +43,7 @@ fn targets(shared: &Shared) -> Targets {
     let scraped = shared.scraping.scraped();
     let active = scraped
         .iter()
-        .filter_map(|one| views::targets::scraped(&one.intake()));
+        .filter_map(|one| views::targets::scraped(&one.target.target, &one.status()));
     let dropped = shared.scraping.dropped().into_iter();
     Targets {
         active: active.collect(),

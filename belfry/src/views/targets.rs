@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use exposition::Labels;
 use query_api::{DroppedTarget, Health, Target};
-use rules::{Dropped, Intake};
+use rules::{Dropped, Status};
 use settings::format_duration;
 
 /// A target elsewhere, or nothing for a page of this process.
-pub(crate) fn scraped(intake: &Intake) -> Option<Target> {
-    let origin = intake.target().origin.clone()?;
+pub(crate) fn scraped(target: &rules::Target, status: &Status) -> Option<Target> {
+    let origin = target.origin.clone()?;
     let discovered = Labels::from_pairs(origin.discovered.clone());
     let place = Place {
         pool: origin.pool.clone(),
@@ -17,7 +17,7 @@ pub(crate) fn scraped(intake: &Intake) -> Option<Target> {
         interval: format_duration(origin.every),
         timeout: format_duration(origin.timeout),
     };
-    Some(target(intake, Some(discovered), place))
+    Some(self::target(target, status, Some(discovered), place))
 }
 
 /// Where a target is, and how often it is asked.
@@ -33,8 +33,12 @@ pub(crate) struct Place {
 }
 
 /// A target; without labels from before relabelling its own stand for them.
-pub(crate) fn target(intake: &Intake, discovered: Option<Labels>, place: Place) -> Target {
-    let (target, status) = (intake.target(), intake.status());
+pub(crate) fn target(
+    target: &rules::Target,
+    status: &Status,
+    discovered: Option<Labels>,
+    place: Place,
+) -> Target {
     let mut labels: BTreeMap<String, String> = target.labels.clone();
     labels.insert("job".into(), target.job.clone());
     labels.insert("instance".into(), target.instance.clone());

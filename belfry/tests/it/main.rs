@@ -7,6 +7,8 @@ mod alertmanager;
 #[cfg(test)]
 mod alertmanager_storm;
 #[cfg(test)]
+mod bad_targets;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod configuration;
@@ -20,6 +22,8 @@ mod harness;
 mod heartbeats;
 #[cfg(test)]
 mod in_prometheus_place;
+#[cfg(test)]
+mod labelled_containers;
 #[cfg(test)]
 mod load;
 #[cfg(test)]

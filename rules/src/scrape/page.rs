@@ -88,6 +88,13 @@ pub(super) fn read<'t>(
     let mut kind = Kind::Untyped;
     let mut lines = Vec::new();
     for (at, line) in body.split('\n').enumerate() {
+        if counted.kept > limits.samples && dress.target.relabel.is_empty() {
+            // The page is refused whatever follows, so that is only counted.
+            let counts = usize::from(!line.is_empty() && !line.starts_with('#'));
+            counted.scraped += counts;
+            counted.kept += counts;
+            continue;
+        }
         let said = dress
             .line(line, known, &mut kind)
             .map_err(|what| match what {

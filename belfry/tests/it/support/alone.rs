@@ -80,6 +80,11 @@ impl Alone {
         Some(data["result"][0]["value"][1].as_str()?.to_owned())
     }
 
+    /// Its process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// All it has logged.
     pub(crate) fn log(&self) -> String {
         self.process.log()
