@@ -7,12 +7,14 @@
 //! `BENCH_BINARY` names the binary, else it is the one that cargo built for this
 //! bench. `BENCH_MINUTES` is the length of the long run, 10 if not set.
 //! `BENCH_COMPARE`, binaries separated by colons, sets them beside each other
-//! under load instead; `BENCH_ONLY` picks parts (size, start, page, rest, peers) by name.
+//! under load instead; `BENCH_ONLY` picks parts (size, start, page, rest, peers, health) by name.
 
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
 mod figure;
+#[cfg(test)]
+mod health;
 #[cfg(test)]
 mod host;
 #[cfg(test)]
@@ -53,6 +55,9 @@ fn main() {
     }
     if wanted("rest") {
         rest::run(minutes());
+    }
+    if wanted("health") {
+        health::run();
     }
     if wanted("peers") {
         peers::run();

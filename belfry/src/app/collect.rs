@@ -28,18 +28,20 @@ pub(crate) enum Job {
     Redis,
     Celery,
     Backup,
+    Probe,
     Heartbeat,
     Belfry,
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Host,
         Self::Container,
         Self::Postgres,
         Self::Redis,
         Self::Celery,
         Self::Backup,
+        Self::Probe,
         Self::Heartbeat,
         Self::Belfry,
     ];
@@ -53,6 +55,7 @@ impl Job {
             Self::Redis => "redis",
             Self::Celery => "celery",
             Self::Backup => "backup",
+            Self::Probe => "probe",
             Self::Heartbeat => "heartbeat",
             Self::Belfry => "belfry",
         }
@@ -68,7 +71,12 @@ impl Job {
     fn is_in_use(self, watch: &Watch) -> bool {
         match self {
             Self::Postgres | Self::Redis | Self::Celery => !watch.readers.is_idle(self),
-            Self::Host | Self::Container | Self::Backup | Self::Heartbeat | Self::Belfry => true,
+            Self::Host
+            | Self::Container
+            | Self::Backup
+            | Self::Probe
+            | Self::Heartbeat
+            | Self::Belfry => true,
         }
     }
 
@@ -89,8 +97,11 @@ impl Job {
         Intake::new(rules::Target {
             job: self.as_str().to_owned(),
             instance: host.to_owned(),
-            // Servers that are read are instances of their own.
-            honor_labels: matches!(self, Self::Postgres | Self::Redis | Self::Celery),
+            // Servers that are read or probed are instances of their own.
+            honor_labels: matches!(
+                self,
+                Self::Postgres | Self::Redis | Self::Celery | Self::Probe
+            ),
             ..rules::Target::default()
         })
     }
@@ -102,7 +113,8 @@ impl Job {
             Self::Container => watch.containers.page().await,
             Self::Postgres | Self::Redis | Self::Celery => watch.readers.page(self).await,
             Self::Backup => watch.backups.page(&watch).await,
-            Self::Heartbeat => watch.health.beats.page(watch.clock.now_ms()),
+            Self::Probe => super::health::metrics(&watch),
+            Self::Heartbeat => super::health::heartbeat_metrics(&watch),
             Self::Belfry => super::own::page(&watch).await,
         }
     }
@@ -253,6 +265,8 @@ impl Watch {
             if match job {
                 Job::Container => listed,
                 Job::Postgres | Job::Redis | Job::Celery => false,
+                // What was not looked at yet says nothing.
+                Job::Probe => self.health.probes.all_looked_at(),
                 Job::Host | Job::Backup | Job::Heartbeat | Job::Belfry => true,
             } {
                 rules.answered(job.as_str());

@@ -1,14 +1,22 @@
-//! Health of others: heartbeats that come in, kept over restarts.
+//! Health of others: heartbeats that come in, kept over restarts, and probes.
 
+mod deadman;
 mod heartbeats;
+mod peers;
+mod probes;
+mod services;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use healthchecks::deadman::Told;
 use healthchecks::heartbeat::Book;
+use healthchecks::peer::{Peers, Sight, View};
+use healthchecks::probe::Board;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use heartbeats::write as write_heartbeats;
+pub(crate) use services::{answers, services, with_evidence};
 
 use super::Watch;
 use crate::config::Config;
@@ -19,25 +27,52 @@ use crate::state::State;
 pub(crate) struct Health {
     /// The heartbeats.
     pub beats: Book,
+    /// The probes.
+    pub probes: Board,
+    /// What URLs elsewhere were told.
+    pub told: Told,
+    peers: Mutex<Peers>,
 }
 
 impl Health {
     /// With what was kept.
     pub(super) async fn new(config: &Config, state: &State, now_ms: i64) -> Self {
-        Self {
+        let health = Self {
             beats: heartbeats::restored(config, state, now_ms).await,
-        }
+            probes: Board::default(),
+            told: Told::default(),
+            peers: Mutex::default(),
+        };
+        health.configure_probes(config, now_ms);
+        health
     }
 
     /// Puts another configuration in force.
     pub(super) fn configure(&self, config: &Config, now_ms: i64) {
         self.beats
             .configure(&config.heartbeat, &config.timezone, now_ms);
+        self.configure_probes(config, now_ms);
+    }
+
+    /// The other Belfrys.
+    pub(super) fn peers(&self) -> MutexGuard<'_, Peers> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn configure_probes(&self, config: &Config, now_ms: i64) {
+        match config.probe.load() {
+            Ok(loaded) => self.probes.configure(loaded, config.interval, now_ms),
+            // It could be read a moment ago.
+            Err(faults) => tracing::error!("the modules of probes cannot be read: {faults:?}"),
+        }
     }
 
     /// Moves all kept times: the wall clock was stepped.
     pub(super) fn shift(&self, delta_ms: i64) {
         self.beats.shift(delta_ms);
+        self.probes.shift(delta_ms);
+        self.told.shift(delta_ms);
+        self.peers().shift(delta_ms);
     }
 }
 
@@ -46,7 +81,12 @@ pub(super) async fn run(
     watch: Arc<Watch>,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
-    heartbeats::run(&watch, &stop).await;
+    tokio::join!(
+        heartbeats::run(&watch, &stop),
+        probes::run(&watch, &stop),
+        deadman::run(&watch, &stop),
+        peers::run(&watch, &stop),
+    );
     Ok("health")
 }
 
@@ -56,5 +96,50 @@ pub(crate) fn page(watch: &Watch) -> Value {
     json!({
         "now_ms": now_ms,
         "heartbeats": watch.health.beats.views(now_ms),
+        "services": answers(watch),
+        "deadman": watch.health.told.views(),
+        "peers": peers(watch),
+        "probes": watch.health.probes.views(now_ms),
+        "sites": watch.health.probes.verdicts().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     })
+}
+
+/// The page `/metrics/probe`: probes, and services and peers beside them.
+pub(super) fn metrics(watch: &Watch) -> String {
+    let now_ms = watch.clock.now_ms();
+    let mut page = watch.health.probes.page(now_ms);
+    let mut beside = exposition::Writer::new();
+    healthchecks::service::write(&mut beside, &answers(watch));
+    let config = watch.config();
+    let me = peers::name(&config.peer, config.host_name());
+    watch
+        .health
+        .peers()
+        .write(&me, &config.peer, now_ms, &mut beside);
+    page.push_str(&beside.finish());
+    page
+}
+
+/// The page `/metrics/heartbeat`: heartbeats that come in, and those that go out.
+pub(super) fn heartbeat_metrics(watch: &Watch) -> String {
+    let mut page = watch.health.beats.page(watch.clock.now_ms());
+    let mut out = exposition::Writer::new();
+    watch.health.told.write(&mut out);
+    page.push_str(&out.finish());
+    page
+}
+
+/// Whom this Belfry sees, for the others.
+pub(crate) fn sight(watch: &Watch) -> Sight {
+    let config = watch.config();
+    let me = peers::name(&config.peer, config.host_name());
+    let now_ms = watch.clock.now_ms();
+    watch.health.peers().sight(&me, &config.peer, now_ms)
+}
+
+fn peers(watch: &Watch) -> Vec<View> {
+    let config = watch.config();
+    let me = peers::name(&config.peer, config.host_name());
+    let now_ms = watch.clock.now_ms();
+    watch.health.peers().views(&me, &config.peer, now_ms)
 }

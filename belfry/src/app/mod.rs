@@ -34,7 +34,7 @@ pub(crate) use collect::Job;
 pub(crate) use engine::{
     socket as engine_socket, unheeded as engine_unheeded, version as engine_version,
 };
-pub(crate) use health::page as health_page;
+pub(crate) use health::{page as health_page, services, sight, with_evidence};
 pub(crate) use letter::test_letter;
 pub(crate) use now::{status, view};
 pub(crate) use own::{process as process_figures, write_series as series_figures};

@@ -5,6 +5,7 @@ mod alerts;
 mod check;
 mod client;
 mod generate;
+mod health;
 mod offline;
 mod ping;
 mod prometheus;
@@ -97,6 +98,8 @@ enum Command {
     /// Rule files: check, test or format them, or write the shipped ones
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Tell whether Belfry, or a service, is ready; made for health checks
+    Health(health::Health),
     /// Tell a heartbeat that its job ran, or run the job and tell how it ended
     Ping(ping::Ping),
     /// Print the runbook of this name, or list all
@@ -188,6 +191,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
         Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),
         Command::Rules(command) => rules::run(&command),
+        Command::Health(health) => either(health::run(&cli.place, &health)),
         Command::Ping(ping) => either(ping::run(&cli.place, &ping)),
         Command::Runbook { name, labels, json } => {
             either(runbook::run(&cli.place, name.as_deref(), labels, json))

@@ -175,7 +175,7 @@ impl Recipient {
 }
 
 /// The Belfry of the data folder.
-fn local(place: &Place) -> Result<String, String> {
+pub(super) fn local(place: &Place) -> Result<String, String> {
     let config = offline::glance(place).map_err(|_| "name Belfry with --url".to_owned())?;
     let data = app::data_folder(&config);
     let address = Some(&data)

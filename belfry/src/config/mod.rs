@@ -43,6 +43,12 @@ settings::section! {
         pub alerter: alerter::Config = alerter::Config::default(),
         /// Backups that other tools make, and which volumes need none.
         pub backup: backup::Config = backup::Config::default(),
+        /// What is answered at /health on behalf of services.
+        pub health: healthchecks::service::Config = healthchecks::service::Config::default(),
+        /// Other Belfrys, which watch this one as this one watches them.
+        pub peer: healthchecks::peer::Config = healthchecks::peer::Config::default(),
+        /// Looking at services from outside.
+        pub probe: healthchecks::probe::Config = healthchecks::probe::Config::default(),
         /// Heartbeats that jobs send.
         pub heartbeat: healthchecks::heartbeat::Config = healthchecks::heartbeat::Config::default(),
     }
@@ -138,6 +144,8 @@ impl Config {
         faults.extend(self.backup.faults());
         let rules = self.rules.faults().into_iter();
         faults.extend(rules.map(|(key, message)| (format!("rules.{key}"), message)));
+        faults.extend(self.peer.faults());
+        faults.extend(self.probe.faults());
         faults.extend(self.heartbeat.faults());
         let exporters = [
             self.exporter.postgres.faults(),

@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::app::Watch;
+use super::service::allowed;
+use crate::app::{self, Watch};
 
 /// `?format=text` gives lines instead of JSON, as does `Accept: text/plain`.
 #[derive(Debug, Default, Deserialize)]
@@ -20,7 +21,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    fn text(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn text(&self, headers: &HeaderMap) -> bool {
         let accept = headers
             .get(header::ACCEPT)
             .and_then(|value| value.to_str().ok());
@@ -28,7 +29,7 @@ impl Form {
     }
 }
 
-fn status(well: bool) -> StatusCode {
+pub(super) fn status(well: bool) -> StatusCode {
     if well {
         StatusCode::OK
     } else {
@@ -68,8 +69,17 @@ pub(crate) async fn ready(
 ) -> Response {
     let verdict = watch.readiness.verdict();
     let code = status(verdict.ready);
+    let details = allowed(&watch, &headers);
     if form.text(&headers) {
-        return (code, verdict.to_string()).into_response();
+        let text = verdict.to_string();
+        // Its first line is the verdict.
+        let end = text.find('\n').map_or(text.len(), |at| at + 1);
+        let told = if details { &text[..] } else { &text[..end] };
+        return (code, told.to_owned()).into_response();
+    }
+    if !details {
+        let word = if verdict.ready { "pass" } else { "fail" };
+        return (code, Json(json!({ "status": word }))).into_response();
     }
     let word = if verdict.ready { "pass" } else { "fail" };
     (
@@ -105,4 +115,10 @@ pub(crate) async fn is_ready(State(watch): State<Arc<Watch>>) -> Response {
         },
     )
         .into_response()
+}
+
+/// For other Belfrys: whom this one sees, as long as it lives itself.
+pub(crate) async fn peer(State(watch): State<Arc<Watch>>) -> Response {
+    let well = watch.liveness.stalled(Instant::now()).is_empty();
+    (status(well), Json(app::sight(&watch))).into_response()
 }

@@ -9,8 +9,10 @@ mod packed;
 mod pages;
 mod people;
 mod ping;
+mod probe;
 pub(crate) mod room;
 mod serve;
+mod service;
 
 pub(crate) use serve::serve;
 
@@ -37,6 +39,9 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/runbooks/{name}", get(pages::runbook))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/health/peer", get(health::peer))
+        .route("/health/live/{service}", get(service::live))
+        .route("/health/ready/{service}", get(service::ready))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::is_ready))
         .route("/-/reload", post(reload).put(reload))
@@ -54,6 +59,7 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/ping/{*path}", any(ping::take))
         .route("/api/belfry/v1/runbooks", get(api::runbooks))
         .route("/api/belfry/v1/runbooks/{name}", get(api::runbook))
+        .route("/probe", get(probe::probe))
         .fallback(absent)
         .with_state(Arc::clone(&watch))
         .merge(metrics::router(Arc::clone(&watch)))

@@ -13,6 +13,8 @@ mod command_line;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod deadman;
+#[cfg(test)]
 mod engine_faults;
 #[cfg(test)]
 mod escalating;
@@ -32,6 +34,10 @@ mod memory_cap;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
+mod probes;
+#[cfg(test)]
 mod prometheus;
 #[cfg(test)]
 mod query_command;
@@ -43,6 +49,8 @@ mod rule_files;
 mod runbooks;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod services;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ping::{uuid, valid_name};
 use super::{Cron, Schedule};
+use crate::deadman::{self, Deadman};
 
 settings::section! {
     /// Heartbeats that jobs send, by asking for /ping/NAME.
@@ -15,6 +16,8 @@ settings::section! {
         pub token: settings::Secret = settings::Secret::default(),
         /// The key of the form /ping/KEY/NAME, as Healthchecks has it. Empty: that form is off.
         pub ping_key: settings::Secret = settings::Secret::default(),
+        /// URLs elsewhere that are told that this watch works, while and only while it does.
+        pub out: Vec<Deadman> = vec![],
         /// Whether a ping by a name that nobody expects makes a heartbeat of that name.
         pub create: bool = false,
         /// The period of heartbeats that were made by a ping.
@@ -57,7 +60,7 @@ impl Config {
     /// What is wrong with the section, as (key, message).
     #[must_use]
     pub fn faults(&self) -> Vec<(String, String)> {
-        let mut faults = Vec::new();
+        let mut faults = deadman::faults(&self.out);
         let mut uuids = BTreeSet::new();
         for (name, expected) in &self.expect {
             let mut fault = |key: &str, message: String| {

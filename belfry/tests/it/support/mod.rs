@@ -17,6 +17,7 @@ pub(crate) mod devtools;
 pub(crate) mod engine;
 pub(crate) mod fault;
 pub(crate) mod http;
+pub(crate) mod lan;
 pub(crate) mod mail;
 pub(crate) mod peer;
 pub(crate) mod poll;

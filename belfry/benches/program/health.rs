@@ -1,0 +1,257 @@
+//! What heartbeats, probes and answers about services cost; blackbox_exporter
+//! beside it on the same targets.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::proc::{self, Cpu};
+use crate::support::belfry::{Belfry, Launch};
+use crate::support::process::Process;
+use crate::support::scratch::Scratch;
+use crate::support::{claim, http, poll, program};
+use crate::{binary, figure};
+
+/// Pings and answers a second.
+const PINGS: u32 = 1000;
+const ANSWERS: u32 = 200;
+/// How long each is measured.
+const LENGTH: Duration = Duration::from_secs(30);
+const PROBES: usize = 200;
+const INTERVAL: Duration = Duration::from_secs(15);
+
+pub(crate) fn run() {
+    heartbeats();
+    probes();
+    answers();
+}
+
+fn launch(rest: &str) -> Belfry {
+    let scratch = Scratch::new();
+    let engine = scratch.path.join("none.sock");
+    let config =
+        format!("interval: 15s\nrules: {{pack: false}}\nexporter: {{engine: {engine:?}}}\n{rest}");
+    Launch::with(&config).binary(&binary()).start()
+}
+
+/// Asks so often a second over a few connections that are kept; returns how long each took, in milliseconds.
+fn ask(
+    address: &str,
+    path: impl Fn(u64) -> String + Sync,
+    rate: u32,
+    length: Duration,
+) -> Vec<f64> {
+    const CONNECTIONS: u32 = 4;
+    let next = AtomicU64::new(0);
+    let began = Instant::now();
+    let took = std::sync::Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..CONNECTIONS {
+            scope.spawn(|| {
+                let mut stream = TcpStream::connect(address).expect("a connection");
+                stream.set_nodelay(true).expect("no delay");
+                let mut mine = Vec::new();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let due = began
+                        + Duration::from_secs(1) * u32::try_from(number).expect("a number") / rate;
+                    if due > began + length {
+                        break;
+                    }
+                    thread::sleep(due.saturating_duration_since(Instant::now()));
+                    let asked = Instant::now();
+                    write!(
+                        stream,
+                        "GET {} HTTP/1.1\r\nHost: {address}\r\n\r\n",
+                        path(number)
+                    )
+                    .expect("a request");
+                    let mut buffer = [0; 16 << 10];
+                    let read = stream.read(&mut buffer).expect("an answer");
+                    assert!(
+                        buffer[..read].starts_with(b"HTTP/1.1 200"),
+                        "{}",
+                        String::from_utf8_lossy(&buffer[..read])
+                    );
+                    mine.push(asked.elapsed().as_secs_f64() * 1e3);
+                }
+                took.lock().expect("nobody panicked").extend(mine);
+            });
+        }
+    });
+    let mut took = took.into_inner().expect("nobody panicked");
+    took.sort_by(f64::total_cmp);
+    took
+}
+
+fn percentile(sorted: &[f64], part: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * part) as usize]
+}
+
+/// Processor time of the process while something goes on, in parts of one core.
+fn cost(pid: u32, work: impl FnOnce()) -> f64 {
+    let (before, began) = (Cpu::of(pid), Instant::now());
+    work();
+    Cpu::of(pid).since(before).total().as_secs_f64() / began.elapsed().as_secs_f64()
+}
+
+fn heartbeats() {
+    let belfry = launch("heartbeat: {create: true}");
+    let idle = cost(belfry.pid(), || thread::sleep(LENGTH / 2));
+    let busy = cost(belfry.pid(), || {
+        let took = ask(
+            belfry.address(),
+            |number| format!("/ping/job-{}", number % 500),
+            PINGS,
+            LENGTH,
+        );
+        assert!(took.len() >= 25_000, "{} pings", took.len());
+    });
+    figure::budget(
+        "1,000 heartbeats a second, of one core",
+        (busy - idle) * 100.0,
+        "%",
+        10.0,
+    );
+}
+
+/// A server that says yes to everybody, on a thread.
+fn site(over: &'static AtomicBool) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfine\n",
+            );
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    });
+    port
+}
+
+fn probes() {
+    static OVER: AtomicBool = AtomicBool::new(false);
+    let port = site(&OVER);
+    let targets: String = (0..PROBES)
+        .map(|at| format!("    - {{target: 'http://127.0.0.1:{port}/{at}'}}\n"))
+        .collect();
+    let without = launch("");
+    let belfry = launch(&format!("probe:\n  targets:\n{targets}"));
+    poll::holds("all should have been looked at", || {
+        belfry
+            .get("/metrics/probe")
+            .body
+            .matches("\nprobe_success{")
+            .count()
+            == PROBES
+    });
+    let length = INTERVAL * 3;
+    let per_cycle = |part: f64| part * INTERVAL.as_secs_f64() * 1e3;
+    let idle = cost(without.pid(), || thread::sleep(length));
+    let busy = cost(belfry.pid(), || thread::sleep(length));
+    figure::budget(
+        "200 probes each 15 s, per cycle",
+        per_cycle(busy - idle),
+        "ms",
+        20.0,
+    );
+    figure::plain(
+        "threads beyond those without probes",
+        proc::threads(belfry.pid()) - proc::threads(without.pid()),
+        "",
+    );
+    drop((without, belfry));
+
+    let scratch = Scratch::new();
+    let claim = claim::port();
+    let file = scratch.file(
+        "blackbox.yml",
+        "modules: {http_2xx: {prober: http, timeout: 5s}}\n",
+    );
+    let mut command = Command::new(program::find(
+        "prometheus-blackbox-exporter",
+        "prometheus-blackbox-exporter",
+    ));
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{}", claim.number));
+    let mut blackbox = Process::spawn("blackbox_exporter", &mut command, &scratch.path.join("log"));
+    let address = format!("127.0.0.1:{}", claim.number);
+    blackbox.ready("it should answer", || http::get(&address, "/metrics").ok());
+    let rate = u32::try_from(PROBES).expect("a number");
+    let part = cost(blackbox.pid(), || {
+        let cycle =
+            |number: u64| format!("/probe?module=http_2xx&target=127.0.0.1:{port}/{number}");
+        // As many as in three cycles, a little faster than they would come.
+        ask(&address, cycle, rate * 3 / 45, length);
+    });
+    figure::plain(
+        "blackbox_exporter on the same, per cycle",
+        per_cycle(part),
+        "ms",
+    );
+    OVER.store(true, Ordering::Relaxed);
+}
+
+fn answers() {
+    let services: String = (0..50)
+        .map(|at| format!("service-{at}: {{depends_on: [service-{}]}}, ", at + 1))
+        .collect();
+    let belfry = launch(&format!(
+        "health: {{services: {{{services}service-50: {{}}}}}}"
+    ));
+    // Without containers all are missing; what an answer costs is the same.
+    let took = ask_any(belfry.address(), ANSWERS, LENGTH);
+    figure::budget(
+        "readiness of 50 services at 200/s, p99",
+        percentile(&took, 0.99),
+        "ms",
+        5.0,
+    );
+    let took = ask(
+        belfry.address(),
+        |_| "/health/live".to_owned(),
+        ANSWERS,
+        LENGTH / 3,
+    );
+    figure::plain("liveness at 200/s, p99", percentile(&took, 0.99), "ms");
+}
+
+/// Like [`ask`], for services that are not ready.
+fn ask_any(address: &str, rate: u32, length: Duration) -> Vec<f64> {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_nodelay(true).expect("no delay");
+    let (began, mut took, mut number) = (Instant::now(), Vec::new(), 0_u32);
+    loop {
+        let due = began + Duration::from_secs(1) * number / rate;
+        if due > began + length {
+            break;
+        }
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let asked = Instant::now();
+        write!(
+            stream,
+            "GET /health/ready/service-{} HTTP/1.1\r\nHost: {address}\r\n\r\n",
+            number % 50
+        )
+        .expect("a request");
+        let mut buffer = [0; 64 << 10];
+        let read = stream.read(&mut buffer).expect("an answer");
+        assert!(
+            buffer[..read].starts_with(b"HTTP/1.1 503"),
+            "{}",
+            String::from_utf8_lossy(&buffer[..read])
+        );
+        took.push(asked.elapsed().as_secs_f64() * 1e3);
+        number += 1;
+    }
+    took.sort_by(f64::total_cmp);
+    took
+}

@@ -1,0 +1,77 @@
+//! Services as the engine shows them, judged by what else is known.
+
+use std::collections::BTreeMap;
+
+use exporter::container::{Container, Health, State};
+use healthchecks::heartbeat;
+use healthchecks::service::{Answer, Check, Evidence, Instance, Running, Services};
+
+use super::super::Watch;
+
+/// All services of this host.
+pub(crate) fn services(watch: &Watch) -> Services {
+    let inventory = watch.containers.inventory();
+    let instances = inventory.iter().map(|container| instance(container));
+    Services::new(&watch.config().health, instances.collect())
+}
+
+/// How they all are.
+pub(crate) fn answers(watch: &Watch) -> Vec<Answer> {
+    with_evidence(watch, |evidence| services(watch).answers(evidence))
+}
+
+/// Judges by what heartbeats and probes say now.
+pub(crate) fn with_evidence<T>(watch: &Watch, judge: impl FnOnce(Evidence<'_>) -> T) -> T {
+    let now_ms = watch.clock.now_ms();
+    let beats = &watch.health.beats;
+    judge(Evidence {
+        heartbeat_down: &|name| beats.state(name, now_ms) == Some(heartbeat::State::Down),
+        probe_up: &|name| watch.health.probes.up(name),
+    })
+}
+
+/// What compose says a service depends on: `db:service_healthy:false,cache:service_started:true`.
+const DEPENDS_ON: &str = "com.docker.compose.depends_on";
+
+fn needed(labels: &BTreeMap<String, String>) -> Vec<String> {
+    let all = labels.get(DEPENDS_ON).map_or("", String::as_str).split(',');
+    let names = all.filter_map(|one| one.split(':').next());
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn instance(of: &Container) -> Instance {
+    let one_shot = matches!(of.restart_policy.as_str(), "" | "no" | "on-failure");
+    let since_ms = if of.state.has_processes() {
+        of.started_ms
+    } else {
+        of.finished_ms
+    };
+    Instance {
+        name: of.name.clone(),
+        project: of.project.clone(),
+        service: if of.service.is_empty() {
+            of.name.clone()
+        } else {
+            of.service.clone()
+        },
+        running: match of.state {
+            State::Running => Running::Yes,
+            State::Paused => Running::Paused,
+            State::Restarting => Running::Restarting,
+            State::Exited if one_shot && of.exit_code == Some(0) => Running::Completed,
+            State::Created | State::Exited | State::Dead | State::Removing => Running::Stopped,
+        },
+        check: match of.health {
+            Health::None => Check::None,
+            Health::Starting => Check::Starting,
+            Health::Healthy => Check::Healthy,
+            Health::Unhealthy => Check::Unhealthy,
+        },
+        output: of.health_output.clone(),
+        since_ms,
+        depends_on: needed(&of.all_labels),
+    }
+}

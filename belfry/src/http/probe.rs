@@ -1,0 +1,120 @@
+//! `/probe?target=&module=`: one look, as blackbox_exporter answers. Only what is
+//! configured, or allowed by name, can be asked for: this must not become a way
+//! into networks that the asker cannot reach.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use healthchecks::probe;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::app::Watch;
+
+/// So many looks are taken at once for others.
+static ROOM: Semaphore = Semaphore::const_new(16);
+
+/// A look that says nothing of its length takes no longer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Nobody waits for longer.
+const LONGEST: f64 = 120.0;
+/// What is left of a scraper's time for the way back.
+const OFFSET: f64 = 0.5;
+
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    target: String,
+    module: String,
+    debug: String,
+}
+
+/// Looks once.
+pub(crate) async fn probe(
+    State(watch): State<Arc<Watch>>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    if asked.target.is_empty() {
+        return (StatusCode::BAD_REQUEST, "Target parameter is missing\n").into_response();
+    }
+    let loaded = watch.health.probes.loaded();
+    let module = match loaded.asked(&asked.target, &asked.module) {
+        Ok(module) => module,
+        Err(why) if why.starts_with("unknown module") => {
+            return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response();
+        }
+        Err(why) => return (StatusCode::FORBIDDEN, format!("refused: {why}\n")).into_response(),
+    };
+    let Ok(_place) = ROOM.try_acquire() else {
+        let again = [(header::RETRY_AFTER, "1")];
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            again,
+            "too many probes at once\n",
+        )
+            .into_response();
+    };
+    let outcome = probe::run(&asked.target, module, timeout(&headers, module.timeout)).await;
+    let page = outcome.page();
+    if asked.debug == "true" {
+        let said = match &outcome.failure {
+            Some(failure) => failure.to_string(),
+            None => "succeeded".to_owned(),
+        };
+        return format!(
+            "Probe of {} with {module:#?}\n\n{said}\n\nMetrics:\n{page}",
+            asked.target
+        )
+        .into_response();
+    }
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], page).into_response()
+}
+
+/// The shorter of what the module and the scraper leave.
+fn timeout(headers: &HeaderMap, module: Option<Duration>) -> Duration {
+    let scraper = headers
+        .get("x-prometheus-scrape-timeout-seconds")
+        .and_then(|value| value.to_str().ok()?.parse::<f64>().ok())
+        .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+        .map(|seconds| Duration::from_secs_f64((seconds.min(LONGEST) - OFFSET).max(0.1)));
+    match (scraper, module) {
+        (Some(scraper), Some(module)) => scraper.min(module),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => TIMEOUT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shorter_time_holds() {
+        let second = Duration::from_secs;
+        for (stated, module, expected) in [
+            ("", None, second(10)),
+            ("", Some(second(3)), second(3)),
+            ("5.5", None, second(5)),
+            ("5.5", Some(second(3)), second(3)),
+            ("nan", None, second(10)),
+            ("-1", None, second(10)),
+            ("0.2", None, Duration::from_millis(100)),
+            ("1e300", None, Duration::from_millis(119_500)),
+        ] {
+            let mut headers = HeaderMap::new();
+            if !stated.is_empty() {
+                headers.insert(
+                    "x-prometheus-scrape-timeout-seconds",
+                    stated.parse().unwrap(),
+                );
+            }
+            assert_eq!(timeout(&headers, module), expected, "{stated} {module:?}");
+        }
+    }
+}

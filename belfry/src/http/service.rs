@@ -1,0 +1,108 @@
+//! `/health/live/{service}` and `/health/ready/{service}`: answered from memory
+//! on behalf of services, for load balancers, compose and uptime services.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use healthchecks::service::Answer;
+use serde_json::json;
+
+use super::health::{Form, status};
+use super::ping::bearer;
+use crate::app::{self, Watch};
+
+/// Whether a process of the service runs.
+pub(crate) async fn live(
+    State(watch): State<Arc<Watch>>,
+    Path(name): Path<String>,
+    Query(form): Query<Form>,
+    headers: HeaderMap,
+) -> Response {
+    answer(
+        &watch,
+        &name,
+        &form,
+        &headers,
+        ("live", |answer| answer.live),
+    )
+}
+
+/// Whether the service can do its work.
+pub(crate) async fn ready(
+    State(watch): State<Arc<Watch>>,
+    Path(name): Path<String>,
+    Query(form): Query<Form>,
+    headers: HeaderMap,
+) -> Response {
+    answer(
+        &watch,
+        &name,
+        &form,
+        &headers,
+        ("ready", |answer| answer.ready),
+    )
+}
+
+type Question = (&'static str, fn(&Answer) -> bool);
+
+fn answer(
+    watch: &Watch,
+    name: &str,
+    form: &Form,
+    headers: &HeaderMap,
+    (word, well): Question,
+) -> Response {
+    let services = app::services(watch);
+    let (service, project) = match services.named(name)[..] {
+        [found] => found,
+        [] => {
+            // A service that is known and gone is told as missing; one that was never known is a slip of the pen.
+            return (StatusCode::NOT_FOUND, "no service is named so\n").into_response();
+        }
+        _ => {
+            let text = "several projects have a service of this name; ask for PROJECT.SERVICE\n";
+            return (StatusCode::NOT_FOUND, text).into_response();
+        }
+    };
+    let answer = app::with_evidence(watch, |evidence| {
+        services.answer(service, project, evidence)
+    });
+    let well = well(&answer);
+    let code = status(well);
+    let details = allowed(watch, headers);
+    if form.text(headers) {
+        let mut text = format!("{}{word}\n", if well { "" } else { "not " });
+        for (cause, detail) in answer.reasons.iter().filter(|_| details) {
+            text.push_str(&format!("{:<10} {detail}\n", cause.as_str()));
+        }
+        return (code, text).into_response();
+    }
+    let mut body = json!({ "status": if well { "pass" } else { "fail" } });
+    if details {
+        body["service"] = json!(answer);
+    }
+    let kind = [
+        (header::CONTENT_TYPE, "application/health+json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (code, kind, Json(body).into_response().into_body()).into_response()
+}
+
+/// Whether more than pass or fail is told.
+pub(super) fn allowed(watch: &Watch, headers: &HeaderMap) -> bool {
+    let config = watch.config();
+    let token = &config.health.token;
+    let same = |given: &str| {
+        let (given, wanted) = (given.as_bytes(), token.expose().as_bytes());
+        given.len() == wanted.len()
+            && given
+                .iter()
+                .zip(wanted)
+                .fold(0, |all, (one, other)| all | (one ^ other))
+                == 0
+    };
+    token.is_empty() || bearer(headers).is_some_and(same)
+}

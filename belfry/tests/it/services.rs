@@ -1,0 +1,165 @@
+//! Health of services that speak no HTTP: answered on their behalf, to a load
+//! balancer, to `belfry health`, and to the rules.
+
+use std::process::{Command, Output};
+
+use crate::setup::Setup;
+use crate::support::belfry::{Belfry, Launch};
+use crate::support::claim;
+use crate::support::container::Container;
+use crate::support::engine::Engine;
+use crate::support::http;
+use crate::support::poll;
+use crate::support::process::Process;
+use crate::support::program;
+use crate::support::scratch::Scratch;
+
+/// A worker that its own check calls healthy while a file is there.
+fn worker(name: &str, service: &str) -> Container {
+    Container::named(name)
+        .compose("shop", service)
+        .script("touch /ok; trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done")
+        .health("test -e /ok || { echo the queue is stuck; exit 1; }")
+}
+
+fn switch(engine: &Engine, container: &str, on: bool) {
+    let action = if on { "touch" } else { "rm" };
+    engine.docker(&["exec", container, action, "/ok"]);
+}
+
+fn health(belfry: &Belfry, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    command
+        .arg("--data")
+        .arg(belfry.data())
+        .arg("health")
+        .args(arguments);
+    command.output().expect("the binary runs")
+}
+
+#[test]
+fn a_service_without_http_is_ready_as_its_containers_checks_and_needs_are() {
+    let engine = Engine::start();
+    engine.run(&worker("shop-db-1", "db"));
+    engine.run(
+        &worker("shop-worker-1", "worker")
+            .label("com.docker.compose.depends_on", "db:service_healthy:false"),
+    );
+    let config = Setup::new()
+        .engine(&engine)
+        .part("heartbeat: {expect: {jobs: {}}}\nhealth: {services: {worker: {heartbeat: jobs}, gone: {project: shop}}}")
+        .config();
+    let belfry = Launch::with(&config).start();
+    belfry.wait_for_status("/health/ready/worker", 200);
+    assert_eq!(belfry.get("/health/live/worker").status, 200);
+    assert_eq!(belfry.get("/health/ready/shop.worker").status, 200);
+    assert_eq!(belfry.get("/health/ready/shop-worker-1").status, 200);
+    assert_eq!(belfry.get("/health/ready/nobody").status, 404);
+    let gone = belfry.get("/health/ready/gone?format=text");
+    assert_eq!(gone.status, 503);
+    assert_eq!(gone.body, "not ready\nmissing    it has no container\n");
+    assert_eq!(health(&belfry, &["worker"]).status.code(), Some(0));
+    assert_eq!(
+        health(&belfry, &[]).stdout.starts_with(b"ready"),
+        belfry.get("/health/ready").status == 200
+    );
+
+    switch(&engine, "shop-db-1", false);
+    let answer = belfry.wait_for_status("/health/ready/worker", 503).json();
+    assert_eq!(answer["service"]["reasons"][0][0], "dependency");
+    let db = belfry.get("/health/ready/db").json();
+    assert_eq!(db["service"]["reasons"][0][0], "unhealthy");
+    assert_eq!(
+        db["service"]["containers"][0]["output"],
+        "the queue is stuck"
+    );
+    assert_eq!(belfry.get("/health/live/worker").status, 200, "it lives");
+    let output = health(&belfry, &["worker"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout, b"not ready\ndependency db: unhealthy\n");
+    poll::holds("rules should see it", || {
+        let page = belfry.get("/metrics/probe").body;
+        page.contains("belfry_service_ready{project=\"shop\",service=\"worker\"} 0")
+            && page.contains("belfry_service_not_ready_info{project=\"shop\",reason=\"unhealthy\",service=\"db\"} 1")
+    });
+    switch(&engine, "shop-db-1", true);
+    belfry.wait_for_status("/health/ready/worker", 200);
+    belfry.get("/ping/jobs/fail");
+    assert_eq!(
+        belfry.get("/health/ready/worker").json()["service"]["reasons"][0][0],
+        "heartbeat"
+    );
+    belfry.get("/ping/jobs");
+    engine.docker(&["stop", "--time", "1", "shop-worker-1"]);
+    belfry.wait_for_status("/health/live/worker", 503);
+    assert_eq!(
+        health(&belfry, &["worker", "--live"]).status.code(),
+        Some(1)
+    );
+    assert_eq!(health(&belfry, &["nobody"]).status.code(), Some(3));
+    assert_eq!(
+        health(&belfry, &["--url", "http://127.0.0.1:9"])
+            .status
+            .code(),
+        Some(3)
+    );
+}
+
+#[test]
+fn details_are_for_those_who_may_see_them() {
+    let engine = Engine::start();
+    engine.run(&Container::named("shop-web-1").compose("shop", "web"));
+    let config = Setup::new()
+        .engine(&engine)
+        .part("health: {token: word}")
+        .config();
+    let belfry = Launch::with(&config).start();
+    let closed = belfry.wait_for_status("/health/ready/web", 200);
+    assert_eq!(closed.body, "{\"status\":\"pass\"}");
+    let address = belfry.address();
+    let ask = |word: &str| {
+        let request = format!(
+            "GET /health/ready/web HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {word}\r\nConnection: close\r\n\r\n"
+        );
+        http::send(address, &request).unwrap().json()
+    };
+    assert!(ask("wrong")["service"].is_null());
+    assert_eq!(
+        ask("word")["service"]["containers"][0]["name"],
+        "shop-web-1"
+    );
+    let ready = belfry.get("/health/ready?format=text").body;
+    assert!(ready == "ready\n" || ready == "not ready\n", "{ready}");
+}
+
+#[test]
+fn caddy_takes_its_upstream_out_and_back_by_it() {
+    let engine = Engine::start();
+    engine.run(&worker("shop-api-1", "api"));
+    let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
+    belfry.wait_for_status("/health/ready/api", 200);
+    let scratch = Scratch::new();
+    let (site, app, admin) = (claim::port(), claim::port(), claim::port());
+    let (_, port) = belfry.address().rsplit_once(':').unwrap();
+    let file = scratch.file(
+        "Caddyfile",
+        &format!(
+            "{{\n admin 127.0.0.1:{}\n auto_https off\n}}\nhttp://127.0.0.1:{} {{\n respond app\n}}\n\
+             http://127.0.0.1:{} {{\n reverse_proxy 127.0.0.1:{} {{\n  health_uri /health/ready/api\n  health_port {port}\n  health_interval 100ms\n }}\n}}\n",
+            admin.number, app.number, site.number, app.number
+        ),
+    );
+    let mut command = Command::new(program::find("caddy", "caddy"));
+    command
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(&file)
+        .env("HOME", &scratch.path);
+    let mut caddy = Process::spawn("caddy", &mut command, &scratch.path.join("caddy.log"));
+    let site = format!("127.0.0.1:{}", site.number);
+    let answers = |status: u16| http::get(&site, "/").is_ok_and(|answer| answer.status == status);
+    caddy.ready("the site should answer", || answers(200).then_some(()));
+    switch(&engine, "shop-api-1", false);
+    poll::holds("the upstream should be taken out", || answers(503));
+    switch(&engine, "shop-api-1", true);
+    poll::holds("the upstream should be back", || answers(200));
+}

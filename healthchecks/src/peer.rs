@@ -1,0 +1,265 @@
+//! Mutual watch: Belfrys that name each other. A peer that nobody sees any more is
+//! dead, and one of those who are left says so; a peer that others still see is
+//! not, whatever became of the way to it.
+//!
+//! Decisions only: who asks whom, and how, is the wiring's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use exposition::{Kind, Writer};
+use serde::{Deserialize, Serialize};
+
+settings::section! {
+    /// Other Belfrys, which watch this one as this one watches them.
+    pub struct Config {
+        /// The name by which the others call this one. Empty: the name of this host.
+        pub name: String = String::new(),
+        /// The others.
+        pub peers: Vec<Peer> = vec![],
+        /// How often each is asked.
+        pub interval: Duration = Duration::from_secs(10),
+        /// After so long without an answer it is not seen any more.
+        pub silent_after: Duration = Duration::from_secs(30),
+    }
+}
+
+settings::section! {
+    /// Another Belfry.
+    pub struct Peer {
+        /// Its name, which all must call it by.
+        pub name: String = String::new(),
+        /// Where it is reached, such as http://10.8.0.2:9911.
+        pub url: String = String::new(),
+    }
+}
+
+impl Config {
+    /// What is wrong with the section, as (key, message).
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let mut names = BTreeSet::new();
+        for (at, peer) in self.peers.iter().enumerate() {
+            if peer.name.is_empty() || !names.insert(&peer.name) {
+                faults.push((
+                    format!("peer.peers[{at}].name"),
+                    "a name of its own is wanted".to_owned(),
+                ));
+            }
+            if !peer.url.starts_with("http://") && !peer.url.starts_with("https://") {
+                faults.push((
+                    format!("peer.peers[{at}].url"),
+                    "a URL of http or https is wanted".to_owned(),
+                ));
+            }
+        }
+        if self.silent_after < self.interval * 2 {
+            faults.push((
+                "peer.silent_after".to_owned(),
+                "less than two intervals would be one lost packet".to_owned(),
+            ));
+        }
+        faults
+    }
+}
+
+/// Whom a Belfry sees: what it tells its peers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sight {
+    /// Its name.
+    pub name: String,
+    /// The peers that answer it.
+    pub sees: BTreeSet<String>,
+    /// The peers that were seen once and are not any more.
+    pub misses: BTreeSet<String>,
+}
+
+/// What one knows of a peer.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Known {
+    answered_ms: Option<i64>,
+    sight: Sight,
+    reason: String,
+}
+
+/// What is to be thought of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It answers.
+    Up,
+    /// It was never seen.
+    New,
+    /// Another sees it; only the way from here is cut.
+    Cut,
+    /// Nobody sees it.
+    Dead,
+    /// Nobody answers here: it is this one that is cut off.
+    Isolated,
+}
+
+/// One peer, as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct View {
+    /// Its name.
+    pub name: String,
+    /// What is to be thought of it.
+    pub verdict: Verdict,
+    /// Whether it falls to this one to page for it.
+    pub ours: bool,
+    /// When it last answered, in milliseconds since 1970.
+    pub answered_ms: Option<i64>,
+    /// Why it did not answer last.
+    pub reason: String,
+}
+
+/// What this one knows of all peers.
+#[derive(Debug, Clone, Default)]
+pub struct Peers(BTreeMap<String, Known>);
+
+impl Peers {
+    /// A peer answered, and told whom it sees.
+    pub fn answered(&mut self, name: &str, sight: Sight, now_ms: i64) {
+        let known = self.0.entry(name.to_owned()).or_default();
+        *known = Known {
+            answered_ms: Some(now_ms),
+            sight,
+            reason: String::new(),
+        };
+    }
+
+    /// A peer did not answer.
+    pub fn silent(&mut self, name: &str, reason: &str) {
+        reason.clone_into(&mut self.0.entry(name.to_owned()).or_default().reason);
+    }
+
+    /// Forgets those that are not configured any more.
+    pub fn retain(&mut self, config: &Config) {
+        self.0
+            .retain(|name, _| config.peers.iter().any(|peer| peer.name == *name));
+    }
+
+    /// Moves all times: the wall clock was stepped.
+    pub fn shift(&mut self, delta_ms: i64) {
+        for known in self.0.values_mut() {
+            known.answered_ms = known.answered_ms.map(|answered_ms| answered_ms + delta_ms);
+        }
+    }
+
+    /// Whom this one sees.
+    #[must_use]
+    pub fn sight(&self, me: &str, config: &Config, now_ms: i64) -> Sight {
+        let mut sight = Sight {
+            name: me.to_owned(),
+            ..Sight::default()
+        };
+        for (name, known) in &self.0 {
+            match known.seen(config, now_ms) {
+                Some(true) => sight.sees.insert(name.clone()),
+                Some(false) => sight.misses.insert(name.clone()),
+                None => false,
+            };
+        }
+        sight
+    }
+
+    /// What is to be thought of each peer.
+    #[must_use]
+    pub fn views(&self, me: &str, config: &Config, now_ms: i64) -> Vec<View> {
+        let seen: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(_, known)| known.seen(config, now_ms) == Some(true))
+            .collect();
+        let view = |(name, known): (&String, &Known)| {
+            let others = seen.iter().filter(|(other, _)| *other != name);
+            let verdict = match known.seen(config, now_ms) {
+                Some(true) => Verdict::Up,
+                None => Verdict::New,
+                Some(false)
+                    if others
+                        .clone()
+                        .any(|(_, other)| other.sight.sees.contains(name)) =>
+                {
+                    Verdict::Cut
+                }
+                // With several peers, and none of them to be seen, it is this one that is alone.
+                Some(false) if self.0.len() > 1 && seen.is_empty() => Verdict::Isolated,
+                Some(false) => Verdict::Dead,
+            };
+            // Of those who miss it, the first by name pages; one that does not know of it yet does not.
+            let first = others
+                .clone()
+                .filter(|(_, other)| other.sight.misses.contains(name))
+                .map(|(other, _)| other.as_str())
+                .min();
+            let ours = verdict == Verdict::Dead && first.is_none_or(|first| me < first);
+            View {
+                name: name.clone(),
+                verdict,
+                ours,
+                answered_ms: known.answered_ms,
+                reason: known.reason.clone(),
+            }
+        };
+        self.0.iter().map(view).collect()
+    }
+
+    /// Adds the samples to a page.
+    pub fn write(&self, me: &str, config: &Config, now_ms: i64, page: &mut Writer) {
+        let views = self.views(me, config, now_ms);
+        if views.is_empty() {
+            return;
+        }
+        type Value = fn(&View) -> bool;
+        let families: [(&str, &str, Value); 4] = [
+            ("belfry_peer_up", "Whether the peer answers.", |view| {
+                view.verdict == Verdict::Up
+            }),
+            (
+                "belfry_peer_dead",
+                "1 when nobody sees the peer, and this one is to say so.",
+                |view| view.ours,
+            ),
+            (
+                "belfry_peer_link_cut",
+                "1 when the peer is not seen from here, and others see it.",
+                |view| view.verdict == Verdict::Cut,
+            ),
+            (
+                "belfry_peer_isolated",
+                "1 when no peer is seen from here at all.",
+                |view| view.verdict == Verdict::Isolated,
+            ),
+        ];
+        for (name, help, value) in families {
+            page.family(name, help, Kind::Gauge);
+            for view in views.iter().filter(|view| view.verdict != Verdict::New) {
+                page.sample(&[("peer", &view.name)], f64::from(u8::from(value(view))));
+            }
+        }
+        page.family(
+            "belfry_peer_last_answer_timestamp_seconds",
+            "When the peer last answered.",
+            Kind::Gauge,
+        );
+        for view in &views {
+            if let Some(answered_ms) = view.answered_ms {
+                #[expect(clippy::cast_precision_loss, reason = "milliseconds far below 2^53")]
+                page.sample(&[("peer", &view.name)], answered_ms as f64 / 1e3);
+            }
+        }
+    }
+}
+
+impl Known {
+    /// Whether it is seen; nothing if it never was.
+    fn seen(&self, config: &Config, now_ms: i64) -> Option<bool> {
+        let silent_ms = now_ms - self.answered_ms?;
+        Some(silent_ms < i64::try_from(config.silent_after.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Probes: looking at services from outside, under blackbox_exporter's names.
+//!
+//! A [`Module`] says how to look, in the grammar of `blackbox.yml`; [`run`] looks
+//! once and returns what was measured and, if it failed, a [`Reason`] of a closed
+//! set. A [`Board`] holds what is looked at, when it is due, and what came of it.
+//! Every step has a deadline and every answer a bound; nothing here alerts.
+
+mod board;
+mod certificate;
+mod config;
+mod dns;
+mod grpc;
+mod hash;
+mod http;
+mod icmp;
+mod message;
+mod module;
+mod page;
+mod pattern;
+mod reason;
+mod resolve;
+mod samples;
+mod server;
+mod stream;
+mod talk;
+mod tcp;
+mod tls;
+mod track;
+mod websocket;
+
+use std::time::Duration;
+
+use exposition::Writer;
+use tokio::time::Instant;
+
+pub use board::{Board, Due};
+pub use config::{Allowed, Config, Loaded, Site, Target};
+pub use module::{Module, Prober, shipped};
+pub use page::View;
+pub use reason::{Failure, Reason};
+pub use samples::Samples;
+pub use track::Track;
+
+/// What one probe brought.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What was measured.
+    pub samples: Samples,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// The page that `/probe` answers with.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut page = Writer::new();
+        samples::write(&mut page, &[(Vec::new(), &self.samples)]);
+        page.finish()
+    }
+}
+
+/// Looks once. It ends within `timeout`, and a little.
+pub async fn run(target: &str, module: &Module, timeout: Duration) -> Outcome {
+    let began = Instant::now();
+    let deadline = began + timeout;
+    let mut samples = Samples::default();
+    // A hundred probes at once are a hundred such futures.
+    let looked = match module.prober {
+        Prober::Http => Box::pin(http::probe(target, &module.http, deadline, &mut samples)).await,
+        Prober::Tcp => Box::pin(tcp::probe(target, &module.tcp, deadline, &mut samples)).await,
+        Prober::Dns => Box::pin(dns::probe(target, &module.dns, deadline, &mut samples)).await,
+        Prober::Icmp => Box::pin(icmp::probe(target, &module.icmp, deadline, &mut samples)).await,
+        Prober::Grpc => Box::pin(grpc::probe(target, &module.grpc, deadline, &mut samples)).await,
+        Prober::Websocket => {
+            Box::pin(websocket::probe(
+                target,
+                &module.websocket,
+                deadline,
+                &mut samples,
+            ))
+            .await
+        }
+        prober @ (Prober::Postgres | Prober::Redis | Prober::Smtp) => {
+            Box::pin(server::probe(
+                prober,
+                target,
+                &module.server,
+                deadline,
+                &mut samples,
+            ))
+            .await
+        }
+    };
+    let took = began.elapsed();
+    samples.flag("probe_success", looked.is_ok());
+    samples.set("probe_duration_seconds", took.as_secs_f64());
+    samples.set("probe_timeout_seconds", timeout.as_secs_f64());
+    Outcome {
+        samples,
+        failure: looked.err(),
+        took,
+    }
+}

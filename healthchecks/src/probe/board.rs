@@ -1,0 +1,296 @@
+//! What is looked at: when each target is due, and what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::track::{Limits, Tick};
+use super::{Loaded, Module, Outcome, Target, Track};
+
+/// A look at a target takes no longer than this, unless somebody says so.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// All targets with what came of them.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+pub(super) struct Inner {
+    pub(super) loaded: Loaded,
+    every: Duration,
+    pub(super) entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) target: Target,
+    pub(super) track: Track,
+    pub(super) last: Option<(Outcome, i64)>,
+    due_ms: i64,
+    /// Whether somebody looks at it now.
+    under_way: bool,
+    /// Found on the host, not in the configuration.
+    found: bool,
+}
+
+/// A target that is due.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Its name.
+    pub name: String,
+    /// What is looked at.
+    pub target: String,
+    /// How.
+    pub module: Module,
+    /// For how long at most.
+    pub timeout: Duration,
+}
+
+impl Board {
+    /// Puts a configuration in force; `every` is the interval of all else. What
+    /// came of targets that stay is kept.
+    pub fn configure(&self, loaded: Loaded, every: Duration, now_ms: i64) {
+        let mut inner = self.lock();
+        inner.every = loaded.config.interval.unwrap_or(every);
+        let wanted = loaded.config.targets.clone();
+        inner.loaded = loaded;
+        inner.replace(wanted, false, now_ms);
+    }
+
+    /// Takes over what was found on the host; a name of the configuration wins.
+    pub fn found(&self, targets: Vec<Target>, now_ms: i64) {
+        let mut inner = self.lock();
+        let known = |target: &Target| inner.loaded.modules.contains_key(&target.module);
+        let wanted = targets.into_iter().filter(known).collect();
+        inner.replace(wanted, true, now_ms);
+    }
+
+    /// The modules and what may be asked for.
+    #[must_use]
+    pub fn loaded(&self) -> Loaded {
+        self.lock().loaded.clone()
+    }
+
+    /// The targets that are due; each is due again only when it is done.
+    #[must_use]
+    pub fn due(&self, now_ms: i64) -> Vec<Due> {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let mut due = Vec::new();
+        for (name, entry) in &mut inner.entries {
+            let Some(module) = inner.loaded.modules.get(&entry.target.module) else {
+                continue;
+            };
+            if entry.under_way || entry.due_ms > now_ms {
+                continue;
+            }
+            let every = entry.target.interval.unwrap_or(inner.every);
+            entry.under_way = true;
+            entry.due_ms = (entry.due_ms + millis(every)).max(now_ms + 1);
+            let timeout = entry.target.timeout.or(module.timeout).unwrap_or(TIMEOUT);
+            due.push(Due {
+                name: name.clone(),
+                target: entry.target.target.clone(),
+                module: module.clone(),
+                timeout: timeout
+                    .min(every.mul_f64(0.95))
+                    .max(Duration::from_millis(500)),
+            });
+        }
+        due
+    }
+
+    /// When the next target is due.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<i64> {
+        let inner = self.lock();
+        let waiting = inner.entries.values().filter(|entry| !entry.under_way);
+        waiting.map(|entry| entry.due_ms).min()
+    }
+
+    /// Takes what came of a look; one at a target that is gone is nobody's.
+    pub fn done(&self, due: &Due, outcome: Outcome, now_ms: i64) {
+        let mut inner = self.lock();
+        let limits = inner.limits();
+        let Some(entry) = inner
+            .entries
+            .get_mut(&due.name)
+            .filter(|entry| entry.target.target == due.target)
+        else {
+            return;
+        };
+        entry.under_way = false;
+        let tick = Tick {
+            at_ms: now_ms,
+            took_ms: outcome.took.as_secs_f64() * 1e3,
+            reason: outcome.failure.as_ref().map(|failure| failure.reason),
+        };
+        entry.track.take(tick, limits);
+        entry.last = Some((outcome, now_ms));
+    }
+
+    /// Whether a probe of this name is up; nothing if there is none, or nothing is known.
+    #[must_use]
+    pub fn up(&self, name: &str) -> Option<bool> {
+        self.lock().entries.get(name)?.track.up()
+    }
+
+    /// Whether every target was looked at once.
+    #[must_use]
+    pub fn all_looked_at(&self) -> bool {
+        self.lock()
+            .entries
+            .values()
+            .all(|entry| entry.last.is_some())
+    }
+
+    /// Moves all times: the wall clock was stepped.
+    pub fn shift(&self, delta_ms: i64) {
+        for entry in self.lock().entries.values_mut() {
+            entry.track.shift(delta_ms);
+            entry.due_ms += delta_ms;
+            if let Some((_, at_ms)) = &mut entry.last {
+                *at_ms += delta_ms;
+            }
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    pub(super) fn limits(&self) -> Limits {
+        let config = &self.loaded.config;
+        Limits {
+            down_after: config.down_after,
+            up_after: config.up_after,
+            flapping_after: config.flapping_after,
+        }
+    }
+
+    fn replace(&mut self, wanted: Vec<Target>, found: bool, now_ms: i64) {
+        let mut before = std::mem::take(&mut self.entries);
+        let (stay, mut before): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut before)
+            .into_iter()
+            .partition(|(_, entry)| entry.found != found);
+        self.entries = stay;
+        for target in wanted {
+            let name = target.called().to_owned();
+            if found && self.entries.contains_key(&name) {
+                continue;
+            }
+            let every = millis(target.interval.unwrap_or(self.every));
+            let same = before.remove(&name).filter(|entry| {
+                entry.target.target == target.target && entry.target.module == target.module
+            });
+            let entry = match same {
+                Some(entry) => Entry {
+                    target,
+                    due_ms: entry.due_ms.min(now_ms + every),
+                    ..entry
+                },
+                // Spread over their interval, so that not all look at once; the same each time.
+                None => Entry {
+                    due_ms: now_ms + spread(&name, every),
+                    target,
+                    track: Track::default(),
+                    last: None,
+                    under_way: false,
+                    found,
+                },
+            };
+            self.entries.insert(name, entry);
+        }
+    }
+}
+
+/// When within its interval a target is due first: soon, and not with all others.
+fn spread(name: &str, every_ms: i64) -> i64 {
+    let hash = name.bytes().fold(0_u32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(u32::from(byte))
+    });
+    i64::from(hash) % every_ms.clamp(1, 15_000)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::{Config, Samples};
+
+    fn board(text: &str) -> Board {
+        let config: Config = settings::read("belfry.yml".as_ref(), text, &|_| None).unwrap();
+        let board = Board::default();
+        board.configure(config.load().unwrap(), Duration::from_secs(15), 0);
+        board
+    }
+
+    fn good() -> Outcome {
+        Outcome {
+            samples: Samples::default(),
+            failure: None,
+            took: Duration::from_millis(3),
+        }
+    }
+
+    #[test]
+    fn a_target_is_due_once_until_it_is_done() {
+        let board = board("targets: [{target: a, interval: 60s, timeout: 90s}, {target: b}]");
+        let due = board.due(15_000);
+        let names: Vec<_> = due.iter().map(|due| (&*due.name, due.timeout)).collect();
+        assert_eq!(
+            names,
+            [
+                ("a", Duration::from_secs(57)),
+                ("b", Duration::from_secs(10))
+            ]
+        );
+        assert!(board.due(1_000_000).is_empty(), "both are under way");
+        board.done(&due[0], good(), 16_000);
+        assert!(board.due(16_001).is_empty());
+        assert_eq!(board.due(80_000).len(), 1);
+        assert_eq!(
+            (board.up("a"), board.up("b"), board.up("c")),
+            (Some(true), None, None)
+        );
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_known_of_targets_that_stay() {
+        let board = board("targets: [{target: a}, {target: b}]");
+        for due in board.due(15_000) {
+            board.done(&due, good(), 15_001);
+        }
+        board.found(
+            vec![
+                Target {
+                    name: "a".into(),
+                    target: "x".into(),
+                    ..Target::default()
+                },
+                Target {
+                    name: "c".into(),
+                    target: "c".into(),
+                    ..Target::default()
+                },
+            ],
+            16_000,
+        );
+        let config: Config = settings::read(
+            "belfry.yml".as_ref(),
+            "targets: [{target: a}, {name: b, target: other}]",
+            &|_| None,
+        )
+        .unwrap();
+        board.configure(config.load().unwrap(), Duration::from_secs(15), 17_000);
+        assert_eq!((board.up("a"), board.up("b")), (Some(true), None));
+        assert_eq!(board.lock().entries.len(), 3, "what was found stays");
+        board.found(Vec::new(), 18_000);
+        assert_eq!(board.lock().entries.len(), 2);
+    }
+}

@@ -1,0 +1,306 @@
+//! The `probe` section of belfry.yml.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use settings::Fault;
+
+use super::module::{File, Module, shipped};
+use super::pattern::Pattern;
+
+settings::section! {
+    /// Looking at services from outside.
+    pub struct Config {
+        /// What is looked at.
+        pub targets: Vec<Target> = vec![],
+        /// How it is looked at: modules as in blackbox.yml, beside those that are there already (http_2xx, tcp_connect, tls_connect, ssh_banner, smtp, smtp_starttls, icmp, grpc, grpc_plain, websocket, postgres, redis, http_post_2xx, http_redirect).
+        pub modules: BTreeMap<String, Module> = BTreeMap::new(),
+        /// A blackbox.yml whose modules are used too.
+        pub blackbox: PathBuf = PathBuf::new(),
+        /// Which targets /probe may be asked for beside the configured ones. Empty: none.
+        pub allow: Vec<Allowed> = vec![],
+        /// How often a target is looked at that says nothing of it. Absent: at each collection.
+        pub interval: Option<Duration> = None,
+        /// So many failures in a row make a target down.
+        pub down_after: u32 = 1,
+        /// So many good ones in a row make it up again.
+        pub up_after: u32 = 2,
+        /// So many changes between good and bad within an hour are flapping.
+        pub flapping_after: u32 = 6,
+        /// Sites that are looked at from inside and from outside, for one verdict on both.
+        pub sites: Vec<Site> = vec![],
+    }
+}
+
+settings::section! {
+    /// One thing that is looked at.
+    pub struct Target {
+        /// Its name. Empty: the target itself.
+        pub name: String = String::new(),
+        /// A URL, or host and port, as the module wants it.
+        pub target: String = String::new(),
+        /// The module.
+        pub module: String = "http_2xx".to_owned(),
+        /// How often. Absent: as all others.
+        pub interval: Option<Duration> = None,
+        /// The longest time for one look. Absent: the module's.
+        pub timeout: Option<Duration> = None,
+        /// Further labels of its series.
+        pub labels: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+settings::section! {
+    /// A site that is looked at twice.
+    pub struct Site {
+        /// Its name.
+        pub name: String = String::new(),
+        /// The name of the probe that goes straight to the application.
+        pub inside: String = String::new(),
+        /// The name of the probe that goes the way of visitors.
+        pub outside: String = String::new(),
+    }
+}
+
+settings::section! {
+    /// Targets that /probe may be asked for.
+    pub struct Allowed {
+        /// What the whole target must match.
+        pub target: Pattern = Pattern::default(),
+        /// The module. Empty: any.
+        pub module: String = String::new(),
+    }
+}
+
+/// Labels that a probe has already.
+const TAKEN: [&str; 6] = ["instance", "probe", "module", "job", "reason", "phase"];
+
+/// A configuration with all its modules.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Loaded {
+    /// The section.
+    pub config: Config,
+    /// All modules by name.
+    pub modules: BTreeMap<String, Module>,
+}
+
+impl Config {
+    /// Reads the file of modules; every fault in it has its line.
+    pub fn load(&self) -> Result<Loaded, Vec<Fault>> {
+        let mut modules = shipped();
+        if !self.blackbox.as_os_str().is_empty() {
+            let text = match settings::read_file(&self.blackbox, 1 << 20) {
+                Ok(text) => text,
+                Err(err) => {
+                    return Err(vec![Fault {
+                        place: settings::Place::Line {
+                            file: self.blackbox.display().to_string().into(),
+                            line: 1,
+                            column: 1,
+                        },
+                        key: String::new(),
+                        message: format!("cannot be read: {err}"),
+                    }]);
+                }
+            };
+            let file: File = settings::read(&self.blackbox, &text, &|_| None)?;
+            modules.extend(file.modules);
+        }
+        modules.extend(self.modules.clone());
+        Ok(Loaded {
+            config: self.clone(),
+            modules,
+        })
+    }
+
+    /// What is wrong with the section, as (key, message).
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let loaded = match self.load() {
+            Ok(loaded) => loaded,
+            Err(file) => {
+                let all: Vec<_> = file.iter().map(ToString::to_string).collect();
+                return vec![("probe.blackbox".to_owned(), all.join("; "))];
+            }
+        };
+        let mut names = std::collections::BTreeSet::new();
+        for (at, target) in self.targets.iter().enumerate() {
+            let mut fault = |key: &str, message: String| {
+                faults.push((format!("probe.targets[{at}]{key}"), message));
+            };
+            if target.target.is_empty() {
+                fault("", "target is missing: a URL, or host and port".to_owned());
+            }
+            if !loaded.modules.contains_key(&target.module) {
+                let known: Vec<_> = loaded.modules.keys().map(String::as_str).collect();
+                fault(
+                    ".module",
+                    format!(
+                        "no module is named {:?}; there are {}",
+                        target.module,
+                        known.join(", ")
+                    ),
+                );
+            }
+            if !names.insert(target.called()) {
+                fault(
+                    ".name",
+                    format!("another target is named {:?}", target.called()),
+                );
+            }
+            for label in target.labels.keys() {
+                if !crate::heartbeat::label_name(label) || TAKEN.contains(&label.as_str()) {
+                    fault(".labels", format!("{label:?} cannot be a label here"));
+                }
+            }
+            if target
+                .interval
+                .is_some_and(|interval| interval < Duration::from_secs(1))
+            {
+                fault(
+                    ".interval",
+                    "less than 1s would cost more than it shows".to_owned(),
+                );
+            }
+        }
+        for (at, site) in self.sites.iter().enumerate() {
+            for (key, name) in [("inside", &site.inside), ("outside", &site.outside)] {
+                if !names.contains(name.as_str()) {
+                    faults.push((
+                        format!("probe.sites[{at}].{key}"),
+                        format!("no target is named {name:?}"),
+                    ));
+                }
+            }
+        }
+        for (key, count) in [("down_after", self.down_after), ("up_after", self.up_after)] {
+            if count == 0 {
+                faults.push((format!("probe.{key}"), "at least 1".to_owned()));
+            }
+        }
+        faults
+    }
+}
+
+impl Target {
+    /// What it is called.
+    #[must_use]
+    pub fn called(&self) -> &str {
+        if self.name.is_empty() {
+            &self.target
+        } else {
+            &self.name
+        }
+    }
+}
+
+impl Loaded {
+    /// Whether `/probe` may look at this target, and by which module; the error says why not.
+    pub fn asked(&self, target: &str, module: &str) -> Result<&Module, String> {
+        let module_name = if module.is_empty() {
+            "http_2xx"
+        } else {
+            module
+        };
+        let known = self.modules.get(module_name);
+        let known = known.ok_or_else(|| format!("unknown module {module_name:?}"))?;
+        let configured = self
+            .config
+            .targets
+            .iter()
+            .any(|one| one.target == target && one.module == module_name);
+        let allowed = self.config.allow.iter().any(|one| {
+            let whole = one.target.regex().find(target.as_bytes());
+            let whole =
+                whole.is_some_and(|found| found.start() == 0 && found.end() == target.len());
+            whole && (one.module.is_empty() || one.module == module_name)
+        });
+        if configured || allowed {
+            Ok(known)
+        } else {
+            Err(format!(
+                "{target:?} is not configured with the module {module_name}, and probe.allow does not name it"
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        settings::read("belfry.yml".as_ref(), text, &|_| None).unwrap()
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_key() {
+        for (text, key, message) in [
+            (
+                "targets: [{module: http_2xx}]",
+                "probe.targets[0]",
+                "missing",
+            ),
+            (
+                "targets: [{target: a, module: nope}]",
+                "probe.targets[0].module",
+                "http_2xx",
+            ),
+            (
+                "targets: [{target: a}, {target: b, name: a}]",
+                "probe.targets[1].name",
+                "another",
+            ),
+            (
+                "targets: [{target: a, labels: {probe: x}}]",
+                "probe.targets[0].labels",
+                "probe",
+            ),
+            (
+                "sites: [{name: s, inside: a, outside: b}]",
+                "probe.sites[0].inside",
+                "no target",
+            ),
+            ("up_after: 0", "probe.up_after", "1"),
+            (
+                "blackbox: /no/such/file.yml",
+                "probe.blackbox",
+                "cannot be read",
+            ),
+        ] {
+            let faults = config(text).faults();
+            assert!(
+                faults
+                    .iter()
+                    .any(|(have, said)| have == key && said.contains(message)),
+                "{text}: {faults:?}"
+            );
+        }
+        assert_eq!(config("targets: [{target: a}]").faults(), []);
+    }
+
+    #[test]
+    fn only_what_is_configured_or_allowed_may_be_asked_for() {
+        let text = "{targets: [{target: 'http://a/'}], allow: [{target: 'http://b/.*', module: http_2xx}, {target: 'c:[0-9]+'}]}";
+        let loaded = config(text).load().unwrap();
+        for (target, module, allowed) in [
+            ("http://a/", "", true),
+            ("http://a/", "http_2xx", true),
+            ("http://a/", "tcp_connect", false),
+            ("http://a/x", "http_2xx", false),
+            ("http://b/x", "http_2xx", true),
+            ("http://b/x", "icmp", false),
+            ("c:22", "ssh_banner", true),
+            ("c:22.evil", "ssh_banner", false),
+            ("http://169.254.169.254/", "http_2xx", false),
+        ] {
+            assert_eq!(
+                loaded.asked(target, module).is_ok(),
+                allowed,
+                "{target} {module}"
+            );
+        }
+    }
+}

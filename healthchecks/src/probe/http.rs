@@ -1,0 +1,156 @@
+//! The prober `http`: requests over HTTP and HTTPS, redirects followed, and what
+//! the last answer must be.
+
+mod body;
+mod check;
+mod exchange;
+mod json;
+
+use hyper::Uri;
+use hyper::header;
+use tokio::time::Instant;
+
+use super::module::Http;
+use super::reason::{Failure, Reason, Step};
+use super::samples::Samples;
+
+pub(super) use exchange::broken;
+
+const PHASES: &str = "probe_http_duration_seconds";
+
+/// So many redirects are followed.
+const REDIRECTS: u32 = 10;
+
+/// Asks for `target`, a URL, and looks at the answer.
+pub(super) async fn probe(
+    target: &str,
+    http: &Http,
+    deadline: Instant,
+    samples: &mut Samples,
+) -> Step<()> {
+    for name in [
+        "probe_http_status_code",
+        "probe_http_content_length",
+        "probe_http_uncompressed_body_length",
+        "probe_http_redirects",
+        "probe_http_ssl",
+        "probe_http_version",
+        "probe_failed_due_to_regex",
+    ] {
+        samples.set(name, 0.0);
+    }
+    for phase in ["resolve", "connect", "tls", "processing", "transfer"] {
+        samples.phase(PHASES, phase, 0.0);
+    }
+    let whole = if target.contains("://") {
+        target.to_owned()
+    } else {
+        format!("http://{target}")
+    };
+    let first = parse(&whole)
+        .ok_or_else(|| Failure::new(Reason::Protocol, "the target is no URL of http or https"))?;
+    let mut url = first.clone();
+    let mut method = http.method.clone();
+    let follow = http.follow_redirects && !http.no_follow_redirects;
+    let mut redirects = 0;
+    loop {
+        let asked = exchange::Asked {
+            url: &url,
+            method: &method,
+            to_first: same_site(&url, &first),
+        };
+        let answer = exchange::run(http, &asked, deadline, samples).await?;
+        let status = answer.head.status.as_u16();
+        let location = answer.head.headers.get(header::LOCATION);
+        if let (301 | 302 | 303 | 307 | 308, Some(location)) = (status, location) {
+            // One that is not followed counts as well, as blackbox_exporter has it.
+            redirects += 1;
+            samples.set("probe_http_redirects", f64::from(redirects));
+            if !follow {
+                return check::judge(http, &url, answer, deadline, samples).await;
+            }
+            if redirects > REDIRECTS {
+                return Err(Failure::new(
+                    Reason::RedirectLoop,
+                    format!("more than {REDIRECTS} redirects"),
+                ));
+            }
+            let invalid = || {
+                Failure::new(
+                    Reason::RedirectInvalid,
+                    format!("the redirect with status {status} leads nowhere"),
+                )
+            };
+            url = location
+                .to_str()
+                .ok()
+                .and_then(|to| join(&url, to))
+                .ok_or_else(invalid)?;
+            if status < 307 && method != "HEAD" {
+                "GET".clone_into(&mut method);
+            }
+            continue;
+        }
+        return check::judge(http, &url, answer, deadline, samples).await;
+    }
+}
+
+/// Reads a URL; nothing if it is none of ours.
+fn parse(text: &str) -> Option<Uri> {
+    let bare = text.split('#').next().unwrap_or_default();
+    let uri: Uri = bare.parse().ok()?;
+    let known = matches!(uri.scheme_str(), Some("http" | "https"));
+    (known && uri.host().is_some_and(|host| !host.is_empty())).then_some(uri)
+}
+
+/// Where a redirect leads.
+fn join(from: &Uri, to: &str) -> Option<Uri> {
+    if let Some(uri) = parse(to) {
+        return Some(uri);
+    }
+    let (scheme, authority) = (from.scheme_str()?, from.authority()?);
+    let to = to.split('#').next().unwrap_or_default();
+    let text = if let Some(rest) = to.strip_prefix("//") {
+        format!("{scheme}://{rest}")
+    } else if to.starts_with('/') {
+        format!("{scheme}://{authority}{to}")
+    } else if to.contains("://") {
+        return None;
+    } else if to.starts_with('?') || to.is_empty() {
+        format!("{scheme}://{authority}{}{to}", from.path())
+    } else {
+        let folder = &from.path()[..=from.path().rfind('/')?];
+        format!("{scheme}://{authority}{folder}{to}")
+    };
+    parse(&text)
+}
+
+/// Whether a login that is for one may be sent to the other.
+fn same_site(one: &Uri, other: &Uri) -> bool {
+    one.scheme_str() == other.scheme_str() && one.authority() == other.authority()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_are_taken_from_where_they_stand() {
+        let from = parse("http://a.example:81/x/y?z=1").unwrap();
+        for (to, expected) in [
+            ("/b", Some("http://a.example:81/b")),
+            ("b", Some("http://a.example:81/x/b")),
+            ("?q", Some("http://a.example:81/x/y?q")),
+            ("//c.example/d", Some("http://c.example/d")),
+            ("https://c.example/#f", Some("https://c.example/")),
+            ("ftp://c.example/", None),
+            ("http://", None),
+        ] {
+            assert_eq!(
+                join(&from, to).map(|uri| uri.to_string()).as_deref(),
+                expected,
+                "{to}"
+            );
+        }
+    }
+}

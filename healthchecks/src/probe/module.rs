@@ -1,0 +1,325 @@
+//! Modules: what a probe does, in the grammar of `blackbox.yml`.
+
+mod http;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::pattern::{Pattern, Unsupported};
+
+pub(super) use http::{HeaderMatch, Http, JsonMatch};
+
+settings::choice! {
+    /// How a module probes.
+    pub enum Prober {
+        /// A request over HTTP or HTTPS.
+        Http = "http",
+        /// A connection over TCP, and what is said on it.
+        Tcp = "tcp",
+        /// A question to a DNS server.
+        Dns = "dns",
+        /// An echo request.
+        Icmp = "icmp",
+        /// gRPC's health check.
+        Grpc = "grpc",
+        /// The opening of a WebSocket.
+        Websocket = "websocket",
+        /// Whether a PostgreSQL server takes connections.
+        Postgres = "postgres",
+        /// Whether a Redis server answers PING.
+        Redis = "redis",
+        /// Whether an SMTP server would talk.
+        Smtp = "smtp",
+    }
+}
+
+settings::choice! {
+    /// A version of IP.
+    pub enum Protocol {
+        /// IPv4.
+        Ip4 = "ip4",
+        /// IPv6.
+        Ip6 = "ip6",
+    }
+}
+
+settings::section! {
+    /// What a probe does.
+    pub struct Module {
+        /// How it probes.
+        pub prober: Prober = Prober::Http,
+        /// The longest time for all of it. Absent: 10s, and never longer than the interval.
+        pub timeout: Option<Duration> = None,
+        /// For the prober http.
+        pub http: Http = Http::default(),
+        /// For the prober tcp.
+        pub tcp: Tcp = Tcp::default(),
+        /// For the prober dns.
+        pub dns: Dns = Dns::default(),
+        /// For the prober icmp.
+        pub icmp: Icmp = Icmp::default(),
+        /// For the prober grpc.
+        pub grpc: Grpc = Grpc::default(),
+        /// For the prober websocket.
+        pub websocket: Websocket = Websocket::default(),
+        /// For the probers postgres, redis and smtp.
+        pub server: Server = Server::default(),
+        /// Not supported.
+        pub unix: Unsupported = Unsupported,
+    }
+}
+
+settings::choice! {
+    /// A version of TLS. Those before 1.2 are accepted here and not spoken.
+    pub enum Version {
+        /// TLS 1.0.
+        Tls10 = "TLS10",
+        /// TLS 1.1.
+        Tls11 = "TLS11",
+        /// TLS 1.2.
+        Tls12 = "TLS12",
+        /// TLS 1.3.
+        Tls13 = "TLS13",
+    }
+}
+
+settings::section! {
+    /// How TLS is spoken.
+    pub struct Tls {
+        /// The authorities that are trusted, PEM. Empty: those of the system.
+        pub ca_file: PathBuf = PathBuf::new(),
+        /// Our certificate, PEM.
+        pub cert_file: PathBuf = PathBuf::new(),
+        /// Its key, PEM.
+        pub key_file: PathBuf = PathBuf::new(),
+        /// The name that the certificate must have. Empty: the one that is asked for.
+        pub server_name: String = String::new(),
+        /// Whether a certificate that is not trusted will do.
+        pub insecure_skip_verify: bool = false,
+        /// The oldest version.
+        pub min_version: Option<Version> = None,
+        /// The newest version.
+        pub max_version: Option<Version> = None,
+    }
+}
+
+settings::section! {
+    /// A connection over TCP.
+    pub struct Tcp {
+        /// The version of IP that is tried first.
+        pub preferred_ip_protocol: Protocol = Protocol::Ip6,
+        /// Whether the other version of IP will do.
+        pub ip_protocol_fallback: bool = true,
+        /// What is expected and sent, one after the other.
+        pub query_response: Vec<Exchange> = vec![],
+        /// Whether TLS is spoken from the start.
+        pub tls: bool = false,
+        /// How TLS is spoken.
+        pub tls_config: Tls = Tls::default(),
+        /// Not supported.
+        pub source_ip_address: Unsupported = Unsupported,
+    }
+}
+
+settings::section! {
+    /// One step of a talk.
+    pub struct Exchange {
+        /// A line that must come.
+        pub expect: Option<Pattern> = None,
+        /// Bytes that must come.
+        pub expect_bytes: String = String::new(),
+        /// Labels of probe_expect_info, from what matched.
+        pub labels: Vec<ExpectLabel> = vec![],
+        /// A line that is sent; `${1}` stands for what the first group matched.
+        pub send: String = String::new(),
+        /// Whether TLS begins here.
+        pub starttls: bool = false,
+    }
+}
+
+settings::section! {
+    /// A label from what matched.
+    pub struct ExpectLabel {
+        /// Its name.
+        pub name: String = String::new(),
+        /// Its value; `${1}` stands for what the first group matched.
+        pub value: String = String::new(),
+    }
+}
+
+settings::section! {
+    /// A question to a DNS server.
+    pub struct Dns {
+        /// The version of IP that is tried first.
+        pub preferred_ip_protocol: Protocol = Protocol::Ip6,
+        /// Whether the other version of IP will do.
+        pub ip_protocol_fallback: bool = true,
+        /// udp or tcp.
+        pub transport_protocol: String = "udp".to_owned(),
+        /// Whether TLS is spoken, over TCP.
+        pub dns_over_tls: bool = false,
+        /// How TLS is spoken.
+        pub tls_config: Tls = Tls::default(),
+        /// The name that is asked for.
+        pub query_name: String = String::new(),
+        /// The type of records that is asked for.
+        pub query_type: String = "ANY".to_owned(),
+        /// The class that is asked for.
+        pub query_class: String = "IN".to_owned(),
+        /// Whether the server is to ask others.
+        pub recursion_desired: bool = true,
+        /// Response codes that are good. Empty: NOERROR.
+        pub valid_rcodes: Vec<String> = vec![],
+        /// What the records of the answer must be.
+        pub validate_answer_rrs: Records = Records::default(),
+        /// What the records about authority must be.
+        pub validate_authority_rrs: Records = Records::default(),
+        /// What the additional records must be.
+        pub validate_additional_rrs: Records = Records::default(),
+        /// The addresses or texts that the answer must consist of, in any order. Empty: any.
+        pub expect: Vec<String> = vec![],
+        /// Not supported.
+        pub source_ip_address: Unsupported = Unsupported,
+    }
+}
+
+settings::section! {
+    /// What records must be.
+    pub struct Records {
+        /// Fails when one of them matches a record.
+        pub fail_if_matches_regexp: Vec<Pattern> = vec![],
+        /// Fails when one of them matches all records.
+        pub fail_if_all_match_regexp: Vec<Pattern> = vec![],
+        /// Fails when one of them does not match a record.
+        pub fail_if_not_matches_regexp: Vec<Pattern> = vec![],
+        /// Fails when one of them matches no record.
+        pub fail_if_none_matches_regexp: Vec<Pattern> = vec![],
+    }
+}
+
+settings::section! {
+    /// An echo request.
+    pub struct Icmp {
+        /// The version of IP that is tried first.
+        pub preferred_ip_protocol: Protocol = Protocol::Ip6,
+        /// Whether the other version of IP will do.
+        pub ip_protocol_fallback: bool = true,
+        /// How many bytes are sent along.
+        pub payload_size: u16 = 36,
+        /// The hop limit of the request. 0: the system's.
+        pub ttl: u16 = 0,
+        /// Not supported.
+        pub dont_fragment: Unsupported = Unsupported,
+        /// Not supported.
+        pub source_ip_address: Unsupported = Unsupported,
+    }
+}
+
+settings::section! {
+    /// gRPC's health check.
+    pub struct Grpc {
+        /// The service that is asked about. Empty: the server.
+        pub service: String = String::new(),
+        /// Whether TLS is spoken.
+        pub tls: bool = false,
+        /// How TLS is spoken.
+        pub tls_config: Tls = Tls::default(),
+        /// The version of IP that is tried first.
+        pub preferred_ip_protocol: Protocol = Protocol::Ip6,
+        /// Whether the other version of IP will do.
+        pub ip_protocol_fallback: bool = true,
+        /// Not supported.
+        pub metadata: Unsupported = Unsupported,
+    }
+}
+
+settings::section! {
+    /// The opening of a WebSocket.
+    pub struct Websocket {
+        /// Headers of the request.
+        pub headers: BTreeMap<String, String> = BTreeMap::new(),
+        /// How TLS is spoken.
+        pub tls_config: Tls = Tls::default(),
+        /// The version of IP that is tried first.
+        pub preferred_ip_protocol: Protocol = Protocol::Ip6,
+        /// Whether the other version of IP will do.
+        pub ip_protocol_fallback: bool = true,
+        /// Not supported.
+        pub query_response: Unsupported = Unsupported,
+        /// Not supported.
+        pub basic_auth: Unsupported = Unsupported,
+    }
+}
+
+settings::section! {
+    /// A PostgreSQL, Redis or SMTP server.
+    pub struct Server {
+        /// The user that a PostgreSQL server is told; no password is sent.
+        pub user: String = "belfry".to_owned(),
+        /// The password of a Redis server.
+        pub password: settings::Secret = settings::Secret::default(),
+        /// Whether TLS is spoken from the start.
+        pub tls: bool = false,
+        /// Whether an SMTP server must offer STARTTLS; it is then done, and the certificate is checked.
+        pub starttls: bool = false,
+        /// How TLS is spoken.
+        pub tls_config: Tls = Tls::default(),
+    }
+}
+
+settings::section! {
+    /// A `blackbox.yml`.
+    pub struct File {
+        /// The modules by name.
+        pub modules: BTreeMap<String, Module> = BTreeMap::new(),
+    }
+}
+
+/// The modules that are there without a word in the configuration.
+#[must_use]
+pub fn shipped() -> BTreeMap<String, Module> {
+    let text = include_str!("shipped.yml");
+    let file: Result<File, _> = settings::read("shipped.yml".as_ref(), text, &|_| None);
+    // A test reads it; only a broken build gets nothing here.
+    file.map(|file| file.modules).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_modules_can_be_read_and_have_a_prober_each() {
+        let modules = shipped();
+        for (name, prober) in [
+            ("http_2xx", Prober::Http),
+            ("tcp_connect", Prober::Tcp),
+            ("ssh_banner", Prober::Tcp),
+            ("icmp", Prober::Icmp),
+            ("grpc", Prober::Grpc),
+            ("postgres", Prober::Postgres),
+            ("redis", Prober::Redis),
+            ("smtp", Prober::Smtp),
+        ] {
+            assert_eq!(modules[name].prober, prober, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_named_with_its_line() {
+        let text = "modules:\n  m:\n    prober: http\n    http:\n      oauth2:\n        client_id: x\n      bogus: 1\n";
+        let faults = settings::read::<File>("blackbox.yml".as_ref(), text, &|_| None).unwrap_err();
+        let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert!(
+            told.iter()
+                .any(|line| line.starts_with("blackbox.yml:6") && line.contains("oauth2")),
+            "{told:?}"
+        );
+        assert!(
+            told.iter()
+                .any(|line| line.starts_with("blackbox.yml:7") && line.contains("bogus")),
+            "{told:?}"
+        );
+    }
+}

@@ -1,0 +1,347 @@
+//! Probes as samples, and as the page and `/api/belfry/v1/health` show them.
+
+use std::collections::BTreeMap;
+
+use exposition::{Kind, Writer};
+use serde::Serialize;
+
+use super::board::{Entry, Inner};
+use super::track::Tick;
+use super::{Board, Reason, samples};
+
+/// One probe as it is shown. Times in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct View {
+    /// Its name.
+    pub name: String,
+    /// What is looked at.
+    pub target: String,
+    /// How.
+    pub module: String,
+    /// Whether it is up; nothing before the first look.
+    pub up: Option<bool>,
+    /// Since when.
+    pub since_ms: i64,
+    /// Whether it is up now and down then.
+    pub flapping: bool,
+    /// Why the last look failed, if it did.
+    pub reason: Option<Reason>,
+    /// The same in words.
+    pub detail: String,
+    /// When the certificate expires, in seconds since 1970.
+    pub cert_expiry: Option<f64>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The last looks, oldest first.
+    pub history: Vec<Tick>,
+}
+
+/// The verdict on a site that is looked at from inside and from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Visitors see it.
+    Ok,
+    /// The application itself does not answer well.
+    Application,
+    /// The application does, and what is before it does not.
+    Proxy,
+    /// The name does not lead there.
+    Dns,
+    /// The certificate is not trusted.
+    Certificate,
+    /// Nothing of the host answers.
+    Host,
+    /// Not enough is known.
+    Unknown,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Application,
+        Self::Proxy,
+        Self::Dns,
+        Self::Certificate,
+        Self::Host,
+        Self::Unknown,
+    ];
+
+    /// The word that stands for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Application => "application",
+            Self::Proxy => "proxy",
+            Self::Dns => "dns",
+            Self::Certificate => "certificate",
+            Self::Host => "host",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What two looks come to. Each is nothing while unknown, else the reason of its failure, if any.
+pub(super) fn verdict(inside: Option<Option<Reason>>, outside: Option<Option<Reason>>) -> Verdict {
+    let Some(outside) = outside else {
+        return Verdict::Unknown;
+    };
+    let Some(reason) = outside else {
+        return Verdict::Ok;
+    };
+    let word = reason.as_str();
+    let inside_fails = matches!(inside, Some(Some(_)));
+    if word.starts_with("dns_") {
+        return Verdict::Dns;
+    }
+    if matches!(
+        reason,
+        Reason::TlsExpired
+            | Reason::TlsNotYetValid
+            | Reason::TlsSelfSigned
+            | Reason::TlsUnknownAuthority
+            | Reason::TlsWrongName
+            | Reason::TlsRevoked
+    ) {
+        return Verdict::Certificate;
+    }
+    match inside {
+        None => Verdict::Unknown,
+        // Nobody there takes a connection at all, neither here nor there.
+        Some(Some(Reason::Unreachable | Reason::ConnectTimeout))
+            if matches!(reason, Reason::Unreachable | Reason::ConnectTimeout) =>
+        {
+            Verdict::Host
+        }
+        _ if inside_fails => Verdict::Application,
+        Some(_) if matches!(reason, Reason::Unreachable | Reason::ConnectTimeout) => Verdict::Host,
+        Some(_) => Verdict::Proxy,
+    }
+}
+
+impl Board {
+    /// All probes, by name.
+    #[must_use]
+    pub fn views(&self, now_ms: i64) -> Vec<View> {
+        let inner = self.lock();
+        inner
+            .entries
+            .iter()
+            .map(|(name, entry)| view(name, entry, &inner, now_ms))
+            .collect()
+    }
+
+    /// The verdict on each site, by name.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<(String, Verdict)> {
+        let inner = self.lock();
+        let sites = inner.loaded.config.sites.iter();
+        sites
+            .map(|site| {
+                (
+                    site.name.clone(),
+                    verdict(inner.reason(&site.inside), inner.reason(&site.outside)),
+                )
+            })
+            .collect()
+    }
+
+    /// The page `/metrics/probe`.
+    #[must_use]
+    pub fn page(&self, now_ms: i64) -> String {
+        let verdicts = self.verdicts();
+        let inner = self.lock();
+        let looked: Vec<_> = inner
+            .entries
+            .iter()
+            .filter_map(|(name, entry)| Some((labels(name, entry), entry, entry.last.as_ref()?)))
+            .collect();
+        let mut page = Writer::new();
+        let all: Vec<_> = looked
+            .iter()
+            .map(|(labels, _, (outcome, _))| (labels.clone(), &outcome.samples))
+            .collect();
+        samples::write(&mut page, &all);
+        let limits = inner.limits();
+        type Value<'a> = &'a dyn Fn(&Entry, i64) -> Option<f64>;
+        let flag = |is: bool| Some(f64::from(u8::from(is)));
+        let families: [(&str, &str, Kind, Value<'_>); 5] = [
+            (
+                "belfry_probe_up",
+                "Whether the target counts as up.",
+                Kind::Gauge,
+                &|entry, _| entry.track.up().map(|up| f64::from(u8::from(up))),
+            ),
+            (
+                "belfry_probe_flapping",
+                "Whether it is up now and down then.",
+                Kind::Gauge,
+                &|entry, _| flag(entry.track.flapping(now_ms, limits)),
+            ),
+            (
+                "belfry_probe_changes_total",
+                "Changes between up and down.",
+                Kind::Counter,
+                &|entry, _| number(entry.track.changes()),
+            ),
+            (
+                "belfry_probe_last_timestamp_seconds",
+                "When it was last looked at.",
+                Kind::Gauge,
+                &|_, at_ms| seconds(at_ms),
+            ),
+            (
+                "belfry_probe_since_timestamp_seconds",
+                "Since when it is up or down.",
+                Kind::Gauge,
+                &|entry, _| seconds(entry.track.since_ms()),
+            ),
+        ];
+        for (name, help, kind, value) in families {
+            if looked.is_empty() {
+                break;
+            }
+            page.family(name, help, kind);
+            for (labels, entry, (_, at_ms)) in &looked {
+                if let Some(value) = value(entry, *at_ms) {
+                    page.sample(labels, value);
+                }
+            }
+        }
+        let failed: Vec<_> = looked
+            .iter()
+            .filter_map(|(labels, _, (outcome, _))| Some((labels, outcome.failure.as_ref()?)))
+            .collect();
+        if !failed.is_empty() {
+            page.family(
+                "belfry_probe_failure_info",
+                "Why the last look failed.",
+                Kind::Gauge,
+            );
+            for (labels, failure) in failed {
+                let mut labels = labels.clone();
+                labels.push(("reason", failure.reason.as_str()));
+                page.sample(&labels, 1.0);
+            }
+        }
+        if !verdicts.is_empty() {
+            page.family(
+                "belfry_site_verdict",
+                "What is wrong with a site, by looks from inside and outside.",
+                Kind::Gauge,
+            );
+            for (site, is) in &verdicts {
+                for verdict in Verdict::ALL {
+                    page.sample(
+                        &[("site", site), ("verdict", verdict.as_str())],
+                        f64::from(u8::from(verdict == *is)),
+                    );
+                }
+            }
+        }
+        page.finish()
+    }
+}
+
+impl Inner {
+    /// Nothing while nothing is known; else why a probe that is down failed last.
+    fn reason(&self, name: &str) -> Option<Option<Reason>> {
+        let entry = self.entries.get(name)?;
+        match entry.track.up()? {
+            true => Some(None),
+            // Down, though the last look may have been a good one.
+            false => Some(Some(
+                entry.track.ticks().filter_map(|tick| tick.reason).last()?,
+            )),
+        }
+    }
+}
+
+fn labels<'a>(name: &'a str, entry: &'a Entry) -> Vec<(&'a str, &'a str)> {
+    let own = entry
+        .target
+        .labels
+        .iter()
+        .map(|(name, value)| (&**name, &**value));
+    let first = [
+        ("instance", &*entry.target.target),
+        ("module", &*entry.target.module),
+        ("probe", name),
+    ];
+    first.into_iter().chain(own).collect()
+}
+
+fn view(name: &str, entry: &Entry, inner: &Inner, now_ms: i64) -> View {
+    let failure = entry
+        .last
+        .as_ref()
+        .and_then(|(outcome, _)| outcome.failure.as_ref());
+    View {
+        name: name.to_owned(),
+        target: entry.target.target.clone(),
+        module: entry.target.module.clone(),
+        up: entry.track.up(),
+        since_ms: entry.track.since_ms(),
+        flapping: entry.track.flapping(now_ms, inner.limits()),
+        reason: failure.map(|failure| failure.reason),
+        detail: failure
+            .map(|failure| failure.detail.clone())
+            .unwrap_or_default(),
+        cert_expiry: entry
+            .last
+            .as_ref()
+            .and_then(|(outcome, _)| outcome.samples.get("probe_ssl_earliest_cert_expiry", &[])),
+        labels: entry.target.labels.clone(),
+        history: entry.track.ticks().cloned().collect(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds far below 2^53")]
+fn seconds(ms: i64) -> Option<f64> {
+    Some(ms as f64 / 1e3)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn number(count: u64) -> Option<f64> {
+    Some(count as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_looks_make_one_verdict() {
+        let (good, unknown) = (Some(None), None);
+        let bad = |reason| Some(Some(reason));
+        for (inside, outside, expected) in [
+            (good, good, Verdict::Ok),
+            (bad(Reason::Refused), good, Verdict::Ok),
+            (unknown, good, Verdict::Ok),
+            (good, unknown, Verdict::Unknown),
+            (unknown, bad(Reason::Status), Verdict::Unknown),
+            (
+                bad(Reason::Refused),
+                bad(Reason::Status),
+                Verdict::Application,
+            ),
+            (bad(Reason::Json), bad(Reason::Json), Verdict::Application),
+            (good, bad(Reason::Status), Verdict::Proxy),
+            (good, bad(Reason::Refused), Verdict::Proxy),
+            (good, bad(Reason::ConnectTimeout), Verdict::Host),
+            (
+                bad(Reason::ConnectTimeout),
+                bad(Reason::Unreachable),
+                Verdict::Host,
+            ),
+            (good, bad(Reason::DnsNxdomain), Verdict::Dns),
+            (bad(Reason::Refused), bad(Reason::DnsTimeout), Verdict::Dns),
+            (good, bad(Reason::TlsExpired), Verdict::Certificate),
+            (good, bad(Reason::TlsTimeout), Verdict::Proxy),
+        ] {
+            assert_eq!(verdict(inside, outside), expected, "{inside:?} {outside:?}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Values that keys of modules can have beside the plain ones.
+
+use regex::bytes::{Regex, RegexBuilder};
+use settings::{Node, Reader, Value};
+
+/// The most that one compiled pattern may take, in bytes.
+const MOST: usize = 1 << 20;
+
+/// A regular expression.
+#[derive(Debug, Clone)]
+pub struct Pattern(Regex);
+
+impl Pattern {
+    /// Compiles a text.
+    pub(super) fn new(text: &str) -> Result<Self, regex::Error> {
+        let regex = RegexBuilder::new(text).size_limit(MOST).build()?;
+        Ok(Self(regex))
+    }
+
+    /// The expression itself.
+    #[must_use]
+    pub fn regex(&self) -> &Regex {
+        &self.0
+    }
+}
+
+impl Default for Pattern {
+    fn default() -> Self {
+        Self(Regex::new("").unwrap_or_else(|_| unreachable!("the empty pattern")))
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Value for Pattern {
+    fn kind() -> String {
+        "pattern".into()
+    }
+
+    fn decode(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = String::decode(node, reader)?;
+        match Self::new(&text) {
+            Ok(pattern) => Some(pattern),
+            Err(err) => {
+                let line = err
+                    .to_string()
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned();
+                reader.fault(&node.place, format!("not a regular expression: {line}"));
+                None
+            }
+        }
+    }
+
+    fn show(&self) -> String {
+        self.0.as_str().to_owned()
+    }
+}
+
+/// A key that blackbox_exporter has and Belfry has not: it is refused with its
+/// line, since a probe without it would look at something else.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unsupported;
+
+impl Value for Unsupported {
+    fn kind() -> String {
+        "refused".into()
+    }
+
+    fn decode(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        // A key without a value, or with an empty one, asks for nothing.
+        let empty = match &node.kind {
+            settings::Kind::Null => true,
+            settings::Kind::Map(entries) => entries.is_empty(),
+            settings::Kind::List(items) => items.is_empty(),
+            settings::Kind::Scalar { text, .. } => text.is_empty() || text == "false",
+        };
+        if !empty {
+            reader.fault(
+                &node.place,
+                "blackbox_exporter has this key, Belfry does not support it",
+            );
+        }
+        Some(Self)
+    }
+
+    fn show(&self) -> String {
+        String::new()
+    }
+
+    fn plain() -> bool {
+        false
+    }
+}

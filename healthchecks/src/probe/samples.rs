@@ -1,0 +1,225 @@
+//! What a probe measured, under blackbox_exporter's names.
+
+use std::collections::BTreeMap;
+
+use exposition::{Kind, Writer};
+
+/// The values of one probe, family by family.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Samples(BTreeMap<&'static str, Vec<Sample>>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Sample {
+    labels: Vec<(String, String)>,
+    value: f64,
+}
+
+impl Samples {
+    /// Sets a value without labels.
+    pub(super) fn set(&mut self, name: &'static str, value: f64) {
+        self.label(name, &[], value);
+    }
+
+    /// Sets a yes or no.
+    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
+        self.set(name, f64::from(u8::from(value)));
+    }
+
+    /// Sets the value with these labels.
+    pub(super) fn label(&mut self, name: &'static str, labels: &[(&str, &str)], value: f64) {
+        let family = self.0.entry(name).or_default();
+        let same = |sample: &&mut Sample| {
+            let have = sample
+                .labels
+                .iter()
+                .map(|(name, value)| (&**name, &**value));
+            have.eq(labels.iter().copied())
+        };
+        match family.iter_mut().find(same) {
+            Some(sample) => sample.value = value,
+            None => {
+                let labels = labels
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+                family.push(Sample {
+                    labels: labels.collect(),
+                    value,
+                });
+            }
+        }
+    }
+
+    /// Adds to the value of a phase.
+    pub(super) fn phase(&mut self, name: &'static str, phase: &str, seconds: f64) {
+        let before = self.get(name, &[("phase", phase)]).unwrap_or(0.0);
+        self.label(name, &[("phase", phase)], before + seconds);
+    }
+
+    /// Forgets a family.
+    pub(super) fn drop(&mut self, name: &'static str) {
+        self.0.remove(name);
+    }
+
+    /// A value, if there is one with just these labels.
+    #[must_use]
+    pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let family = self.0.get(name)?;
+        let found = family.iter().find(|sample| {
+            let have = sample
+                .labels
+                .iter()
+                .map(|(name, value)| (&**name, &**value));
+            have.eq(labels.iter().copied())
+        });
+        found.map(|sample| sample.value)
+    }
+}
+
+/// Writes many probes on one page, each with its own labels.
+pub(super) fn write<'a>(page: &mut Writer, probes: &[(Vec<(&'a str, &'a str)>, &'a Samples)]) {
+    for (name, help) in FAMILIES {
+        let mut open = false;
+        for (own, samples) in probes {
+            for sample in samples.0.get(name).into_iter().flatten() {
+                if !std::mem::replace(&mut open, true) {
+                    page.family(name, help, Kind::Gauge);
+                }
+                let labels = sample
+                    .labels
+                    .iter()
+                    .map(|(name, value)| (&**name, &**value));
+                let labels: Vec<_> = own.iter().copied().chain(labels).collect();
+                page.sample(&labels, sample.value);
+            }
+        }
+    }
+}
+
+/// All families, in the order of a page.
+const FAMILIES: [(&str, &str); 47] = [
+    ("probe_success", "Whether the probe succeeded."),
+    ("probe_duration_seconds", "How long the whole probe took."),
+    ("probe_timeout_seconds", "The time that the probe had."),
+    (
+        "probe_dns_lookup_time_seconds",
+        "How long finding the address took.",
+    ),
+    (
+        "probe_ip_protocol",
+        "The version of IP that was used, 4 or 6.",
+    ),
+    (
+        "probe_ip_addr_hash",
+        "A hash of the address, to see that it changed.",
+    ),
+    (
+        "probe_http_status_code",
+        "The last status; 0 without an answer.",
+    ),
+    (
+        "probe_http_content_length",
+        "The length that the server stated, -1 without one.",
+    ),
+    (
+        "probe_http_uncompressed_body_length",
+        "The length of the body in bytes.",
+    ),
+    ("probe_http_redirects", "Redirects that were followed."),
+    ("probe_http_ssl", "Whether the last request used TLS."),
+    ("probe_http_version", "The version of HTTP."),
+    (
+        "probe_http_last_modified_timestamp_seconds",
+        "When the server says it changed.",
+    ),
+    (
+        "probe_http_duration_seconds",
+        "How long each phase took, redirects added up.",
+    ),
+    (
+        "probe_failed_due_to_regex",
+        "Whether a pattern decided that it failed.",
+    ),
+    (
+        "probe_failed_due_to_json",
+        "Whether the JSON decided that it failed.",
+    ),
+    (
+        "probe_failed_due_to_bytes",
+        "Whether bytes that were expected did not come.",
+    ),
+    (
+        "probe_ssl_earliest_cert_expiry",
+        "When the first certificate of the presented chain expires.",
+    ),
+    (
+        "probe_ssl_last_chain_expiry_timestamp_seconds",
+        "When the chain that was verified expires.",
+    ),
+    ("probe_ssl_last_chain_info", "The server's certificate."),
+    ("probe_tls_version_info", "The version of TLS."),
+    ("probe_tls_cipher_info", "The cipher suite."),
+    (
+        "belfry_probe_ssl_valid",
+        "Whether the presented chain is trusted, in time, and for this name.",
+    ),
+    (
+        "belfry_probe_ssl_issuer_info",
+        "Who issued the server's certificate.",
+    ),
+    (
+        "belfry_probe_ssl_staging",
+        "Whether an authority for tests issued it.",
+    ),
+    ("probe_expect_info", "What was taken from the answer."),
+    ("probe_dns_query_succeeded", "Whether an answer came."),
+    ("probe_dns_answer_rrs", "Records in the answer."),
+    ("probe_dns_authority_rrs", "Records about authority."),
+    ("probe_dns_additional_rrs", "Additional records."),
+    ("probe_dns_serial", "The serial number of the zone."),
+    ("probe_dns_duration_seconds", "How long each phase took."),
+    ("probe_icmp_duration_seconds", "How long each phase took."),
+    (
+        "probe_icmp_reply_hop_limit",
+        "The hop limit that the reply came with.",
+    ),
+    ("probe_grpc_status_code", "The gRPC status."),
+    (
+        "probe_grpc_healthcheck_response",
+        "1 for the status that was told.",
+    ),
+    ("probe_grpc_ssl", "Whether TLS was used."),
+    ("probe_grpc_duration_seconds", "How long each phase took."),
+    (
+        "probe_websocket_connection_upgraded",
+        "Whether the connection became a WebSocket.",
+    ),
+    ("probe_websocket_status_code", "The status of the upgrade."),
+    (
+        "probe_websocket_duration_seconds",
+        "How long each phase took.",
+    ),
+    (
+        "probe_websocket_failed_due_to_regex",
+        "Whether a pattern decided that it failed.",
+    ),
+    (
+        "belfry_probe_postgres_ready",
+        "Whether the server takes connections.",
+    ),
+    (
+        "belfry_probe_redis_ready",
+        "Whether the server answers PING.",
+    ),
+    (
+        "belfry_probe_smtp_ready",
+        "Whether the server greets and takes EHLO.",
+    ),
+    (
+        "belfry_probe_smtp_starttls",
+        "Whether the server offers STARTTLS.",
+    ),
+    (
+        "belfry_probe_steps_seconds",
+        "How long each phase took, of probes that blackbox_exporter does not have.",
+    ),
+];

@@ -1,0 +1,164 @@
+//! Connections: every address is tried in order, within one deadline.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::module::Protocol;
+use super::reason::{Failure, Reason, Step};
+use super::resolve::resolve;
+use super::samples::Samples;
+
+/// A connection, plain or with TLS.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connection, plain or with TLS.
+pub(super) type Stream = Box<dyn Duplex>;
+
+/// Which addresses are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) first: Protocol,
+    pub(super) fallback: bool,
+}
+
+/// The addresses of a host, in the order in which they are to be tried, and how
+/// long finding them took. The samples about addresses tell of the first.
+pub(super) async fn addresses(
+    host: &str,
+    wanted: Wanted,
+    deadline: Instant,
+    samples: &mut Samples,
+) -> Step<Vec<IpAddr>> {
+    let began = Instant::now();
+    let found = resolve(host, deadline).await;
+    samples.set(
+        "probe_dns_lookup_time_seconds",
+        began.elapsed().as_secs_f64(),
+    );
+    let is_first = |address: &IpAddr| address.is_ipv6() == (wanted.first == Protocol::Ip6);
+    let (mut ordered, others): (Vec<_>, Vec<_>) = found?.into_iter().partition(is_first);
+    if wanted.fallback {
+        ordered.extend(others);
+    }
+    match ordered.first() {
+        Some(first) => used(*first, samples),
+        None => {
+            return Err(Failure::new(
+                Reason::DnsNoAddress,
+                format!("{host} has no address of {}", wanted.first.as_str()),
+            ));
+        }
+    }
+    Ok(ordered)
+}
+
+/// Says which address is used.
+pub(super) fn used(address: IpAddr, samples: &mut Samples) {
+    samples.set(
+        "probe_ip_protocol",
+        if address.is_ipv4() { 4.0 } else { 6.0 },
+    );
+    samples.set(
+        "probe_ip_addr_hash",
+        f64::from(super::hash::address(address)),
+    );
+}
+
+/// Connects to the first address that answers. Each has a fair part of the time
+/// that is left, so that a dead one does not use up that of the next.
+pub(super) async fn connect(
+    addresses: &[IpAddr],
+    port: u16,
+    deadline: Instant,
+    samples: &mut Samples,
+) -> Step<TcpStream> {
+    let mut last = Failure::new(Reason::ConnectError, "no address");
+    for (at, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let parts = u32::try_from(addresses.len() - at).unwrap_or(1);
+        let part = if parts > 1 { left / (parts + 1) } else { left };
+        if left.is_zero() {
+            last = Failure::new(Reason::ConnectTimeout, "no time was left");
+            break;
+        }
+        match timeout(
+            part.max(Duration::from_millis(1)),
+            TcpStream::connect(SocketAddr::new(*address, port)),
+        )
+        .await
+        {
+            Ok(Ok(stream)) => {
+                used(*address, samples);
+                // It only costs time.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(err)) => last = Failure::connecting(&err),
+            Err(_) => {
+                last = Failure::new(Reason::ConnectTimeout, format!("{address} does not answer"));
+            }
+        }
+        last.detail = format!("{} (port {port})", last.detail);
+    }
+    Err(last)
+}
+
+/// Takes host and port apart; a host of IPv6 stands in brackets.
+pub(super) fn host_and_port(target: &str, default: Option<u16>) -> Step<(String, u16)> {
+    let bad = || Failure::new(Reason::Protocol, "the target is not host:port");
+    let (host, port) = match target.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
+            (host, rest.strip_prefix(':'))
+        }
+        None => match target.rsplit_once(':') {
+            // An address of IPv6 without brackets has no port.
+            Some((host, _)) if host.contains(':') => (target, None),
+            Some((host, port)) => (host, Some(port)),
+            None => (target, None),
+        },
+    };
+    let port = match port {
+        Some(port) => port.parse().map_err(|_| bad())?,
+        None => default.ok_or_else(bad)?,
+    };
+    if host.is_empty() {
+        return Err(bad());
+    }
+    Ok((host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_taken_apart() {
+        for (target, default, expected) in [
+            ("host:22", None, Some(("host", 22))),
+            ("host", Some(53), Some(("host", 53))),
+            ("127.0.0.1:53", None, Some(("127.0.0.1", 53))),
+            ("[::1]:53", None, Some(("::1", 53))),
+            ("[::1]", Some(53), Some(("::1", 53))),
+            ("::1", Some(53), Some(("::1", 53))),
+            ("host", None, None),
+            (":22", None, None),
+            ("host:99999", None, None),
+            ("[::1", Some(1), None),
+            ("", Some(1), None),
+        ] {
+            let parsed = host_and_port(target, default).ok();
+            assert_eq!(
+                parsed,
+                expected.map(|(host, port)| (host.to_owned(), port)),
+                "{target}"
+            );
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The prober `tcp`: a connection, and what is said on it.
+
+use tokio::time::Instant;
+
+use super::module::{Exchange, Tcp};
+use super::reason::{Failure, Reason, Step};
+use super::samples::Samples;
+use super::stream::{Stream, Wanted, addresses, connect, host_and_port};
+use super::talk::Talk;
+use super::tls;
+
+/// Connects to `target`, host and port, and talks.
+pub(super) async fn probe(
+    target: &str,
+    tcp: &Tcp,
+    deadline: Instant,
+    samples: &mut Samples,
+) -> Step<()> {
+    samples.set("probe_failed_due_to_regex", 0.0);
+    samples.set("probe_failed_due_to_bytes", 0.0);
+    let (host, port) = host_and_port(target, None)?;
+    let wanted = Wanted {
+        first: tcp.preferred_ip_protocol,
+        fallback: tcp.ip_protocol_fallback,
+    };
+    let addresses = addresses(&host, wanted, deadline, samples).await?;
+    let mut stream: Stream = Box::new(connect(&addresses, port, deadline, samples).await?);
+    if tcp.tls {
+        (stream, _) = tls::secure(stream, &host, &tcp.tls_config, &[], deadline, samples).await?;
+    }
+    let mut talk = Talk::new(stream, deadline);
+    for step in &tcp.query_response {
+        talk = exchange(talk, step, &host, tcp, deadline, samples).await?;
+    }
+    Ok(())
+}
+
+async fn exchange(
+    mut talk: Talk,
+    step: &Exchange,
+    host: &str,
+    tcp: &Tcp,
+    deadline: Instant,
+    samples: &mut Samples,
+) -> Step<Talk> {
+    let mut send = step.send.clone().into_bytes();
+    if let Some(pattern) = &step.expect {
+        let mut seen = String::new();
+        let line = loop {
+            match talk.line().await {
+                Ok(line) if pattern.regex().is_match(&line) => break line,
+                // Other lines may come before the one that is expected.
+                Ok(line) => seen = String::from_utf8_lossy(&line).chars().take(80).collect(),
+                Err(failure) => {
+                    samples.set("probe_failed_due_to_regex", 1.0);
+                    // What came was not it, and nothing else followed.
+                    let failure = match failure.reason {
+                        Reason::BodyTimeout | Reason::Closed if !seen.is_empty() => Failure::new(
+                            Reason::Body,
+                            format!(
+                                "expected {:?}, the last line was {seen:?}",
+                                pattern.regex().as_str()
+                            ),
+                        ),
+                        _ => failure,
+                    };
+                    return Err(failure);
+                }
+            }
+        };
+        if let Some(groups) = pattern.regex().captures(&line) {
+            let fill = |template: &str| {
+                let mut filled = Vec::new();
+                groups.expand(template.as_bytes(), &mut filled);
+                filled
+            };
+            send = fill(&step.send);
+            if !step.labels.is_empty() {
+                let labels: Vec<_> = step
+                    .labels
+                    .iter()
+                    .map(|label| {
+                        (
+                            label.name.clone(),
+                            String::from_utf8_lossy(&fill(&label.value)).into_owned(),
+                        )
+                    })
+                    .collect();
+                let labels: Vec<_> = labels
+                    .iter()
+                    .map(|(name, value)| (&**name, &**value))
+                    .collect();
+                samples.label("probe_expect_info", &labels, 1.0);
+            }
+        }
+    }
+    if !step.expect_bytes.is_empty()
+        && let Err(failure) = talk.until(step.expect_bytes.as_bytes()).await
+    {
+        samples.set("probe_failed_due_to_bytes", 1.0);
+        return Err(match failure.reason {
+            Reason::BodyTimeout | Reason::Closed => {
+                Failure::new(Reason::Body, format!("expected {:?}", step.expect_bytes))
+            }
+            _ => failure,
+        });
+    }
+    if !send.is_empty() {
+        send.push(b'\n');
+        talk.send(&send).await?;
+    }
+    if step.starttls {
+        let (stream, _) = tls::secure(
+            talk.into_stream(),
+            host,
+            &tcp.tls_config,
+            &[],
+            deadline,
+            samples,
+        )
+        .await?;
+        talk = Talk::new(stream, deadline);
+    }
+    Ok(talk)
+}

@@ -1,0 +1,131 @@
+//! The prober `websocket`: whether a connection becomes a WebSocket.
+
+use tokio::time::Instant;
+
+use super::module::Websocket;
+use super::reason::{Failure, Reason, Step};
+use super::samples::Samples;
+use super::stream::{Stream, Wanted, addresses, connect, host_and_port};
+use super::talk::Talk;
+use super::{hash, tls};
+
+const PHASES: &str = "probe_websocket_duration_seconds";
+
+/// Opens `target`, a URL of ws or wss.
+pub(super) async fn probe(
+    target: &str,
+    websocket: &Websocket,
+    deadline: Instant,
+    samples: &mut Samples,
+) -> Step<()> {
+    for name in [
+        "probe_websocket_connection_upgraded",
+        "probe_websocket_status_code",
+        "probe_websocket_failed_due_to_regex",
+    ] {
+        samples.set(name, 0.0);
+    }
+    for phase in ["resolve", "connect", "processing", "transfer"] {
+        samples.phase(PHASES, phase, 0.0);
+    }
+    let (scheme, rest) = target.split_once("://").unwrap_or(("ws", target));
+    let secure = matches!(scheme, "wss" | "https");
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (host, port) = host_and_port(authority, Some(if secure { 443 } else { 80 }))?;
+    let began = Instant::now();
+    let wanted = Wanted {
+        first: websocket.preferred_ip_protocol,
+        fallback: websocket.ip_protocol_fallback,
+    };
+    let found = addresses(&host, wanted, deadline, samples).await;
+    samples.phase(PHASES, "resolve", began.elapsed().as_secs_f64());
+    let found = found?;
+    let began = Instant::now();
+    let mut stream: Stream = Box::new(connect(&found, port, deadline, samples).await?);
+    if secure {
+        (stream, _) = tls::secure(
+            stream,
+            &host,
+            &websocket.tls_config,
+            &[b"http/1.1"],
+            deadline,
+            samples,
+        )
+        .await?;
+    }
+    samples.phase(PHASES, "connect", began.elapsed().as_secs_f64());
+
+    let began = Instant::now();
+    let mut talk = Talk::new(stream, deadline);
+    let key = data_encoding::BASE64.encode(&rand()?);
+    let path = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    };
+    talk.send(request(authority, &path, &key, websocket)?.as_bytes())
+        .await?;
+    let head = talk.line().await;
+    samples.phase(PHASES, "processing", began.elapsed().as_secs_f64());
+    let head = String::from_utf8_lossy(&head?).into_owned();
+    let status = head
+        .strip_prefix("HTTP/1.")
+        .and_then(|rest| rest.split(' ').nth(1)?.parse::<u16>().ok());
+    let status = status.ok_or_else(|| Failure::new(Reason::Protocol, "this is not HTTP"))?;
+    samples.set("probe_websocket_status_code", f64::from(status));
+    if status != 101 {
+        return Err(Failure::new(
+            Reason::Status,
+            format!("the status is {status}"),
+        ));
+    }
+    let wanted = hash::websocket_answer(&key);
+    let mut accepted = false;
+    loop {
+        let line = String::from_utf8_lossy(&talk.line().await?).into_owned();
+        match line.split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("sec-websocket-accept") => {
+                accepted = value.trim() == wanted;
+            }
+            _ if line.is_empty() => break,
+            _ => {}
+        }
+    }
+    if !accepted {
+        return Err(Failure::new(
+            Reason::Protocol,
+            "the answer to the key is wrong",
+        ));
+    }
+    samples.set("probe_websocket_connection_upgraded", 1.0);
+    // A close, masked with zeros: the normal end. It does not matter whether it arrives.
+    let _ = talk.send(&[0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]).await;
+    Ok(())
+}
+
+fn request(host: &str, path: &str, key: &str, websocket: &Websocket) -> Step<String> {
+    let mut request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+    );
+    for (name, value) in &websocket.headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let own = request.matches("\r\n").count();
+    let clean = !path.contains([' ', '\r', '\n'])
+        && own == 6 + websocket.headers.len()
+        && request.matches('\n').count() == own;
+    request.push_str("\r\n");
+    clean
+        .then_some(request)
+        .ok_or_else(|| Failure::new(Reason::Internal, "the request cannot be sent"))
+}
+
+fn rand() -> Step<[u8; 16]> {
+    use ring::rand::SecureRandom as _;
+    let mut bytes = [0; 16];
+    let filled = ring::rand::SystemRandom::new().fill(&mut bytes);
+    filled
+        .map(|()| bytes)
+        .map_err(|_| Failure::new(Reason::Internal, "there is no chance"))
+}

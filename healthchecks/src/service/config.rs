@@ -1,0 +1,29 @@
+//! The `health` section of belfry.yml.
+
+use std::collections::BTreeMap;
+
+settings::section! {
+    /// What is answered at /health on behalf of services.
+    pub struct Config {
+        /// What a request must carry, as `Authorization: Bearer`, to be told more than pass or fail. Empty: everybody is told all.
+        pub token: settings::Secret = settings::Secret::default(),
+        /// Services by name, beside those that compose labels tell of, or to say more of those.
+        pub services: BTreeMap<String, Declared> = BTreeMap::new(),
+    }
+}
+
+settings::section! {
+    /// One service.
+    pub struct Declared {
+        /// The name of the compose service. Empty: the name itself.
+        pub service: String = String::new(),
+        /// The compose project. Empty: any.
+        pub project: String = String::new(),
+        /// Services that must be ready too.
+        pub depends_on: Vec<String> = vec![],
+        /// The heartbeat that must not be down.
+        pub heartbeat: String = String::new(),
+        /// The probe that must not fail.
+        pub probe: String = String::new(),
+    }
+}

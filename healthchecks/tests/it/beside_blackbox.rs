@@ -1,0 +1,173 @@
+//! Debian's blackbox_exporter beside ours, on the same targets by the same
+//! `blackbox.yml`: the same names, types and labels, and the same values but for times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+
+use exposition::Entry;
+use healthchecks::probe;
+
+use crate::certificates;
+use crate::support::{Server, find, free_port, nginx, saying};
+
+const FILE: &str = "\
+modules:
+  plain: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4}}
+  matching: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, fail_if_body_not_matches_regexp: [nowhere]}}
+  staying: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, follow_redirects: false, valid_status_codes: [301]}}
+  packed: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, compression: gzip, headers: {Accept-Encoding: gzip}}}
+  posting: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, method: POST, headers: {Content-Type: application/json}, body: '{}', valid_status_codes: [405]}}
+  secure: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, tls_config: {ca_file: ROOT, server_name: shop.test}}}
+  secure_1: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, enable_http2: false, tls_config: {ca_file: ROOT, server_name: shop.test}}}
+  lax: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, tls_config: {insecure_skip_verify: true}}}
+  tcp: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4}}
+  tls: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4, tls: true, tls_config: {ca_file: ROOT, server_name: shop.test}}}
+  banner: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4, query_response: [{send: hello}, {expect: '^SSH-2.0-(.*)', send: 'saw ${1}'}]}}
+  ping: {prober: icmp, timeout: 9s, icmp: {preferred_ip_protocol: ip4}}
+";
+
+/// Seconds that differ from run to run; what is compared is that they are there.
+fn is_time(series: &str) -> bool {
+    series.contains("duration_seconds") || series.contains("lookup_time_seconds")
+}
+
+/// What differs on purpose, or by the version of Debian's, each with its reason.
+fn differs(name: &str, module: &str) -> bool {
+    // Ours by name.
+    name.starts_with("belfry_")
+        // What newer ones tell, and Debian's does not yet.
+        || ["probe_timeout_seconds", "probe_tls_cipher_info", "probe_failed_due_to_bytes"].contains(&name)
+        // A raw socket tells it, and one of both may have no right to one.
+        || name == "probe_icmp_reply_hop_limit"
+        // We read the body of a redirect that is not followed, since rules may be about it.
+        || (module == "staying" && name == "probe_http_uncompressed_body_length")
+        // Without a look at the certificate theirs has no chain that was verified; ours was verified all the same.
+        || (module == "lax" && name == "probe_ssl_last_chain_expiry_timestamp_seconds")
+}
+
+/// The serial number came to this label set after Debian's version.
+fn comparable(labels: &exposition::Labels) -> String {
+    let mut labels = labels.edit();
+    labels.remove("serialnumber");
+    labels.build().to_string()
+}
+
+fn series(page: &str) -> (BTreeMap<String, f64>, BTreeSet<String>) {
+    let mut values = BTreeMap::new();
+    let mut types = BTreeSet::new();
+    for entry in exposition::parse(page) {
+        match entry.unwrap() {
+            Entry::Sample(sample) => {
+                values.insert(comparable(&sample.labels), sample.value);
+            }
+            Entry::Type(name, kind) => {
+                types.insert(format!("{name} {}", kind.as_str()));
+            }
+            _ => {}
+        }
+    }
+    (values, types)
+}
+
+fn ask(port: u16, target: &str, module: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let path = format!(
+        "/probe?module={module}&target={}",
+        target.replace(':', "%3A").replace('/', "%2F")
+    );
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn both_tell_the_same_of_the_same_targets() {
+    let (_tls, authority, ports) = certificates::serve();
+    let web = free_port();
+    let _nginx = nginx(
+        web,
+        "gzip on; gzip_min_length 1; gzip_types text/plain; default_type text/plain;
+         server { listen 127.0.0.1:PORT; location / { root DIR; } location /moved { return 301 /page; } location /gone { return 410; } }",
+        |folder| std::fs::write(folder.join("page"), "some text ".repeat(500)).unwrap(),
+    );
+    let port = free_port();
+    let folder = tempfile::tempdir().unwrap();
+    let text = FILE.replace("ROOT", &authority.root());
+    let file = folder.path().join("blackbox.yml");
+    std::fs::write(&file, &text).unwrap();
+    let mut command = Command::new(find(
+        "prometheus-blackbox-exporter",
+        "prometheus-blackbox-exporter",
+    ));
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    let _blackbox = Server::start(&mut command, folder, port);
+
+    let config = format!("{{blackbox: {:?}}}", file.display().to_string());
+    let config: probe::Config = settings::read("belfry.yml".as_ref(), &config, &|_| None).unwrap();
+    let modules = config.load().unwrap().modules;
+    let tls = |name: &str| ports.iter().find(|(have, _)| *have == name).unwrap().1;
+    let banner = saying("SSH-2.0-OpenSSH_9.2\r\n");
+    let mut wrong = Vec::new();
+    for (target, module) in [
+        (format!("http://127.0.0.1:{web}/page"), "plain"),
+        (format!("127.0.0.1:{web}/page"), "plain"),
+        (format!("http://127.0.0.1:{web}/moved"), "plain"),
+        (format!("http://127.0.0.1:{web}/moved"), "staying"),
+        (format!("http://127.0.0.1:{web}/gone"), "plain"),
+        (format!("http://127.0.0.1:{web}/page"), "matching"),
+        (format!("http://127.0.0.1:{web}/page"), "packed"),
+        (format!("http://127.0.0.1:{web}/page"), "posting"),
+        (format!("http://127.0.0.1:{}/", free_port()), "plain"),
+        (format!("https://127.0.0.1:{}/", tls("good")), "secure"),
+        (format!("https://127.0.0.1:{}/", tls("good")), "secure_1"),
+        (format!("https://127.0.0.1:{}/", tls("expired")), "lax"),
+        (format!("127.0.0.1:{web}"), "tcp"),
+        (format!("127.0.0.1:{}", free_port()), "tcp"),
+        (format!("127.0.0.1:{}", tls("good")), "tls"),
+        (format!("127.0.0.1:{banner}"), "banner"),
+        ("127.0.0.1".to_owned(), "ping"),
+    ] {
+        let (theirs, their_types) = series(&ask(port, &target, module));
+        let outcome =
+            probe::run(&target, &modules[module], std::time::Duration::from_secs(9)).await;
+        let (ours, our_types) = series(&outcome.page());
+        let name = |series: &str| {
+            series
+                .split(['{', ' '])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let counts = |series: &String| !differs(&name(series), module);
+        let missing = theirs
+            .keys()
+            .filter(|series| counts(series) && !ours.contains_key(*series));
+        wrong.extend(missing.map(|series| format!("{module} {target}: only theirs: {series}")));
+        let more = ours
+            .keys()
+            .filter(|series| counts(series) && !theirs.contains_key(*series));
+        wrong.extend(more.map(|series| format!("{module} {target}: only ours: {series}")));
+        for (series, value) in theirs
+            .iter()
+            .filter(|(series, _)| counts(series) && !is_time(series))
+        {
+            if let Some(own) = ours.get(series)
+                && own != value
+            {
+                wrong.push(format!(
+                    "{module} {target}: {series} is {own}, theirs {value}"
+                ));
+            }
+        }
+        let types = their_types
+            .iter()
+            .filter(|line| counts(line) && !our_types.contains(*line));
+        wrong.extend(types.map(|line| format!("{module} {target}: type: {line}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
