@@ -67,6 +67,9 @@ pub struct Instance {
     /// The services that it depends on.
     #[serde(skip)]
     pub depends_on: Vec<String>,
+    /// Those of them that it waits for to end well.
+    #[serde(skip)]
+    pub awaits: Vec<String>,
 }
 
 /// Why a service is not ready.
@@ -173,7 +176,32 @@ impl Services {
                 services.all.entry(key).or_default().0 = declared.clone();
             }
         }
+        services.tell_ended_apart();
         services
+    }
+
+    /// To have ended well is the work of what others wait for, or of what is
+    /// declared so; any other service that ended has stopped.
+    fn tell_ended_apart(&mut self) {
+        let awaited: BTreeSet<_> = self
+            .all
+            .values()
+            .flat_map(|(_, instances)| instances)
+            .flat_map(|instance| {
+                let names = instance.awaits.iter().cloned();
+                names.map(|name| (name, instance.project.clone()))
+            })
+            .collect();
+        for (key, (declared, instances)) in &mut self.all {
+            if declared.one_shot || awaited.contains(key) {
+                continue;
+            }
+            for instance in instances {
+                if instance.running == Running::Completed {
+                    instance.running = Running::Stopped;
+                }
+            }
+        }
     }
 
     /// The services of a name: `SERVICE`, `PROJECT.SERVICE`, or a container's name.

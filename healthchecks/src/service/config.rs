@@ -19,6 +19,8 @@ settings::section! {
         pub service: String = String::new(),
         /// The compose project. Empty: any.
         pub project: String = String::new(),
+        /// Whether it is there to end, so that one that ended well is ready. Compose labels tell it of what others wait for.
+        pub one_shot: bool = false,
         /// Services that must be ready too.
         pub depends_on: Vec<String> = vec![],
         /// The heartbeat that must not be down.

@@ -17,6 +17,7 @@ fn instance(service: &str, running: Running, check: Check) -> Instance {
         output: "no answer\nsecond line".to_owned(),
         since_ms: None,
         depends_on: Vec::new(),
+        awaits: Vec::new(),
     }
 }
 
@@ -35,7 +36,7 @@ fn the_best_container_decides() {
         (vec![(Yes, Unhealthy)], true, Some(Cause::Unhealthy)),
         (vec![(Yes, Unhealthy), (Yes, Healthy)], true, None),
         (vec![(Stopped, NoCheck), (Yes, NoCheck)], true, None),
-        (vec![(Completed, NoCheck)], true, None),
+        (vec![(Completed, NoCheck)], false, Some(Cause::Stopped)),
         (vec![(Paused, Healthy)], false, Some(Cause::Paused)),
         (vec![(Restarting, NoCheck)], false, Some(Cause::Restarting)),
         (vec![(Stopped, NoCheck)], false, Some(Cause::Stopped)),
@@ -132,4 +133,22 @@ fn a_service_is_found_by_its_name_with_its_project_or_by_a_container() {
     ] {
         assert_eq!(services.named(name), expected, "{name}");
     }
+}
+
+#[test]
+fn one_that_ended_well_is_ready_only_where_that_was_its_work() {
+    let ended = || instance("migrate", Running::Completed, Check::None);
+    let mut api = instance("api", Running::Yes, Check::None);
+    api.depends_on = vec!["migrate".to_owned()];
+    let ready = |config: &Config, instances| {
+        let services = Services::new(config, instances);
+        services.answer("migrate", "shop", NOTHING).ready
+    };
+    assert!(!ready(&Config::default(), vec![ended(), api.clone()]));
+    assert!(ready(
+        &config("services: {migrate: {one_shot: true}}"),
+        vec![ended()]
+    ));
+    api.awaits = vec!["migrate".to_owned()];
+    assert!(ready(&Config::default(), vec![ended(), api]));
 }

@@ -30,19 +30,28 @@ pub(crate) fn with_evidence<T>(watch: &Watch, judge: impl FnOnce(Evidence<'_>) -
     })
 }
 
-/// What compose says a service depends on: `db:service_healthy:false,cache:service_started:true`.
+/// What compose says a service depends on: `db:service_healthy:false,migrate:service_completed_successfully:true`.
 const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 
-fn needed(labels: &BTreeMap<String, String>) -> Vec<String> {
+/// The services that are needed, and those of them that are to end well.
+fn needed(labels: &BTreeMap<String, String>) -> (Vec<String>, Vec<String>) {
+    let (mut needed, mut awaited) = (Vec::new(), Vec::new());
     let all = labels.get(DEPENDS_ON).map_or("", String::as_str).split(',');
-    let names = all.filter_map(|one| one.split(':').next());
-    names
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
+    for one in all {
+        let mut words = one.split(':');
+        let Some(name) = words.next().filter(|name| !name.is_empty()) else {
+            continue;
+        };
+        needed.push(name.to_owned());
+        if words.next() == Some("service_completed_successfully") {
+            awaited.push(name.to_owned());
+        }
+    }
+    (needed, awaited)
 }
 
 fn instance(of: &Container) -> Instance {
+    let (depends_on, awaits) = needed(&of.all_labels);
     let one_shot = matches!(of.restart_policy.as_str(), "" | "no" | "on-failure");
     let since_ms = if of.state.has_processes() {
         of.started_ms
@@ -72,6 +81,7 @@ fn instance(of: &Container) -> Instance {
         },
         output: of.health_output.clone(),
         since_ms,
-        depends_on: needed(&of.all_labels),
+        depends_on,
+        awaits,
     }
 }

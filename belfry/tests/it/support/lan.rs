@@ -1,4 +1,5 @@
-//! Hosts of one test in network namespaces, on one bridge that this host reaches.
+//! Hosts of one test in network namespaces, each with a link to each other one
+//! and one to this host. There is no bridge: a firewall of this host would see it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,37 +25,59 @@ impl Lan {
             hosts: hosts.to_vec(),
             scratch: Scratch::new(),
         };
-        let bridge = lan.bridge();
-        // A killed test leaves it to `scripts/sweep`.
-        lan.scratch.file("bridges", &format!("{bridge}\n"));
-        ip(&["link", "add", &bridge, "type", "bridge"]);
-        ip(&[
-            "address",
-            "add",
-            &format!("{}/24", lan.address_of(254)),
-            "dev",
-            &bridge,
-        ]);
-        ip(&["link", "set", &bridge, "up"]);
-        for (at, host) in hosts.iter().enumerate() {
-            let (space, outer) = (lan.space(host), format!("{bridge}{host}"));
+        // A killed test leaves them to `scripts/sweep`.
+        let outer: Vec<_> = hosts.iter().map(|host| lan.link(host)).collect();
+        lan.scratch
+            .file("bridges", &format!("{}\n", outer.join("\n")));
+        let me = lan.address_of(254);
+        for (host, outer) in hosts.iter().zip(&outer) {
+            let (space, address) = (lan.space(host), lan.address(host));
             ip(&["netns", "add", &space]);
+            let to = |arguments: &[&str]| ip(&[&["-n", &space], arguments].concat());
+            to(&["link", "set", "lo", "up"]);
+            to(&["address", "add", &format!("{address}/32"), "dev", "lo"]);
             ip(&[
-                "link", "add", &outer, "type", "veth", "peer", "name", "eth0", "netns", &space,
+                "link", "add", outer, "type", "veth", "peer", "name", "home", "netns", &space,
             ]);
-            ip(&["link", "set", &outer, "master", &bridge, "up"]);
-            let address = lan.address_of(u8::try_from(at + 1).expect("few hosts"));
-            ip(&[
-                "-n",
-                &space,
-                "address",
-                "add",
-                &format!("{address}/24"),
-                "dev",
-                "eth0",
-            ]);
-            ip(&["-n", &space, "link", "set", "eth0", "up"]);
-            ip(&["-n", &space, "link", "set", "lo", "up"]);
+            ip(&["address", "add", &format!("{me}/32"), "dev", outer]);
+            ip(&["link", "set", outer, "up"]);
+            to(&["link", "set", "home", "up"]);
+            to(&["route", "add", &me, "dev", "home", "src", &address]);
+            ip(&["route", "add", &address, "dev", outer, "src", &me]);
+        }
+        for (at, one) in hosts.iter().enumerate() {
+            for other in &hosts[at + 1..] {
+                let (here, there) = (lan.space(one), lan.space(other));
+                ip(&[
+                    "-n",
+                    &here,
+                    "link",
+                    "add",
+                    &format!("to-{other}"),
+                    "type",
+                    "veth",
+                    "peer",
+                    "name",
+                    &format!("to-{one}"),
+                    "netns",
+                    &there,
+                ]);
+                for (space, from, to) in [(&here, one, other), (&there, other, one)] {
+                    let link = format!("to-{to}");
+                    ip(&["-n", space, "link", "set", &link, "up"]);
+                    ip(&[
+                        "-n",
+                        space,
+                        "route",
+                        "add",
+                        &lan.address(to),
+                        "dev",
+                        &link,
+                        "src",
+                        &lan.address(from),
+                    ]);
+                }
+            }
         }
         lan
     }
@@ -104,8 +127,9 @@ impl Lan {
         format!("10.78.{}.{last}", self.network.number)
     }
 
-    fn bridge(&self) -> String {
-        format!("bt{}", self.network.number)
+    /// The link to a host, as this host calls it.
+    fn link(&self, host: &str) -> String {
+        format!("bt{}-{host}", self.network.number)
     }
 
     fn space(&self, host: &str) -> String {
@@ -119,11 +143,14 @@ impl Lan {
 
 impl Drop for Lan {
     fn drop(&mut self) {
+        let delete = |kind: &str, name: &str| {
+            let _ = program::attempt(Command::new("ip").args([kind, "delete", name]));
+        };
         for host in &self.hosts {
-            let _ =
-                program::attempt(Command::new("ip").args(["netns", "delete", &self.space(host)]));
+            delete("netns", &self.space(host));
+            // With its other end it may be gone already.
+            delete("link", &self.link(host));
         }
-        let _ = program::attempt(Command::new("ip").args(["link", "delete", &self.bridge()]));
         let _ = fs::remove_file(self.scratch.path.join("bridges"));
     }
 }
