@@ -30,7 +30,8 @@ pub use escalation::Escalation;
 use crate::plan::Plan;
 use crate::smtp::Tls;
 use crate::vendor::{
-    Discord, Gotify, MsTeams, MsTeamsV2, Ntfy, OpsGenie, PagerDuty, Slack, Telegram, Webhook,
+    Discord, Gotify, Jira, MsTeams, MsTeamsV2, Ntfy, OpsGenie, PagerDuty, Pushover, RocketChat,
+    Slack, Sns, Telegram, VictorOps, WeChat, Webex, Webhook,
 };
 
 settings::section! {
@@ -197,6 +198,20 @@ settings::section! {
         pub msteams_configs: Vec<MsTeams> = vec![],
         /// Microsoft Teams, by its workflows.
         pub msteamsv2_configs: Vec<MsTeamsV2> = vec![],
+        /// Pushover.
+        pub pushover_configs: Vec<Pushover> = vec![],
+        /// VictorOps, which is Splunk On-Call now.
+        pub victorops_configs: Vec<VictorOps> = vec![],
+        /// Webex.
+        pub webex_configs: Vec<Webex> = vec![],
+        /// Amazon SNS.
+        pub sns_configs: Vec<Sns> = vec![],
+        /// Rocket.Chat.
+        pub rocketchat_configs: Vec<RocketChat> = vec![],
+        /// Jira.
+        pub jira_configs: Vec<Jira> = vec![],
+        /// WeChat Work.
+        pub wechat_configs: Vec<WeChat> = vec![],
         /// ntfy.
         pub ntfy_configs: Vec<Ntfy> = vec![],
         /// Gotify.

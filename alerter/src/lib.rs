@@ -53,7 +53,8 @@ pub use state::{
     PendingView, Refusal, Why, WhyIntegration, WhyRoute,
 };
 pub use vendor::{
-    Discord, Gotify, MsTeams, MsTeamsV2, Ntfy, OpsGenie, OpsGenieResponder, PagerDuty,
-    PagerDutyImage, PagerDutyLink, Slack, SlackAction, SlackConfirmation, SlackField, Telegram,
+    Discord, Gotify, Jira, MsTeams, MsTeamsV2, Ntfy, OpsGenie, OpsGenieResponder, PagerDuty,
+    PagerDutyImage, PagerDutyLink, Pushover, RocketChat, RocketChatAction, RocketChatField, SigV4,
+    Slack, SlackAction, SlackConfirmation, SlackField, Sns, Telegram, VictorOps, WeChat, Webex,
     Webhook,
 };

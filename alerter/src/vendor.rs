@@ -6,29 +6,43 @@
 
 mod discord;
 mod gotify;
+mod jira;
 mod msteams;
 mod msteamsv2;
 mod ntfy;
 mod opsgenie;
 mod pagerduty;
 mod payload;
+mod pushover;
+mod rocketchat;
 mod slack;
+mod sns;
 mod telegram;
 mod tree;
+mod victorops;
+mod webex;
 mod webhook;
+mod wechat;
 
 use futures_util::future::BoxFuture;
 
 pub use discord::Discord;
 pub use gotify::Gotify;
+pub use jira::Jira;
 pub use msteams::MsTeams;
 pub use msteamsv2::MsTeamsV2;
 pub use ntfy::Ntfy;
 pub use opsgenie::{OpsGenie, OpsGenieResponder};
 pub use pagerduty::{PagerDuty, PagerDutyImage, PagerDutyLink};
+pub use pushover::Pushover;
+pub use rocketchat::{RocketChat, RocketChatAction, RocketChatField};
 pub use slack::{Slack, SlackAction, SlackConfirmation, SlackField};
+pub use sns::{SigV4, Sns};
 pub use telegram::Telegram;
+pub use victorops::VictorOps;
+pub use webex::Webex;
 pub use webhook::Webhook;
+pub use wechat::WeChat;
 
 use crate::health::Failure;
 use crate::http::Line;
@@ -50,6 +64,17 @@ pub(crate) fn cut(text: String, most: usize) -> String {
         None => text,
         Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
     }
+}
+
+/// As much of a text as fits into so many bytes.
+pub(crate) fn cut_bytes(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let end = (0..=most - '…'.len_utf8()).rev();
+        let end = end.into_iter().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
+    }
+    text
 }
 
 /// SHA-256 in lower-case hexadecimal: by it a vendor knows the group again.

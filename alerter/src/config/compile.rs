@@ -137,6 +137,13 @@ fn receivers(
         channels.add("discord_configs", &receiver.discord_configs);
         channels.add("msteams_configs", &receiver.msteams_configs);
         channels.add("msteamsv2_configs", &receiver.msteamsv2_configs);
+        channels.add("pushover_configs", &receiver.pushover_configs);
+        channels.add("victorops_configs", &receiver.victorops_configs);
+        channels.add("webex_configs", &receiver.webex_configs);
+        channels.add("sns_configs", &receiver.sns_configs);
+        channels.add("rocketchat_configs", &receiver.rocketchat_configs);
+        channels.add("jira_configs", &receiver.jira_configs);
+        channels.add("wechat_configs", &receiver.wechat_configs);
         channels.add("ntfy_configs", &receiver.ntfy_configs);
         channels.add("gotify_configs", &receiver.gotify_configs);
         let mut labels = receiver.labels.clone();

@@ -47,5 +47,25 @@ settings::section! {
         pub telegram_api_url: String = "https://api.telegram.org".into(),
         /// The token of the Telegram bot.
         pub telegram_bot_token: Secret = Secret::default(),
+        /// VictorOps' API.
+        pub victorops_api_url: String = "https://alert.victorops.com/integrations/generic/20131114/alert/".into(),
+        /// The key for it.
+        pub victorops_api_key: Secret = Secret::default(),
+        /// Webex' API.
+        pub webex_api_url: String = "https://webexapis.com/v1/messages".into(),
+        /// Jira's API.
+        pub jira_api_url: String = String::new(),
+        /// The server of Rocket.Chat.
+        pub rocketchat_api_url: String = "https://open.rocket.chat/".into(),
+        /// The token of a user there.
+        pub rocketchat_token: Secret = Secret::default(),
+        /// The user's id.
+        pub rocketchat_token_id: Secret = Secret::default(),
+        /// WeChat Work's API.
+        pub wechat_api_url: String = "https://qyapi.weixin.qq.com/cgi-bin/".into(),
+        /// The secret for it.
+        pub wechat_api_secret: Secret = Secret::default(),
+        /// The company there.
+        pub wechat_api_corp_id: String = String::new(),
     }
 }

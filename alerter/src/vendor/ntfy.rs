@@ -5,7 +5,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use settings::Secret;
 
-use super::{Telling, Vendor};
+use super::{Telling, Vendor, cut_bytes};
 use crate::config::{HttpConfig, Made, Making, Section, Text};
 use crate::http::{Ask, Line, read};
 use crate::notification::Notification;
@@ -121,17 +121,6 @@ impl Post {
         body["message"] = json!(cut_bytes(filler.body(&self.message), LONGEST));
         body
     }
-}
-
-/// As much of a text as fits into so many bytes.
-fn cut_bytes(mut text: String, most: usize) -> String {
-    if text.len() > most {
-        let end = (0..=most - '…'.len_utf8()).rev();
-        let end = end.into_iter().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or(0));
-        text.push('…');
-    }
-    text
 }
 
 impl Vendor for Post {

@@ -3,6 +3,8 @@
 
 mod chat;
 mod failures;
+mod jira;
+mod more;
 mod paging;
 mod push;
 
