@@ -9,7 +9,7 @@ mod docker;
 pub(crate) use docker::containers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use query_api::Metadata;
 use reqwest::Client;
@@ -28,6 +28,10 @@ use crate::views;
 const LARGE: usize = 256 << 10;
 /// Scrapes between two looks at the types and texts of families.
 const LEARN: u64 = 40;
+
+/// A job that has not answered by then, or has no target at all, is waited for no
+/// longer: its silence counts from here on.
+const GIVE_UP: Duration = Duration::from_secs(300);
 
 /// Told the job of a target that answers for the first time.
 pub(crate) type Answered = Box<dyn Fn(&str) + Send + Sync>;
@@ -189,7 +193,12 @@ impl Scraping {
                 was_up || intake.status().up != Some(true)
             };
             if !was_up {
-                answered(&one.target.target.job);
+                let target = &one.target.target;
+                answered(&target.job);
+                // Relabelling may have given it another.
+                if let Some(origin) = &target.origin {
+                    answered(&origin.pool);
+                }
             }
             if let Ok(page) = page {
                 if count % LEARN == 0 {
@@ -229,6 +238,8 @@ pub(crate) struct Round {
     discovery: Discovery,
     told: Vec<String>,
     tasks: JoinSet<()>,
+    /// When it began, until all jobs have had their time to answer.
+    began: Option<Instant>,
 }
 
 impl Round {
@@ -246,11 +257,18 @@ impl Round {
             discovery: Discovery::default(),
             told: Vec::new(),
             tasks: JoinSet::new(),
+            began: Some(Instant::now()),
         }
     }
 
     /// Looks once. A change leaves all targets alone but those that come and go.
     pub(crate) async fn look(&mut self, wanted: Wanted) -> anyhow::Result<()> {
+        if self.began.is_some_and(|began| began.elapsed() > GIVE_UP) {
+            self.began = None;
+            for job in &wanted.jobs {
+                (self.answered)(job.name());
+            }
+        }
         let mut discovery = std::mem::take(&mut self.discovery);
         // Files may lie on a disk that hangs; what is known is scraped meanwhile.
         let look = task::spawn_blocking(move || {

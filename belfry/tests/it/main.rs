@@ -59,3 +59,5 @@ mod setup;
 mod state;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod vmalert;
