@@ -19,6 +19,8 @@ mod engine_faults;
 #[cfg(test)]
 mod escalating;
 #[cfg(test)]
+mod grafana;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod heartbeats;
