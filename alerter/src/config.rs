@@ -258,7 +258,7 @@ settings::section! {
     /// Alerts that share `alertname` and `project` share a message. Severity
     /// `critical` is told after 10 s, changes after 1 m, repeated each 1 h, the
     /// first time after 15 m unless somebody has acknowledged it;
-    /// `info` is shown on the page and not mailed; everything else is told after
+    /// `info` is shown on the page, and mailed once a day; everything else is told after
     /// 30 s, changes after 5 m, repeated each 4 h. Ends are told too. Where the
     /// `alerter` section has a `route`, mails without a server of their own go
     /// through this one.
@@ -268,6 +268,12 @@ settings::section! {
         /// The second contact: recipients who are told too when nobody has
         /// acknowledged a critical alert for `alerter.escalation.second_after`.
         pub second: String = String::new(),
+        /// When what is only shown on the page (`info`), and what ended while it was
+        /// muted, is told in one mail a day: `HH:MM` in `timezone`; empty for never.
+        /// Without a `route` of your own.
+        pub digest: String = "08:00".into(),
+        /// How often a mail is sent only to show that pages arrive; 0s for never.
+        pub canary: Duration = Duration::ZERO,
         /// The sender; the user name if that is an address.
         pub from: String = String::new(),
         /// The mail server as host:port.

@@ -1,5 +1,6 @@
 //! What others hold of the running alerter.
 
+mod notices;
 mod people;
 
 use std::fmt;

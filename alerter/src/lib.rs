@@ -21,6 +21,7 @@ mod json;
 mod matcher;
 mod message;
 mod metrics;
+mod notice;
 mod notification;
 mod plan;
 mod silence;
@@ -45,6 +46,7 @@ pub use handle::{
     StartError, Stopped,
 };
 pub use health::{Class, Failure, MailHealth, StoreHealth};
+pub use notice::Daily;
 pub use notification::{Notification, Rendered, Told};
 pub use silence::{Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceState};
 pub use smtp::Tls;

@@ -69,11 +69,20 @@ pub(crate) fn compose_test(
     rendered: &Rendered,
     now_ms: i64,
 ) -> Result<Envelope, Failure> {
-    let id = format!("test.{now_ms}");
+    compose_notice(email, rendered, &format!("test.{now_ms}"), now_ms)
+}
+
+/// Composes a mail that is no page.
+pub(crate) fn compose_notice(
+    email: &Email,
+    rendered: &Rendered,
+    id: &str,
+    now_ms: i64,
+) -> Result<Envelope, Failure> {
     let mail = Mail {
         rendered,
         headers: &[],
-        id: &id,
+        id,
         thread: None,
         fields: &[],
         now_ms,

@@ -6,11 +6,13 @@
 //! theme could make unreadable.
 
 mod fold;
+mod notice;
 mod plain;
 mod show;
 mod subject;
 mod view;
 
+pub use notice::{Notice, NoticeLine, NoticePart, notice};
 pub use plain::plain;
 pub use view::*;
 

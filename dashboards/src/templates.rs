@@ -19,7 +19,7 @@ macro_rules! table {
     };
 }
 
-static TABLE: [(&str, &str); 13] = table![
+static TABLE: [(&str, &str); 15] = table![
     "ack",
     "card",
     "found",
@@ -28,6 +28,8 @@ static TABLE: [(&str, &str); 13] = table![
     "mail_alert",
     "mail_text",
     "moment",
+    "notice",
+    "notice_text",
     "page",
     "services",
     "spark",

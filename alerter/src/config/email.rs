@@ -46,6 +46,13 @@ pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems)
     if mail.smarthost.is_empty() {
         problems.add("mail.smarthost", "name the mail server as host:port");
     }
+    if !mail.digest.is_empty() && crate::notice::Daily::parse(&mail.digest).is_none() {
+        let message = format!(
+            "{:?} is no time of the day; write one such as 08:00",
+            mail.digest
+        );
+        problems.add("mail.digest", message);
+    }
     if mail.timeout.is_zero() {
         problems.add("mail.timeout", "no server answers in no time");
     }

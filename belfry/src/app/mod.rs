@@ -16,6 +16,7 @@ pub(crate) mod former;
 mod health;
 mod keeper;
 mod letter;
+mod notices;
 mod now;
 mod own;
 mod pages;
@@ -108,6 +109,7 @@ impl App {
         tasks.spawn(discovery::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(foreign::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(keeper::run(Arc::clone(&watch), stop.clone()));
+        tasks.spawn(notices::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(health::run(Arc::clone(&watch), stop.clone()));
         let (alerter, alerter_stop) = (watch.alerter.clone(), stop.clone());
         tasks.spawn(async move {

@@ -20,6 +20,8 @@ pub(crate) struct Own {
     pub started_ms: i64,
     /// Held while a configuration is read again.
     pub reloading: tokio::sync::Mutex<()>,
+    /// When mails that are no pages were last done.
+    pub(super) notices: super::notices::Done,
     inner: Mutex<Inner>,
 }
 
@@ -46,6 +48,7 @@ impl Own {
         Self {
             started_ms: now_ms,
             reloading: tokio::sync::Mutex::new(()),
+            notices: super::notices::Done::default(),
             inner: Mutex::new(Inner {
                 reloaded_ms: now_ms,
                 ..Inner::default()
@@ -155,6 +158,7 @@ pub(super) async fn page(watch: &Watch) -> String {
     dependencies(&mut page, watch);
     rules(&mut page, watch);
     write_series(&mut page, &watch.store.figures());
+    super::notices::write_figures(&mut page, watch);
     let mut text = page.finish();
     text.push_str(&watch.alerter.metrics().await.unwrap_or_default());
     text

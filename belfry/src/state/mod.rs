@@ -8,6 +8,7 @@ mod check;
 mod database;
 mod folder;
 mod heartbeats;
+mod notices;
 mod rule_state;
 mod secret;
 
@@ -16,6 +17,7 @@ pub(crate) use check::check;
 pub(crate) use database::{memory, write_heartbeat};
 pub(crate) use folder::{Folder, default_folder, in_use, read_address};
 pub(crate) use heartbeats::{load_heartbeats, save_heartbeats};
+pub(crate) use notices::{notices, set_notice};
 pub(crate) use rule_state::{load_rules, save_rules};
 pub(crate) use secret::Key;
 

@@ -34,6 +34,8 @@ mod load;
 mod mail_faults;
 mod memory_cap;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod peers;

@@ -1,0 +1,118 @@
+//! Mails that are no pages: the digest, what silences held back, the canary.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::setup::Setup;
+use crate::support::belfry::Launch;
+use crate::support::clock::Clock;
+use crate::support::poll;
+use crate::support::sink::{Act, Received, Sink};
+
+const NOTE: &str = "\
+- alert: Noted
+  expr: test_switch == 1
+  labels: {severity: info}
+  annotations: {summary: a thing to know}
+";
+
+fn by_mark(sink: &Sink, mark: &str) -> Vec<Received> {
+    let all = sink.received().into_iter();
+    all.filter(|got| got.mail.header("Subject").starts_with(mark))
+        .collect()
+}
+
+#[test]
+fn what_is_only_shown_is_told_once_a_day_and_the_canary_at_once() {
+    let sink = Sink::start(&[Act::Accept]);
+    let clock = Clock::new();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    // The full minute in three hours from now.
+    let due = (now / 60 + 180) * 60;
+    let digest = format!("{:02}:{:02}", due / 3600 % 24, due / 60 % 60);
+    let setup = Setup::new().rules(NOTE).part(&format!(
+        "timezone: UTC\nmail: {{smarthost: '127.0.0.1:{}', from: belfry@example.org, to: ops@example.org, tls: none, \
+         digest: '{digest}', canary: 7d}}",
+        sink.port()
+    ));
+    setup.switch(true);
+    let mut belfry = Launch::with(&setup.config()).clock(&clock).start();
+    poll::holds("the canary should come at once", || {
+        by_mark(&sink, "[CANARY]").len() == 1
+    });
+    poll::holds("it should fire, and be shown", || {
+        belfry.get("/").body.contains("a thing to know")
+    });
+    assert_eq!(sink.received().len(), 1, "info is not mailed by itself");
+
+    belfry.kill();
+    clock.step_to(i64::try_from(due - now).unwrap() + 5);
+    belfry.restart();
+    poll::holds("the digest should come", || {
+        by_mark(&sink, "[DIGEST]").len() == 1
+    });
+    let mail = &by_mark(&sink, "[DIGEST]")[0].mail;
+    assert_eq!(
+        mail.header("Subject"),
+        "[DIGEST] 1 thing to know on testhost"
+    );
+    assert!(
+        mail.text.contains("SEV-3  a thing to know"),
+        "{}",
+        mail.text
+    );
+    let done = |kind: &str| {
+        belfry.metric(&format!(
+            "belfry_notice_last_timestamp_seconds{{kind=\"{kind}\"}}"
+        ))
+    };
+    poll::holds("the metric should say so", || {
+        done("digest").is_some() && done("canary").is_some()
+    });
+    assert_eq!(sink.received().len(), 2, "each once, over a restart too");
+}
+
+#[test]
+fn what_a_silence_held_back_is_told_when_it_ends() {
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("0s").mail(sink.port(), "1h");
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("the notices should have begun", || {
+        let name = "belfry_notice_last_timestamp_seconds{kind=\"held back\"}";
+        belfry.metric(name).is_some()
+    });
+    let silence = r#"{"matchers":[{"name":"alertname","value":"Switched","isRegex":false,"isEqual":true}],
+        "startsAt":"2020-01-01T00:00:00Z","endsAt":"2099-01-01T00:00:00Z","createdBy":"kim","comment":"move"}"#;
+    let id = belfry.post("/api/v2/silences", silence).json()["silenceID"].clone();
+    setup.switch(true);
+    let muted = || {
+        let history = belfry.get("/api/belfry/v1/history").json();
+        history["episodes"][0]["steps"]
+            .to_string()
+            .contains("muted")
+    };
+    poll::holds("it should be held back", muted);
+    setup.switch(false);
+    poll::holds("it should end", || {
+        belfry.get("/api/belfry/v1/history").json()["episodes"][0]["ended_ms"].is_i64()
+    });
+    assert_eq!(sink.received().len(), 0);
+    let path = format!("/api/v2/silence/{}", id.as_str().unwrap());
+    let address = belfry.address();
+    let request = format!("DELETE {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let answer = crate::support::http::send(address, &request).unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    poll::holds("what was held back should be told", || {
+        by_mark(&sink, "[HELD BACK]").len() == 1
+    });
+    let text = &by_mark(&sink, "[HELD BACK]")[0].mail.text;
+    for words in [
+        "by kim has ended: move",
+        "Ended meanwhile",
+        "the switch is on",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
