@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use super::folder::{self, DONE, Part, SERIES};
 use super::{BLOCK_MS, DAY_MS, RollUps, Status, block};
@@ -56,6 +58,8 @@ struct Growing {
     /// Ids of series that the file explains.
     named: HashSet<u64>,
     bytes: u64,
+    /// Up to here it has whole hours.
+    whole: u64,
 }
 
 impl Store {
@@ -85,8 +89,9 @@ impl Store {
                 Ok(done)
             }
             Err(err) => {
-                // What was half written stands at the end of a file that grows no more.
-                writing.file = None;
+                if let Some(growing) = writing.file.take() {
+                    rollups.cut(&growing);
+                }
                 writing.failures += 1;
                 writing.wait = LONGEST_WAIT.min(1 << writing.failures.min(5));
                 let err = RollUpError(err);
@@ -106,9 +111,12 @@ impl Store {
         let whole = |time: i64| time.div_euclid(BLOCK_MS) * BLOCK_MS;
         let end = whole(now_ms.saturating_sub(GRACE_MS));
         let status = rollups.status();
-        let first = self.first_ms();
         // After the clock was set back far, what follows is rolled up once more.
         let before = status.done_ms.filter(|done| *done <= now_ms + BLOCK_MS);
+        if before.is_some_and(|done| done + BLOCK_MS > end) {
+            return Ok(());
+        }
+        let first = self.first_ms();
         let Some(mut start) = first.map(whole).max(before).filter(|_| first.is_some()) else {
             return Ok(());
         };
@@ -140,7 +148,8 @@ impl Store {
     /// Writes the hour after `start`.
     fn roll_hour(&self, rollups: &RollUps, writing: &mut Writing, start: i64) -> io::Result<()> {
         let day = start.div_euclid(DAY_MS);
-        let growing = match writing.file.take().filter(|growing| growing.day == day) {
+        let goes_on = |growing: &Growing| growing.day == day && !growing.is_removed();
+        let growing = match writing.file.take().filter(goes_on) {
             Some(growing) => growing,
             None => Growing::begin(rollups, day)?,
         };
@@ -178,6 +187,7 @@ impl Store {
         push_signed(&mut end, start + BLOCK_MS);
         growing.write(&[&begun, &hours, &end])?;
         growing.file.sync_data()?;
+        growing.whole = growing.bytes;
         rollups.grown(growing);
         Ok(())
     }
@@ -192,7 +202,7 @@ impl Store {
             let too_old = (part.day + 1).saturating_mul(DAY_MS) < oldest;
             let grows = writing.file.is_some() && status.parts.len() == 1;
             let too_many = status.bytes() > self.settings.rollup_bytes && !grows;
-            if !(too_old || too_many) || fs::remove_file(part.path(&rollups.folder)).is_err() {
+            if !(too_old || too_many) || !is_gone(&part.path(&rollups.folder)) {
                 break;
             }
             status.parts.remove(0);
@@ -206,7 +216,29 @@ impl Store {
     }
 }
 
+/// Removes a file; whether it is not there afterwards.
+fn is_gone(path: &Path) -> bool {
+    let gone = |err: io::Error| err.kind() == io::ErrorKind::NotFound;
+    fs::remove_file(path).map_or_else(gone, |()| true)
+}
+
 impl RollUps {
+    /// Takes back what was half written: on a full disk it would only be in the
+    /// way. Where that fails as well, readers leave it out.
+    fn cut(&self, growing: &Growing) {
+        let mut status = self.lock_status();
+        let same = |part: &Part| (part.day, part.number) == (growing.day, growing.number);
+        let Some(at) = status.parts.iter().position(same) else {
+            return;
+        };
+        if growing.whole > MAGIC.len() as u64 {
+            let _ = growing.file.set_len(growing.whole);
+            status.parts[at].bytes = growing.whole;
+        } else if fs::remove_file(status.parts[at].path(&self.folder)).is_ok() {
+            status.parts.remove(at);
+        }
+    }
+
     /// The file that grows has so many bytes now.
     fn grown(&self, growing: &Growing) {
         let mut status = self.lock_status();
@@ -238,7 +270,14 @@ impl Growing {
             number,
             named: HashSet::new(),
             bytes,
+            whole: bytes,
         })
+    }
+
+    /// Whether somebody has deleted it.
+    fn is_removed(&self) -> bool {
+        let metadata = self.file.metadata();
+        metadata.is_ok_and(|metadata| metadata.nlink() == 0)
     }
 
     fn write(&mut self, payloads: &[&[u8]]) -> io::Result<()> {

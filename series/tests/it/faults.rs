@@ -130,6 +130,13 @@ fn a_full_disk_delays_roll_ups_and_loses_none() {
     }
     assert_eq!(told, 1);
     assert_eq!(store.figures().rollup_done_ms, Some(3_600_000));
+    // What could not be finished is not left in the way.
+    let parts = || {
+        fs::read_dir(disk.path().join("series/rollup"))
+            .unwrap()
+            .count()
+    };
+    assert!(parts() <= 2, "{}", parts());
     fs::remove_file(&filler).unwrap();
     let recovered = (0..64).any(|_| store.roll_up(now(4)).unwrap().recovered);
     assert!(recovered);

@@ -264,6 +264,22 @@ fn old_days_and_too_many_bytes_are_given_up() {
 }
 
 #[test]
+fn a_folder_that_is_removed_is_begun_anew() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = Store::open(dir.path(), settings());
+    let mut past = Past::new();
+    live(&store, START, 3, &mut past);
+    fs::remove_dir_all(dir.path().join("series/rollup")).unwrap();
+    live(&store, START + 3 * HOUR, 3, &mut past);
+    assert_eq!(parts(dir.path()).len(), 1);
+    live(&store, START + 6 * HOUR, 9, &mut past);
+    let have = history(&store, "gauge", Summary::Last, START, START + 6 * HOUR);
+    let (_, samples) = have.first_key_value().unwrap();
+    assert!(samples[0].0 > START + 2 * HOUR, "{}", samples[0].0);
+    assert!(samples.len() as i64 > 3 * HOUR / ROLLUP_MS);
+}
+
+#[test]
 fn a_clock_that_is_set_back_leaves_points_in_order() {
     let dir = TempDir::new().unwrap();
     let (store, _) = Store::open(dir.path(), settings());
