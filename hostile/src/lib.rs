@@ -6,6 +6,7 @@
 //! this crate with samples that are changed at random, the same in each run.
 //! No program uses this crate.
 
+mod alerting;
 mod files;
 mod page;
 mod query;
@@ -13,6 +14,7 @@ mod rule_file;
 mod template;
 mod write;
 
+pub use alerting::{alert_api, alerting};
 pub use files::files;
 pub use page::page;
 pub use query::query;
@@ -24,7 +26,9 @@ pub use write::write;
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 6] = [
+pub const ENTRIES: [Entry; 8] = [
+    ("alerting", alerting, alerting::alerting_samples),
+    ("alert_api", alert_api, alerting::alert_api_samples),
     ("page", page, page::samples),
     ("query", query, query::samples),
     ("rule_file", rule_file, rule_file::samples),

@@ -143,3 +143,13 @@ fn bodies_of_remote_write_are_read_without_harm() {
 fn chunks_and_roll_ups_are_read_without_harm() {
     throw("files");
 }
+
+#[test]
+fn configurations_of_the_alerter_are_read_without_harm() {
+    throw("alerting");
+}
+
+#[test]
+fn requests_for_the_alerters_api_are_answered_without_harm() {
+    throw("alert_api");
+}

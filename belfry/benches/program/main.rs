@@ -7,8 +7,11 @@
 //! `BENCH_BINARY` names the binary, else it is the one that cargo built for this
 //! bench. `BENCH_MINUTES` is the length of the long run, 10 if not set.
 //! `BENCH_COMPARE`, binaries separated by colons, sets them beside each other
-//! under load instead; `BENCH_ONLY` picks parts (size, start, page, rest, peers, health) by name.
+//! under load instead; `BENCH_ONLY` picks parts (size, start, page, rest, alerting, peers,
+//! health) by name.
 
+#[cfg(test)]
+mod alerting;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
@@ -58,6 +61,9 @@ fn main() {
     }
     if wanted("health") {
         health::run();
+    }
+    if wanted("alerting") {
+        alerting::run();
     }
     if wanted("peers") {
         peers::run();

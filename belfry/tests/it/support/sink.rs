@@ -115,6 +115,11 @@ impl Sink {
         self.notes.lock().unwrap().received.clone()
     }
 
+    /// How many mails it took.
+    pub(crate) fn count(&self) -> usize {
+        self.notes.lock().unwrap().received.len()
+    }
+
     /// Begins to listen.
     pub(crate) fn open(&mut self) {
         let listener = TcpListener::bind(("127.0.0.1", self.port())).expect("the port is ours");

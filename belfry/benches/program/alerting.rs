@@ -1,0 +1,129 @@
+//! `belfry alertmanager` beside Debian's Alertmanager: the same configuration,
+//! the same alerts from the same generator, one after the other in one run.
+//!
+//! `BENCH_ALERTS` are the numbers of alerts, `10000,50000` if not set.
+
+mod load;
+mod server;
+
+use std::time::{Duration, SystemTime};
+
+use crate::figure;
+use crate::support::poll;
+use crate::support::sink::{Act, Sink};
+use load::{Load, alert};
+use server::Server;
+
+/// Alerts that are put for the rate of taking them in.
+const INGESTED: usize = 100_000;
+
+/// Groups of one alert each that are mailed.
+const GROUPS: usize = 10_000;
+
+/// Tells nobody, so that only taking in and showing cost.
+const QUIET: &str =
+    "route: {receiver: nobody, group_by: [alertname]}\nreceivers: [{name: nobody}]\n";
+
+/// Mails each alert at once.
+const MAILS: &str = "global: {smtp_smarthost: '127.0.0.1:PORT', smtp_from: a@example.org, smtp_require_tls: false}\n\
+    route: {receiver: ops, group_by: ['...'], group_wait: 0s, group_interval: 5m, repeat_interval: 4h}\n\
+    receivers: [{name: ops, email_configs: [{to: ops@example.org}]}]\n";
+
+/// All figures.
+pub(crate) fn run() {
+    println!(
+        "\n{:<58} {:>10} {:>10} {:>8}",
+        "alerting", "ours", "theirs", "ratio"
+    );
+    both("alerts taken in", "per s", |kind| ingest(kind));
+    both("from POST to the mail at the server, p50", "ms", |kind| {
+        latency(kind)
+    });
+    let sizes = std::env::var("BENCH_ALERTS").unwrap_or("10000,50000".into());
+    for size in sizes.split(',') {
+        let size: usize = size.parse().expect("a number of alerts");
+        let measured = [Server::ours, Server::theirs].map(|start| memory(start, size));
+        for (at, what) in [
+            "memory (PSS)",
+            "peak during GET /alerts",
+            "peak during GET /groups",
+        ]
+        .iter()
+        .enumerate()
+        {
+            row(
+                &format!("{size} alerts: {what}"),
+                "MiB",
+                measured[0][at],
+                measured[1][at],
+            );
+        }
+    }
+    both(&format!("{GROUPS} groups mailed: peak"), "MiB", |kind| {
+        mailed(kind)
+    });
+}
+
+type Start = fn(&str) -> Server;
+
+fn both(name: &str, unit: &str, measure: impl Fn(Start) -> f64) {
+    let [ours, theirs] = [Server::ours as Start, Server::theirs].map(&measure);
+    row(name, unit, ours, theirs);
+}
+
+fn row(name: &str, unit: &str, ours: f64, theirs: f64) {
+    let name = format!("{name}, {unit}");
+    println!(
+        "{name:<58} {ours:>10.1} {theirs:>10.1} {:>8.2}",
+        ours / theirs
+    );
+}
+
+/// Alerts per second, by four connections.
+fn ingest(start: Start) -> f64 {
+    let server = start(QUIET);
+    let took = Load::of(INGESTED).put(&server.address);
+    INGESTED as f64 / took.as_secs_f64()
+}
+
+/// The middle of the times from before the POST to the mail's end, in ms.
+fn latency(start: Start) -> f64 {
+    let sink = Sink::start(&[Act::Accept]);
+    let server = start(&MAILS.replace("PORT", &sink.port().to_string()));
+    let mut times = Vec::new();
+    for number in 0..200 {
+        let begun = SystemTime::now();
+        load::post(&server.address, &format!("[{}]", alert(number)));
+        let at = poll::until("the mail", || sink.received().get(number).map(|it| it.at));
+        let took = at.duration_since(begun).unwrap_or(Duration::ZERO);
+        times.push(took.as_secs_f64() * 1e3);
+    }
+    figure::spread(times).0
+}
+
+/// PSS with so many alerts, and the peaks while they are read.
+fn memory(start: Start, alerts: usize) -> [f64; 3] {
+    let server = start(QUIET);
+    Load::of(alerts).put(&server.address);
+    // What taking them in left behind goes first.
+    std::thread::sleep(Duration::from_secs(20));
+    let pss = server.pss();
+    let peak = |path: &str| {
+        server.forget_peak();
+        let bytes = load::get(&server.address, path);
+        assert!(bytes > alerts * 100, "{path} has {bytes} bytes");
+        server.peak()
+    };
+    [pss, peak("/api/v2/alerts"), peak("/api/v2/alerts/groups")]
+}
+
+/// The peak while each of many groups is mailed.
+fn mailed(start: Start) -> f64 {
+    let sink = Sink::start(&[Act::Accept]);
+    let server = start(&MAILS.replace("PORT", &sink.port().to_string()));
+    Load::of(GROUPS).put(&server.address);
+    poll::within(Duration::from_secs(600), "the mails", || {
+        (sink.count() >= GROUPS).then_some(())
+    });
+    server.peak()
+}
