@@ -48,12 +48,16 @@ pub fn coverage(config: &Config, volumes: &[Volume]) -> Vec<(Volume, Coverage)> 
     volumes
         .into_iter()
         .map(|volume| {
-            let job = config
+            let jobs = config.jobs.iter().map(|job| (&job.name, &job.volumes));
+            let watched = config
                 .watch
                 .iter()
-                .find(|watch| watch.volumes.contains(&volume.name));
+                .map(|watch| (&watch.name, &watch.volumes));
+            let job = jobs
+                .chain(watched)
+                .find(|(_, volumes)| volumes.contains(&volume.name));
             let coverage = match (job, config.exclude_volumes.get(&volume.name)) {
-                (Some(job), _) => Coverage::BackedUp(job.name.clone()),
+                (Some((job, _)), _) => Coverage::BackedUp(job.clone()),
                 (None, Some(reason)) => Coverage::Excluded(reason.clone()),
                 (None, None) => Coverage::Unknown,
             };
@@ -69,7 +73,7 @@ fn anonymous(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Watch;
+    use crate::{Job, Watch};
 
     #[test]
     fn each_volume_has_one_of_three_answers() {
@@ -79,7 +83,13 @@ mod tests {
                 volumes: vec!["shop_pg".into()],
                 ..Watch::default()
             }],
+            jobs: vec![Job {
+                name: "shop".into(),
+                volumes: vec!["shop_db".into()],
+                ..Job::default()
+            }],
             exclude_volumes: [("shop_cache".to_owned(), "a cache".to_owned())].into(),
+            ..Config::default()
         };
         let volume = |name: &str| Volume {
             name: name.into(),
@@ -88,6 +98,7 @@ mod tests {
         let volumes = [
             volume("shop_uploads"),
             volume("shop_pg"),
+            volume("shop_db"),
             volume("shop_cache"),
             volume("shop_pg"),
             volume(&"ab".repeat(32)),
@@ -100,6 +111,7 @@ mod tests {
             words,
             [
                 ("shop_cache".to_owned(), "excluded"),
+                ("shop_db".to_owned(), "backed_up"),
                 ("shop_pg".to_owned(), "backed_up"),
                 ("shop_uploads".to_owned(), "unknown"),
             ]

@@ -2,6 +2,7 @@
 
 mod ack;
 mod alerts;
+mod backup;
 mod check;
 mod client;
 mod generate;
@@ -89,6 +90,11 @@ enum Command {
     Alertmanager(Box<alertmanager::Flags>),
     /// Tell why somebody was mailed about an alert, or nobody was
     Why(why::Why),
+    /// Backups: make, list, verify and restore them
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Restore a database from a backup, in place of the live one
+    Restore(backup::restore::RestoreCommand),
     /// Configuration: print every key
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -188,6 +194,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Alerts(wanted) => either(alerts::run(&cli.place, &wanted)),
         Command::Why(why) => either(why::run(&cli.place, &why)),
         Command::Ack(ack) => either(ack::run(&cli.place, &ack)),
+        Command::Backup(command) => either(backup::run(&cli.place, &command)),
+        Command::Restore(command) => either(backup::restore::run(&cli.place, &command)),
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
         Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),
         Command::Rules(command) => rules::run(&command),

@@ -7,6 +7,8 @@ mod alertmanager;
 #[cfg(test)]
 mod alertmanager_storm;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod bad_targets;
 #[cfg(test)]
 mod command_line;

@@ -1,0 +1,293 @@
+//! The section `backup` of the configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use settings::Secret;
+
+use crate::age::Recipient;
+use crate::id;
+
+settings::section! {
+    /// Backups: what is backed up and where to; the folders in which other tools leave theirs; the volumes that need none.
+    pub struct Config {
+        /// What is backed up.
+        pub jobs: Vec<Job> = Vec::new(),
+        /// Where copies go.
+        pub targets: Vec<Place> = Vec::new(),
+        /// To whom backups are encrypted: age recipients, as age-keygen prints them. Empty: they are not encrypted.
+        pub recipients: Vec<String> = Vec::new(),
+        /// The age identities that open backups, for verifying and drills on this host. Keep another copy of this file elsewhere.
+        pub identity_file: PathBuf = PathBuf::new(),
+        /// How much work compression is, by zstd's levels from 1 to 19.
+        pub level: u32 = 3,
+        /// Folders that hold backups made by other tools; each is watched for age and size.
+        pub watch: Vec<Watch> = Vec::new(),
+        /// Docker volumes that need no backup: the volume's name and the reason.
+        pub exclude_volumes: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+settings::section! {
+    /// One thing that is backed up.
+    pub struct Job {
+        /// The job's name: letters, digits, `-`, `_` and `.`. It stands in the keys of its backups.
+        pub name: String = String::new(),
+        /// The database, with globals of its server beside it.
+        pub database: String = String::new(),
+        /// The container of the server. Programs run inside it, and nothing need be installed on this host. Empty: they run here.
+        pub container: String = String::new(),
+        /// The server's host, or the folder of its socket. Empty: the usual socket.
+        pub host: String = String::new(),
+        /// The server's port. 0: the usual one.
+        pub port: u16 = 0,
+        /// The user. It must be able to read everything: a superuser, or a member of pg_read_all_data that bypasses row security.
+        pub user: String = "postgres".to_owned(),
+        /// The password, where one is asked for.
+        pub password: Secret = Secret::default(),
+        /// Whether the connection is encrypted and the server's certificate and name are checked.
+        pub tls: bool = false,
+        /// The authorities that may vouch for the server, as a PEM file. Empty: the system's.
+        pub ca_file: PathBuf = PathBuf::new(),
+        /// The folder of pg_dump, psql and pg_restore. Empty: the installed ones of the server's major version.
+        pub bin: PathBuf = PathBuf::new(),
+        /// The targets by name. Empty: all.
+        pub targets: Vec<String> = Vec::new(),
+        /// How long a lock in the database may be waited for.
+        pub lock_wait: Duration = Duration::from_secs(60),
+        /// How long a run may take.
+        pub timeout: Duration = Duration::from_secs(6 * 3600),
+        /// How old the newest good copy may become before it is overdue.
+        pub max_age: Duration = Duration::from_secs(26 * 3600),
+        /// Docker volumes that this job covers, such as the one of the database's server.
+        pub volumes: Vec<String> = Vec::new(),
+        /// Questions to a restored backup, in SQL, each of which must answer true.
+        pub checks: Vec<String> = Vec::new(),
+        /// What is kept.
+        pub keep: Keep = Keep::default(),
+    }
+}
+
+settings::section! {
+    /// A place for copies: a folder of this host, or a bucket that speaks S3.
+    pub struct Place {
+        /// The target's name.
+        pub name: String = String::new(),
+        /// A folder of this host. It must be there: where a disk is not mounted, copies must not fill the disk below.
+        pub folder: PathBuf = PathBuf::new(),
+        /// How much stays free on the disk of the folder.
+        pub reserve: settings::Size = settings::Size::mib(512),
+        /// A bucket's name.
+        pub bucket: String = String::new(),
+        /// The account whose R2 has the bucket.
+        pub r2_account: String = String::new(),
+        /// Where the bucket is, for others than R2, such as https://s3.eu-central-1.amazonaws.com.
+        pub endpoint: String = String::new(),
+        /// The bucket's region.
+        pub region: String = "auto".to_owned(),
+        /// What all keys in the bucket begin with.
+        pub prefix: String = String::new(),
+        /// The id of the key for the bucket.
+        pub access_key_id: String = String::new(),
+        /// The key for the bucket.
+        pub secret_access_key: Secret = Secret::default(),
+        /// The slowest way up, a second, at which an upload is still waited for.
+        pub slowest: settings::Size = settings::Size(32 << 10),
+    }
+}
+
+settings::section! {
+    /// What is kept of a job's backups: in each of the newest days, weeks and months that have a good one, the newest of it.
+    pub struct Keep {
+        /// The newest so many.
+        pub last: u32 = 3,
+        /// Of so many days.
+        pub daily: u32 = 7,
+        /// Of so many weeks.
+        pub weekly: u32 = 4,
+        /// Of so many months.
+        pub monthly: u32 = 6,
+        /// Never fewer than so many good ones, at least 1.
+        pub min_keep: u32 = 1,
+    }
+}
+
+settings::section! {
+    /// One folder in which another tool leaves backups.
+    pub struct Watch {
+        /// The job's name, which becomes the label `job_name`.
+        pub name: String = String::new(),
+        /// The folder; files directly in it count.
+        pub folder: PathBuf = PathBuf::new(),
+        /// Only files whose names end so count, such as `.sql.gz`. Empty: all.
+        pub suffix: String = String::new(),
+        /// How old the newest copy may become before it is overdue.
+        pub max_age: Duration = Duration::from_secs(26 * 3600),
+        /// A smaller file is no backup: a dump that died leaves a valid, nearly empty archive.
+        pub min_size: settings::Size = settings::Size(1024),
+        /// Docker volumes that this job covers.
+        pub volumes: Vec<String> = Vec::new(),
+    }
+}
+
+impl Config {
+    /// What contradicts itself, as (key, message).
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let mut fault = |key: String, message: &str| faults.push((key, message.to_owned()));
+        let mut names = BTreeSet::new();
+        for (at, watch) in self.watch.iter().enumerate() {
+            let key = format!("backup.watch[{at}]");
+            if watch.name.is_empty() {
+                fault(format!("{key}.name"), "a watched backup needs a name");
+            } else if !names.insert(watch.name.as_str()) {
+                fault(
+                    format!("{key}.name"),
+                    &format!("the name {:?} stands twice", watch.name),
+                );
+            }
+            if watch.folder.as_os_str().is_empty() {
+                fault(format!("{key}.folder"), "a watched backup needs a folder");
+            }
+        }
+        for (at, job) in self.jobs.iter().enumerate() {
+            let key = format!("backup.jobs[{at}]");
+            if !id::is_safe(&job.name) {
+                fault(
+                    format!("{key}.name"),
+                    "a job needs a name of letters, digits, - and _",
+                );
+            } else if !names.insert(job.name.as_str()) {
+                fault(
+                    format!("{key}.name"),
+                    &format!("the name {:?} stands twice", job.name),
+                );
+            }
+            if job.database.is_empty() {
+                fault(format!("{key}.database"), "a job needs a database");
+            }
+            if self.targets.is_empty() {
+                fault(
+                    format!("{key}.targets"),
+                    "there is no target in backup.targets",
+                );
+            }
+            for (at, name) in job.targets.iter().enumerate() {
+                if !self.targets.iter().any(|target| target.name == *name) {
+                    fault(
+                        format!("{key}.targets[{at}]"),
+                        &format!("no target is named {name:?}"),
+                    );
+                }
+            }
+            if job.keep.min_keep == 0 {
+                fault(format!("{key}.keep.min_keep"), "at least 1 is kept");
+            }
+        }
+        let mut places = BTreeSet::new();
+        for (at, place) in self.targets.iter().enumerate() {
+            let key = format!("backup.targets[{at}]");
+            if !id::is_safe(&place.name) {
+                fault(
+                    format!("{key}.name"),
+                    "a target needs a name of letters, digits, - and _",
+                );
+            } else if !places.insert(place.name.as_str()) {
+                fault(
+                    format!("{key}.name"),
+                    &format!("the name {:?} stands twice", place.name),
+                );
+            }
+            place.faults(&key, &mut fault);
+        }
+        for (at, text) in self.recipients.iter().enumerate() {
+            if let Err(err) = text.parse::<Recipient>() {
+                fault(format!("backup.recipients[{at}]"), &err.to_string());
+            }
+        }
+        if !(1..=19).contains(&self.level) {
+            fault("backup.level".into(), "zstd's levels go from 1 to 19");
+        }
+        for (volume, reason) in &self.exclude_volumes {
+            if reason.trim().is_empty() {
+                fault(
+                    format!("backup.exclude_volumes[{volume}]"),
+                    "an excluded volume needs a reason",
+                );
+            }
+        }
+        faults
+    }
+
+    /// The job of this name.
+    #[must_use]
+    pub fn job(&self, name: &str) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.name == name)
+    }
+}
+
+impl Place {
+    fn faults(&self, key: &str, fault: &mut impl FnMut(String, &str)) {
+        let (folder, bucket) = (!self.folder.as_os_str().is_empty(), !self.bucket.is_empty());
+        if folder == bucket {
+            fault(key.to_owned(), "a target is either a folder or a bucket");
+        }
+        if !bucket {
+            return;
+        }
+        if self.r2_account.is_empty() == self.endpoint.is_empty() {
+            fault(
+                format!("{key}.endpoint"),
+                "a bucket needs either r2_account or endpoint",
+            );
+        }
+        if !self
+            .r2_account
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+        {
+            fault(
+                format!("{key}.r2_account"),
+                "an account is letters and digits",
+            );
+        }
+        let loopback = ["http://127.0.0.1", "http://[::1]", "http://localhost"];
+        let safe = self.endpoint.starts_with("https://")
+            || loopback
+                .iter()
+                .any(|start| self.endpoint.starts_with(start));
+        if !self.endpoint.is_empty() && !safe {
+            fault(
+                format!("{key}.endpoint"),
+                "it must begin with https://, or be on this host",
+            );
+        }
+        if !self.prefix.is_empty() && !self.prefix.split('/').all(id::is_safe) {
+            fault(
+                format!("{key}.prefix"),
+                "it is made of letters, digits, - and _, with / between",
+            );
+        }
+        if self.access_key_id.is_empty() {
+            fault(
+                format!("{key}.access_key_id"),
+                "a bucket needs the id of a key",
+            );
+        }
+        if self.secret_access_key.is_empty() {
+            fault(format!("{key}.secret_access_key"), "a bucket needs a key");
+        }
+    }
+
+    /// Where the bucket is.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        if self.r2_account.is_empty() {
+            self.endpoint.clone()
+        } else {
+            format!("https://{}.r2.cloudflarestorage.com", self.r2_account)
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Drills: a backup is restored into a scratch database on the same server, its
+//! rows are compared with the manifest, the user's own questions are asked, and
+//! the scratch database is dropped. What passes is proven to restore.
+//!
+//! A drill can drop nothing but databases named `belfry_drill_...`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::catalogue::Copy;
+use crate::id::Id;
+use crate::marks::{Kind, Mark};
+use crate::postgres::{Server, Session, ident, literal};
+use crate::restore::beside;
+use crate::run::{Lock, Say};
+use crate::target::Target;
+use crate::{Job, Setup};
+
+const NAME: &str = "belfry_drill_";
+
+/// What a drill found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The job.
+    pub job: String,
+    /// The backup.
+    pub backup: String,
+    /// The target it was fetched from.
+    pub target: String,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// How long it took: what a restore would take at least.
+    pub seconds: f64,
+    /// Bytes before compression.
+    pub raw_bytes: u64,
+    /// Rows that were compared.
+    pub rows: Option<u64>,
+    /// The user's questions, and how each was answered.
+    pub checks: Vec<Check>,
+    /// Whether all of it was right.
+    pub passed: bool,
+    /// Why not.
+    pub error: Option<String>,
+    /// Whether the backup is at fault, and not what was around it.
+    pub unsound: bool,
+}
+
+/// One of the user's questions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The question.
+    pub sql: String,
+    /// The answer, in one line.
+    pub answer: String,
+    /// Whether it was `t`.
+    pub passed: bool,
+}
+
+/// Why a drill failed: the backup's fault, or another.
+enum Trouble {
+    Unsound(String),
+    Around(String),
+}
+
+/// Drills with a copy, marks it, and keeps the report.
+///
+/// # Errors
+/// Only when another run of the job goes on; everything else is in the report.
+pub async fn drill(
+    setup: &Setup,
+    job: &Job,
+    target: &Target,
+    copy: &Copy,
+    now_ms: i64,
+    say: Say<'_>,
+) -> Result<Report, String> {
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let began = Instant::now();
+    let mut report = Report {
+        job: job.name.clone(),
+        backup: copy.manifest.id.clone(),
+        target: target.name().to_owned(),
+        started_ms: now_ms,
+        seconds: 0.0,
+        raw_bytes: copy.manifest.raw_bytes(),
+        rows: copy.manifest.rows(),
+        checks: Vec::new(),
+        passed: false,
+        error: None,
+        unsound: false,
+    };
+    match scratch(setup, job, target, copy, &mut report, say).await {
+        Ok(()) => match report.checks.iter().find(|check| !check.passed) {
+            None => report.passed = true,
+            Some(check) => report.error = Some(format!("{} is {}", check.sql, check.answer)),
+        },
+        Err(Trouble::Unsound(err)) => {
+            report.unsound = true;
+            report.error = Some(err);
+        }
+        Err(Trouble::Around(err)) => report.error = Some(err),
+    }
+    report.seconds = began.elapsed().as_secs_f64();
+    let kind = match (report.passed, report.unsound) {
+        (true, _) => Some(Kind::Drilled),
+        (false, true) => Some(Kind::Unsound),
+        (false, false) => None,
+    };
+    if let (Some(kind), Some(id)) = (kind, Id::parse(&copy.manifest.id)) {
+        let mark = Mark {
+            kind,
+            at_ms: now_ms,
+        };
+        if let Err(err) = mark.set(target, &copy.manifest.shelf(), &id).await {
+            say(format!(
+                "warn    {} does not take the mark: {err}",
+                target.name()
+            ));
+        }
+    }
+    match keep(setup, &report) {
+        Ok(file) => say(format!("report  {}", file.display())),
+        Err(err) => say(format!("warn    the report cannot be kept: {err}")),
+    }
+    Ok(report)
+}
+
+async fn scratch(
+    setup: &Setup,
+    job: &Job,
+    target: &Target,
+    copy: &Copy,
+    report: &mut Report,
+    say: Say<'_>,
+) -> Result<(), Trouble> {
+    let around = |err: crate::postgres::Error| Trouble::Around(err.to_string());
+    let facts = copy
+        .manifest
+        .postgres
+        .as_ref()
+        .ok_or_else(|| Trouble::Around("it is no backup of a database".into()))?;
+    let identities = setup.identities().map_err(Trouble::Around)?;
+    let admin = setup.admin(job).map_err(Trouble::Around)?;
+    let (server, version) = admin.prepared().await.map_err(around)?;
+    let mut admin = Session::open(&server).await.map_err(around)?;
+    let ours = ours(job);
+    sweep(&mut admin, &ours).await.map_err(around)?;
+    beside::preflight(&mut admin, facts, version)
+        .await
+        .map_err(Trouble::Around)?;
+    let folder = setup.scratch(job).map_err(Trouble::Around)?;
+    let dump = beside::fetched(target, copy, &identities, &folder)
+        .await
+        .map_err(|err| sort(copy, err))?;
+    say(format!(
+        "fetch   {} from {}: whole",
+        copy.manifest.id,
+        target.name()
+    ));
+    let tail = copy.manifest.id.rsplit('-').next().unwrap_or_default();
+    let name = format!("{ours}{tail}");
+    let filled = async {
+        beside::create(&mut admin, facts, &name)
+            .await
+            .map_err(around)?;
+        beside::fill(&server, &dump, facts, &name, say)
+            .await
+            .map_err(Trouble::Unsound)?;
+        ask(&server, &name, job, report).await.map_err(around)
+    };
+    let filled = filled.await;
+    // Whatever came of it; what stays is swept by the next drill.
+    let dropped = drop(&mut admin, &name).await.map_err(around);
+    filled.and(dropped)
+}
+
+/// Only a backup that is damaged is at fault; a target that is down is not.
+fn sort(copy: &Copy, err: String) -> Trouble {
+    let unsound = ["is damaged", "is not whole", "it ends within", "is missing"]
+        .iter()
+        .any(|word| err.contains(word));
+    if unsound || copy.broken.is_some() {
+        Trouble::Unsound(err)
+    } else {
+        Trouble::Around(err)
+    }
+}
+
+async fn ask(
+    server: &Server,
+    name: &str,
+    job: &Job,
+    report: &mut Report,
+) -> Result<(), crate::postgres::Error> {
+    let scratch = Server {
+        database: name.to_owned(),
+        ..server.clone()
+    };
+    for sql in &job.checks {
+        // One that breaks its session must not break the others.
+        let mut session = Session::open(&scratch).await?;
+        session.lines("SET default_transaction_read_only = on; SET search_path = public; SET statement_timeout = '5min'").await?;
+        let answer = match session.lines(sql.trim().trim_end_matches(';')).await {
+            Ok(lines) => lines.join(" "),
+            Err(err) => err.to_string(),
+        };
+        report.checks.push(Check {
+            sql: sql.clone(),
+            passed: answer == "t",
+            answer,
+        });
+    }
+    Ok(())
+}
+
+/// What the scratch databases of a job are called, but for the backup's letters.
+fn ours(job: &Job) -> String {
+    let short: String = job.name.chars().take(30).collect();
+    format!("{NAME}{short}_")
+}
+
+/// Drops what dead drills of this job left. Drills of other jobs may go on.
+async fn sweep(admin: &mut Session, ours: &str) -> Result<(), crate::postgres::Error> {
+    let length = ours.chars().count() + 8;
+    let sql = format!(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, {}) AND length(datname) = {length}",
+        literal(ours)
+    );
+    for name in admin.lines(&sql).await? {
+        drop(admin, &name).await?;
+    }
+    Ok(())
+}
+
+async fn drop(admin: &mut Session, name: &str) -> Result<(), crate::postgres::Error> {
+    // The one place that drops, and it can drop nothing else.
+    if name.starts_with(NAME) {
+        admin
+            .lines(&format!(
+                "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+                ident(name)
+            ))
+            .await?;
+    }
+    Ok(())
+}
+
+impl Report {
+    /// The report as people read it.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let at = jiff::Timestamp::from_millisecond(self.started_ms).unwrap_or_default();
+        let mut text = format!(
+            "# Drill of {}: {}\n\n",
+            self.job,
+            if self.passed { "passed" } else { "FAILED" }
+        );
+        let mut row = |name: &str, value: &str| {
+            let _ = writeln!(text, "- {name}: {value}");
+        };
+        row("when", &at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+        row("backup", &self.backup);
+        row("fetched from", &self.target);
+        row("took", &format!("{:.1} s", self.seconds));
+        row("unpacked", &format!("{} bytes", self.raw_bytes));
+        if let Some(rows) = self
+            .rows
+            .filter(|_| self.error.is_none() || !self.checks.is_empty())
+        {
+            row(
+                "rows",
+                &format!("{rows}, the same in every table as when it was dumped"),
+            );
+        }
+        for check in &self.checks {
+            row(
+                if check.passed { "right" } else { "WRONG" },
+                &format!("`{}` is `{}`", check.sql, check.answer),
+            );
+        }
+        if let Some(error) = &self.error {
+            row("failed", error);
+        }
+        text
+    }
+}
+
+fn keep(setup: &Setup, report: &Report) -> std::io::Result<PathBuf> {
+    let folder = setup.work.join("drills");
+    std::fs::create_dir_all(&folder)?;
+    let at = jiff::Timestamp::from_millisecond(report.started_ms).unwrap_or_default();
+    let name = format!("{}-{}", report.job, at.strftime("%Y%m%dT%H%M%SZ"));
+    std::fs::write(
+        folder.join(format!("{name}.json")),
+        serde_json::to_vec_pretty(report)?,
+    )?;
+    let file = folder.join(format!("{name}.md"));
+    std::fs::write(&file, report.markdown())?;
+    Ok(file)
+}

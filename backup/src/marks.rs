@@ -1,0 +1,119 @@
+//! Marks: what is known of a copy, said by empty-handed files beside it, so that
+//! it survives this host and one listing tells all of it.
+//!
+//! A mark's name is its whole meaning: `<id>.verified-<time>`. It is written once
+//! and never changed; the newest of a kind counts.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::id::{self, Id, Shelf};
+use crate::target::{Error, Target};
+
+/// What was found out about a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// It was fetched, opened and read to its end.
+    Verified,
+    /// It was restored, and what came out was right.
+    Drilled,
+    /// It could not be opened or restored.
+    Unsound,
+    /// It stays until the mark's time, whatever retention says.
+    Pinned,
+}
+
+/// A mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// What was found out.
+    pub kind: Kind,
+    /// When, in milliseconds since 1970, to the second.
+    pub at_ms: i64,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Verified => "verified",
+            Self::Drilled => "drilled",
+            Self::Unsound => "unsound",
+            Self::Pinned => "pinned",
+        })
+    }
+}
+
+impl Mark {
+    /// The end of its name.
+    #[must_use]
+    pub fn ending(&self) -> String {
+        let time = Timestamp::from_millisecond(self.at_ms).unwrap_or_default();
+        format!("{}-{}", self.kind, time.strftime("%Y%m%dT%H%M%SZ"))
+    }
+
+    /// Reads the end of a name.
+    #[must_use]
+    pub fn parse(ending: &str) -> Option<Self> {
+        let (kind, time) = ending.split_once('-')?;
+        let kinds = [Kind::Verified, Kind::Drilled, Kind::Unsound, Kind::Pinned];
+        let kind = kinds.into_iter().find(|known| known.to_string() == kind)?;
+        // An id has the same time in front of its random letters.
+        Id::parse(&format!("{time}-00000000"))?;
+        let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+        let time = jiff::tz::TimeZone::UTC.to_timestamp(time).ok()?;
+        Some(Self {
+            kind,
+            at_ms: time.as_millisecond(),
+        })
+    }
+
+    /// The mark that a key is, with the backup it is of.
+    #[must_use]
+    pub fn of(key: &str) -> Option<(Shelf, Id, Self)> {
+        let (shelf, id, ending) = id::parse(key)?;
+        Some((shelf, id, Self::parse(ending)?))
+    }
+
+    /// Writes it beside a copy.
+    ///
+    /// # Errors
+    /// When the target does not take it.
+    pub async fn set(self, target: &Target, shelf: &Shelf, id: &Id) -> Result<(), Error> {
+        let text = format!("{{\"{}_ms\": {}}}\n", self.kind, self.at_ms);
+        match target
+            .put(&shelf.key(id, &self.ending()), text.into_bytes())
+            .await
+        {
+            // Twice within a second.
+            Err(Error::Exists(_)) => Ok(()),
+            set => set,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_read_back_from_its_name_alone() {
+        let mark = Mark {
+            kind: Kind::Drilled,
+            at_ms: 1_787_454_600_000,
+        };
+        assert_eq!(mark.ending(), "drilled-20260823T031000Z");
+        assert_eq!(Mark::parse(&mark.ending()), Some(mark));
+        for other in [
+            "manifest.json",
+            "pgdump.zst",
+            "drilled-",
+            "burnt-20260823T031000Z",
+            "drilled-20269923T031000Z",
+        ] {
+            assert_eq!(Mark::parse(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Restoring a database: beside the live one, then in its place, by two renames.
+//!
+//! Nothing is touched before the backup was fetched, opened and read through. The
+//! live database is kept under another name until somebody confirms; a failure at
+//! any step puts it back. What was under way when we died stands in a journal.
+
+pub mod beside;
+mod journal;
+mod swap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{Backup, Copy};
+use crate::manifest::Postgres;
+use crate::postgres::{Server, Session};
+use crate::run::{Lock, Say};
+use crate::target::Target;
+use crate::{Job, Setup};
+
+pub use journal::recover;
+
+/// What was done, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// The database.
+    pub live: String,
+    /// What is restored, before it takes its place.
+    pub beside: String,
+    /// What was there before, afterwards.
+    pub before: String,
+}
+
+/// Which backup is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// The newest good one.
+    Latest,
+    /// This one.
+    Id(String),
+    /// The newest good one that was begun no later, in milliseconds since 1970.
+    Time(i64),
+}
+
+/// Picks a backup and the copy of it that is nearest; `targets` in the order in
+/// which they are asked.
+///
+/// # Errors
+/// When there is none.
+pub fn pick<'a>(
+    backups: &'a [Backup],
+    from: &From,
+    targets: &[String],
+) -> Result<(&'a str, &'a Copy), String> {
+    let wanted = |backup: &&Backup| match from {
+        From::Latest => backup.is_good(),
+        From::Time(at_ms) => backup.is_good() && backup.manifest.started_ms <= *at_ms,
+        From::Id(id) => backup.manifest.id == *id,
+    };
+    let backup = backups
+        .iter()
+        .rev()
+        .find(wanted)
+        .ok_or_else(|| match from {
+            From::Latest => "there is no good backup".to_owned(),
+            From::Time(_) => "there is no good backup that is so old".to_owned(),
+            From::Id(id) => format!("there is no backup {id}"),
+        })?;
+    let copy = |name: &String| {
+        backup
+            .copies
+            .get_key_value(name)
+            .filter(|(_, copy)| copy.broken.is_none())
+    };
+    let sound = targets
+        .iter()
+        .filter_map(copy)
+        .find(|(_, copy)| copy.is_good());
+    let (name, copy) = sound
+        .or_else(|| targets.iter().find_map(copy))
+        .ok_or("no copy of it is whole")?;
+    Ok((name, copy))
+}
+
+impl Names {
+    /// The names of a restore of this backup.
+    #[must_use]
+    pub fn new(live: &str, id: &str) -> Self {
+        let tail = id.rsplit('-').next().unwrap_or(id);
+        // The server cuts longer names, and two could become one.
+        let short: String = live.chars().take(30).collect();
+        Self {
+            live: live.to_owned(),
+            beside: format!("{short}__restore_{tail}"),
+            before: format!("{short}__before_{tail}"),
+        }
+    }
+}
+
+/// Restores a copy in place of the live database.
+///
+/// # Errors
+/// With the step that failed, after everything was put back.
+pub async fn restore(
+    setup: &Setup,
+    job: &Job,
+    target: &Target,
+    copy: &Copy,
+    say: Say<'_>,
+) -> Result<Names, String> {
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let facts = copy
+        .manifest
+        .postgres
+        .as_ref()
+        .ok_or("it is no backup of a database")?;
+    let identities = setup.identities()?;
+    let (server, version) = setup
+        .admin(job)?
+        .prepared()
+        .await
+        .map_err(|err| err.to_string())?;
+    journal::recover_locked(setup, job, &server).await?;
+    let mut admin = Session::open(&server)
+        .await
+        .map_err(|err| err.to_string())?;
+    beside::preflight(&mut admin, facts, version).await?;
+    let dump = beside::fetched(target, copy, &identities, &setup.scratch(job)?).await?;
+    say(format!(
+        "fetch   {} from {}: whole",
+        copy.manifest.id,
+        target.name()
+    ));
+    let names = Names::new(&job.database, &copy.manifest.id);
+    journal::write(setup, job, &names)?;
+    let done = async {
+        swap::free(&mut admin, &names).await?;
+        beside::create(&mut admin, facts, &names.beside)
+            .await
+            .map_err(|err| err.to_string())?;
+        beside::fill(&server, &dump, facts, &names.beside, say).await?;
+        beside::dress(&mut admin, facts, &names.beside)
+            .await
+            .map_err(|err| err.to_string())?;
+        swap::swap(&mut admin, &names).await
+    };
+    match done.await {
+        Ok(had) => {
+            journal::clear(setup, job);
+            say(match had {
+                true => format!(
+                    "swap    {} is the backup; what was there is {}",
+                    names.live, names.before
+                ),
+                false => format!(
+                    "made    {} is the backup; there was none before",
+                    names.live
+                ),
+            });
+            Ok(names)
+        }
+        Err(err) => {
+            // The session may be what broke.
+            let back = journal::recover_locked(setup, job, &server).await;
+            Err(match back {
+                Ok(()) => format!("{err}; everything is as it was"),
+                Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
+            })
+        }
+    }
+}
+
+/// Drops what was there before a restore: it is confirmed.
+///
+/// # Errors
+/// When the server refuses, or there is nothing to confirm.
+pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
+    let (_lock, mut admin) = at(setup, job).await?;
+    let kept = swap::kept(&mut admin, &job.database).await?;
+    for name in &kept {
+        swap::drop(&mut admin, name).await?;
+    }
+    Ok(kept)
+}
+
+/// Puts what was there before the last restore back in its place.
+///
+/// # Errors
+/// When the server refuses, or nothing was kept.
+pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
+    let (_lock, mut admin) = at(setup, job).await?;
+    let kept = swap::kept(&mut admin, &job.database).await?;
+    let before = kept.last().ok_or("nothing was kept of a database before")?;
+    let tail = before.rsplit('_').next().unwrap_or_default();
+    let names = Names {
+        before: before.clone(),
+        ..Names::new(&job.database, tail)
+    };
+    swap::back(&mut admin, &names).await?;
+    Ok(names.beside)
+}
+
+async fn at(setup: &Setup, job: &Job) -> Result<(Lock, Session), String> {
+    let lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let (server, _) = setup
+        .admin(job)?
+        .prepared()
+        .await
+        .map_err(|err| err.to_string())?;
+    let admin = Session::open(&server)
+        .await
+        .map_err(|err| err.to_string())?;
+    Ok((lock, admin))
+}
+
+/// What would be lost: a live database that is newer than the backup.
+///
+/// # Errors
+/// When it cannot be found out.
+pub async fn loss(setup: &Setup, job: &Job, facts: &Postgres) -> Result<Vec<String>, String> {
+    let server: Server = setup.server(job)?;
+    let (server, _) = match server.prepared().await {
+        Ok(prepared) => prepared,
+        // There is nothing to lose where there is no database.
+        Err(err) if err.to_string().contains("does not exist") => return Ok(Vec::new()),
+        Err(err) => return Err(err.to_string()),
+    };
+    let mut session = Session::open(&server)
+        .await
+        .map_err(|err| err.to_string())?;
+    let found = crate::postgres::rows(&mut session)
+        .await
+        .map_err(|err| err.to_string())?;
+    let mut lost = Vec::new();
+    for table in found {
+        let same = facts
+            .tables
+            .iter()
+            .find(|kept| kept.schema == table.schema && kept.name == table.name);
+        let kept = same.map_or(0, |kept| kept.rows);
+        if table.rows > kept {
+            lost.push(format!(
+                "{}.{}: {} rows now, {kept} in the backup",
+                table.schema, table.name, table.rows
+            ));
+        }
+    }
+    Ok(lost)
+}

@@ -1,0 +1,388 @@
+//! Restoring beside: into a database of another name, made alike, compared row by
+//! row count with what the dump's own snapshot counted. The live one is not touched.
+
+use std::path::Path;
+
+use tokio::io::AsyncReadExt;
+
+use crate::age::Identity;
+use crate::catalogue::Copy;
+use crate::fetch::fetch;
+use crate::manifest::{Postgres, Table};
+use crate::postgres::{Checker, Error as PostgresError, Server, Session, ident, literal, rows};
+use crate::run::Say;
+use crate::target::Target;
+use crate::tool::Place;
+
+/// A dump that was fetched and found whole, in a file that goes with this value.
+#[derive(Debug)]
+pub struct Fetched {
+    file: tempfile::NamedTempFile,
+}
+
+/// Fetches the dump of a copy into a folder of ours, and reads it through.
+///
+/// # Errors
+/// When it is not to be had, or not whole; there is one line that says why.
+pub async fn fetched(
+    target: &Target,
+    copy: &Copy,
+    identities: &[Identity],
+    folder: &Path,
+) -> Result<Fetched, String> {
+    let piece = copy
+        .manifest
+        .pieces
+        .iter()
+        .find(|piece| piece.name == "dump");
+    let piece = piece.ok_or("the backup has no dump")?;
+    std::fs::create_dir_all(folder).map_err(|err| format!("{}: {err}", folder.display()))?;
+    let about =
+        rustix::fs::statvfs(folder).map_err(|err| format!("{}: {err}", folder.display()))?;
+    let free = about.f_bavail.saturating_mul(about.f_frsize);
+    if free < piece.raw_bytes.saturating_add(RESERVE) {
+        return Err(format!(
+            "{}: {free} bytes are free, and {} are needed to unpack it",
+            folder.display(),
+            piece.raw_bytes
+        ));
+    }
+    // Its mode is 0600, and it has no name that outlives us for long.
+    let file = tempfile::Builder::new()
+        .prefix("restore-")
+        .tempfile_in(folder);
+    let file = file.map_err(|err| format!("{}: {err}", folder.display()))?;
+    let out = file.reopen().map_err(|err| err.to_string())?;
+    fetch(target, piece, identities, out)
+        .await
+        .map_err(|err| err.to_string())?;
+    let mut reading = tokio::fs::File::open(file.path())
+        .await
+        .map_err(|err| err.to_string())?;
+    let mut checker = Checker::default();
+    let mut bytes = vec![0; 256 << 10];
+    loop {
+        match reading
+            .read(&mut bytes)
+            .await
+            .map_err(|err| err.to_string())?
+        {
+            0 => break,
+            read => checker.read(&bytes[..read])?,
+        }
+    }
+    checker.end()?;
+    Ok(Fetched { file })
+}
+
+/// So much stays free beside what is unpacked.
+const RESERVE: u64 = 64 << 20;
+
+/// What stands in the way, found out before anything is touched.
+///
+/// # Errors
+/// When something does.
+pub async fn preflight(admin: &mut Session, facts: &Postgres, version: u32) -> Result<(), String> {
+    if version / 10_000 < facts.server_version / 10_000 {
+        return Err(format!(
+            "the backup is of PostgreSQL {}, and this server is {}, which cannot read it",
+            facts.server_version / 10_000,
+            version / 10_000
+        ));
+    }
+    let told = |err: PostgresError| err.to_string();
+    let available = admin
+        .lines("SELECT name FROM pg_available_extensions")
+        .await
+        .map_err(told)?;
+    let missing: Vec<_> = facts
+        .extensions
+        .iter()
+        .filter(|extension| !available.contains(&extension.name))
+        .map(|extension| extension.name.as_str())
+        .collect();
+    if !missing.is_empty() {
+        return Err(format!(
+            "the server lacks the extension(s) {}",
+            missing.join(", ")
+        ));
+    }
+    let roles = admin
+        .lines("SELECT rolname FROM pg_roles")
+        .await
+        .map_err(told)?;
+    let owner = &facts.properties.owner;
+    if !roles.contains(owner) {
+        return Err(format!(
+            "the server has no role {owner:?}, who owns the database; the backup's globals have it"
+        ));
+    }
+    Ok(())
+}
+
+/// Makes a database like the one that was dumped, under another name.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn create(
+    admin: &mut Session,
+    facts: &Postgres,
+    name: &str,
+) -> Result<(), PostgresError> {
+    let properties = &facts.properties;
+    let mut sql = format!(
+        "CREATE DATABASE {} TEMPLATE template0 OWNER {} ENCODING {} LC_COLLATE {} LC_CTYPE {}",
+        ident(name),
+        ident(&properties.owner),
+        literal(&properties.encoding),
+        literal(&properties.collate),
+        literal(&properties.ctype)
+    );
+    match properties.provider.as_str() {
+        "i" => sql.push_str(&format!(
+            " LOCALE_PROVIDER icu ICU_LOCALE {}",
+            literal(&properties.locale)
+        )),
+        "b" => sql.push_str(&format!(
+            " LOCALE_PROVIDER builtin BUILTIN_LOCALE {}",
+            literal(&properties.locale)
+        )),
+        _ => {}
+    }
+    admin.lines(&sql).await.map(|_| ())
+}
+
+/// Restores a dump into a database, and compares.
+///
+/// # Errors
+/// When the dump does not go in, or what came out is something else.
+pub async fn fill(
+    server: &Server,
+    dump: &Fetched,
+    facts: &Postgres,
+    name: &str,
+    say: Say<'_>,
+) -> Result<(), String> {
+    let into = Server {
+        database: name.to_owned(),
+        ..server.clone()
+    };
+    restore(&into, dump).await.map_err(|err| err.to_string())?;
+    let mut session = Session::open(&into).await.map_err(|err| err.to_string())?;
+    let found = rows(&mut session).await.map_err(|err| err.to_string())?;
+    compare(&facts.tables, &found)?;
+    let counted: u64 = found.iter().map(|table| table.rows).sum();
+    say(format!(
+        "compare {} tables, {counted} rows, as in the backup",
+        found.len()
+    ));
+    session
+        .lines("ANALYZE")
+        .await
+        .map_err(|err| err.to_string())?;
+    session.close().await.map_err(|err| err.to_string())
+}
+
+async fn restore(into: &Server, dump: &Fetched) -> Result<(), crate::tool::Error> {
+    let database = format!("--dbname={}", conninfo(&into.database));
+    let common = [
+        "--exit-on-error",
+        "--no-password",
+        "--no-subscriptions",
+        "--no-publications",
+        &database,
+    ];
+    match &into.place {
+        Place::Host { .. } => {
+            let path = dump.file.path().display().to_string();
+            let arguments = [&common[..], &["--jobs=2", &path]].concat();
+            into.start("pg_restore", &arguments).await?.finish().await
+        }
+        Place::Container { .. } => {
+            let mut call = into.call("pg_restore", &common);
+            call.input = true;
+            let mut running = into.place.start(call).await?;
+            let broken = |err: std::io::Error| crate::tool::Error::Broken {
+                program: "pg_restore".into(),
+                reason: err.to_string(),
+            };
+            let mut file = tokio::fs::File::open(dump.file.path())
+                .await
+                .map_err(broken)?;
+            let mut bytes = vec![0; 256 << 10];
+            loop {
+                match file.read(&mut bytes).await.map_err(broken)? {
+                    0 => break,
+                    read => running.write(&bytes[..read]).await?,
+                }
+            }
+            running.finish().await
+        }
+    }
+}
+
+/// A database's name as a connection string, which a name alone could be too.
+fn conninfo(database: &str) -> String {
+    format!(
+        "dbname='{}'",
+        database.replace('\\', "\\\\").replace('\'', "\\'")
+    )
+}
+
+/// Whether what was restored has the rows that were dumped.
+fn compare(wanted: &[Table], found: &[Table]) -> Result<(), String> {
+    for table in wanted {
+        let same = |other: &&Table| other.schema == table.schema && other.name == table.name;
+        let rows = found.iter().find(same).map(|found| found.rows);
+        if rows != Some(table.rows) {
+            let found = rows.map_or_else(
+                || "is missing".to_owned(),
+                |rows| format!("has {rows} rows"),
+            );
+            return Err(format!(
+                "{}.{} {found}, and the backup has {}",
+                table.schema, table.name, table.rows
+            ));
+        }
+    }
+    if found.len() != wanted.len() {
+        return Err(format!(
+            "there are {} tables, and the backup has {}",
+            found.len(),
+            wanted.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Gives a database what no dump holds: settings, comment, limit of connections,
+/// and who may connect.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn dress(admin: &mut Session, facts: &Postgres, name: &str) -> Result<(), PostgresError> {
+    let properties = &facts.properties;
+    let database = ident(name);
+    let mut all = vec![format!(
+        "ALTER DATABASE {database} CONNECTION LIMIT {}",
+        properties.connection_limit
+    )];
+    if let Some(comment) = &properties.comment {
+        all.push(format!(
+            "COMMENT ON DATABASE {database} IS {}",
+            literal(comment)
+        ));
+    }
+    for (role, setting) in &properties.settings {
+        let Some((key, value)) = setting.split_once('=') else {
+            continue;
+        };
+        // Lists are stored as they are written.
+        let value = if LISTS.contains(&key) {
+            value.to_owned()
+        } else {
+            literal(value)
+        };
+        let who = match role {
+            Some(role) => format!("ROLE {} IN DATABASE {database}", ident(role)),
+            None => format!("DATABASE {database}"),
+        };
+        all.push(format!("ALTER {who} SET {key} = {value}"));
+    }
+    if let Some(acl) = &properties.acl {
+        all.push(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC"));
+        all.extend(acl.iter().filter_map(|item| grant(item, &database)));
+    }
+    for sql in all {
+        admin.lines(&sql).await?;
+    }
+    Ok(())
+}
+
+/// Settings whose values are lists of names.
+const LISTS: [&str; 6] = [
+    "search_path",
+    "DateStyle",
+    "temp_tablespaces",
+    "session_preload_libraries",
+    "local_preload_libraries",
+    "shared_preload_libraries",
+];
+
+/// `seller=CTc/owner` as the statement that gives it.
+fn grant(item: &str, database: &str) -> Option<String> {
+    let (who, rest) = item.rsplit_once('=')?;
+    let (letters, _) = rest.split_once('/')?;
+    let who = match who.trim_matches('"').replace("\"\"", "\"") {
+        who if who.is_empty() => "PUBLIC".to_owned(),
+        who => ident(&who),
+    };
+    let rights: Vec<_> = letters
+        .chars()
+        .filter_map(|letter| match letter {
+            'C' => Some("CREATE"),
+            'c' => Some("CONNECT"),
+            'T' => Some("TEMPORARY"),
+            _ => None,
+        })
+        .collect();
+    let option = if letters.contains('*') {
+        " WITH GRANT OPTION"
+    } else {
+        ""
+    };
+    (!rights.is_empty()).then(|| {
+        format!(
+            "GRANT {} ON DATABASE {database} TO {who}{option}",
+            rights.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_given_as_they_were_read() {
+        for (item, sql) in [
+            (
+                "=Tc/postgres",
+                Some("GRANT TEMPORARY, CONNECT ON DATABASE d TO PUBLIC"),
+            ),
+            (
+                "seller=C*T*c*/postgres",
+                Some(
+                    "GRANT CREATE, TEMPORARY, CONNECT ON DATABASE d TO \"seller\" WITH GRANT OPTION",
+                ),
+            ),
+            (
+                "\"odd=one\"=c/postgres",
+                Some("GRANT CONNECT ON DATABASE d TO \"odd=one\""),
+            ),
+            ("nothing", None),
+        ] {
+            assert_eq!(grant(item, "d").as_deref(), sql, "{item}");
+        }
+    }
+
+    #[test]
+    fn any_other_count_and_any_other_table_is_told() {
+        let table = |name: &str, rows| Table {
+            schema: "s".into(),
+            name: name.into(),
+            rows,
+        };
+        let wanted = [table("a", 1), table("b", 2)];
+        assert_eq!(compare(&wanted, &wanted), Ok(()));
+        assert_eq!(
+            compare(&wanted, &[table("a", 1), table("b", 1)]).unwrap_err(),
+            "s.b has 1 rows, and the backup has 2"
+        );
+        assert_eq!(
+            compare(&wanted, &wanted[..1]).unwrap_err(),
+            "s.b is missing, and the backup has 2"
+        );
+        assert!(compare(&wanted[..1], &wanted).is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! What is under way, on the disk before it begins. Who starts next puts back
+//! what a dead restore left.
+
+use std::path::PathBuf;
+
+use super::{Names, swap};
+use crate::postgres::{Server, Session};
+use crate::run::Lock;
+use crate::{Job, Setup};
+
+fn file(setup: &Setup, job: &Job) -> PathBuf {
+    setup.work.join(format!("restore-{}.json", job.name))
+}
+
+pub(super) fn write(setup: &Setup, job: &Job, names: &Names) -> Result<(), String> {
+    let path = file(setup, job);
+    let write = || -> std::io::Result<()> {
+        std::fs::create_dir_all(&setup.work)?;
+        let mut out = std::fs::File::create(&path)?;
+        std::io::Write::write_all(&mut out, &serde_json::to_vec(names)?)?;
+        out.sync_all()
+    };
+    write().map_err(|err| format!("{}: {err}", path.display()))
+}
+
+pub(super) fn clear(setup: &Setup, job: &Job) {
+    // One that stays is followed once more, which changes nothing: see below.
+    let _ = std::fs::remove_file(file(setup, job));
+}
+
+/// Puts back what a restore of this job left that was cut short; whether there
+/// was one.
+///
+/// # Errors
+/// When another run of the job goes on, or the server does not answer.
+pub async fn recover(setup: &Setup, job: &Job) -> Result<bool, String> {
+    if !file(setup, job).exists() {
+        return Ok(false);
+    }
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let (server, _) = setup
+        .admin(job)?
+        .prepared()
+        .await
+        .map_err(|err| err.to_string())?;
+    recover_locked(setup, job, &server).await.map(|()| true)
+}
+
+/// The same, by who holds the lock.
+pub(super) async fn recover_locked(
+    setup: &Setup,
+    job: &Job,
+    server: &Server,
+) -> Result<(), String> {
+    let Ok(text) = std::fs::read(file(setup, job)) else {
+        return Ok(());
+    };
+    if let Ok(names) = serde_json::from_slice::<Names>(&text) {
+        let mut admin = Session::open(server).await.map_err(|err| err.to_string())?;
+        // Nobody was told that it is done, so what was there before is there again.
+        swap::back(&mut admin, &names).await?;
+        swap::drop(&mut admin, &names.beside).await?;
+    }
+    clear(setup, job);
+    Ok(())
+}

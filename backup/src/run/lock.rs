@@ -1,0 +1,45 @@
+//! One at a time: backup, prune, verify, drill and restore of one job exclude
+//! each other, between processes too. The kernel lets go of it when a process dies.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Somebody else is at work on this job, or the lock cannot be had.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct Taken(pub String);
+
+/// The right to work on a job, until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a job, or says why not; never waits.
+    ///
+    /// # Errors
+    /// When another run of the job goes on, or the folder cannot be written.
+    pub fn take(work: &Path, job: &str) -> Result<Self, Taken> {
+        let folder = work.join("locks");
+        let path = folder.join(format!("{job}.lock"));
+        let open = || {
+            std::fs::create_dir_all(&folder)?;
+            File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+        };
+        let file = open().map_err(|err| Taken(format!("{}: {err}", path.display())))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                Err(Taken(format!("another run of {job} goes on")))
+            }
+            Err(err) => Err(Taken(format!("{}: {err}", path.display()))),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! From the configuration to what runs use: targets, servers, keys, folders.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::age::{Identity, Recipient};
+use crate::flow::Sealing;
+use crate::id::Shelf;
+use crate::postgres::Server;
+use crate::target::{Access, Bucket, Error, Folder, Ledger, Target};
+use crate::tool;
+use crate::{Config, Job, Place};
+
+/// What all runs share.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The name of this host, under which its backups lie.
+    pub host: String,
+    /// The version of this program.
+    pub version: String,
+    /// The engine, where there is one.
+    pub engine: Option<bollard::Docker>,
+    /// A folder of ours for locks, open uploads, and what is being restored.
+    pub work: PathBuf,
+}
+
+impl Setup {
+    /// Where manifests are kept that were read.
+    #[must_use]
+    pub fn kept(&self) -> PathBuf {
+        self.work.join("manifests")
+    }
+
+    /// Where a job's backups lie.
+    #[must_use]
+    pub fn shelf(&self, job: &Job) -> Shelf {
+        Shelf {
+            host: self.host.clone(),
+            kind: "postgres".to_owned(),
+            source: job.name.clone(),
+        }
+        .made_safe()
+    }
+
+    /// A job's targets, in the order of the configuration.
+    ///
+    /// # Errors
+    /// When the settings of one contradict each other.
+    pub fn targets(&self, job: &Job) -> Result<Vec<Target>, Error> {
+        let wanted = |place: &&Place| job.targets.is_empty() || job.targets.contains(&place.name);
+        let places = self.config.targets.iter().filter(wanted);
+        places.map(|place| self.target(place)).collect()
+    }
+
+    /// All targets.
+    ///
+    /// # Errors
+    /// When the settings of one contradict each other.
+    pub fn all_targets(&self) -> Result<Vec<Target>, Error> {
+        self.config
+            .targets
+            .iter()
+            .map(|place| self.target(place))
+            .collect()
+    }
+
+    fn target(&self, place: &Place) -> Result<Target, Error> {
+        if place.bucket.is_empty() {
+            return Ok(Folder {
+                name: place.name.clone(),
+                root: place.folder.clone(),
+                reserve: place.reserve.bytes(),
+            }
+            .into());
+        }
+        let access = Access {
+            name: place.name.clone(),
+            bucket: place.bucket.clone(),
+            endpoint: place.endpoint(),
+            region: place.region.clone(),
+            prefix: place.prefix.clone(),
+            key_id: place.access_key_id.clone(),
+            secret: place.secret_access_key.clone(),
+            slowest: place.slowest.bytes(),
+        };
+        Ok(Bucket::new(access, Ledger::new(self.work.join("uploads")))?.into())
+    }
+
+    /// How backups are sealed. The recipients were checked with the configuration.
+    #[must_use]
+    pub fn sealing(&self) -> Sealing {
+        let recipients = self.config.recipients.iter();
+        Sealing {
+            level: i32::try_from(self.config.level).unwrap_or(3),
+            recipients: recipients
+                .filter_map(|text| text.parse::<Recipient>().ok())
+                .collect(),
+        }
+    }
+
+    /// The keys that open backups, if this host has any.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no key.
+    pub fn identities(&self) -> Result<Vec<Identity>, String> {
+        let file = &self.config.identity_file;
+        if file.as_os_str().is_empty() {
+            return Ok(Vec::new());
+        }
+        let text =
+            std::fs::read_to_string(file).map_err(|err| format!("{}: {err}", file.display()))?;
+        Identity::file(&text).map_err(|err| format!("{}: {err}", file.display()))
+    }
+
+    /// An empty folder of ours for what is being restored, for who holds the
+    /// job's lock.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn scratch(&self, job: &Job) -> Result<PathBuf, String> {
+        let folder = self.work.join("scratch").join(&job.name);
+        // Of a restore that was killed.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).map_err(|err| format!("{}: {err}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// The server of a job by way of a database that is always there, for making
+    /// and renaming others.
+    ///
+    /// # Errors
+    /// See [`Setup::server`].
+    pub fn admin(&self, job: &Job) -> Result<Server, String> {
+        let database = if job.database == "postgres" {
+            "template1"
+        } else {
+            "postgres"
+        };
+        Ok(Server {
+            database: database.to_owned(),
+            ..self.server(job)?
+        })
+    }
+
+    /// The server of a job.
+    ///
+    /// # Errors
+    /// When it is in a container and there is no engine.
+    pub fn server(&self, job: &Job) -> Result<Server, String> {
+        let place = if job.container.is_empty() {
+            let bin = (!job.bin.as_os_str().is_empty()).then(|| job.bin.clone());
+            tool::Place::Host { bin }
+        } else {
+            let Some(engine) = self.engine.clone() else {
+                return Err(format!(
+                    "{} is in a container, and no engine is there",
+                    job.name
+                ));
+            };
+            tool::Place::Container {
+                engine,
+                name: job.container.clone(),
+            }
+        };
+        Ok(Server {
+            place,
+            host: job.host.clone(),
+            port: job.port,
+            user: job.user.clone(),
+            password: job.password.clone(),
+            database: job.database.clone(),
+            tls: job.tls,
+            authorities: job.ca_file.clone(),
+            lock_wait: job.lock_wait,
+        })
+    }
+}

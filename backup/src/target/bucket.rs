@@ -1,0 +1,294 @@
+//! A bucket that speaks S3: R2, or any other.
+//!
+//! Every request carries the hash of its body in its signature. Parts are equal,
+//! as R2 wants them, and each is tried again by itself. What came of a request
+//! whose answer was lost is decided by asking for the file.
+
+mod parts;
+mod trouble;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path;
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    RetryConfig,
+};
+use settings::Secret;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::{Entry, Error, Flow, Ledger, PATIENCE};
+use trouble::why;
+
+/// A listing that is longer is no listing of ours.
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// How a bucket is reached.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The bucket's own name.
+    pub bucket: String,
+    /// Where it is, such as `https://account.r2.cloudflarestorage.com`.
+    pub endpoint: String,
+    /// Its region; `auto` for R2.
+    pub region: String,
+    /// What all keys begin with; may be empty.
+    pub prefix: String,
+    /// The id of the key.
+    pub key_id: String,
+    /// The key.
+    pub secret: Secret,
+    /// The slowest way up that is waited for, in bytes a second.
+    pub slowest: u64,
+}
+
+/// A bucket.
+pub struct Bucket {
+    access: Access,
+    store: AmazonS3,
+    ledger: Ledger,
+}
+
+impl Bucket {
+    /// Makes a client; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    pub fn new(access: Access, ledger: Ledger) -> Result<Self, Error> {
+        // The client wants to know it before it speaks TLS or not. It fails only
+        // where one is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = ClientOptions::new()
+            .with_allow_http(access.endpoint.starts_with("http://"))
+            .with_connect_timeout(Duration::from_secs(15))
+            // Of a request as a whole: the size of what it carries decides, see `parts`.
+            .with_timeout_disabled()
+            .with_read_timeout(PATIENCE);
+        let retry = RetryConfig {
+            backoff: BackoffConfig {
+                init_backoff: Duration::from_millis(300),
+                max_backoff: Duration::from_secs(8),
+                base: 2.0,
+            },
+            max_retries: 4,
+            retry_timeout: Duration::from_secs(180),
+        };
+        let store = AmazonS3Builder::new()
+            .with_endpoint(access.endpoint.trim_end_matches('/'))
+            .with_bucket_name(&access.bucket)
+            .with_region(&access.region)
+            .with_access_key_id(&access.key_id)
+            .with_secret_access_key(access.secret.expose())
+            .with_virtual_hosted_style_request(false)
+            .with_disable_bulk_delete(true)
+            .with_disable_tagging(true)
+            .with_client_options(client)
+            .with_retry(retry)
+            .build()
+            .map_err(|err| Error::Refused(trouble::short(&err.to_string())))?;
+        Ok(Self {
+            access,
+            store,
+            ledger,
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.access.name
+    }
+
+    fn path(&self, key: &str) -> Path {
+        match self.access.prefix.trim_matches('/') {
+            "" => Path::from(key),
+            prefix => Path::from(format!("{prefix}/{key}")),
+        }
+    }
+
+    /// How long a request may take that carries so many bytes.
+    fn patience(&self, bytes: usize) -> Duration {
+        PATIENCE + Duration::from_secs(bytes as u64 / self.access.slowest.max(1))
+    }
+
+    pub(super) async fn take(
+        &self,
+        key: &str,
+        expected: u64,
+        flow: mpsc::Receiver<Flow>,
+    ) -> Result<(), Error> {
+        parts::take(self, key, expected, flow).await
+    }
+
+    pub(super) async fn put(&self, key: &str, bytes: Bytes) -> Result<(), Error> {
+        let path = self.path(key);
+        let put = |mode| {
+            let payload = PutPayload::from_bytes(bytes.clone());
+            let options = PutOptions::from(mode);
+            // Retries of the client's own are within.
+            timeout(
+                self.patience(bytes.len()) * 3,
+                self.store.put_opts(&path, payload, options),
+            )
+        };
+        let sent = put(PutMode::Create).await;
+        match sent {
+            Ok(Ok(_)) => Ok(()),
+            // A store that knows no such condition; keys are never used twice.
+            Ok(Err(
+                object_store::Error::NotImplemented { .. }
+                | object_store::Error::NotSupported { .. },
+            )) => match put(PutMode::Overwrite).await {
+                Ok(sent) => sent.map(|_| ()).map_err(|err| why(key, &err)),
+                Err(_) => Err(trouble::late("PUT")),
+            },
+            // The first try may have worked and its answer been lost.
+            Ok(Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            )) => {
+                if self.holds(key, &bytes).await {
+                    Ok(())
+                } else {
+                    Err(Error::Exists(key.to_owned()))
+                }
+            }
+            Ok(Err(err)) => {
+                if self.holds(key, &bytes).await {
+                    Ok(())
+                } else {
+                    Err(why(key, &err))
+                }
+            }
+            Err(_) => {
+                if self.holds(key, &bytes).await {
+                    Ok(())
+                } else {
+                    Err(trouble::late("PUT"))
+                }
+            }
+        }
+    }
+
+    /// Whether a small file is there with just this content.
+    async fn holds(&self, key: &str, wanted: &Bytes) -> bool {
+        let read = async {
+            let answer = self.store.get(&self.path(key)).await.ok()?;
+            answer.bytes().await.ok()
+        };
+        timeout(self.patience(wanted.len()), read)
+            .await
+            .ok()
+            .flatten()
+            .as_ref()
+            == Some(wanted)
+    }
+
+    pub(super) async fn read(
+        &self,
+        key: &str,
+    ) -> Result<mpsc::Receiver<Result<Bytes, Error>>, Error> {
+        let path = self.path(key);
+        let answer = timeout(PATIENCE * 3, self.store.get(&path)).await;
+        let answer = answer.map_err(|_| trouble::late("GET"))?;
+        let mut stream = answer.map_err(|err| why(key, &err))?.into_stream();
+        let (give, flow) = mpsc::channel(4);
+        let key = key.to_owned();
+        tokio::spawn(async move {
+            while let Ok(next) = timeout(PATIENCE * 3, stream.next()).await {
+                let Some(block) = next else { return };
+                let block = block.map_err(|err| why(&key, &err));
+                let end = block.is_err();
+                if give.send(block).await.is_err() || end {
+                    return;
+                }
+            }
+            let _ = give.send(Err(trouble::late("GET"))).await;
+        });
+        Ok(flow)
+    }
+
+    pub(super) async fn size(&self, key: &str) -> Result<u64, Error> {
+        let path = self.path(key);
+        let about = timeout(PATIENCE * 3, self.store.head(&path)).await;
+        let about = about.map_err(|_| trouble::late("HEAD"))?;
+        about.map(|about| about.size).map_err(|err| why(key, &err))
+    }
+
+    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<Entry>, Error> {
+        let (ours, below) = (self.path(""), self.path(prefix));
+        let below = (!below.as_ref().is_empty()).then_some(&below);
+        let mut listing = self.store.list(below);
+        let mut entries = Vec::new();
+        let mut seen = HashSet::new();
+        loop {
+            let next = timeout(PATIENCE * 3, listing.next()).await;
+            let Some(found) = next.map_err(|_| trouble::late("LIST"))? else {
+                break;
+            };
+            let found = found.map_err(|err| why(prefix, &err))?;
+            let key = found.location.as_ref();
+            let key = match ours.as_ref() {
+                "" => Some(key),
+                ours => key.strip_prefix(ours).and_then(|key| key.strip_prefix('/')),
+            };
+            if let Some(key) = key.filter(|key| key.starts_with(prefix)) {
+                entries.push(Entry {
+                    key: key.to_owned(),
+                    bytes: found.size,
+                    modified_ms: found.last_modified.timestamp_millis(),
+                });
+            }
+            if !seen.insert(found.location) || entries.len() > MOST_ENTRIES {
+                return Err(Error::Failed("the listing has no end".into()));
+            }
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    pub(super) async fn delete(&self, key: &str) -> Result<(), Error> {
+        let path = self.path(key);
+        let deleted = timeout(PATIENCE * 3, self.store.delete(&path)).await;
+        match deleted.map_err(|_| trouble::late("DELETE"))? {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(err) => Err(why(key, &err)),
+        }
+    }
+
+    pub(super) async fn sweep(&self, prefix: &str) -> Result<u64, Error> {
+        let mut swept = 0;
+        for upload in self.ledger.open(self.name()) {
+            if upload.key.starts_with(prefix) {
+                parts::abort(self, &upload).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_tuple("Bucket").field(&self.access).finish()
+    }
+}
+
+/// Shares a bucket.
+impl From<Bucket> for super::Target {
+    fn from(bucket: Bucket) -> Self {
+        Self::Bucket(Arc::new(bucket))
+    }
+}
+
+impl From<super::Folder> for super::Target {
+    fn from(folder: super::Folder) -> Self {
+        Self::Folder(Arc::new(folder))
+    }
+}

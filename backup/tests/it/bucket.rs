@@ -1,0 +1,410 @@
+//! A bucket under R2's rules, and with every kind of trouble on the way.
+
+use std::convert::Infallible;
+
+use backup::flow::{self, Feed, Sealing};
+use backup::target::{Error, Target};
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use crate::store::Store;
+use crate::strict::{Harm, Strict, To};
+
+/// A bucket behind the layer.
+struct Bench {
+    store: Store,
+    strict: Strict,
+    target: Target,
+    scratch: TempDir,
+    port: u16,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let store = Store::start().await;
+        let (strict, port) = Strict::start(store.port).await;
+        let scratch = tempfile::tempdir().unwrap();
+        let target = store.target(port, scratch.path());
+        Self {
+            store,
+            strict,
+            target,
+            scratch,
+            port,
+        }
+    }
+
+    /// Sends so many mebibytes under this key.
+    async fn send(&self, key: &str, mib: usize) -> Result<(), Error> {
+        let sealing = Sealing {
+            level: 1,
+            recipients: Vec::new(),
+        };
+        let sent = flow::send(
+            std::slice::from_ref(&self.target),
+            key,
+            0,
+            &sealing,
+            async |feed: &Feed| {
+                for at in 0..mib {
+                    if feed.give(noise(at)).await.is_err() {
+                        break;
+                    }
+                }
+                Ok::<_, Infallible>(())
+            },
+        );
+        sent.await.unwrap().targets.remove(0)
+    }
+
+    async fn is_whole(&self, key: &str, mib: usize) -> bool {
+        let mut stored = Vec::new();
+        let mut flow = self
+            .store
+            .target(self.store.port, self.scratch.path())
+            .read(key)
+            .await
+            .unwrap();
+        while let Some(bytes) = flow.recv().await {
+            stored.extend_from_slice(&bytes.unwrap());
+        }
+        let mut raw = Vec::new();
+        backup::seal::open(&*stored, &[], false, &mut raw).unwrap();
+        let wanted: Vec<u8> = (0..mib).flat_map(noise).collect();
+        raw == wanted
+    }
+
+    fn open_uploads(&self) -> usize {
+        std::fs::read_dir(self.scratch.path().join("uploads")).map_or(0, Iterator::count)
+    }
+}
+
+/// A mebibyte that does not compress.
+fn noise(seed: usize) -> Bytes {
+    let mut state = seed as u64 + 1;
+    let next = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33).to_le_bytes()[0]
+    };
+    (0..1 << 20).map(next).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_every_size_keep_to_the_rules_of_r2() {
+    let bench = Bench::new().await;
+    for (at, mib) in [0, 1, 7, 8, 9, 16, 25].into_iter().enumerate() {
+        let key = format!("here/postgres/db/{at}");
+        assert_eq!(bench.send(&key, mib).await, Ok(()), "{mib}");
+        assert!(bench.is_whole(&key, mib).await, "{mib}");
+    }
+    assert_eq!(bench.strict.broken(), Vec::<String>::new());
+    assert_eq!(bench.strict.seen(To::Abort), 0);
+    assert_eq!(bench.open_uploads(), 0);
+    // What is there is never written over.
+    assert_eq!(
+        bench
+            .target
+            .put("here/postgres/db/0", b"other".to_vec())
+            .await
+            .unwrap_err(),
+        Error::Exists("here/postgres/db/0".into())
+    );
+    assert!(bench.is_whole("here/postgres/db/0", 0).await);
+    let listed = bench.target.list("here/postgres/db/").await.unwrap();
+    assert_eq!(listed.len(), 7);
+    assert!(
+        bench
+            .target
+            .list("here/postgres/d")
+            .await
+            .unwrap()
+            .is_empty(),
+        "a prefix is a folder"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_is_tried_again_until_it_is_through() {
+    let bench = Bench::new().await;
+    for (at, (to, harm)) in [
+        (To::Part, Harm::Answer(500, "InternalError")),
+        (To::Part, Harm::Answer(503, "SlowDown")),
+        (To::Part, Harm::Answer(429, "TooManyRequests")),
+        (To::Part, Harm::Answer(400, "BadDigest")),
+        (To::Part, Harm::Reset),
+        (To::Part, Harm::LoseAnswer),
+        (To::Part, Harm::CorruptUp),
+        (To::Create, Harm::Answer(503, "SlowDown")),
+        (To::Create, Harm::Reset),
+        (To::Complete, Harm::Answer(500, "InternalError")),
+        (To::Complete, Harm::Reset),
+        // The truth is what is there.
+        (To::Complete, Harm::LoseAnswer),
+        (To::Complete, Harm::Lie(500, "InternalError")),
+        (To::Complete, Harm::Lie(404, "NoSuchUpload")),
+        (To::Complete, Harm::ErrorInside),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("here/postgres/db/{at}");
+        bench.strict.harm(to, harm, 1);
+        assert_eq!(bench.send(&key, 17).await, Ok(()), "{to:?} {harm:?}");
+        assert!(bench.is_whole(&key, 17).await, "{to:?} {harm:?}");
+        assert_eq!(bench.open_uploads(), 0, "{to:?} {harm:?}");
+        bench.strict.heal();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_file_is_put_once_whatever_is_lost() {
+    let bench = Bench::new().await;
+    for (at, harm) in [
+        Harm::Answer(500, "InternalError"),
+        Harm::Answer(429, "TooManyRequests"),
+        Harm::Reset,
+        Harm::LoseAnswer,
+        Harm::Lie(500, "InternalError"),
+        Harm::Lie(412, "PreconditionFailed"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("here/postgres/db/{at}");
+        bench.strict.harm(To::Put, harm, 1);
+        assert_eq!(
+            bench.target.put(&key, b"content".to_vec()).await,
+            Ok(()),
+            "{harm:?}"
+        );
+        assert_eq!(
+            bench.target.get(&key).await.unwrap(),
+            b"content",
+            "{harm:?}"
+        );
+        bench.strict.heal();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_pass_is_given_up_soon_and_leaves_nothing() {
+    let bench = Bench::new().await;
+    for (at, (to, harm, cause)) in [
+        (
+            To::Create,
+            Harm::Answer(403, "AccessDenied"),
+            "403 Forbidden AccessDenied",
+        ),
+        (
+            To::Part,
+            Harm::Answer(403, "AccessDenied"),
+            "403 Forbidden AccessDenied",
+        ),
+        (
+            To::Part,
+            Harm::Answer(404, "NoSuchUpload"),
+            "the upload was ended by the store",
+        ),
+        (
+            To::Part,
+            Harm::CorruptUp,
+            "400 Bad Request XAmzContentSHA256Mismatch",
+        ),
+        (
+            To::Part,
+            Harm::Answer(400, "EntityTooLarge"),
+            "400 Bad Request EntityTooLarge",
+        ),
+        (
+            To::Complete,
+            Harm::Answer(400, "InvalidPart"),
+            "400 Bad Request InvalidPart",
+        ),
+        (
+            To::Complete,
+            Harm::Answer(403, "AccessDenied"),
+            "403 Forbidden AccessDenied",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("here/postgres/db/{at}");
+        bench.strict.forget();
+        bench.strict.harm(to, harm, usize::MAX);
+        let err = bench.send(&key, 17).await.unwrap_err().to_string();
+        assert!(err.contains(cause), "{to:?} {harm:?}: {err}");
+        assert!(!err.contains("hunter2"), "{err}");
+        let requests = bench.strict.seen(to);
+        assert!(requests <= 9, "{to:?} {harm:?}: {requests} requests");
+        bench.strict.heal();
+        assert!(
+            matches!(bench.target.size(&key).await, Err(Error::Missing(_))),
+            "{harm:?}"
+        );
+        assert_eq!(bench.open_uploads(), 0, "{to:?} {harm:?}");
+        if to != To::Create {
+            assert!(bench.strict.seen(To::Abort) > 0, "{to:?} {harm:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_fails_ends_the_upload() {
+    let bench = Bench::new().await;
+    let sealing = Sealing {
+        level: 1,
+        recipients: Vec::new(),
+    };
+    let sent = flow::send(
+        std::slice::from_ref(&bench.target),
+        "here/postgres/db/0",
+        0,
+        &sealing,
+        async |feed: &Feed| {
+            for at in 0..20 {
+                feed.give(noise(at)).await.unwrap();
+            }
+            Err::<(), _>("it broke")
+        },
+    );
+    assert_eq!(sent.await.unwrap_err(), "it broke");
+    assert!(bench.strict.seen(To::Part) > 0);
+    assert_eq!(
+        (
+            bench.strict.seen(To::Abort),
+            bench.strict.seen(To::Complete)
+        ),
+        (1, 0)
+    );
+    assert!(bench.target.list("").await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_could_not_be_ended_is_swept_later() {
+    let bench = Bench::new().await;
+    bench
+        .strict
+        .harm(To::Complete, Harm::Answer(400, "InvalidPart"), usize::MAX);
+    bench
+        .strict
+        .harm(To::Abort, Harm::Answer(403, "AccessDenied"), usize::MAX);
+    bench.send("here/postgres/db/0", 17).await.unwrap_err();
+    assert_eq!(bench.open_uploads(), 1);
+    bench.strict.heal();
+    assert_eq!(bench.target.sweep("here/postgres/other/").await, Ok(0));
+    assert_eq!(bench.target.sweep("here/postgres/db/").await, Ok(1));
+    assert_eq!(bench.open_uploads(), 0);
+    assert_eq!(bench.target.sweep("here/postgres/db/").await, Ok(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_is_complete_or_an_error_and_a_refused_delete_is_told() {
+    let bench = Bench::new().await;
+    for at in 0..3 {
+        bench
+            .target
+            .put(&format!("here/postgres/db/{at}"), vec![at])
+            .await
+            .unwrap();
+    }
+    bench
+        .strict
+        .harm(To::List, Harm::Answer(403, "AccessDenied"), usize::MAX);
+    let err = bench.target.list("").await.unwrap_err();
+    assert!(
+        matches!(&err, Error::Refused(why) if why.contains("AccessDenied")),
+        "{err:?}"
+    );
+    bench.strict.heal();
+    bench
+        .strict
+        .harm(To::List, Harm::Answer(500, "InternalError"), 1);
+    assert_eq!(bench.target.list("").await.unwrap().len(), 3);
+    bench.strict.harm(To::List, Harm::Endless, usize::MAX);
+    let err = bench.target.list("").await.unwrap_err().to_string();
+    assert!(err.contains("the listing has no end"), "{err}");
+    bench.strict.heal();
+    bench.strict.harm(
+        To::Delete,
+        Harm::Answer(403, "ObjectLockedByBucketPolicy"),
+        usize::MAX,
+    );
+    let err = bench.target.delete("here/postgres/db/0").await.unwrap_err();
+    assert!(
+        err.to_string().contains("ObjectLockedByBucketPolicy"),
+        "{err}"
+    );
+    bench.strict.heal();
+    for _ in 0..2 {
+        assert_eq!(bench.target.delete("here/postgres/db/0").await, Ok(()));
+    }
+    assert_eq!(bench.target.list("").await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_key_and_a_bucket_that_is_down_are_named() {
+    let bench = Bench::new().await;
+    let mut access = crate::store::access(bench.port);
+    access.secret = settings::Secret::new("hunter3");
+    let ledger = backup::target::Ledger::new(bench.scratch.path().join("uploads"));
+    let wrong: Target = backup::target::Bucket::new(access.clone(), ledger.clone())
+        .unwrap()
+        .into();
+    let err = wrong.list("").await.unwrap_err().to_string();
+    assert!(
+        err.contains("403 Forbidden") && !err.contains("hunter"),
+        "{err}"
+    );
+    access.endpoint = "http://127.0.0.1:9".into();
+    let down: Target = backup::target::Bucket::new(access, ledger).unwrap().into();
+    let err = down.list("").await.unwrap_err();
+    assert!(matches!(err, Error::Failed(_)), "{err:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_fetched_is_whole_or_an_error() {
+    let bench = Bench::new().await;
+    let key = "here/postgres/db/0";
+    bench.send(key, 3).await.unwrap();
+    let stored = bench.target.size(key).await.unwrap();
+    let raw: Vec<u8> = (0..3).flat_map(noise).collect();
+    let sha = |bytes: &[u8]| {
+        let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
+        data_encoding::HEXLOWER.encode(hash.as_ref())
+    };
+    let mut whole = Vec::new();
+    let mut flow = bench.target.read(key).await.unwrap();
+    while let Some(bytes) = flow.recv().await {
+        whole.extend_from_slice(&bytes.unwrap());
+    }
+    let piece = backup::manifest::Piece {
+        name: "dump".into(),
+        key: key.into(),
+        raw_bytes: raw.len() as u64,
+        raw_sha256: sha(&raw),
+        stored_bytes: stored,
+        stored_sha256: sha(&whole),
+        recipients: Vec::new(),
+    };
+    let fetch = || backup::fetch::fetch(&bench.target, &piece, &[], std::io::sink());
+    fetch().await.unwrap();
+    for (harm, cause) in [
+        (Harm::CorruptDown, "dump is damaged"),
+        (Harm::CutDown, "dump is damaged"),
+        (
+            Harm::Answer(403, "AccessDenied"),
+            "403 Forbidden AccessDenied",
+        ),
+        (Harm::Answer(404, "NoSuchKey"), "is not there"),
+    ] {
+        bench.strict.harm(To::Get, harm, usize::MAX);
+        let err = fetch().await.unwrap_err().to_string();
+        assert!(err.contains(cause), "{harm:?}: {err}");
+        bench.strict.heal();
+    }
+    bench.strict.harm(To::Get, Harm::Answer(503, "SlowDown"), 1);
+    fetch().await.unwrap();
+}

@@ -1,0 +1,20 @@
+//! Backups beside real servers: PostgreSQL, an S3 server, a Docker engine.
+
+#[cfg(test)]
+mod bucket;
+#[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod dump;
+#[cfg(test)]
+mod dump_faults;
+#[cfg(test)]
+mod place;
+#[cfg(test)]
+mod prune;
+#[cfg(test)]
+mod restore;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod strict;

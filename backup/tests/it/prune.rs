@@ -1,0 +1,171 @@
+//! Pruning: what the plan says goes, whole, and nothing else is touched.
+
+use backup::Keep;
+use backup::marks::{Kind, Mark};
+use backup::prune::{Manner, prune};
+use backup::run::Outcome;
+use jiff::tz::TimeZone;
+
+use crate::cluster::Cluster;
+use crate::place::Bench;
+
+const DAY: i64 = 86_400_000;
+const NOW: i64 = 1_787_454_600_000 + DAY;
+
+fn manner(dry: bool, force: bool) -> Manner {
+    Manner {
+        dry,
+        force,
+        zone: TimeZone::UTC,
+    }
+}
+
+#[tokio::test]
+async fn what_the_plan_lets_go_is_gone_whole_and_written_down() {
+    let cluster = Cluster::start();
+    cluster.sql("postgres", "CREATE DATABASE shop");
+    cluster.sql("shop", "CREATE TABLE a AS SELECT generate_series(1, 10)");
+    let mut bench = Bench::new(&cluster);
+    for _ in 0..4 {
+        assert_eq!(bench.run().await.outcome, Outcome::Good);
+    }
+    bench.change(|config| {
+        config.jobs[0].keep = Keep {
+            last: 1,
+            daily: 1,
+            weekly: 0,
+            monthly: 0,
+            min_keep: 1,
+        };
+    });
+    // Of another job whose name begins alike, and of nobody we know.
+    let root = bench.scratch.path().join("local/testhost/postgres");
+    std::fs::create_dir(root.join("db2")).unwrap();
+    for name in [
+        "db2/20250101T000000Z-00000000.pgdump.zst",
+        "db/notes.txt",
+        "db/20250101T000000Z-00000000.pgdump.zst",
+    ] {
+        std::fs::write(root.join(name), "x").unwrap();
+        let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        std::fs::File::options()
+            .write(true)
+            .open(root.join(name))
+            .unwrap()
+            .set_modified(long_ago)
+            .unwrap();
+    }
+    let copies = bench.listed("local").await;
+    let pinned = &copies[0].manifest;
+    let target = bench.target("local");
+    let id = backup::id::Id::parse(&pinned.id).unwrap();
+    for (kind, at_ms) in [(Kind::Pinned, NOW + DAY), (Kind::Verified, NOW)] {
+        Mark { kind, at_ms }
+            .set(&target, &pinned.shelf(), &id)
+            .await
+            .unwrap();
+    }
+    let before = bench.files("local");
+    let dry = prune(&bench.setup, bench.job(), &manner(true, false), NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        dry[0]
+            .plan
+            .iter()
+            .filter(|verdict| verdict.stays.is_empty())
+            .count(),
+        2,
+        "{dry:?}"
+    );
+    assert_eq!(bench.files("local"), before);
+
+    let done = prune(&bench.setup, bench.job(), &manner(false, false), NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        (done[0].deleted.len(), &done[0].errors),
+        (2, &Vec::new()),
+        "{done:?}"
+    );
+    let left = bench.listed("local").await;
+    assert_eq!(
+        left.iter()
+            .map(|copy| &copy.manifest.id)
+            .collect::<Vec<_>>(),
+        [&pinned.id, &copies[3].manifest.id]
+    );
+    // Three files of each, two marks, and what is not of this job or not ours.
+    assert_eq!(bench.files("local").len(), 2 * 3 + 2 + 2);
+    let written = std::fs::read_to_string(bench.setup.work.join("deleted.jsonl")).unwrap();
+    assert_eq!(written.lines().count(), 3, "{written}");
+    assert!(written.contains(&copies[1].manifest.id));
+    // Once its time is over, the pin holds nothing. Half of two is not more than half.
+    let done = prune(
+        &bench.setup,
+        bench.job(),
+        &manner(false, false),
+        NOW + 2 * DAY,
+    )
+    .await
+    .unwrap();
+    assert_eq!(done[0].deleted, std::slice::from_ref(&pinned.id));
+    assert_eq!(bench.files("local").len(), 3 + 2, "its marks go with it");
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_when_anything_is_in_doubt() {
+    let cluster = Cluster::start();
+    cluster.sql("postgres", "CREATE DATABASE shop");
+    let mut bench = Bench::new(&cluster);
+    for _ in 0..4 {
+        bench.run().await;
+    }
+    bench.change(|config| {
+        config.jobs[0].keep = Keep {
+            last: 1,
+            daily: 0,
+            weekly: 0,
+            monthly: 0,
+            min_keep: 1,
+        }
+    });
+    let before = bench.files("local");
+    for (now_ms, cause) in [
+        (NOW, "3 of 4 copies would go at once"),
+        (NOW - 3 * DAY, "the clock is wrong"),
+    ] {
+        let refused = prune(&bench.setup, bench.job(), &manner(false, false), now_ms)
+            .await
+            .unwrap();
+        assert!(refused[0].errors[0].contains(cause), "{refused:?}");
+    }
+    let broken = bench
+        .scratch
+        .path()
+        .join("local/testhost/postgres/db/20250101T000000Z-00000000.manifest.json");
+    std::fs::write(&broken, "{").unwrap();
+    let refused = prune(&bench.setup, bench.job(), &manner(false, true), NOW)
+        .await
+        .unwrap();
+    assert!(
+        refused[0].errors[0].contains("a manifest cannot be read"),
+        "{refused:?}"
+    );
+    std::fs::remove_file(&broken).unwrap();
+    assert_eq!(bench.files("local"), before);
+    let done = prune(&bench.setup, bench.job(), &manner(false, true), NOW)
+        .await
+        .unwrap();
+    assert_eq!(done[0].deleted.len(), 3);
+    // The target is away: that is told, and nothing else happens.
+    let root = bench.scratch.path().join("local");
+    std::fs::rename(&root, bench.scratch.path().join("away")).unwrap();
+    let refused = prune(&bench.setup, bench.job(), &manner(false, true), NOW)
+        .await
+        .unwrap();
+    assert!(
+        refused[0].errors[0].contains("cannot be listed"),
+        "{refused:?}"
+    );
+}

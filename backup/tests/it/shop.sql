@@ -1,0 +1,31 @@
+CREATE EXTENSION pg_trgm;
+CREATE SCHEMA "odd ""name";
+CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, data jsonb);
+INSERT INTO users (name, data) SELECT 'us' || chr(233) || 'r ' || n, jsonb_build_object('n', n, 'hash', md5(n::text)) FROM generate_series(1, 5000) n;
+CREATE INDEX users_name ON users USING gin (name gin_trgm_ops);
+CREATE TABLE "odd ""name"."ta	ble
+two" (a int, b text);
+INSERT INTO "odd ""name"."ta	ble
+two" VALUES (1, E'tab\tand\nline'), (2, NULL), (3, '\.');
+CREATE TABLE events (at date NOT NULL, what text) PARTITION BY RANGE (at);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+INSERT INTO events SELECT '2026-01-01'::date + n % 59, 'e' || n FROM generate_series(1, 1000) n;
+CREATE TABLE parent (a int);
+CREATE TABLE child (b int) INHERITS (parent);
+INSERT INTO parent VALUES (1);
+INSERT INTO child VALUES (2, 3), (4, 5);
+CREATE TABLE guarded (owner text, secret text);
+INSERT INTO guarded VALUES ('seller', 'a'), ('other', 'b');
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON guarded USING (owner = current_user);
+CREATE MATERIALIZED VIEW totals AS SELECT what, count(*) FROM events GROUP BY what;
+CREATE SEQUENCE ticket START 42 INCREMENT 7;
+SELECT nextval('ticket'), nextval('ticket');
+CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql AS 'SELECT n * 2';
+COMMENT ON TABLE users IS 'who they are';
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO seller;
+GRANT SELECT ON users TO seller;
+CREATE UNLOGGED TABLE fleeting (a int);
+INSERT INTO fleeting VALUES (1), (2);
+SELECT lo_from_bytea(4711, '\x00ff00ff'::bytea), lo_from_bytea(4712, decode(repeat('ab', 100000), 'hex'));

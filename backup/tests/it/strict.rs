@@ -1,0 +1,306 @@
+//! A layer before the S3 server that enforces R2's rules, and breaks what it is
+//! told to break.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::Response;
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
+
+/// Which requests something happens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum To {
+    Create,
+    Part,
+    Complete,
+    Abort,
+    Put,
+    Get,
+    Head,
+    List,
+    Delete,
+}
+
+/// What happens to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Harm {
+    /// This status, and the code; the server hears nothing of it.
+    Answer(u16, &'static str),
+    /// The connection ends; the server hears nothing of it.
+    Reset,
+    /// The server does it, and its answer is lost.
+    LoseAnswer,
+    /// The server does it, and this status is told.
+    Lie(u16, &'static str),
+    /// 200, with an error inside.
+    ErrorInside,
+    /// A bit of what is sent is changed on the way.
+    CorruptUp,
+    /// A bit of what is fetched is changed on the way.
+    CorruptDown,
+    /// What is fetched ends early.
+    CutDown,
+    /// A listing is told to go on and on.
+    Endless,
+}
+
+/// The layer.
+#[derive(Clone)]
+pub(crate) struct Strict(Arc<Inner>);
+
+struct Inner {
+    upstream: u16,
+    http: reqwest::Client,
+    harm: Mutex<Vec<(To, Harm, usize)>>,
+    seen: Mutex<Vec<To>>,
+    parts: Mutex<HashMap<String, HashMap<u32, usize>>>,
+    written: Mutex<HashMap<String, Instant>>,
+    broken: Mutex<Vec<String>>,
+}
+
+impl Strict {
+    /// Listens before the server at this port; gives its own port.
+    pub(crate) async fn start(upstream: u16) -> (Self, u16) {
+        let strict = Self(Arc::new(Inner {
+            upstream,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            harm: Mutex::default(),
+            seen: Mutex::default(),
+            parts: Mutex::default(),
+            written: Mutex::default(),
+            broken: Mutex::default(),
+        }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let app = Router::new().fallback(pass).with_state(strict.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (strict, port)
+    }
+
+    /// Does this to the next so many of those requests.
+    pub(crate) fn harm(&self, to: To, harm: Harm, times: usize) {
+        self.0.harm.lock().unwrap().push((to, harm, times));
+    }
+
+    pub(crate) fn heal(&self) {
+        self.0.harm.lock().unwrap().clear();
+    }
+
+    /// How many of those requests came since this was last asked for any.
+    pub(crate) fn seen(&self, to: To) -> usize {
+        self.0
+            .seen
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|seen| **seen == to)
+            .count()
+    }
+
+    pub(crate) fn forget(&self) {
+        self.0.seen.lock().unwrap().clear();
+    }
+
+    /// Rules that were broken.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        self.0.broken.lock().unwrap().clone()
+    }
+
+    fn next_harm(&self, to: To) -> Option<Harm> {
+        let mut all = self.0.harm.lock().unwrap();
+        let found = all
+            .iter_mut()
+            .find(|(kind, _, times)| *kind == to && *times > 0)?;
+        found.2 -= 1;
+        Some(found.1)
+    }
+
+    /// What R2 answers to a request that breaks its rules.
+    fn rule(
+        &self,
+        to: To,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<(u16, &'static str)> {
+        let header = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let hash = header("x-amz-content-sha256");
+        let sends = matches!(to, To::Put | To::Part | To::Complete);
+        if hash.starts_with("STREAMING-") || !header("x-amz-trailer").is_empty() {
+            return Some((501, "NotImplemented"));
+        }
+        if sends && (header("content-length").is_empty() || !header("transfer-encoding").is_empty())
+        {
+            return Some((411, "MissingContentLength"));
+        }
+        if sends && hash != HEXLOWER.encode(digest(&SHA256, body).as_ref()) {
+            return Some((400, "XAmzContentSHA256Mismatch"));
+        }
+        let summed = ["sha1", "sha256"]
+            .iter()
+            .any(|sum| headers.contains_key(format!("x-amz-checksum-{sum}")));
+        if to == To::Part && (summed || headers.contains_key("x-amz-sdk-checksum-algorithm")) {
+            return Some((501, "NotImplemented"));
+        }
+        if !header("x-amz-tagging").is_empty() {
+            return Some((501, "NotImplemented"));
+        }
+        let query = query(uri);
+        let upload = query.get("uploadId").cloned().unwrap_or_default();
+        match to {
+            To::Part => {
+                let number = query["partNumber"].parse().unwrap();
+                let mut parts = self.0.parts.lock().unwrap();
+                parts.entry(upload).or_default().insert(number, body.len());
+            }
+            To::Complete => {
+                let parts = self.0.parts.lock().unwrap();
+                let sizes = parts.get(&upload).cloned().unwrap_or_default();
+                let mut numbers: Vec<_> = sizes.keys().copied().collect();
+                numbers.sort_unstable();
+                let sizes: Vec<_> = numbers.iter().map(|number| sizes[number]).collect();
+                let (last, rest) = sizes.split_last()?;
+                if rest
+                    .iter()
+                    .any(|size| size != &rest[0] || *size < 5 << 20 || last > size)
+                {
+                    return Some((400, "InvalidPart"));
+                }
+            }
+            To::Put => {
+                let mut written = self.0.written.lock().unwrap();
+                let before = written.insert(uri.path().to_owned(), Instant::now());
+                if before.is_some_and(|before| before.elapsed() < Duration::from_secs(1)) {
+                    return Some((429, "TooManyRequests"));
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+fn query(uri: &Uri) -> HashMap<String, String> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+fn kind(method: &Method, uri: &Uri) -> To {
+    let query = query(uri);
+    let upload = query.contains_key("uploadId");
+    match *method {
+        Method::POST if upload => To::Complete,
+        Method::POST => To::Create,
+        Method::PUT if upload => To::Part,
+        Method::PUT => To::Put,
+        Method::DELETE if upload => To::Abort,
+        Method::DELETE => To::Delete,
+        Method::HEAD => To::Head,
+        _ if query.contains_key("list-type") => To::List,
+        _ => To::Get,
+    }
+}
+
+fn answer(status: u16, code: &str) -> Response {
+    let text = format!(
+        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>hunter2hunter2</Message></Error>"
+    );
+    let mut answer = Response::new(Body::from(text));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    answer
+}
+
+/// The connection ends without an answer, and without a word in the log.
+fn reset() -> ! {
+    std::panic::resume_unwind(Box::new(()))
+}
+
+async fn pass(State(strict): State<Strict>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let to = kind(&head.method, &head.uri);
+    strict.0.seen.lock().unwrap().push(to);
+    let mut body = to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default()
+        .to_vec();
+    let harm = strict.next_harm(to);
+    match harm {
+        Some(Harm::Answer(status, code)) => return answer(status, code),
+        Some(Harm::Reset) => reset(),
+        Some(Harm::ErrorInside) => return answer(200, "InternalError"),
+        Some(Harm::CorruptUp) => {
+            let middle = body.len() / 2;
+            body[middle] ^= 1;
+        }
+        _ => {}
+    }
+    if let Some((status, code)) = strict.rule(to, &head.uri, &head.headers, &body) {
+        if harm.is_none() {
+            strict
+                .0
+                .broken
+                .lock()
+                .unwrap()
+                .push(format!("{to:?} {status} {code}"));
+        }
+        return answer(status, code);
+    }
+    let url = format!("http://127.0.0.1:{}{}", strict.0.upstream, head.uri);
+    let mut headers = head.headers;
+    headers.remove("content-length");
+    // The signature is over the host as the client knows it.
+    let sent = strict
+        .0
+        .http
+        .request(head.method.clone(), url)
+        .headers(headers)
+        .body(body)
+        .send()
+        .await;
+    let Ok(sent) = sent else { reset() };
+    let (status, mut headers) = (sent.status(), sent.headers().clone());
+    let mut bytes = sent.bytes().await.unwrap_or_default();
+    match harm {
+        Some(Harm::LoseAnswer) => reset(),
+        Some(Harm::Lie(status, code)) => return answer(status, code),
+        Some(Harm::CorruptDown) if !bytes.is_empty() => {
+            let mut changed = bytes.to_vec();
+            let middle = changed.len() / 2;
+            changed[middle] ^= 1;
+            bytes = changed.into();
+        }
+        Some(Harm::CutDown) => {
+            bytes = bytes.slice(..bytes.len() / 2);
+            headers.remove("content-length");
+            headers.insert("content-length", bytes.len().into());
+        }
+        Some(Harm::Endless) => {
+            let text = String::from_utf8_lossy(&bytes).replace("<IsTruncated>false</IsTruncated>", "<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>");
+            bytes = Bytes::from(text);
+            headers.remove("content-length");
+        }
+        _ => {}
+    }
+    headers.remove("transfer-encoding");
+    if head.method != Method::HEAD {
+        headers.remove("content-length");
+    }
+    let mut answer = Response::new(Body::from(bytes));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    answer
+}

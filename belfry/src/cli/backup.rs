@@ -1,0 +1,199 @@
+//! `belfry backup`: what the configuration's jobs say is done here and now, with
+//! or without a running Belfry. Runs of one job exclude each other by a lock in
+//! the data folder, whoever begins them.
+
+mod copies;
+mod list;
+mod make;
+mod prove;
+mod prune;
+pub(super) mod restore;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use backup::Setup;
+use backup::prune::Manner;
+use clap::{Args, Subcommand};
+
+use super::Place;
+use crate::app;
+use crate::config::{self, Config};
+use crate::exit::{self, Exit};
+use crate::out;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BackupCommand {
+    /// Make a backup now
+    Run {
+        /// The job's name, as belfry.yml gives it
+        job: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the backups, in all targets at once
+    List {
+        /// Only of this job
+        job: Option<String>,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a backup, open it and read it to its end
+    Verify {
+        #[command(flatten)]
+        wanted: Wanted,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Restore a backup into a scratch database, compare it, and drop it again
+    Drill {
+        #[command(flatten)]
+        wanted: Wanted,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete what retention lets go, and say why the rest stays
+    Prune {
+        /// The job's name, as belfry.yml gives it
+        job: String,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+        /// Let more than half of the copies go at once
+        #[arg(long)]
+        force: bool,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which copy of which backup.
+#[derive(Debug, Args)]
+pub(super) struct Wanted {
+    /// The job's name, as belfry.yml gives it
+    job: String,
+    /// `latest`, an id of `belfry backup list`, or a time: the newest that is no younger
+    #[arg(long, default_value = "latest")]
+    from: String,
+    /// The target to fetch from [default: one that survives this host, if there is one]
+    #[arg(long)]
+    target: Option<String>,
+}
+
+/// Does what was asked.
+pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> {
+    let config = load(place)?;
+    let setup = setup(&config);
+    let job = match command {
+        BackupCommand::Run { job, .. } | BackupCommand::Prune { job, .. } => Some(job),
+        BackupCommand::Verify { wanted, .. } | BackupCommand::Drill { wanted, .. } => {
+            Some(&wanted.job)
+        }
+        BackupCommand::List { job, .. } => job.as_ref(),
+    };
+    if let Some(name) = job {
+        known(&setup, name)?;
+    }
+    wait(async {
+        match command {
+            BackupCommand::Run { job, json } => make::run(&setup, &config, job, *json).await,
+            BackupCommand::List { job, json } => {
+                list::run(&setup, &config, job.as_deref(), *json).await
+            }
+            BackupCommand::Verify { wanted, json } => {
+                prove::verify(&setup, &config, wanted, *json).await
+            }
+            BackupCommand::Drill { wanted, json } => {
+                prove::drill(&setup, &config, wanted, *json).await
+            }
+            BackupCommand::Prune {
+                job,
+                dry_run,
+                force,
+                json,
+            } => {
+                let manner = Manner {
+                    dry: *dry_run,
+                    force: *force,
+                    zone: config.zone(),
+                };
+                prune::run(&setup, job, &manner, *json).await
+            }
+        }
+    })
+}
+
+fn known(setup: &Setup, name: &str) -> Result<(), Exit> {
+    if setup.config.job(name).is_some() {
+        return Ok(());
+    }
+    let known: Vec<_> = setup
+        .config
+        .jobs
+        .iter()
+        .map(|job| job.name.as_str())
+        .collect();
+    out::error(format_args!(
+        "belfry: no backup job is named {name:?}; there are: {}",
+        known.join(", ")
+    ));
+    Err(exit::USAGE)
+}
+
+/// Says why it could not be done.
+fn unable(err: &str) -> Exit {
+    out::error(format_args!("belfry: {err}"));
+    exit::CRITICAL
+}
+
+fn wait(work: impl Future<Output = Exit>) -> Result<Exit, Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|err| {
+        out::error(format_args!("belfry: cannot start: {err}"));
+        exit::USAGE
+    })?;
+    let exit = runtime.block_on(work);
+    // A target that hangs must not hold up the end.
+    runtime.shutdown_background();
+    Ok(exit)
+}
+
+/// A faulty configuration backs nothing up: half of it may be what is wrong.
+fn load(place: &Place) -> Result<Config, Exit> {
+    config::load(place)
+        .map(|loaded| loaded.config)
+        .map_err(|err| {
+            out::error(format_args!(
+                "{}\nbelfry: the configuration is at fault; nothing was done",
+                out::told(&err, &std::io::stderr())
+            ));
+            exit::USAGE
+        })
+}
+
+fn setup(config: &Config) -> Setup {
+    let connect = exporter::container::at_socket(&app::engine_socket(config));
+    Setup {
+        config: Arc::new(config.backup.clone()),
+        host: config.host_name(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: connect().ok(),
+        work: app::data_folder(config).join("backup"),
+    }
+}
+
+/// The wall clock, in milliseconds since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

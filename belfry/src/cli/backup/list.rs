@@ -1,0 +1,153 @@
+//! `belfry backup list`: every backup once, with all places that have it.
+
+use std::collections::BTreeMap;
+
+use backup::Setup;
+use backup::catalogue::{self, Backup, Copy};
+use backup::marks::Kind;
+use dashboards::amount::bytes;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::exit::{self, Exit};
+use crate::out;
+
+pub(super) async fn run(setup: &Setup, config: &Config, job: Option<&str>, json: bool) -> Exit {
+    let targets = match setup.all_targets() {
+        Ok(targets) => targets,
+        Err(err) => {
+            out::error(format_args!("belfry: {err}"));
+            return exit::USAGE;
+        }
+    };
+    let mut listings = Vec::new();
+    let mut code = exit::OK;
+    for target in targets {
+        match catalogue::list(&target, "", &setup.kept()).await {
+            Ok(listing) => {
+                for (key, why) in &listing.unreadable {
+                    out::error(format_args!("belfry: {}: {key}: {why}", target.name()));
+                    code = exit::WARNING;
+                }
+                listings.push((target.name().to_owned(), listing));
+            }
+            Err(err) => {
+                out::error(format_args!(
+                    "belfry: {} cannot be listed: {err}",
+                    target.name()
+                ));
+                code = exit::WARNING;
+            }
+        }
+    }
+    let mut backups = catalogue::merge(&listings);
+    backups.retain(|backup| job.is_none_or(|job| backup.manifest.source == job));
+    backups.reverse();
+    if json {
+        let all: Vec<_> = backups.iter().map(value).collect();
+        out::line(Value::from(all));
+        return code;
+    }
+    if backups.is_empty() {
+        out::line("no backups");
+        return code;
+    }
+    out::line("ID                         JOB         SIZE     ROWS      STATE     WHERE");
+    for backup in &backups {
+        out::line(line(backup));
+    }
+    let zone = config.zone();
+    if let Some(newest) = backups.iter().find(|backup| backup.is_good()) {
+        let at = Timestamp::from_millisecond(newest.manifest.started_ms).unwrap_or_default();
+        let at = at.to_zoned_datetime(zone);
+        out::line(format_args!(
+            "newest good one: {}",
+            at.strftime("%Y-%m-%d %H:%M:%S %Z")
+        ));
+    }
+    code
+}
+
+/// The most that is known of any copy.
+fn state(backup: &Backup) -> &'static str {
+    let any = |kind| {
+        backup
+            .copies
+            .values()
+            .any(|copy| copy.is_good() && copy.last(kind).is_some())
+    };
+    if backup.manifest.doubt.is_some() {
+        "doubted"
+    } else if !backup.is_good() {
+        "broken"
+    } else if any(Kind::Drilled) {
+        "drilled"
+    } else if any(Kind::Verified) {
+        "verified"
+    } else {
+        "stored"
+    }
+}
+
+fn line(backup: &Backup) -> String {
+    let manifest = &backup.manifest;
+    let place = |(name, copy): (&String, &Copy)| {
+        let sound = copy.broken.is_none()
+            && copy
+                .marks
+                .last()
+                .is_none_or(|mark| mark.kind != Kind::Unsound);
+        if sound {
+            name.clone()
+        } else {
+            format!("{name}(!)")
+        }
+    };
+    let places: Vec<_> = backup.copies.iter().map(place).collect();
+    let rows = manifest
+        .rows()
+        .map_or_else(|| "-".to_owned(), |rows| rows.to_string());
+    let text = format!(
+        "{:<25}  {:<10}  {:<8} {:<9} {:<9} {}",
+        manifest.id,
+        manifest.source,
+        bytes(manifest.stored_bytes()),
+        rows,
+        state(backup),
+        places.join(",")
+    );
+    text.trim_end().to_owned()
+}
+
+fn value(backup: &Backup) -> Value {
+    let manifest = &backup.manifest;
+    let copies: BTreeMap<_, _> = backup
+        .copies
+        .iter()
+        .map(|(name, copy)| {
+            let about = json!({
+                "good": copy.is_good(),
+                "broken": copy.broken,
+                "verified_ms": copy.last(Kind::Verified),
+                "drilled_ms": copy.last(Kind::Drilled),
+                "unsound_ms": copy.last(Kind::Unsound),
+            });
+            (name.clone(), about)
+        })
+        .collect();
+    json!({
+        "id": manifest.id,
+        "job": manifest.source,
+        "host": manifest.host,
+        "kind": manifest.kind,
+        "started_ms": manifest.started_ms,
+        "stored_bytes": manifest.stored_bytes(),
+        "raw_bytes": manifest.raw_bytes(),
+        "rows": manifest.rows(),
+        "state": state(backup),
+        "doubt": manifest.doubt,
+        "warnings": manifest.warnings,
+        "copies": copies,
+    })
+}

@@ -1,0 +1,139 @@
+//! `belfry backup run`: one run, told while it happens.
+
+use backup::prune::Manner;
+use backup::run::{Outcome, Report};
+use backup::{Job, Setup};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::exit::{self, Exit};
+use crate::out;
+
+pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) -> Exit {
+    let Some(job) = setup.config.job(name) else {
+        return exit::USAGE;
+    };
+    let say = |line: String| {
+        if !json {
+            out::line(line);
+        }
+    };
+    let report = match backup::run::run(setup, job, &super::now_ms, &say).await {
+        Ok(report) => report,
+        Err(taken) => {
+            out::error(format_args!("belfry: {taken}"));
+            return exit::WARNING;
+        }
+    };
+    if json {
+        out::line(value(&report));
+    } else {
+        for line in screen(&report) {
+            out::line(line);
+        }
+    }
+    match report.outcome {
+        Outcome::Good => retain(setup, config, job, json).await,
+        Outcome::Partly => exit::WARNING,
+        Outcome::Failed => exit::CRITICAL,
+    }
+}
+
+/// Only after a good run: a job that fails keeps all that it has.
+async fn retain(setup: &Setup, config: &Config, job: &Job, json: bool) -> Exit {
+    let manner = Manner {
+        dry: false,
+        force: false,
+        zone: config.zone(),
+    };
+    let pruned = backup::prune::prune(setup, job, &manner, super::now_ms()).await;
+    let mut code = exit::OK;
+    for pruned in pruned.unwrap_or_default() {
+        let stays = pruned
+            .plan
+            .iter()
+            .filter(|verdict| !verdict.stays.is_empty())
+            .count();
+        if !json {
+            let (target, gone) = (&pruned.target, pruned.deleted.len());
+            out::line(format_args!(
+                "keep    {target}: {stays} stay, {gone} removed"
+            ));
+        }
+        for error in &pruned.errors {
+            out::error(format_args!("belfry: {}: {error}", pruned.target));
+            code = exit::WARNING;
+        }
+    }
+    code
+}
+
+fn screen(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(manifest) = &report.manifest {
+        let size = dashboards::amount::bytes;
+        lines.push(format!(
+            "seal    {} -> {}  zstd{}",
+            size(manifest.raw_bytes()),
+            size(manifest.stored_bytes()),
+            if manifest
+                .pieces
+                .iter()
+                .all(|piece| piece.recipients.is_empty())
+            {
+                ", NOT encrypted"
+            } else {
+                " + age"
+            },
+        ));
+        lines.extend(
+            manifest
+                .warnings
+                .iter()
+                .map(|warning| format!("warn    {warning}")),
+        );
+        lines.extend(
+            manifest
+                .doubt
+                .iter()
+                .map(|doubt| format!("DOUBT   {doubt}: it does not count as a good one")),
+        );
+    }
+    if let Some(error) = &report.error {
+        lines.push(format!("FAILED  {error}"));
+    }
+    let missing = report
+        .targets
+        .iter()
+        .filter(|(_, result)| result.is_err())
+        .count();
+    lines.push(match report.outcome {
+        Outcome::Good => format!("good    {}", report.id),
+        Outcome::Partly if missing > 0 => {
+            format!("partly  {}: {missing} target(s) lack it", report.id)
+        }
+        Outcome::Partly => format!("partly  {}", report.id),
+        Outcome::Failed => "nothing was backed up".to_owned(),
+    });
+    lines
+}
+
+fn value(report: &Report) -> Value {
+    let outcome = match report.outcome {
+        Outcome::Good => "good",
+        Outcome::Partly => "partly",
+        Outcome::Failed => "failed",
+    };
+    let targets: serde_json::Map<_, _> = report
+        .targets
+        .iter()
+        .map(|(name, result)| (name.clone(), json!({ "error": result.as_ref().err() })))
+        .collect();
+    json!({
+        "id": report.id,
+        "outcome": outcome,
+        "error": report.error,
+        "targets": targets,
+        "manifest": report.manifest,
+    })
+}

@@ -1,0 +1,56 @@
+//! `belfry backup prune`: what retention keeps, why, and what goes.
+
+use backup::Setup;
+use backup::prune::{Manner, Pruned};
+use serde_json::{Value, json};
+
+use crate::exit::{self, Exit};
+use crate::out;
+
+pub(super) async fn run(setup: &Setup, name: &str, manner: &Manner, json: bool) -> Exit {
+    let Some(job) = setup.config.job(name) else {
+        return exit::USAGE;
+    };
+    let pruned = match backup::prune::prune(setup, job, manner, super::now_ms()).await {
+        Ok(pruned) => pruned,
+        Err(err) => return super::unable(&err),
+    };
+    if json {
+        out::line(Value::from(pruned.iter().map(value).collect::<Vec<_>>()));
+    } else {
+        for pruned in &pruned {
+            tell(pruned, manner.dry);
+        }
+    }
+    let well = pruned.iter().all(|pruned| pruned.errors.is_empty());
+    if well { exit::OK } else { exit::WARNING }
+}
+
+fn tell(pruned: &Pruned, dry: bool) {
+    out::line(format_args!("{}:", pruned.target));
+    for verdict in &pruned.plan {
+        let reasons: Vec<_> = verdict.stays.iter().map(|reason| reason.as_str()).collect();
+        let what = match reasons.is_empty() {
+            false => format!("stays  {}", reasons.join(", ")),
+            true if dry => "would go".to_owned(),
+            true if pruned.deleted.contains(&verdict.id) => "gone".to_owned(),
+            true => "NOT DELETED".to_owned(),
+        };
+        out::line(format_args!("  {}  {what}", verdict.id));
+    }
+    for error in &pruned.errors {
+        out::line(format_args!("  {error}"));
+    }
+}
+
+fn value(pruned: &Pruned) -> Value {
+    let plan: Vec<_> = pruned
+        .plan
+        .iter()
+        .map(|verdict| {
+            let stays: Vec<_> = verdict.stays.iter().map(|reason| reason.as_str()).collect();
+            json!({ "id": verdict.id, "stays": stays })
+        })
+        .collect();
+    json!({ "target": pruned.target, "plan": plan, "deleted": pruned.deleted, "errors": pruned.errors })
+}

@@ -1,0 +1,159 @@
+//! `belfry restore`: a database from a backup, in place of the live one.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use backup::Setup;
+use clap::Args;
+
+use super::super::Place;
+use super::copies;
+use crate::config::Config;
+use crate::exit::{self, Exit};
+use crate::out;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RestoreCommand {
+    /// The job's name, as belfry.yml gives it
+    job: String,
+    /// `latest`, an id of `belfry backup list`, or a time: the newest that is no younger
+    #[arg(long, default_value = "latest")]
+    from: String,
+    /// The target to fetch from [default: the nearest that has it]
+    #[arg(long)]
+    target: Option<String>,
+    /// The name of the host whose backup it is [default: this one]
+    #[arg(long)]
+    host: Option<String>,
+    /// Only say what would be done and what would be lost
+    #[arg(long)]
+    plan: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Go on although tables have more rows now than in the backup
+    #[arg(long)]
+    lose_newer: bool,
+    /// The restored database is right: drop the one that was there before
+    #[arg(long, conflicts_with_all = ["from", "plan", "undo"])]
+    confirm: bool,
+    /// The restored database is wrong: put back the one that was there before
+    #[arg(long, conflicts_with_all = ["from", "plan"])]
+    undo: bool,
+}
+
+/// Restores.
+pub(in crate::cli) fn run(place: &Place, command: &RestoreCommand) -> Result<Exit, Exit> {
+    let config = super::load(place)?;
+    let mut setup = super::setup(&config);
+    if let Some(host) = &command.host {
+        setup.host.clone_from(host);
+    }
+    super::known(&setup, &command.job)?;
+    super::wait(async {
+        perform(&setup, &config, command)
+            .await
+            .unwrap_or_else(|err| super::unable(&err))
+    })
+}
+
+async fn perform(setup: &Setup, config: &Config, command: &RestoreCommand) -> Result<Exit, String> {
+    let job = setup.config.job(&command.job).ok_or("no such job")?;
+    if command.confirm {
+        for name in backup::restore::confirm(setup, job).await? {
+            out::line(format_args!("dropped {name}"));
+        }
+        return Ok(exit::OK);
+    }
+    if command.undo {
+        let name = backup::restore::undo(setup, job).await?;
+        out::line(format_args!(
+            "back    {} is what it was before; the restored one is {name}",
+            job.database
+        ));
+        return Ok(exit::OK);
+    }
+    if backup::restore::recover(setup, job).await? {
+        out::line("back    what an earlier restore left unfinished was put back");
+    }
+    let found = copies::find(setup, job).await?;
+    let from = copies::from(&command.from, config)?;
+    let (target, copy) = found.pick(&from, command.target.as_deref(), false)?;
+    let manifest = &copy.manifest;
+    let facts = manifest
+        .postgres
+        .as_ref()
+        .ok_or("it is no backup of a database")?;
+    let at = jiff::Timestamp::from_millisecond(manifest.started_ms).unwrap_or_default();
+    let at = at.to_zoned_datetime(config.zone());
+    out::line(format_args!(
+        "backup  {} of {}, from {}",
+        manifest.id,
+        at.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        target.name()
+    ));
+    let (rows, size) = (
+        manifest.rows().unwrap_or(0),
+        dashboards::amount::bytes(manifest.raw_bytes()),
+    );
+    out::line(format_args!(
+        "        {} tables, {rows} rows, {size} unpacked",
+        facts.tables.len()
+    ));
+    let lost = backup::restore::loss(setup, job, facts).await?;
+    for line in &lost {
+        out::line(format_args!("lost    {line}"));
+    }
+    let names = backup::restore::Names::new(&job.database, &manifest.id);
+    if command.plan {
+        out::line(format_args!("1       fetch it, open it, read it through"));
+        out::line(format_args!(
+            "2       restore it as {}, compare all rows",
+            names.beside
+        ));
+        out::line(format_args!(
+            "3       rename {} to {}",
+            names.live, names.before
+        ));
+        out::line(format_args!(
+            "4       rename {} to {}",
+            names.beside, names.live
+        ));
+        return Ok(if lost.is_empty() {
+            exit::OK
+        } else {
+            exit::WARNING
+        });
+    }
+    if !lost.is_empty() && !command.lose_newer {
+        return Err(
+            "there are rows now that the backup lacks; --lose-newer goes on all the same"
+                .to_owned(),
+        );
+    }
+    if !command.yes && !asked(&job.database)? {
+        return Err("nothing was done".to_owned());
+    }
+    let names = backup::restore::restore(setup, job, target, copy, &|line| out::line(line)).await?;
+    out::line(format_args!(
+        "next    look at it; then belfry restore {} --confirm, or --undo",
+        job.name
+    ));
+    tracing::info!(job = job.name, before = names.before, "restored");
+    Ok(exit::OK)
+}
+
+/// Asks for the database's name: a reflex must not be enough.
+fn asked(database: &str) -> Result<bool, String> {
+    if !std::io::stdin().is_terminal() {
+        return Err("nobody can be asked here; --yes says that it is meant".to_owned());
+    }
+    out::text(format_args!(
+        "Type the name of the database to put it in its place ({database}): "
+    ));
+    let _ = std::io::stdout().flush();
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(|err| err.to_string())?;
+    Ok(line.trim() == database)
+}

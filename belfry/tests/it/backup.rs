@@ -1,0 +1,196 @@
+//! `belfry backup` at the terminal, beside a real PostgreSQL.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::poll;
+use crate::support::postgres::Postgres;
+use crate::support::program;
+use crate::support::scratch::Scratch;
+
+/// A database, a folder for copies, and a configuration that names both.
+struct Place {
+    postgres: Postgres,
+    scratch: Scratch,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            postgres: Postgres::start(),
+            scratch: Scratch::new(),
+        };
+        place.postgres.query(
+            "CREATE TABLE orders AS SELECT n, md5(n::text) FROM generate_series(1, 20000) n",
+        );
+        std::fs::create_dir(place.scratch.path.join("copies")).unwrap();
+        let port = place.postgres.port();
+        let config = format!(
+            "host: here\ndata: data\nbackup:\n  targets: [{{name: local, folder: copies, reserve: 1MiB}}]\n  \
+             jobs: [{{name: db, database: postgres, host: 127.0.0.1, port: {port}, password: hunter2}}]\n"
+        );
+        place.scratch.file("belfry.yml", &config);
+        place
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        command
+            .args(arguments)
+            .current_dir(&self.scratch.path)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn belfry(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let folder = self.scratch.path.join("copies/here/postgres/db");
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_backup_is_made_and_listed() {
+    let place = Place::new();
+    let empty = place.belfry(&["backup", "list"]);
+    assert_eq!(
+        (empty.status.code(), text(&empty.stdout)),
+        (Some(0), "no backups\n".into())
+    );
+
+    let made = place.belfry(&["backup", "run", "db"]);
+    let told = text(&made.stdout);
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    assert!(told.contains("20000 rows, whole"), "{told}");
+    assert!(told.contains("NOT encrypted"), "{told}");
+    assert!(
+        told.lines().all(|line| line.chars().count() <= 80),
+        "{told}"
+    );
+    // Nobody else on this host reads it.
+    for file in place.files() {
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o077,
+            0
+        );
+    }
+
+    let listed = place.belfry(&["backup", "list", "db"]);
+    let told = text(&listed.stdout);
+    assert_eq!(told.lines().count(), 3, "{told}");
+    assert!(
+        told.contains("  db  ") && told.contains(" 20000 ") && told.contains("stored"),
+        "{told}"
+    );
+    assert!(
+        told.lines().all(|line| line.chars().count() <= 80),
+        "{told}"
+    );
+    let listed = place.belfry(&["backup", "list", "--json"]);
+    let all: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(all[0]["copies"]["local"]["good"], true);
+    assert_eq!(all[0]["rows"], 20000);
+
+    let unknown = place.belfry(&["backup", "run", "bd"]);
+    assert_eq!(unknown.status.code(), Some(3));
+    assert!(text(&unknown.stderr).contains("no backup job is named \"bd\"; there are: db"));
+    // A piece of it goes: it is not good any more, and that is told.
+    let dump = place
+        .files()
+        .into_iter()
+        .find(|file| file.to_string_lossy().ends_with("pgdump.zst"));
+    std::fs::remove_file(dump.unwrap()).unwrap();
+    let told = text(&place.belfry(&["backup", "list"]).stdout);
+    assert!(
+        told.contains("broken") && told.contains("local(!)"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_failed_backup_is_critical_and_names_its_cause() {
+    let place = Place::new();
+    let config = std::fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    place.scratch.file(
+        "belfry.yml",
+        &config.replace("database: postgres", "database: nowhere"),
+    );
+    let failed = place.belfry(&["backup", "run", "db"]);
+    assert_eq!(failed.status.code(), Some(2));
+    let told = text(&failed.stdout);
+    assert!(
+        told.contains("database \"nowhere\" does not exist"),
+        "{told}"
+    );
+    assert!(!told.contains("hunter2"));
+    let failed = place.belfry(&["backup", "run", "db", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&failed.stdout).unwrap();
+    assert_eq!(
+        (told["outcome"].as_str(), told["manifest"].is_null()),
+        (Some("failed"), true)
+    );
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_no_backup_and_the_next_one_cleans_up() {
+    let place = Place::new();
+    // A dump that stops in the middle, and is seen in the list of processes.
+    let bin = place.scratch.path.join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    for name in ["psql", "pg_dumpall"] {
+        std::os::unix::fs::symlink(format!("/usr/lib/postgresql/15/bin/{name}"), bin.join(name))
+            .unwrap();
+    }
+    let script = "#!/bin/bash\nreal=/usr/lib/postgresql/15/bin/pg_dump\n[[ $1 == --version ]] && exec $real --version\n\
+        $real \"$@\" | (head -c 300000; sleep 600 & echo $! >sleeper; wait)\n";
+    std::fs::write(bin.join("pg_dump"), script).unwrap();
+    std::fs::set_permissions(bin.join("pg_dump"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let config = std::fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    place.scratch.file(
+        "belfry.yml",
+        &config.replace("password", "bin: bin, password"),
+    );
+    let mut run = place
+        .command(&["backup", "run", "db"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    poll::holds("the dump should stop in the middle", || {
+        std::fs::read_to_string(place.scratch.path.join("sleeper")).is_ok_and(|pid| !pid.is_empty())
+            && place
+                .files()
+                .iter()
+                .any(|file| file.to_string_lossy().ends_with(".partial"))
+    });
+    let processes = program::run(Command::new("ps").args(["-eo", "args"]));
+    assert!(processes.contains("--snapshot="), "{processes}");
+    assert!(
+        !processes.contains("hunter2"),
+        "no argument holds the password"
+    );
+    let other = place.belfry(&["backup", "run", "db"]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("another run of db goes on"));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let sleeper = std::fs::read_to_string(place.scratch.path.join("sleeper")).unwrap();
+    program::run(Command::new("kill").arg(sleeper.trim()));
+    assert_eq!(
+        text(&place.belfry(&["backup", "list"]).stdout),
+        "no backups\n"
+    );
+    place.scratch.file("belfry.yml", &config);
+    let made = place.belfry(&["backup", "run", "db"]);
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let files = place.files();
+    assert_eq!(files.len(), 3, "the partial file is swept: {files:?}");
+}
