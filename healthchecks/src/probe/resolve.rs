@@ -344,44 +344,4 @@ impl Setup {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_files_of_the_host_are_read() {
-        let hosts = "127.0.0.1 localhost\n::1 localhost ip6 # note shop\n10.0.0.9\tshop.example Shop\nbroken shop\n";
-        assert_eq!(in_hosts(hosts, "localhost").len(), 2);
-        assert_eq!(
-            in_hosts(hosts, "shop"),
-            ["10.0.0.9".parse::<IpAddr>().unwrap()]
-        );
-        let setup = Setup::read(
-            "# x\nnameserver 10.0.0.53\nnameserver fe80::1%eth0\nnameserver bad\nsearch a.example b.example.\noptions timeout:1 ndots:2\n",
-        );
-        assert_eq!(setup.servers.len(), 2);
-        assert_eq!(
-            setup.candidates("db", false),
-            ["db.a.example", "db.b.example", "db"]
-        );
-        assert_eq!(setup.candidates("x.y.z", false)[0], "x.y.z");
-        assert_eq!(setup.candidates("db", true), ["db"]);
-        assert_eq!(Setup::read("").servers, ["127.0.0.1:53".parse().unwrap()]);
-    }
-
-    #[tokio::test]
-    async fn addresses_and_localhost_need_no_server() {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        for (host, expected) in [
-            ("127.0.0.1", "127.0.0.1"),
-            ("[::1]", "::1"),
-            ("x.localhost", "::1"),
-        ] {
-            assert_eq!(
-                resolve(host, deadline).await.unwrap()[0].to_string(),
-                expected,
-                "{host}"
-            );
-        }
-        assert!(resolve("", deadline).await.is_err());
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! TLS that looks before it judges: whatever chain is presented is read, and
 //! only then does a chain that is not trusted fail the probe.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
@@ -45,13 +45,13 @@ pub(super) async fn secure(
     deadline: Instant,
     samples: &mut Samples,
 ) -> Step<(Stream, Option<Vec<u8>>)> {
-    let setup = config.clone();
-    // Files are read on a thread that may block.
-    let trust = tokio::task::spawn_blocking(move || trust(&setup.ca_file));
-    let trust = timeout_at(deadline, trust).await;
-    let trust = trust
-        .map_err(|_| Failure::new(Reason::TlsTimeout, "reading the authorities took too long"))?
-        .map_err(|_| Failure::new(Reason::Internal, "reading the authorities failed"))??;
+    let trust = match SYSTEM
+        .get()
+        .filter(|_| config.ca_file.as_os_str().is_empty())
+    {
+        Some(system) => Arc::clone(system),
+        None => read_trust(config.ca_file.clone(), deadline).await?,
+    };
     let watcher = Arc::new(Watcher {
         trust: Arc::clone(&trust),
         shown: Mutex::default(),
@@ -253,9 +253,20 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(ring::default_provider())))
 }
 
+/// The authorities of the system.
+static SYSTEM: OnceLock<Arc<Trust>> = OnceLock::new();
+
+/// Files are read on a thread that may block.
+async fn read_trust(file: PathBuf, deadline: Instant) -> Step<Arc<Trust>> {
+    let reading = tokio::task::spawn_blocking(move || trust(&file));
+    timeout_at(deadline, reading)
+        .await
+        .map_err(|_| Failure::new(Reason::TlsTimeout, "reading the authorities took too long"))?
+        .map_err(|_| Failure::new(Reason::Internal, "reading the authorities failed"))?
+}
+
 /// Those of the system are read once; a file each time, since it may change.
 fn trust(file: &Path) -> Step<Arc<Trust>> {
-    static SYSTEM: OnceLock<Arc<Trust>> = OnceLock::new();
     if file.as_os_str().is_empty() {
         let load = || Arc::new(trusting(rustls_native_certs::load_native_certs().certs));
         return Ok(Arc::clone(SYSTEM.get_or_init(load)));

@@ -7,6 +7,8 @@ mod certificates;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod more_faults;
