@@ -117,4 +117,14 @@ mod tests {
         assert_eq!(clock.time_at(moment), before);
         assert_eq!(clock.compare(before - 2_000, moment), Some(-2_000));
     }
+
+    #[test]
+    fn a_step_is_seen_before_it_is_followed() {
+        let wall_ms = wall_ms(SystemTime::now());
+        let clock = Clock::at(wall_ms - 3_600_000, Instant::now());
+        assert!(clock.is_stepped());
+        assert!(clock.is_stepped(), "looking changes nothing");
+        assert!(clock.follow().is_some());
+        assert!(!clock.is_stepped());
+    }
 }

@@ -2,6 +2,7 @@
 
 mod ack;
 mod api;
+pub(crate) mod graph;
 pub(crate) mod guard;
 mod health;
 mod metrics;
@@ -64,6 +65,10 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .with_state(Arc::clone(&watch))
         .merge(metrics::router(Arc::clone(&watch)))
         .merge(query_api::router(app::query_source(&watch)))
+        .merge(graph::router(
+            Arc::clone(&watch.store),
+            Arc::clone(&watch.clock),
+        ))
         .nest("/api/v2", alerter::api::router(watch.alerter.clone()))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(watch, guard::check))

@@ -155,6 +155,14 @@ fn alerts_fire_and_resolve_in_a_real_alertmanager() {
     let active: jiff::Timestamp = state.as_str().expect("a time").parse().expect("a time");
     assert_eq!(time("startsAt"), active, "it fired as it became active");
     // Four times the longer of interval and resend delay.
+    let shown = alone.get("/graph?g0.expr=broken+%3E+0&g0.tab=1");
+    assert_eq!(shown.status, 200);
+    assert!(
+        shown.body.starts_with("broken > 0\n\nbroken{"),
+        "{}",
+        shown.body
+    );
+    assert!(shown.body.ends_with("part=\"a\"}  3\n"), "{}", shown.body);
     assert_eq!(time("endsAt").duration_since(active).as_secs(), 240);
     assert_eq!(told(&two)["labels"]["to"], "two");
 
@@ -188,7 +196,6 @@ fn a_reload_applies_a_good_file_whole_and_a_bad_one_not_at_all() {
     poll::until("the page should be scraped", || alone.value("app:broken"));
     let pools = |alone: &Alone| alone.data("/api/v1/scrape_pools")["scrapePools"].clone();
     assert_eq!(pools(&alone), json!(["app"]));
-
     let more = format!(
         "- job_name: more\n  static_configs: [{{targets: ['{}']}}]\n",
         page.address
@@ -199,7 +206,6 @@ fn a_reload_applies_a_good_file_whole_and_a_bad_one_not_at_all() {
         pools(&alone) == json!(["app", "more"])
     });
     poll::until("it should be scraped", || alone.value("up{job=\"more\"}"));
-
     alone.scratch.file(
         "prometheus.yml",
         &config(&page, "remote_read: [{url: 'http://a'}]\n"),
@@ -220,7 +226,6 @@ fn a_reload_applies_a_good_file_whole_and_a_bad_one_not_at_all() {
             .contains("prometheus_config_last_reload_successful 0\n")
     );
     assert_eq!(pools(&alone), json!(["app", "more"]));
-
     alone.scratch.file("prometheus.yml", &config(&page, ""));
     assert_eq!(alone.post("/-/reload").status, 200);
     poll::holds("the job should be gone", || pools(&alone) == json!(["app"]));
@@ -233,7 +238,6 @@ fn a_reload_applies_a_good_file_whole_and_a_bad_one_not_at_all() {
             .body
             .contains("prometheus_config_last_reload_successful 1\n")
     );
-
     assert_eq!(alone.post("/-/quit").status, 200);
     assert_eq!(alone.wait(), Some(0));
 }
