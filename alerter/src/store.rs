@@ -5,7 +5,7 @@ mod episodes;
 mod read;
 
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection as _, SqlitePool};
+use sqlx::{Connection as _, QueryBuilder, SqlitePool};
 
 use crate::silence::{Id, Kept, SilenceMatcher};
 use crate::state::{AlertRow, Changes, Event, GroupRow, LogRow};
@@ -13,13 +13,14 @@ use crate::state::{AlertRow, Changes, Event, GroupRow, LogRow};
 pub(crate) use episodes::list as episodes;
 pub(crate) use read::{history, load};
 
+/// Rows of a statement: each statement costs a walk to the database's thread.
+const ROWS: usize = 32;
+
 /// Writes everything or nothing.
 pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<()> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
-    for (fingerprint, row) in &changes.alerts {
-        write_alert(&mut transaction, *fingerprint, row.as_ref()).await?;
-    }
+    write_alerts(&mut transaction, &changes.alerts).await?;
     for ((route, key), row) in &changes.groups {
         write_group(&mut transaction, route, key, row.as_ref()).await?;
     }
@@ -29,11 +30,11 @@ pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<
     for (id, kept) in &changes.silences {
         write_silence(&mut transaction, *id, kept.as_ref()).await?;
     }
-    for event in &changes.history {
-        write_event(&mut transaction, event).await?;
+    for events in changes.history.chunks(ROWS) {
+        write_events(&mut transaction, events).await?;
     }
-    for episode in &changes.episodes {
-        episodes::write(&mut transaction, episode).await?;
+    for episodes in changes.episodes.chunks(ROWS) {
+        episodes::write(&mut transaction, episodes).await?;
     }
     if let Some(before_ms) = changes.trim_before_ms {
         episodes::trim(&mut transaction, before_ms, changes.most_episodes).await?;
@@ -45,30 +46,34 @@ pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<
     transaction.commit().await
 }
 
-async fn write_alert(
+async fn write_alerts(
     db: &mut SqliteConnection,
-    fingerprint: u64,
-    row: Option<&AlertRow>,
+    alerts: &[(u64, Option<AlertRow>)],
 ) -> sqlx::Result<()> {
-    let Some(row) = row else {
+    let gone = alerts.iter().filter(|(_, row)| row.is_none());
+    for (fingerprint, _) in gone {
         sqlx::query("DELETE FROM alerter_alerts WHERE fingerprint = ?")
-            .bind(fingerprint as i64)
-            .execute(db)
+            .bind(*fingerprint as i64)
+            .execute(&mut *db)
             .await?;
-        return Ok(());
-    };
-    sqlx::query("INSERT OR REPLACE INTO alerter_alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(row.fingerprint as i64)
-        .bind(json(&row.labels))
-        .bind(json(&row.annotations))
-        .bind(&row.generator_url)
-        .bind(row.starts_ms)
-        .bind(row.ends_ms)
-        .bind(row.updated_ms)
-        .bind(row.timeout)
-        .bind(row.ended)
-        .execute(db)
-        .await?;
+    }
+    let rows: Vec<&AlertRow> = alerts.iter().filter_map(|(_, row)| row.as_ref()).collect();
+    for rows in rows.chunks(ROWS) {
+        let mut query = QueryBuilder::new("INSERT OR REPLACE INTO alerter_alerts ");
+        query.push_values(rows, |mut values, row| {
+            values
+                .push_bind(row.fingerprint as i64)
+                .push_bind(json(&row.labels))
+                .push_bind(json(&row.annotations))
+                .push_bind(row.generator_url.clone())
+                .push_bind(row.starts_ms)
+                .push_bind(row.ends_ms)
+                .push_bind(row.updated_ms)
+                .push_bind(row.timeout)
+                .push_bind(row.ended);
+        });
+        query.build().execute(&mut *db).await?;
+    }
     Ok(())
 }
 
@@ -159,14 +164,17 @@ async fn write_silence(db: &mut SqliteConnection, id: Id, kept: Option<&Kept>) -
     Ok(())
 }
 
-async fn write_event(db: &mut SqliteConnection, event: &Event) -> sqlx::Result<()> {
-    sqlx::query("INSERT INTO alerter_history (at_ms, kind, labels, detail) VALUES (?, ?, ?, ?)")
-        .bind(event.at_ms)
-        .bind(event.kind.as_str())
-        .bind(json(&event.labels))
-        .bind(&event.detail)
-        .execute(db)
-        .await?;
+async fn write_events(db: &mut SqliteConnection, events: &[Event]) -> sqlx::Result<()> {
+    let begin = "INSERT INTO alerter_history (at_ms, kind, labels, detail) ";
+    let mut query = QueryBuilder::new(begin);
+    query.push_values(events, |mut values, event| {
+        values
+            .push_bind(event.at_ms)
+            .push_bind(event.kind.as_str())
+            .push_bind(json(&event.labels))
+            .push_bind(event.detail.clone());
+    });
+    query.build().execute(db).await?;
     Ok(())
 }
 

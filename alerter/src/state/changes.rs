@@ -28,6 +28,9 @@ pub(super) struct Dirty {
     pub lazy: BTreeSet<u64>,
     /// By route and key, as an index means another group after a reload.
     pub groups: BTreeMap<Names, Option<GroupId>>,
+    /// Groups that only firing alerts have joined: after a restart those find
+    /// their way by themselves.
+    pub joined: BTreeMap<Names, GroupId>,
     pub log: BTreeSet<LogKey>,
     pub silences: BTreeSet<Id>,
     pub history: VecDeque<Event>,
@@ -199,7 +202,8 @@ impl Changes {
 impl Alerter {
     /// Whether only what can wait is to be stored.
     pub(crate) fn has_lazy_changes(&self) -> bool {
-        !self.dirty.lazy.is_empty() || self.episodes.has_lazy()
+        let dirty = &self.dirty;
+        !(dirty.lazy.is_empty() && dirty.joined.is_empty()) || self.episodes.has_lazy()
     }
 
     /// Takes what is to be stored. With `all`, also what could wait.
@@ -218,6 +222,7 @@ impl Alerter {
         let mut dirty = std::mem::take(dirty);
         let episodes = self.take_episodes(all);
         dirty.alerts.append(&mut dirty.lazy);
+        self.take_joined(&mut dirty, all);
         Changes {
             alerts: dirty
                 .alerts

@@ -59,6 +59,7 @@ impl Alerter {
         self.dirty.alerts.insert(fingerprint);
         self.note(ends_ms, EventKind::Ended, Some(&labels));
         self.end_episode(fingerprint);
+        self.mark_groups_of(fingerprint);
     }
 
     fn wake(&mut self, id: GroupId, now_ms: i64) {

@@ -143,6 +143,7 @@ impl Alerter {
         self.ready.clear();
         self.ends.clear();
         self.inhibitor = Inhibitor::default();
+        self.dirty.joined.clear();
         for names in self.dirty.groups.keys().cloned().collect::<Vec<_>>() {
             self.dirty.groups.insert(names, None);
         }

@@ -1,10 +1,11 @@
 //! Taking alerts in: validation, merging, and joining groups.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use alert::Alert;
 
-use super::changes::EventKind;
+use super::changes::{Dirty, EventKind};
 use super::{Active, Alerter, Group, GroupId};
 
 /// Why an alert was not taken: its place in the list, and Alertmanager's words.
@@ -123,12 +124,56 @@ impl Alerter {
             self.lower(fingerprint, now_ms);
         } else if finished {
             self.end_episode(fingerprint);
+            self.mark_groups_of(fingerprint);
         }
         let alert = self.alerts.get(&fingerprint).filter(|_| joins);
         for id in alert.map_or_else(Vec::new, |alert| alert.groups.clone()) {
             self.join(id, fingerprint, now_ms);
         }
         self.enter_raise(fingerprint);
+    }
+
+    /// Firing alerts have joined the group.
+    pub(super) fn mark_joined(&mut self, id: GroupId) {
+        if let Some(group) = self.groups.get(&id) {
+            let route = &self.plan.routes[id.route];
+            let names = (Arc::clone(&route.id), Arc::clone(&group.key));
+            self.dirty.joined.insert(names, id);
+        }
+    }
+
+    /// An alert has ended: from now on only what is stored of its groups says
+    /// who is still to be told.
+    pub(super) fn mark_groups_of(&mut self, fingerprint: u64) {
+        let groups = self
+            .alerts
+            .get(&fingerprint)
+            .map(|alert| alert.groups.clone());
+        for id in groups.unwrap_or_default() {
+            let Some(group) = self.groups.get(&id) else {
+                continue;
+            };
+            let route = &self.plan.routes[id.route];
+            let names = (Arc::clone(&route.id), Arc::clone(&group.key));
+            if let Some(id) = self.dirty.joined.remove(&names) {
+                self.dirty.groups.insert(names, Some(id));
+            }
+        }
+    }
+
+    /// Groups that only firing alerts have joined are stored with what can wait.
+    pub(super) fn take_joined(&mut self, dirty: &mut Dirty, all: bool) {
+        let joined = std::mem::take(&mut dirty.joined);
+        if all {
+            for (names, id) in joined {
+                dirty.groups.entry(names).or_insert(Some(id));
+            }
+            return;
+        }
+        self.dirty.joined = joined;
+        for names in dirty.groups.keys() {
+            self.dirty.joined.remove(names);
+        }
     }
 
     pub(super) fn groups_of(&self, alert: &Active) -> Vec<GroupId> {
@@ -147,7 +192,10 @@ impl Alerter {
     pub(super) fn join(&mut self, id: GroupId, fingerprint: u64, now_ms: i64) {
         if let Some(group) = self.groups.get_mut(&id) {
             if group.members.insert(fingerprint) {
-                self.mark_group(id);
+                match self.alerts.get(&fingerprint).is_some_and(|it| !it.ended) {
+                    true => self.mark_joined(id),
+                    false => self.mark_group(id),
+                }
             }
             return;
         }

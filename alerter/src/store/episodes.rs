@@ -8,21 +8,23 @@ use super::read::{json as read_json, sound};
 use crate::HistoryFilter;
 use crate::episode::Episode;
 
-/// Writes an episode as it is now.
-pub(super) async fn write(db: &mut SqliteConnection, episode: &Episode) -> sqlx::Result<()> {
-    sqlx::query("INSERT OR REPLACE INTO alerter_episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(episode.id as i64)
-        .bind(episode.fingerprint as i64)
-        .bind(json(&episode.labels))
-        .bind(&episode.summary)
-        .bind(episode.started_ms)
-        .bind(episode.ended_ms)
-        .bind(episode.pages)
-        .bind(episode.told_ms)
-        .bind(json(&episode.ack))
-        .bind(json(&episode.steps))
-        .execute(db)
-        .await?;
+/// Writes episodes as they are now; not many at a time.
+pub(super) async fn write(db: &mut SqliteConnection, episodes: &[Episode]) -> sqlx::Result<()> {
+    let mut query = QueryBuilder::new("INSERT OR REPLACE INTO alerter_episodes ");
+    query.push_values(episodes, |mut values, episode| {
+        values
+            .push_bind(episode.id as i64)
+            .push_bind(episode.fingerprint as i64)
+            .push_bind(json(&episode.labels))
+            .push_bind(episode.summary.clone())
+            .push_bind(episode.started_ms)
+            .push_bind(episode.ended_ms)
+            .push_bind(episode.pages)
+            .push_bind(episode.told_ms)
+            .push_bind(json(&episode.ack))
+            .push_bind(json(&episode.steps));
+    });
+    query.build().execute(db).await?;
     Ok(())
 }
 

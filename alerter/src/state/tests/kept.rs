@@ -278,3 +278,38 @@ fn another_tree_takes_the_alerts_over() {
     disk.write(world.alerter.changes(false, world.now_ms));
     assert_eq!(disk.groups.len(), 1, "the old tree's group is gone");
 }
+
+#[test]
+fn who_joined_a_group_is_told_of_after_a_death_although_only_its_alert_was_stored() {
+    for ends_before in [false, true] {
+        let mut world = World::new(own());
+        let mut disk = Disk::default();
+        let mut store = |world: &mut World| {
+            let changes = world.alerter.changes(false, world.now_ms);
+            let rows = changes.groups.len();
+            disk.write(changes);
+            (rows, disk.clone())
+        };
+        world.fire("alertname=x instance=a severity=critical");
+        assert_eq!(store(&mut world).0, 1, "the group and its timer");
+        world.fire("alertname=x instance=b severity=critical");
+        assert_eq!(store(&mut world).0, 0, "the alert says it");
+        world.run(30);
+        store(&mut world);
+        world.fire("alertname=x instance=c severity=critical");
+        store(&mut world);
+        if ends_before {
+            // What ended is found by its group alone.
+            world.now_ms += 1_000;
+            world.end("alertname=x instance=c severity=critical", 30);
+            assert_eq!(store(&mut world).0, 1);
+        }
+        let (_, disk) = store(&mut world);
+        let mut reborn = World::new(own());
+        reborn.now_ms = world.now_ms + 1_000;
+        reborn.alerter.load(disk.stored(), reborn.now_ms);
+        let groups = reborn.alerter.groups();
+        assert_eq!(groups.len(), 1);
+        assert_eq!(groups[0].alerts.len(), 3, "ended: {ends_before}");
+    }
+}
