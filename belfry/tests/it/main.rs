@@ -21,6 +21,8 @@ mod engine_faults;
 #[cfg(test)]
 mod escalating;
 #[cfg(test)]
+mod firing;
+#[cfg(test)]
 mod grafana;
 #[cfg(test)]
 mod harness;

@@ -1,0 +1,67 @@
+//! Containers that end, crash, hang, or run out of what they may have.
+
+use super::Watched;
+use crate::setup::Setup;
+use crate::support::container::Container;
+use crate::support::engine::Engine;
+
+#[test]
+fn rules_about_containers_fire_for_containers_in_every_kind_of_trouble() {
+    let engine = Engine::start();
+    engine.create_network("shop");
+    for name in ["api", "worker", "beat"] {
+        engine.run(
+            &Container::named(name)
+                .compose("shop", name)
+                .option("--restart", "unless-stopped"),
+        );
+    }
+    let busy = "while :; do :; done";
+    engine.run(
+        &Container::named("slow")
+            .option("--cpus", "0.05")
+            .script(busy),
+    );
+    let filled = "dd if=/dev/zero of=/dev/shm/held bs=1M count=31 2>/dev/null; sleep 1000";
+    engine.run(
+        &Container::named("fat")
+            .option("--memory", "32m")
+            .option("--shm-size", "64m")
+            .script(filled),
+    );
+    engine.run(&Container::named("ill").health("false"));
+    engine.run(&Container::named("frozen"));
+    let setup = Setup::new().engine(&engine);
+    let watched = Watched::start(setup);
+    watched.fires(&[("ContainerUnhealthy", "warning")], || {});
+
+    engine.docker(&["pause", "frozen"]);
+    engine.docker(&["kill", "api", "worker", "beat"]);
+    engine.run(&Container::named("job").script("exit 3"));
+    engine.run(
+        &Container::named("crashing")
+            .option("--restart", "always")
+            .script("exit 1"),
+    );
+    engine.run(
+        &Container::named("greedy")
+            .option("--memory", "16m")
+            .script("tail /dev/zero"),
+    );
+    watched.fires(
+        &[
+            ("ContainerDown", "critical"),
+            ("ManyContainersDown", "critical"),
+            ("ContainerFailed", "warning"),
+            ("ContainerCrashLoop", "critical"),
+            ("ContainerOomKilled", "warning"),
+            ("OomKill", "warning"),
+            ("ContainerUnhealthy", "critical"),
+            ("ContainerPaused", "warning"),
+            ("ContainerMemoryNearLimit", "warning"),
+            ("ContainerThrottled", "warning"),
+            ("ContainerWithoutMemoryLimit", "info"),
+        ],
+        || {},
+    );
+}

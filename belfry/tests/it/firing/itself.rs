@@ -1,0 +1,101 @@
+//! Belfry's own troubles, targets, backups and jobs.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use super::Watched;
+use crate::setup::Setup;
+use crate::support::claim;
+use crate::support::http;
+use crate::support::scratch::Scratch;
+
+#[test]
+fn rules_about_targets_and_belfry_itself_fire() {
+    let dead = claim::port();
+    let target = |more: &str| {
+        let setup = Setup::new().mail(dead.number, "1h");
+        let (config, rules) = super::quick(setup);
+        // Beside the quick rules one that cannot be evaluated, and a target
+        // where nobody listens.
+        let broken = rules.file(
+            "broken.yml",
+            "groups: [{name: broken, rules: [{record: 'x:y', expr: 'node_cpu_seconds_total * on (job) node_cpu_seconds_total'}]}]",
+        );
+        assert!(broken.exists());
+        let config = config.replace(
+            "rules: {pack: false,",
+            &format!("rules: {{pack: false, {more}"),
+        );
+        (config, rules)
+    };
+    let closed = claim::port();
+    let scrape = format!(
+        "scrape: [{{job_name: shop, scrape_interval: 1s, scrape_timeout: 1s, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}],",
+        closed.number
+    );
+    let (config, rules) = target(&scrape);
+    let mut watched = Watched {
+        belfry: crate::support::belfry::Launch::with(&config).start(),
+        _rules: rules,
+    };
+    watched.fires(
+        &[
+            ("TargetDown", "warning"),
+            ("TargetDown", "critical"),
+            ("BelfryMailFailing", "critical"),
+            ("BelfryRuleFailing", "warning"),
+        ],
+        || {},
+    );
+    watched.belfry.reload("interval: [\n");
+    watched.fires(&[("BelfryConfigReloadFailed", "warning")], || {});
+    let (config, rules) = target("");
+    watched.belfry.reload(&config);
+    watched.fires(&[("TargetMissing", "warning")], || {});
+    drop(rules);
+}
+
+#[test]
+fn rules_about_backups_and_jobs_fire() {
+    let copies = Scratch::new();
+    let old = copies.file("old.dump", "an old copy");
+    let long_ago = SystemTime::now() - Duration::from_secs(40 * 86_400);
+    fs::File::options()
+        .write(true)
+        .open(old)
+        .and_then(|file| file.set_modified(long_ago))
+        .expect("another time");
+    copies.file("small.sql", "");
+    copies.file("shrunk.tar", &"x".repeat(100_000));
+    let folder = copies.path.display();
+    let setup = Setup::new()
+        .part(&format!(
+            "backup:\n  watch:\n  - {{name: old, folder: {folder}, suffix: .dump, max_age: 1d, min_size: 1B}}\n  \
+             - {{name: small, folder: {folder}, suffix: .sql, max_age: 1d, min_size: 1KiB}}\n  \
+             - {{name: shrunk, folder: {folder}, suffix: .tar, max_age: 1d, min_size: 1B}}\n  \
+             - {{name: lost, folder: {folder}/lost, max_age: 1d}}"
+        ))
+        .part(
+            "heartbeat: {create: true, token: word, expect: {a: {period: 1s, grace: 1s}, b: {period: 1s, grace: 1s}, \
+             c: {period: 1s, grace: 1s}}}",
+        );
+    let watched = Watched::start(setup);
+    let address = watched.belfry.address().to_owned();
+    for job in ["a", "b", "c"] {
+        let answer = http::get(&address, &format!("/ping/{job}?token=word")).expect("an answer");
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    watched.fires(
+        &[
+            ("BackupOverdue", "warning"),
+            ("BackupOverdue", "critical"),
+            ("BackupTooSmall", "warning"),
+            ("BackupFolderUnreadable", "warning"),
+            ("HeartbeatMissing", "warning"),
+            ("ManyHeartbeatsMissing", "critical"),
+        ],
+        || {},
+    );
+    copies.file("newer.tar", "x");
+    watched.fires(&[("BackupSizeOff", "warning")], || {});
+}
