@@ -7,6 +7,7 @@
 mod format;
 mod labels;
 mod number;
+mod open;
 pub mod openmetrics;
 mod parse;
 mod series;
@@ -16,6 +17,7 @@ mod write;
 pub use format::Format;
 pub use labels::{Labels, LabelsBuilder, NAME};
 pub use number::{format_bound, format_value, parse_value};
+pub use open::open_metrics;
 pub use parse::{Entry, ParseError, parse};
 pub use write::{Kind, Writer};
 

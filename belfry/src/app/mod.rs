@@ -10,6 +10,7 @@ mod discovery;
 mod early;
 mod engine;
 mod evaluate;
+mod exporters;
 mod facts;
 mod foreign;
 pub(crate) mod former;
@@ -35,11 +36,12 @@ pub(crate) use collect::Job;
 pub(crate) use engine::{
     socket as engine_socket, unheeded as engine_unheeded, version as engine_version,
 };
+pub(crate) use exporters::Exporters;
 pub(crate) use health::{page as health_page, services, sight, with_evidence};
 pub(crate) use letter::test_letter;
 pub(crate) use now::{status, view};
 pub(crate) use own::{process as process_figures, write_series as series_figures};
-pub(crate) use pages::Text;
+pub(crate) use pages::{Panicked, Text};
 pub(crate) use query::source as query_source;
 pub(crate) use watch::Watch;
 
@@ -131,7 +133,7 @@ impl App {
             });
         }
         tasks.spawn(counts::run(Arc::clone(&watch), stop.clone()));
-        tasks.spawn(servers::run(Arc::clone(&watch), stop.clone()));
+        tasks.spawn(servers::run(watch.ground(), stop.clone()));
         let router = http::router(Arc::clone(&watch));
         tasks.spawn(http::serve(listener, router, stop.clone()));
 

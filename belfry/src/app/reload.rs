@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use exporter::host::Host;
-use tokio::sync::watch;
 
+use super::servers::Ground;
 use super::{Job, Watch};
 use crate::config::{self, Config};
 
@@ -95,7 +95,7 @@ impl Watch {
         }
         self.readers.configure(&config.exporter);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-        self.reloads.send_modify(|count| *count += 1);
+        self.reloads.send_replace(self.config());
     }
 
     /// The series of our own pages go on under another name of this host.
@@ -111,8 +111,13 @@ impl Watch {
         }
     }
 
-    /// Tells of each configuration that is put in force.
-    pub(super) fn reloads(&self) -> watch::Receiver<u64> {
-        self.reloads.subscribe()
+    /// Where servers are looked for.
+    pub(super) fn ground(&self) -> Ground {
+        Ground {
+            containers: self.containers.clone(),
+            readers: Arc::clone(&self.readers),
+            socket: self.socket.clone(),
+            config: self.reloads.subscribe(),
+        }
     }
 }

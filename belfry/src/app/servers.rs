@@ -6,18 +6,21 @@
 //! an environment is looked at only where the configuration allows it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter::container::Container;
+use exporter::container::{Container, Containers};
 use exporter::{celery, postgres, redis};
 use healthchecks::discover::Kind;
 use settings::Secret;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::Watch;
+use super::readers::Readers;
+use crate::config::Config;
 
 /// What did not answer is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -60,20 +63,40 @@ struct Known {
     settled: bool,
 }
 
+/// Where servers are looked for, and who reads them.
+pub(super) struct Ground {
+    pub(super) containers: Containers,
+    pub(super) readers: Arc<Readers>,
+    /// Where the engine is.
+    pub(super) socket: PathBuf,
+    /// The configuration in force.
+    pub(super) config: watch::Receiver<Arc<Config>>,
+}
+
+impl Ground {
+    /// Whether the engine has listed its containers once, or there is none.
+    fn knows_containers(&self) -> bool {
+        let engine = self.containers.engine();
+        let none = engine.since_ms.is_some() && engine.version.is_empty() && !self.socket.exists();
+        engine.listed_ms.is_some() || none
+    }
+
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.borrow())
+    }
+}
+
 /// Finds servers until told to stop.
-pub(super) async fn run(
-    watch: Arc<Watch>,
-    stop: CancellationToken,
-) -> anyhow::Result<&'static str> {
-    let mut changes = watch.containers.changes();
-    let mut reloads = watch.reloads();
+pub(super) async fn run(ground: Ground, stop: CancellationToken) -> anyhow::Result<&'static str> {
+    let mut changes = ground.containers.changes();
+    let mut reloads = ground.config.clone();
     let mut known: BTreeMap<String, Known> = BTreeMap::new();
     loop {
-        let listed = watch.knows_containers();
-        find(&watch, &mut known).await;
-        hand_on(&watch, &known);
+        let listed = ground.knows_containers();
+        find(&ground, &mut known).await;
+        hand_on(&ground, &known);
         if listed {
-            watch.readers.all_found();
+            ground.readers.all_found();
         }
         let unsettled = known.values().any(|one| !one.settled);
         tokio::select! {
@@ -89,10 +112,10 @@ pub(super) async fn run(
     }
 }
 
-async fn find(watch: &Watch, known: &mut BTreeMap<String, Known>) {
-    let containers = watch.containers.inventory();
+async fn find(ground: &Ground, known: &mut BTreeMap<String, Known>) {
+    let containers = ground.containers.inventory();
     known.retain(|name, _| containers.iter().any(|one| one.name == *name));
-    let config = watch.config();
+    let config = ground.config();
     let allowed = |place: &Place| match place.holds {
         Holds::Postgres => config.exporter.postgres.environment,
         Holds::Redis => config.exporter.redis.environment,
@@ -106,7 +129,7 @@ async fn find(watch: &Watch, known: &mut BTreeMap<String, Known>) {
         }
         let address = reach(&place.addresses).await;
         let told = match allowed(&place) {
-            true => environment(watch, &place).await,
+            true => environment(ground, &place).await,
             false => Some(BTreeMap::new()),
         };
         let settled = address.is_some() && told.is_some();
@@ -123,12 +146,12 @@ async fn find(watch: &Watch, known: &mut BTreeMap<String, Known>) {
     }
 }
 
-async fn environment(watch: &Watch, place: &Place) -> Option<BTreeMap<String, Secret>> {
+async fn environment(ground: &Ground, place: &Place) -> Option<BTreeMap<String, Secret>> {
     let names: &[&str] = match place.holds {
         Holds::Postgres => &[POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB],
         Holds::Redis => &REDIS_PASSWORDS,
     };
-    let told = watch.containers.environment(&place.id, names).await;
+    let told = ground.containers.environment(&place.id, names).await;
     told.inspect_err(|err| {
         let container = &place.name;
         tracing::warn!(container, "cannot ask for a container's environment: {err}");
@@ -138,8 +161,8 @@ async fn environment(watch: &Watch, place: &Place) -> Option<BTreeMap<String, Se
 
 /// Hands the servers to their readers, without those that the configuration
 /// names by another of their addresses.
-fn hand_on(watch: &Watch, known: &BTreeMap<String, Known>) {
-    let config = watch.config();
+fn hand_on(ground: &Ground, known: &BTreeMap<String, Known>) {
+    let config = ground.config();
     let (mut postgres, mut redis, mut celery) = (Vec::new(), Vec::new(), Vec::new());
     let (databases, caches) = (&config.exporter.postgres, &config.exporter.redis);
     let brokers = &config.exporter.celery;
@@ -165,9 +188,9 @@ fn hand_on(watch: &Watch, known: &BTreeMap<String, Known>) {
             Server::Postgres(_) => {}
         }
     }
-    watch.readers.postgres.found(postgres);
-    watch.readers.redis.found(redis);
-    watch.readers.celery.found(celery);
+    ground.readers.postgres.found(postgres);
+    ground.readers.redis.found(redis);
+    ground.readers.celery.found(celery);
 }
 
 /// A Redis in which Celery may have its queues.

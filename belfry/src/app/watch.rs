@@ -45,7 +45,7 @@ pub(crate) struct Watch {
     /// Where the Docker engine is reached.
     pub socket: PathBuf,
     pub containers: Containers,
-    pub readers: Readers,
+    pub readers: Arc<Readers>,
     pub backups: Backups,
     /// Heartbeats.
     pub health: Health,
@@ -66,7 +66,8 @@ pub(crate) struct Watch {
     pub evaluate_now: Notify,
     /// Another configuration is in force.
     pub reloaded: Notify,
-    pub(super) reloads: watch::Sender<u64>,
+    /// The same, for those who follow it.
+    pub(super) reloads: watch::Sender<Arc<Config>>,
     pub(super) host: RwLock<Host>,
     pub(super) config: RwLock<Arc<Config>>,
     rules: Mutex<RuleSet>,
@@ -159,7 +160,7 @@ impl Watch {
             containers,
             shelf,
             socket,
-            readers: Readers::new(&config.exporter),
+            readers: Arc::new(Readers::new(&config.exporter)),
             backups: Backups::default(),
             pages: Pages::default(),
             liveness: Liveness::new(Instant::now()),
@@ -167,7 +168,7 @@ impl Watch {
             keeper: Keeper::default(),
             evaluate_now: Notify::new(),
             reloaded: Notify::new(),
-            reloads: watch::Sender::new(0),
+            reloads: watch::Sender::new(Arc::new(config.clone())),
             intakes: Mutex::new(Vec::new()),
             config: RwLock::new(Arc::new(config)),
             rules: Mutex::new(rules),

@@ -5,6 +5,7 @@ mod alerts;
 mod backup;
 mod check;
 mod client;
+mod exporter;
 mod generate;
 mod health;
 mod offline;
@@ -63,6 +64,8 @@ pub(crate) struct Place {
 enum Command {
     /// Run the watch (this is the default)
     Run,
+    /// Run the exporters alone, for a Prometheus beside
+    Exporter(exporter::Exporter),
     /// Check the configuration and what it names, and tell all faults at once
     Check {
         /// Also send a test mail to the first recipient
@@ -187,6 +190,7 @@ pub(crate) fn main() -> ExitCode {
         // The watch goes on whether or not somebody reads what it says first.
         Command::Run => return run::run(&cli.place).into(),
         Command::Query(query) => either(query::run(&cli.place, &query)),
+        Command::Exporter(which) => return exporter::run(&cli.place, &which).into(),
         Command::Prometheus(flags) => return prometheus::run(&cli.place, *flags, &idle).into(),
         Command::Alertmanager(flags) => return alertmanager::run(&flags).into(),
         Command::Check { send_test, json } => check::run(&cli.place, send_test, json),

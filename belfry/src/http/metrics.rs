@@ -9,31 +9,65 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 
-use super::packed::{self, Packed};
-use crate::app::{Job, Text, Watch};
+use super::packed::Packed;
+use super::wanted::{Coding, Form};
+use crate::app::{Exporters, Job, Panicked, Text, Watch};
 
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Where pages come from.
+#[derive(Clone)]
+pub(super) struct Source {
+    /// The pages that there are.
+    pub(super) jobs: Vec<Job>,
+    /// Makes one.
+    pub(super) page: Arc<dyn Fn(Job) -> BoxFuture<'static, Result<Text, Panicked>> + Send + Sync>,
+}
 
 #[derive(Clone)]
 struct Metrics {
-    watch: Arc<Watch>,
+    source: Source,
     packed: Arc<Packed>,
 }
 
 /// The pages below `/metrics`.
-pub(super) fn router(watch: Arc<Watch>) -> Router {
+pub(super) fn router(source: Source) -> Router {
     let packed = Arc::default();
     Router::new()
         .route("/metrics", get(all))
         .route("/metrics/{job}", get(job))
-        .with_state(Metrics { watch, packed })
+        .with_state(Metrics { source, packed })
+}
+
+/// The pages of the watch.
+pub(super) fn of_watch(watch: Arc<Watch>) -> Source {
+    let page = move |job: Job| {
+        let watch = Arc::clone(&watch);
+        Box::pin(async move { job.page(&watch).await }) as BoxFuture<'_, _>
+    };
+    Source {
+        jobs: Job::ALL.to_vec(),
+        page: Arc::new(page),
+    }
+}
+
+/// The pages of the exporters alone.
+pub(super) fn of_exporters(exporters: Arc<Exporters>) -> Source {
+    let jobs = exporters.jobs().to_vec();
+    let page = move |job: Job| {
+        let exporters = Arc::clone(&exporters);
+        Box::pin(exporters.page(job)) as BoxFuture<'_, _>
+    };
+    Source {
+        jobs,
+        page: Arc::new(page),
+    }
 }
 
 /// Everything on one page.
 async fn all(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
-    metrics.page(&Job::ALL, &headers).await
+    metrics.page(&metrics.source.jobs, &headers).await
 }
 
 /// The page of one job.
@@ -42,10 +76,11 @@ async fn job(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match Job::ALL.into_iter().find(|job| job.as_str() == name) {
-        Some(job) => metrics.page(&[job], &headers).await,
+    let jobs = &metrics.source.jobs;
+    match jobs.iter().find(|job| job.as_str() == name) {
+        Some(job) => metrics.page(&[*job], &headers).await,
         None => {
-            let names: Vec<_> = Job::ALL.iter().map(|job| job.as_str()).collect();
+            let names: Vec<_> = jobs.iter().map(|job| job.as_str()).collect();
             let text = format!("no such page; there are: {}\n", names.join(", "));
             (StatusCode::NOT_FOUND, text).into_response()
         }
@@ -56,7 +91,7 @@ impl Metrics {
     async fn page(&self, jobs: &[Job], headers: &HeaderMap) -> Response {
         let mut texts = Vec::with_capacity(jobs.len());
         for job in jobs {
-            match job.page(&self.watch).await {
+            match (self.source.page)(*job).await {
                 Ok(text) => texts.push(text),
                 // A page with a hole would look like series that have ended.
                 Err(err) => {
@@ -65,15 +100,21 @@ impl Metrics {
                 }
             }
         }
-        let mut response = if packed::wanted(headers) {
-            let body = self.packed.pack(&texts);
-            ([(header::CONTENT_ENCODING, "gzip")], body).into_response()
-        } else {
+        let (form, coding) = (Form::wanted(headers), Coding::wanted(headers));
+        let mut response = if (form, coding) == (Form::Classic, Coding::Plain) {
             plain(texts)
+        } else {
+            self.packed.pack(&texts, form, coding).into_response()
         };
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
-        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some(name) = coding.name() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.kind()));
+        headers.insert(
+            header::VARY,
+            HeaderValue::from_static("accept, accept-encoding"),
+        );
         response
     }
 }

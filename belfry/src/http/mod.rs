@@ -14,9 +14,11 @@ mod probe;
 pub(crate) mod room;
 mod serve;
 mod service;
+mod wanted;
 
 pub(crate) use serve::serve;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -27,7 +29,7 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use tokio::sync::Semaphore;
 
-use crate::app::{self, Watch};
+use crate::app::{self, Exporters, Watch};
 
 /// The longest body that is read; what may be longer has a limit of its own.
 const BODY: usize = 64 << 10;
@@ -63,7 +65,7 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/probe", get(probe::probe))
         .fallback(absent)
         .with_state(Arc::clone(&watch))
-        .merge(metrics::router(Arc::clone(&watch)))
+        .merge(metrics::router(metrics::of_watch(Arc::clone(&watch))))
         .merge(query_api::router(app::query_source(&watch)))
         .merge(graph::router(
             Arc::clone(&watch.store),
@@ -72,6 +74,24 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .nest("/api/v2", alerter::api::router(watch.alerter.clone()))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(watch, guard::check))
+        .layer(from_fn_with_state(
+            Arc::new(Semaphore::new(room::REQUESTS)),
+            room::enter,
+        ))
+}
+
+/// What the exporters alone serve.
+pub(crate) fn exporters(exporters: Arc<Exporters>, address: SocketAddr) -> Router {
+    let list: String = exporters
+        .jobs()
+        .iter()
+        .map(|job| format!("/metrics/{}\n", job.as_str()))
+        .collect();
+    let index = format!("Belfry's exporters, at {address}:\n/metrics\n{list}");
+    Router::new()
+        .route("/", get(move || async move { index }))
+        .route("/-/healthy", get(|| async { "healthy\n" }))
+        .merge(metrics::router(metrics::of_exporters(exporters)))
         .layer(from_fn_with_state(
             Arc::new(Semaphore::new(room::REQUESTS)),
             room::enter,

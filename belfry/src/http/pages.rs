@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-use super::packed;
+use super::wanted::Coding;
 use crate::app::{self, Watch};
 
 /// The page `/`.
@@ -52,7 +52,7 @@ pub(crate) async fn asset(uri: Uri, headers: HeaderMap) -> Response {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
     let mut response = match asset.gzip {
-        Some(packed) if packed::wanted(&headers) => {
+        Some(packed) if Coding::wanted(&headers) == Coding::Gzip => {
             ([(header::CONTENT_ENCODING, "gzip")], packed).into_response()
         }
         _ => asset.bytes.into_response(),

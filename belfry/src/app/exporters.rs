@@ -1,0 +1,206 @@
+//! The exporters alone, for those who have a Prometheus: no store, no rules, no
+//! mails, no data folder.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use exporter::container::{Containers, at_socket};
+use exporter::host::Host;
+use exposition::{Kind, Writer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::pages::{Pages, Panicked, Text};
+use super::readers::Readers;
+use super::servers::{self, Ground};
+use super::{Job, engine, own, supervise};
+use crate::cli::Place;
+use crate::config::{self, Config, Loaded};
+use crate::http;
+
+/// Files that take longer to read than this lie on a disk that hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The exporters at work.
+pub(crate) struct Exporters {
+    /// The collectors that run, and the page of our own figures.
+    jobs: Vec<Job>,
+    place: Place,
+    started_ms: i64,
+    host: RwLock<Host>,
+    containers: Containers,
+    readers: Arc<Readers>,
+    pages: Pages,
+    fared: Mutex<BTreeMap<&'static str, Fared>>,
+    config: watch::Sender<Arc<Config>>,
+}
+
+/// How a collector fared the last time.
+struct Fared {
+    sound: bool,
+    took: Duration,
+    at: Instant,
+}
+
+impl Exporters {
+    /// The collectors that can run.
+    pub(crate) const JOBS: [Job; 5] = [
+        Job::Host,
+        Job::Container,
+        Job::Postgres,
+        Job::Redis,
+        Job::Celery,
+    ];
+
+    /// Serves the pages of these collectors until `stop`; tells where before.
+    pub(crate) async fn run(
+        loaded: Loaded,
+        place: Place,
+        collectors: Vec<Job>,
+        stop: CancellationToken,
+        told: impl FnOnce(SocketAddr, Arc<Self>),
+    ) -> anyhow::Result<()> {
+        let config = loaded.config;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let address = listener.local_addr()?;
+        let socket = engine::socket(&config);
+        let here = Arc::new(Self {
+            jobs: collectors.iter().copied().chain([Job::Belfry]).collect(),
+            place,
+            started_ms: jiff::Timestamp::now().as_millisecond(),
+            host: RwLock::new(Host::new(config.exporter.host.clone())),
+            containers: Containers::new(config.exporter.container.clone(), at_socket(&socket)),
+            readers: Arc::new(Readers::new(&config.exporter)),
+            pages: Pages::default(),
+            fared: Mutex::default(),
+            config: watch::Sender::new(Arc::new(config)),
+        });
+        let mut tasks = JoinSet::new();
+        let servers = Readers::JOBS.into_iter();
+        for job in servers.filter(|job| collectors.contains(job)) {
+            let (readers, stop) = (Arc::clone(&here.readers), stop.clone());
+            tasks.spawn(async move {
+                readers.run(job, stop).await;
+                Ok(job.as_str())
+            });
+        }
+        // Servers are found in containers, also where their page is not wanted.
+        if collectors.iter().any(|job| *job != Job::Host) {
+            let (containers, events_stop) = (here.containers.clone(), stop.clone());
+            tasks.spawn(async move {
+                containers.run(events_stop).await;
+                Ok("engine events")
+            });
+            let ground = Ground {
+                containers: here.containers.clone(),
+                readers: Arc::clone(&here.readers),
+                socket,
+                config: here.config.subscribe(),
+            };
+            tasks.spawn(servers::run(ground, stop.clone()));
+        }
+        let router = http::exporters(Arc::clone(&here), address);
+        tasks.spawn(http::serve(listener, router, stop.clone()));
+        told(address, Arc::clone(&here));
+        let grace = || here.config.borrow().shutdown_grace;
+        supervise::supervise(tasks, stop, grace).await.0
+    }
+
+    /// The pages that there are.
+    pub(crate) fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    /// The page as it was a moment ago.
+    pub(crate) async fn page(self: Arc<Self>, job: Job) -> Result<Text, Panicked> {
+        let here = Arc::clone(&self);
+        let page = self
+            .pages
+            .of(job)
+            .recent(async move { here.make(job).await });
+        page.await
+            .inspect_err(|_| self.note(job, false, Duration::ZERO))
+    }
+
+    /// Reads the configuration again. One that is at fault changes nothing.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub(crate) async fn reload(&self) -> Result<(), String> {
+        let loaded = config::load_within(&self.place, PATIENCE).await;
+        let config = loaded.map_err(|err| err.to_string())?.config;
+        let host = Host::new(config.exporter.host.clone());
+        *self.host.write().unwrap_or_else(PoisonError::into_inner) = host;
+        self.readers.configure(&config.exporter);
+        self.config.send_replace(Arc::new(config));
+        Ok(())
+    }
+
+    async fn make(self: Arc<Self>, job: Job) -> String {
+        let began = Instant::now();
+        let page = match job {
+            Job::Host => {
+                let host = self.host();
+                host.page().await
+            }
+            Job::Container => self.containers.page().await,
+            Job::Postgres | Job::Redis | Job::Celery => self.readers.page(job).await,
+            _ => return self.own(),
+        };
+        self.note(job, true, began.elapsed());
+        page
+    }
+
+    fn host(&self) -> Host {
+        let host = self.host.read().unwrap_or_else(PoisonError::into_inner);
+        host.clone()
+    }
+
+    fn note(&self, job: Job, sound: bool, took: Duration) {
+        let at = Instant::now();
+        self.fared().insert(job.as_str(), Fared { sound, took, at });
+    }
+
+    /// The page of our own figures.
+    fn own(&self) -> String {
+        let mut page = Writer::new();
+        own::process(&mut page, self.started_ms);
+        let fared = self.fared();
+        type Value = fn(&Fared) -> f64;
+        let families: [(&str, &str, Value); 3] = [
+            (
+                "belfry_exporter_collector_success",
+                "Whether the collector made its page the last time.",
+                |of| f64::from(u8::from(of.sound)),
+            ),
+            (
+                "belfry_exporter_collector_duration_seconds",
+                "How long making the page took.",
+                |of| of.took.as_secs_f64(),
+            ),
+            (
+                "belfry_exporter_collector_age_seconds",
+                "How long ago that was.",
+                |of| of.at.elapsed().as_secs_f64(),
+            ),
+        ];
+        for (name, help, value) in families {
+            page.family(name, help, Kind::Gauge);
+            for (collector, fared) in fared.iter() {
+                page.sample(&[("collector", collector)], value(fared));
+            }
+        }
+        page.finish()
+    }
+
+    fn fared(&self) -> MutexGuard<'_, BTreeMap<&'static str, Fared>> {
+        self.fared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
