@@ -7,6 +7,7 @@
 //! Nothing is ever written to a server.
 
 mod access;
+mod asked;
 mod catalogue;
 mod collector;
 mod config;
@@ -14,6 +15,7 @@ mod database;
 mod link;
 mod literal;
 mod pending;
+mod queries;
 mod question;
 mod reading;
 mod rows;
@@ -35,6 +37,7 @@ use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
 pub use config::{Config, Server, Tls};
 use link::Failure;
+pub use queries::{Preset, Query};
 use reading::Reader;
 use target::Target;
 
@@ -221,6 +224,7 @@ async fn make_reader(member: &Member<Setup>) -> Result<Reader, Failure> {
         exclude: server.exclude.clone(),
         config: member.setup.config.clone(),
         instance: member.served.instance.clone(),
+        name: member.served.name.clone(),
     }))
 }
 

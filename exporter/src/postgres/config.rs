@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::settings::Secret;
 
 use super::access::{self, Access};
+use super::queries::Query;
 use super::tls::Connector;
 
 ::settings::section! {
@@ -41,6 +42,8 @@ use super::tls::Connector;
         /// The most statements that are shown where pg_stat_statements is
         /// installed. 0 shows none.
         pub statements: usize = 50,
+        /// Questions of your own whose answers become metrics.
+        pub queries: Vec<Query> = Vec::new(),
     }
 }
 
@@ -94,6 +97,16 @@ impl Config {
             let label = server.label();
             if !names.insert(label.clone()) {
                 faults.push((format!("{key}.name"), format!("{label:?} stands twice")));
+            }
+        }
+        let mut queries = std::collections::BTreeSet::new();
+        for (at, query) in self.queries.iter().enumerate() {
+            let key = format!("postgres.queries[{at}]");
+            let said = query.faults().into_iter();
+            faults.extend(said.map(|(name, message)| (format!("{key}.{name}"), message)));
+            if !queries.insert(&query.name) && !query.name.is_empty() {
+                let message = format!("{:?} stands twice", query.name);
+                faults.push((format!("{key}.name"), message));
             }
         }
         for (key, value) in [

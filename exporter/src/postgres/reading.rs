@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use exposition::Kind;
 use tokio::time::{Instant as Deadline, timeout_at};
 
+use super::asked::Asked;
 use super::catalogue;
 use super::collector::Pace;
 use super::link::{Failure, Link};
@@ -31,6 +32,7 @@ pub(super) struct Reader {
     own: Own,
     seldom: Option<Seldom>,
     visits: Visits,
+    asked: Asked,
     texts: Texts,
     texts_asked: Option<Instant>,
     /// The collectors that were held up in the latest reading.
@@ -53,6 +55,7 @@ impl Reader {
             own: Own::default(),
             seldom: None,
             visits: Visits::default(),
+            asked: Asked::default(),
             texts: Texts::default(),
             texts_asked: None,
             held_up: BTreeSet::new(),
@@ -82,13 +85,16 @@ impl Reader {
         let version = link.version;
         let asked = timeout_at(end, self.server(line, &mut sheet, &mut reports)).await;
         self.held_up = std::mem::take(&mut reports.held_up);
-        let usable = matches!(asked, Ok(Ok(()))) && self.tables(&link, end, &mut reports).await;
+        let usable = matches!(asked, Ok(Ok(())))
+            && self.tables(&link, end, &mut reports).await
+            && self.asked.ask(&self.target, &link, end).await;
         if usable {
             self.own.keep(link);
         } else {
             self.own.keep_busy(link);
         }
         self.report(&mut sheet, &reports, version);
+        self.asked.encode(&self.target, &mut sheet);
         let mut all = vec![Arc::new(sheet.finish())];
         all.extend(self.seldom.as_ref().map(|seldom| seldom.pieces.clone()));
         all.extend(self.visits.pieces(&self.target));

@@ -17,6 +17,8 @@ pub(super) struct Target {
     pub(super) exclude: Vec<String>,
     pub(super) config: Config,
     pub(super) instance: Arc<str>,
+    /// What tells it from others.
+    pub(super) name: String,
 }
 
 impl Target {

@@ -1,6 +1,7 @@
 //! Real PostgreSQL servers of five versions: each is read whole, and started
 //! once.
 
+mod asked;
 mod cluster;
 mod faults;
 mod tour;
@@ -22,14 +23,25 @@ struct Work {
 
 impl Work {
     fn start(server: Address, deadline: Duration) -> Self {
-        let postgres = Postgres::new(Config {
+        Self::with(Config {
             servers: vec![server],
+            ..Self::config(deadline)
+        })
+    }
+
+    /// Everything is asked often.
+    fn config(deadline: Duration) -> Config {
+        Config {
             interval: Duration::from_millis(100),
             deadline,
             visit: Duration::from_millis(500),
             seldom: Duration::from_millis(500),
             ..Config::default()
-        });
+        }
+    }
+
+    fn with(config: Config) -> Self {
+        let postgres = Postgres::new(config);
         let stop = CancellationToken::new();
         tokio::spawn({
             let (postgres, stop) = (postgres.clone(), stop.clone());
@@ -96,6 +108,7 @@ async fn postgresql_15_is_read_whole_as_by_debians_exporter_and_through_every_fa
     tour::whole(&cluster).await;
     tour::beside_debians_exporter(&cluster).await;
     tour::with_a_replica(&cluster).await;
+    asked::questions(&cluster).await;
     faults::over_tls(&cluster).await;
     faults::with_catalogues_locked(&cluster).await;
     faults::without_rights(&cluster).await;
