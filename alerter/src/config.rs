@@ -61,10 +61,28 @@ settings::section! {
         /// the first that matches. Absent, without a `route` of your own: one
         /// policy with the defaults below; with a `route`: none.
         pub escalation: Option<Vec<Escalation>> = None,
+        /// How ends are believed. Absent, without a `route` of your own: as by the
+        /// defaults below; with a `route`: at once.
+        pub recovery: Option<Recovery> = None,
         /// How long the history of alerts and messages is kept.
         pub history: Duration = Duration::from_secs(30 * 86_400),
         /// How many past alerts the history keeps at most, within that time.
         pub episodes: usize = 20_000,
+    }
+}
+
+settings::section! {
+    /// How ends are believed: what has come back for a moment is not well yet.
+    pub struct Recovery {
+        /// How long an end must hold before it is told; 0s to tell it at once.
+        pub confirm: Duration = Duration::from_secs(30),
+        /// So many ends within the window make an alert one that comes and goes; 0
+        /// for never.
+        pub flaps: usize = 3,
+        /// The window.
+        pub window: Duration = Duration::from_secs(3600),
+        /// How long the end of one that comes and goes must hold.
+        pub calm: Duration = Duration::from_secs(600),
     }
 }
 

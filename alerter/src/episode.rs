@@ -114,6 +114,8 @@ pub(crate) struct Open {
     pub told_ms: Option<i64>,
     pub ack: Option<Box<Ack>>,
     pub steps: Vec<Step>,
+    /// When the alert was told to have ended lately, also in earlier episodes.
+    pub ends: Vec<i64>,
     /// Why it was muted at the last look.
     pub muted: Option<crate::state::Mute>,
 }
@@ -134,6 +136,7 @@ impl Open {
             told_ms: row.told_ms,
             ack: row.ack.map(Box::new),
             steps: row.steps,
+            ends: Vec::new(),
             muted: None,
         }
     }
@@ -155,6 +158,9 @@ impl Open {
         self.told_ms = self.told_ms.map(|time_ms| time_ms + delta_ms);
         if let Some(ack) = &mut self.ack {
             ack.at_ms += delta_ms;
+        }
+        for end_ms in &mut self.ends {
+            *end_ms += delta_ms;
         }
         for step in &mut self.steps {
             step.at_ms += delta_ms;

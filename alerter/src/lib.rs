@@ -24,6 +24,7 @@ mod metrics;
 mod notice;
 mod notification;
 mod plan;
+mod recovery;
 mod silence;
 mod smtp;
 mod state;
@@ -36,8 +37,8 @@ mod words;
 pub(crate) use config::plan;
 pub use config::{
     Authorization, BasicAuth, Config, Email, Escalation as EscalationPolicy, Global, HeaderValues,
-    HttpConfig, InhibitRule, Mail, OAuth2, Problem, Receiver, Route, Silences, TimeInterval,
-    TimeOfDay, TimeSpan, TlsConfig, check,
+    HttpConfig, InhibitRule, Mail, OAuth2, Problem, Receiver, Recovery as RecoveryPolicy, Route,
+    Silences, TimeInterval, TimeOfDay, TimeSpan, TlsConfig, check,
 };
 pub use dedup::Reason;
 pub use episode::{Ack, Episode, Step, StepKind};

@@ -40,6 +40,9 @@ pub struct Notification {
     /// When the second contact is told, unless somebody acknowledges it, in
     /// milliseconds since 1970.
     pub second_ms: Option<i64>,
+    /// How often the one that comes and goes most has ended lately; 0 if none
+    /// does.
+    pub flaps: usize,
     /// Alerts that are muted because of these.
     pub inhibits: Vec<Set>,
     /// Where people reach this program; may be empty.

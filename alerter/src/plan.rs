@@ -14,6 +14,7 @@ use crate::http::{Line, Way};
 use crate::interval::Interval;
 use crate::matcher::Matcher;
 use crate::notification::Notification;
+use crate::recovery::Recovery;
 use crate::silence::Limits;
 use crate::smtp::Server;
 use crate::state::{Mute, Outcome};
@@ -274,6 +275,8 @@ pub(crate) struct Plan {
     pub resolve_timeout_ms: i64,
     /// What becomes of alerts that nobody ends or answers.
     pub escalation: Vec<Policy>,
+    /// How ends are believed.
+    pub recovery: Recovery,
     /// Episodes of alerts that are kept at most.
     pub episodes: usize,
     /// How many silences there may be, and how long they stay.

@@ -16,6 +16,7 @@ mod kept;
 mod list;
 mod put;
 mod quiet;
+mod recover;
 mod sent;
 mod view;
 mod why;
@@ -69,6 +70,8 @@ struct Active {
     ended: bool,
     /// Whether a group has looked at it yet.
     looked_at: bool,
+    /// When it was told to have ended, while that is not believed yet.
+    held_end_ms: Option<i64>,
     /// Since when it is critical by its age.
     raised_ms: Option<i64>,
     groups: Vec<GroupId>,
@@ -267,6 +270,7 @@ impl Alerter {
             ] {
                 *time += delta_ms;
             }
+            alert.held_end_ms = alert.held_end_ms.map(|time_ms| time_ms + delta_ms);
             alert.raised_ms = alert.raised_ms.map(|time_ms| time_ms + delta_ms);
         }
         self.ladder = std::mem::take(&mut self.ladder)

@@ -10,6 +10,7 @@ use super::words::Templates;
 use super::{Config, Global, Mail, Problem, escalation, intervals, tree};
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{InhibitRule, Integration, Kind, Plan, Receiver};
+use crate::recovery::Recovery;
 use crate::silence::Limits;
 use crate::words;
 
@@ -59,6 +60,7 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
     }
     Ok(Plan {
         escalation,
+        recovery: recovery(config),
         routes,
         inhibit,
         receivers,
@@ -73,6 +75,21 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
         original: super::original::print(config, mail),
         letter: config.route.is_some(),
     })
+}
+
+fn recovery(config: &Config) -> Recovery {
+    let section = match (&config.recovery, config.route.is_some()) {
+        (Some(section), _) => section.clone(),
+        (None, false) => super::Recovery::default(),
+        // Who routes by a file of their own gets what the file says.
+        (None, true) => return Recovery::NONE,
+    };
+    Recovery {
+        confirm_ms: millis(section.confirm),
+        flaps: section.flaps,
+        window_ms: millis(section.window),
+        calm_ms: millis(section.calm),
+    }
 }
 
 pub(super) fn millis(duration: Duration) -> i64 {

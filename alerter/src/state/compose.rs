@@ -219,6 +219,7 @@ impl Alerter {
             ),
             raises_ms: self.next_of(&looked.firing, |it| it.raises_ms),
             second_ms: self.second_for(id, integration, &looked.firing, now_ms),
+            flaps: self.flaps(&looked.firing, now_ms),
             inhibits: self.inhibited_by(&looked.firing, now_ms),
             external_url: self.external_url.clone(),
             incident: incident.clone(),

@@ -17,7 +17,7 @@ const WAITING: usize = 10_000;
 /// Episodes by alert, and what of them is to be stored.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    open: BTreeMap<u64, Open>,
+    pub open: BTreeMap<u64, Open>,
     next: u64,
     /// Alerts whose episode is to be stored now.
     dirty: BTreeSet<u64>,
@@ -89,7 +89,11 @@ impl Alerter {
         }
         let id = self.episodes.next.max(1);
         self.episodes.next = id + 1;
-        self.episodes.open.insert(fingerprint, Open::new(id));
+        let mut open = Open::new(id);
+        if let Some(before) = self.episodes.open.remove(&fingerprint) {
+            open.ends = before.ends;
+        }
+        self.episodes.open.insert(fingerprint, open);
         self.episodes.dirty.remove(&fingerprint);
         self.episodes.lazy.insert(fingerprint);
     }
@@ -213,9 +217,11 @@ impl Alerter {
         self.episodes.open.get(&fingerprint)?.ack.as_deref()
     }
 
-    /// Whether all of them are acknowledged, so that saying it again is no help.
+    /// Whether all of them are acknowledged, or over for all that is known, so
+    /// that saying it again is no help.
     pub(super) fn all_acknowledged(&self, firing: &[u64]) -> bool {
-        !firing.is_empty() && firing.iter().all(|it| self.ack_of(*it).is_some())
+        let quiet = |it: &u64| self.ack_of(*it).is_some() || self.is_held(*it);
+        !firing.is_empty() && firing.iter().all(quiet)
     }
 
     /// Whether somebody has taken on all that fires of a group.
@@ -377,16 +383,6 @@ impl Alerter {
     /// What the episodes say of how long things took.
     pub(crate) fn took(&self) -> &Counts {
         &self.episodes.counts
-    }
-
-    /// The alerts that share a message with `fingerprint`, itself among them.
-    pub(crate) fn sharing(&self, fingerprint: u64) -> BTreeSet<u64> {
-        let groups = self.alerts.get(&fingerprint).map(|it| &it.groups);
-        let members = groups.into_iter().flatten().filter_map(|id| {
-            let group = self.groups.get(id)?;
-            Some(group.members.iter().copied())
-        });
-        members.flatten().chain([fingerprint]).collect()
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Escalation {
     pub raises_ms: Option<i64>,
     /// When the second contact is told, unless somebody acknowledges it.
     pub second_ms: Option<i64>,
+    /// When its end is believed, if it was told to have ended.
+    pub over_ms: Option<i64>,
 }
 
 impl Active {
@@ -234,6 +236,7 @@ impl Alerter {
                 Some(_) => None,
             },
             second_ms: second.min(),
+            over_ms: alert.held_end_ms.map(|_| alert.ends_ms),
         }
     }
 

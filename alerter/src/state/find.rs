@@ -73,4 +73,14 @@ impl Alerter {
         }
         found
     }
+
+    /// The alerts that share a message with `fingerprint`, itself among them.
+    pub(crate) fn sharing(&self, fingerprint: u64) -> BTreeSet<u64> {
+        let groups = self.alerts.get(&fingerprint).map(|it| &it.groups);
+        let members = groups.into_iter().flatten().filter_map(|id| {
+            let group = self.groups.get(id)?;
+            Some(group.members.iter().copied())
+        });
+        members.flatten().chain([fingerprint]).collect()
+    }
 }

@@ -53,6 +53,9 @@ impl Alerter {
             return;
         };
         alert.ended = true;
+        if let Some(held_ms) = alert.held_end_ms.take() {
+            alert.ends_ms = held_ms;
+        }
         self.step += 1;
         alert.changed = self.step;
         let (ends_ms, labels) = (alert.ends_ms, alert.labels.clone());
@@ -193,6 +196,10 @@ impl Alerter {
             };
             let ended = alert.ended_at(now_ms);
             let told = |entry: &Entry| entry.firing.binary_search(fingerprint).is_ok();
+            // It was over before anybody was told.
+            if alert.held_end_ms.is_some() && !entry.is_some_and(told) {
+                continue;
+            }
             let owed = !self.plan.letter && ended && entry.is_some_and(told);
             if !owed && let Some(why) = self.mute(&alert.labels, closed, now_ms) {
                 *looked.muted.entry(why).or_default() += 1;

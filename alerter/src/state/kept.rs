@@ -54,6 +54,7 @@ impl Alerter {
                 timeout: row.timeout || !row.ended && row.ends_ms < borne_ms,
                 ended: row.ended,
                 looked_at: true,
+                held_end_ms: None,
                 raised_ms: None,
                 groups: Vec::new(),
                 labels: row.labels,

@@ -69,6 +69,7 @@ impl Alerter {
             timeout,
             ended: ends_ms <= now_ms,
             looked_at: false,
+            held_end_ms: None,
             raised_ms: None,
             groups: Vec::new(),
         };
@@ -81,12 +82,18 @@ impl Alerter {
         match &known {
             Some(old) => {
                 self.ends.remove(&(old.ends_ms, fingerprint));
-                merge(old, &mut alert, now_ms);
+                match old.held_end_ms {
+                    Some(_) => held(old, &mut alert),
+                    None => merge(old, &mut alert, now_ms),
+                }
                 alert.groups.clone_from(&old.groups);
                 alert.raised_ms = old.raised_ms;
                 alert.looked_at = old.looked_at;
                 began = old.ended && !alert.ended;
                 finished = !old.ended && alert.ended;
+                if finished && self.hold_end(fingerprint, &mut alert, now_ms) {
+                    finished = false;
+                }
                 alert.changed = old.changed;
             }
             None => {
@@ -218,6 +225,16 @@ impl Alerter {
         self.groups.insert(id, group);
         self.mark_group(id);
         self.rewake(id);
+    }
+}
+
+/// Joins an alert whose end is not believed yet with what is heard.
+fn held(old: &Active, new: &mut Active) {
+    new.starts_ms = new.starts_ms.min(old.starts_ms);
+    if new.ended {
+        new.ended = false;
+        new.ends_ms = old.ends_ms;
+        new.held_end_ms = old.held_end_ms;
     }
 }
 

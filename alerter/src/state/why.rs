@@ -177,6 +177,9 @@ impl Alerter {
             Decision::Nothing if Receiver::second_of(slot).is_some() && !begun => {
                 "second contact: told if nobody acknowledges in time".into()
             }
+            Decision::Nothing if self.is_held(fingerprint) => {
+                "it seems to be over: that is told if it lasts".into()
+            }
             Decision::Nothing if self.all_acknowledged(&looked.firing) => {
                 "told, and acknowledged: not repeated until it ends".into()
             }

@@ -129,7 +129,10 @@ fn notification_mail(writer: &Writer, shelf: &Shelf, from: &Notification) -> Mai
         .iter()
         .filter(|alert| alert.ended_ms.is_some())
         .count();
-    let changed = if from.firing() && ended > 0 {
+    let changed = if from.flaps > 0 {
+        let times = from.flaps;
+        format!("it comes and goes, and ended {times} times lately: its end is told when it lasts")
+    } else if from.firing() && ended > 0 {
         format!("{ended} of them ended since the last mail")
     } else {
         String::new()

@@ -100,7 +100,11 @@ pub(super) fn then(alert: &AlertView) -> Vec<Event> {
         what: "second contact".into(),
         at_ms,
     });
-    raises.into_iter().chain(second).collect()
+    let over = alert.escalation.over_ms.map(|at_ms| Event {
+        what: "over if it stays away".into(),
+        at_ms,
+    });
+    raises.into_iter().chain(second).chain(over).collect()
 }
 
 /// Why nobody is told of an alert; empty if somebody is.

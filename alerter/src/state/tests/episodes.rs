@@ -176,7 +176,7 @@ fn an_episode_whose_alert_is_lost_ends_with_the_restart() {
 
 #[test]
 fn what_is_muted_says_by_what_and_when_no_more() {
-    let rules = "{inhibit_rules: [{source_matchers: [alertname=cause], target_matchers: \
+    let rules = "{recovery: {confirm: 0s, flaps: 0}, inhibit_rules: [{source_matchers: [alertname=cause], target_matchers: \
                  [alertname=symptom]}]}";
     let mut world = World::new(with(rules, MAIL));
     world.fire("alertname=cause severity=critical");

@@ -31,7 +31,7 @@ impl World {
 }
 
 fn default() -> World {
-    World::new(with("{}", SECOND))
+    World::new(with("{recovery: {confirm: 0s, flaps: 0}}", SECOND))
 }
 
 #[test]

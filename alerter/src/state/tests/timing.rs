@@ -257,7 +257,7 @@ fn bad_alerts_are_refused_and_the_others_taken() {
     assert_eq!(world.alerter.alerts(0).len(), 1);
 }
 
-const MUTING: &str = "{escalation: [], inhibit_rules: [{source_matchers: [alertname=host], target_matchers: [alertname!=host]}]}";
+const MUTING: &str = "{escalation: [], recovery: {confirm: 0s, flaps: 0}, inhibit_rules: [{source_matchers: [alertname=host], target_matchers: [alertname!=host]}]}";
 
 #[test]
 fn muted_alerts_are_not_told_and_are_listed_with_their_source() {

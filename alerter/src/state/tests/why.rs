@@ -18,7 +18,7 @@ impl World {
 
 fn second() -> Plan {
     with(
-        "{inhibit_rules: [{source_matchers: [alertname=cause], target_matchers: [alertname=symptom]}]}",
+        "{recovery: {confirm: 0s, flaps: 0}, inhibit_rules: [{source_matchers: [alertname=cause], target_matchers: [alertname=symptom]}]}",
         "{to: ops@example.org, second: boss@example.org, from: b@example.org, smarthost: 'mx:25'}",
     )
 }
