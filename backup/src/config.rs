@@ -62,6 +62,18 @@ settings::section! {
         pub max_age: Duration = Duration::from_secs(26 * 3600),
         /// Docker volumes that this job covers, such as the one of the database's server.
         pub volumes: Vec<String> = Vec::new(),
+        /// When it is backed up, as a cron line such as `10 3 * * *` or `@daily`. Empty: only by `belfry backup run`.
+        pub schedule: String = String::new(),
+        /// When the newest copy, elsewhere if there is one, is read to its end. Empty: only by `belfry backup verify`.
+        pub verify: String = String::new(),
+        /// When the newest copy is restored into a scratch database and compared. Empty: only by `belfry backup drill`.
+        pub drill: String = String::new(),
+        /// The IANA time zone of these lines. Empty: the one of the whole configuration.
+        pub timezone: String = String::new(),
+        /// How late a run may still begin after a time when nobody was there. Later it is missed.
+        pub catch_up: Duration = Duration::from_secs(12 * 3600),
+        /// By how much runs are moved at most, always alike for one job, so that not all begin at once.
+        pub jitter: Duration = Duration::from_secs(120),
         /// Questions to a restored backup, in SQL, each of which must answer true.
         pub checks: Vec<String> = Vec::new(),
         /// What is kept.

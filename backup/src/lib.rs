@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod flow;
 mod folder;
 pub mod id;
+pub mod known;
 pub mod manifest;
 pub mod marks;
 mod page;

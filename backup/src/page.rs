@@ -4,6 +4,7 @@ use std::io;
 
 use exposition::{Kind, Writer};
 
+use crate::known::{Had, Known};
 use crate::{Copies, Coverage, Volume, Watch};
 
 type Read = Result<Copies, io::Error>;
@@ -11,18 +12,24 @@ type Read = Result<Copies, io::Error>;
 /// Writes the page from what was read; a folder that could not be read has
 /// samples that say so, and none that look like a backup.
 #[must_use]
-pub fn page(watched: &[(&Watch, Read)], volumes: &[(Volume, Coverage)]) -> String {
+pub fn page(watched: &[(&Watch, Read)], jobs: &[Known], volumes: &[(Volume, Coverage)]) -> String {
     let mut page = Writer::new();
     let each = |page: &mut Writer,
                 name: &str,
                 help: &str,
-                value: &dyn Fn(&Watch, &Read) -> Option<f64>| {
-        if !watched.is_empty() {
+                value: &dyn Fn(&Watch, &Read) -> Option<f64>,
+                of_job: &dyn Fn(&Known) -> Option<f64>| {
+        if !watched.is_empty() || !jobs.is_empty() {
             page.family(name, help, Kind::Gauge);
         }
         for (watch, read) in watched {
             if let Some(value) = value(watch, read) {
                 page.sample(&[("job_name", &watch.name)], value);
+            }
+        }
+        for known in jobs {
+            if let Some(value) = of_job(known) {
+                page.sample(&[("job_name", &known.job)], value);
             }
         }
     };
@@ -31,12 +38,14 @@ pub fn page(watched: &[(&Watch, Read)], volumes: &[(Volume, Coverage)]) -> Strin
         "belfry_backup_folder_readable",
         "Whether the folder of copies could be read.",
         &|_, read| Some(f64::from(u8::from(read.is_ok()))),
+        &|_| None,
     );
     each(
         &mut page,
         "belfry_backup_max_age_seconds",
         "How old the newest copy may become, from the configuration.",
         &|watch, _| Some(watch.max_age.as_secs_f64()),
+        &|known| Some(known.max_age.as_secs_f64()),
     );
     each(
         &mut page,
@@ -49,31 +58,45 @@ pub fn page(watched: &[(&Watch, Read)], volumes: &[(Volume, Coverage)]) -> Strin
                     .map_or(0.0, |(time_ms, _)| number(time_ms) / 1e3)
             })
         },
+        // Where no target was ever listed, nobody knows.
+        &|known| {
+            known.had().next()?;
+            Some(
+                known
+                    .newest()
+                    .map_or(0.0, |(time_ms, _)| number(time_ms) / 1e3),
+            )
+        },
     );
     each(
         &mut page,
         "belfry_backup_size_bytes",
         "Size of the newest copy.",
         &|_, read| read.as_ref().ok()?.newest.map(|(_, bytes)| count(bytes)),
+        &|known| known.newest().map(|(_, bytes)| count(bytes)),
     );
     each(
         &mut page,
         "belfry_backup_copies",
         "How many copies there are.",
         &|_, read| read.as_ref().ok().map(|copies| count(copies.count)),
+        &|known| known.had().map(|had| count(had.copies)).reduce(f64::max),
     );
     each(
         &mut page,
         "belfry_backup_copies_bytes",
         "Size of all copies.",
         &|_, read| read.as_ref().ok().map(|copies| count(copies.bytes)),
+        &|known| known.had().map(|had| count(had.bytes)).reduce(f64::max),
     );
     each(
         &mut page,
         "belfry_backup_copies_too_small",
         "Files that are too small to be a copy.",
         &|_, read| read.as_ref().ok().map(|copies| count(copies.too_small)),
+        &|_| None,
     );
+    of_jobs(&mut page, jobs);
     if !volumes.is_empty() {
         page.family(
             "belfry_backup_volume_coverage",
@@ -90,6 +113,100 @@ pub fn page(watched: &[(&Watch, Read)], volumes: &[(Volume, Coverage)]) -> Strin
         page.sample(&labels, 1.0);
     }
     page.finish()
+}
+
+/// What only our own jobs have.
+fn of_jobs(page: &mut Writer, jobs: &[Known]) {
+    if jobs.is_empty() {
+        return;
+    }
+    let time = |at_ms: Option<i64>| at_ms.map_or(0.0, |at_ms| number(at_ms) / 1e3);
+    page.family(
+        "belfry_backup_target_readable",
+        "Whether the target could be listed.",
+        Kind::Gauge,
+    );
+    for known in jobs {
+        for target in &known.targets {
+            let labels = [("job_name", known.job.as_str()), ("target", &target.name)];
+            page.sample(&labels, f64::from(u8::from(target.readable)));
+        }
+    }
+    let mut each = |name: &str, help: &str, value: &dyn Fn(&Had) -> f64| {
+        page.family(name, help, Kind::Gauge);
+        for known in jobs {
+            for target in &known.targets {
+                if let Some(had) = &target.had {
+                    let labels = [("job_name", known.job.as_str()), ("target", &target.name)];
+                    page.sample(&labels, value(had));
+                }
+            }
+        }
+    };
+    each(
+        "belfry_backup_target_last_success_timestamp_seconds",
+        "Time of the newest good copy in the target; 0 when there is none.",
+        &|had| time(had.newest.map(|(at_ms, _)| at_ms)),
+    );
+    each(
+        "belfry_backup_target_copies",
+        "Good copies in the target.",
+        &|had| count(had.copies),
+    );
+    each(
+        "belfry_backup_target_bytes",
+        "Size of all copies in the target.",
+        &|had| count(had.bytes),
+    );
+    each(
+        "belfry_backup_last_verified_timestamp_seconds",
+        "When a copy was last read to its end; 0 when none was.",
+        &|had| time(had.verified_ms),
+    );
+    each(
+        "belfry_backup_last_drilled_timestamp_seconds",
+        "When a copy was last restored and compared; 0 when none was.",
+        &|had| time(had.drilled_ms),
+    );
+    for (name, help, value) in [
+        (
+            "belfry_backup_next_run_timestamp_seconds",
+            "When the task is due next.",
+            Run::Next,
+        ),
+        (
+            "belfry_backup_last_run_success",
+            "Whether the last run of the task was good.",
+            Run::Good,
+        ),
+        (
+            "belfry_backup_last_run_duration_seconds",
+            "How long the last run of the task took.",
+            Run::Took,
+        ),
+    ] {
+        page.family(name, help, Kind::Gauge);
+        for known in jobs {
+            for run in &known.runs {
+                let value = match value {
+                    Run::Next => run.next_ms.map(|next_ms| number(next_ms) / 1e3),
+                    Run::Good => run.last.map(|(good, _)| f64::from(u8::from(good))),
+                    Run::Took => run.last.map(|(_, seconds)| seconds),
+                };
+                if let Some(value) = value {
+                    page.sample(&[("job_name", &known.job), ("task", &run.task)], value);
+                }
+            }
+        }
+    }
+}
+
+/// What is told of a task's runs.
+#[derive(Clone, Copy)]
+enum Run {
+    Next,
+    Good,
+    Took,
 }
 
 #[expect(
@@ -115,7 +232,7 @@ mod tests {
             name: "db".into(),
             ..Watch::default()
         };
-        let lost = page(&[(&watch, Err(io::ErrorKind::NotFound.into()))], &[]);
+        let lost = page(&[(&watch, Err(io::ErrorKind::NotFound.into()))], &[], &[]);
         assert!(lost.contains("belfry_backup_folder_readable{job_name=\"db\"} 0\n"));
         assert!(!lost.contains("belfry_backup_last_success_timestamp_seconds{"));
         let copies = Copies {
@@ -124,14 +241,52 @@ mod tests {
             too_small: 0,
             newest: Some((1_500, 5)),
         };
-        let read = page(&[(&watch, Ok(copies))], &[]);
+        let read = page(&[(&watch, Ok(copies))], &[], &[]);
         assert!(
             read.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 1.5\n")
         );
     }
 
     #[test]
+    fn a_target_that_was_never_listed_is_not_an_empty_one() {
+        use crate::known::KnownTarget;
+        let target = |name: &str, had| KnownTarget {
+            name: name.into(),
+            readable: false,
+            had,
+        };
+        let mut known = Known {
+            job: "db".into(),
+            targets: vec![target("r2", None)],
+            ..Known::default()
+        };
+        let told = page(&[], &[known.clone()], &[]);
+        assert!(
+            told.contains("belfry_backup_target_readable{job_name=\"db\",target=\"r2\"} 0\n"),
+            "{told}"
+        );
+        assert!(!told.contains("success_timestamp_seconds{"), "{told}");
+        known.targets.push(target("local", Some(Had::default())));
+        let told = page(&[], &[known.clone()], &[]);
+        assert!(
+            told.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 0\n"),
+            "{told}"
+        );
+        let had = Had {
+            newest: Some((1_500, 7)),
+            ..Had::default()
+        };
+        known.targets[0].had = Some(had);
+        let told = page(&[], &[known], &[]);
+        assert!(
+            told.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 1.5\n"),
+            "{told}"
+        );
+        assert!(told.contains("belfry_backup_target_last_success_timestamp_seconds{job_name=\"db\",target=\"local\"} 0\n"), "{told}");
+    }
+
+    #[test]
     fn nothing_configured_is_an_empty_page() {
-        assert_eq!(page(&[], &[]), "");
+        assert_eq!(page(&[], &[], &[]), "");
     }
 }

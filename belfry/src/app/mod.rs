@@ -15,6 +15,7 @@ mod facts;
 mod foreign;
 pub(crate) mod former;
 mod health;
+mod jobs;
 mod keeper;
 mod letter;
 mod notices;
@@ -38,6 +39,7 @@ pub(crate) use engine::{
 };
 pub(crate) use exporters::Exporters;
 pub(crate) use health::{page as health_page, services, sight, with_evidence};
+pub(crate) use jobs::faults as job_faults;
 pub(crate) use letter::test_letter;
 pub(crate) use now::{status, view};
 pub(crate) use own::{process as process_figures, write_series as series_figures};
@@ -112,6 +114,7 @@ impl App {
         tasks.spawn(foreign::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(keeper::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(notices::run(Arc::clone(&watch), stop.clone()));
+        tasks.spawn(jobs::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(health::run(Arc::clone(&watch), stop.clone()));
         let (alerter, alerter_stop) = (watch.alerter.clone(), stop.clone());
         tasks.spawn(async move {

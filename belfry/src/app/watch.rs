@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 
 use super::backups::Backups;
 use super::health::Health;
+use super::jobs::Jobs;
 use super::keeper::{self, Keeper};
 use super::pages::Pages;
 use super::readers::Readers;
@@ -47,6 +48,8 @@ pub(crate) struct Watch {
     pub containers: Containers,
     pub readers: Arc<Readers>,
     pub backups: Backups,
+    /// What is known of our own backup jobs.
+    pub jobs: Jobs,
     /// Heartbeats.
     pub health: Health,
     /// What was last read by each job, and what is being read.
@@ -162,6 +165,7 @@ impl Watch {
             socket,
             readers: Arc::new(Readers::new(&config.exporter)),
             backups: Backups::default(),
+            jobs: Jobs::default(),
             pages: Pages::default(),
             liveness: Liveness::new(Instant::now()),
             own: own::Own::new(now_ms),

@@ -142,6 +142,7 @@ impl Config {
             ));
         }
         faults.extend(self.backup.faults());
+        faults.extend(crate::app::job_faults(self));
         let rules = self.rules.faults().into_iter();
         faults.extend(rules.map(|(key, message)| (format!("rules.{key}"), message)));
         faults.extend(self.peer.faults());

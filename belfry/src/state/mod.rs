@@ -3,6 +3,7 @@
 //! When the folder cannot be written the watch goes on in memory, and says so:
 //! a host whose disk broke is the one whose page must go out.
 
+mod backups;
 mod celery;
 mod check;
 mod database;
@@ -12,6 +13,9 @@ mod notices;
 mod rule_state;
 mod secret;
 
+pub(crate) use backups::{
+    Ended, Last, begin_run, end_run, interrupt_runs, last_runs, load_slots, save_slot,
+};
 pub(crate) use celery::{load_celery, save_celery};
 pub(crate) use check::check;
 pub(crate) use database::{memory, write_heartbeat};

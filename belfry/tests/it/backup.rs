@@ -3,7 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use crate::support::belfry::Launch;
 use crate::support::poll;
 use crate::support::postgres::Postgres;
 use crate::support::program;
@@ -193,4 +195,114 @@ fn a_run_that_is_killed_leaves_no_backup_and_the_next_one_cleans_up() {
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     let files = place.files();
     assert_eq!(files.len(), 3, "the partial file is swept: {files:?}");
+}
+
+#[test]
+fn a_backup_is_verified_drilled_pruned_and_restored_at_the_terminal() {
+    let place = Place::new();
+    assert_eq!(
+        place.belfry(&["backup", "run", "db"]).status.code(),
+        Some(0)
+    );
+    let verified = place.belfry(&["backup", "verify", "db"]);
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+    assert!(
+        text(&verified.stdout).contains("verified  20"),
+        "{verified:?}"
+    );
+    let drilled = place.belfry(&["backup", "drill", "db"]);
+    assert_eq!(drilled.status.code(), Some(0), "{drilled:?}");
+    assert!(
+        text(&drilled.stdout).contains("20000 rows, as in the backup"),
+        "{drilled:?}"
+    );
+    let listed = text(&place.belfry(&["backup", "list"]).stdout);
+    assert!(listed.contains("drilled"), "{listed}");
+    let pruned = place.belfry(&["backup", "prune", "db", "--dry-run"]);
+    assert!(
+        text(&pruned.stdout).contains("stays  newest, last, daily"),
+        "{pruned:?}"
+    );
+
+    place.postgres.query("INSERT INTO orders VALUES (0, 'new')");
+    let plan = place.belfry(&["restore", "db", "--plan"]);
+    assert_eq!(plan.status.code(), Some(1));
+    let told = text(&plan.stdout);
+    assert!(
+        told.contains("lost    public.orders: 20001 rows now, 20000 in the backup"),
+        "{told}"
+    );
+    // Nobody was asked, and what is newer would be lost.
+    for arguments in [&["restore", "db"][..], &["restore", "db", "--yes"]] {
+        assert_eq!(place.belfry(arguments).status.code(), Some(2));
+        assert_eq!(place.postgres.query("SELECT count(*) FROM orders"), "20001");
+    }
+    let restored = place.belfry(&["restore", "db", "--yes", "--lose-newer"]);
+    assert_eq!(restored.status.code(), Some(0), "{restored:?}");
+    assert_eq!(place.postgres.query("SELECT count(*) FROM orders"), "20000");
+    let undone = place.belfry(&["restore", "db", "--undo"]);
+    assert_eq!(undone.status.code(), Some(0), "{undone:?}");
+    assert_eq!(place.postgres.query("SELECT count(*) FROM orders"), "20001");
+    assert_eq!(
+        place
+            .belfry(&["restore", "db", "--from", "yesterday", "--plan"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_job_runs_by_its_schedule_and_a_dead_run_is_interrupted() {
+    let place = Place::new();
+    let config = std::fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    let copies = place.scratch.path.join("copies").display().to_string();
+    let config = config
+        .replace("host: here\ndata: data\n", "host: here\n")
+        .replace("folder: copies", &format!("folder: {copies}"))
+        .replace("jobs: [{", "jobs: [{schedule: '* * * * *', jitter: 0s, ");
+    let mut running = Launch::with(&config).start();
+    let last = "belfry_backup_last_run_success{job_name=\"db\",task=\"backup\"}";
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while running.metric(last) != Some(1.0) {
+        assert!(
+            Instant::now() < deadline,
+            "{}",
+            running.get("/metrics/backup").body
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let page = running.get("/metrics/backup").body;
+    for sample in [
+        "belfry_backup_target_readable{job_name=\"db\",target=\"local\"} 1\n",
+        "belfry_backup_target_copies{job_name=\"db\",target=\"local\"} ",
+        "belfry_backup_next_run_timestamp_seconds{job_name=\"db\",task=\"backup\"} ",
+        "belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 1",
+    ] {
+        assert!(page.contains(sample), "{sample}: {page}");
+    }
+    assert!(!page.contains("hunter2"));
+    // What a restart knows, it knows from the disk.
+    running.kill();
+    running.restart();
+    poll::holds("the last run should be known after a restart", || {
+        running.metric(last) == Some(1.0)
+    });
+}
+
+#[test]
+fn a_line_that_is_no_cron_line_is_told_with_its_place() {
+    let place = Place::new();
+    let config = std::fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    place.scratch.file(
+        "belfry.yml",
+        &config.replace("jobs: [{", "jobs: [{schedule: '70 * * * *', "),
+    );
+    let told = place.belfry(&["backup", "list"]);
+    assert_eq!(told.status.code(), Some(3));
+    let told = text(&told.stderr);
+    assert!(
+        told.contains("belfry.yml:5:") && told.contains("not between 0 and 59"),
+        "{told}"
+    );
 }

@@ -1,0 +1,343 @@
+//! Backup jobs by their schedules: what is due is begun, each in a task of its
+//! own; what became of it goes into the database and onto the metrics page.
+
+mod perform;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use backup::known::{Known, LastRun, look_up};
+use backup::schedule::{Decision, Slot, decide, jitter_ms};
+use backup::{Job, Setup};
+use healthchecks::heartbeat::Cron;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{self, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::{Watch, engine_socket};
+use crate::config::Config;
+use crate::state::{self, Last};
+
+use perform::{end, ended, note, perform};
+
+/// How often it is looked whether something is due.
+const TICK: Duration = Duration::from_secs(5);
+/// So many runs go on at once: each needs memory, and the disk.
+const AT_ONCE: usize = 2;
+/// How often the targets are looked at, when nothing was run.
+const LOOK: Duration = Duration::from_secs(900);
+
+/// What is known of the jobs, for the page.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs(Mutex<Vec<Known>>);
+
+impl Jobs {
+    /// What is known now; jobs that are no longer configured are left out.
+    pub(super) fn known(&self, config: &Config) -> Vec<Known> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let configured = |known: &&Known| config.backup.job(&known.job).is_some();
+        known.iter().filter(configured).cloned().collect()
+    }
+
+    fn put(&self, fresh: Known) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|known| known.job != fresh.job);
+        all.push(fresh);
+        all.sort_by(|one, other| one.job.cmp(&other.job));
+    }
+
+    fn of(&self, job: &str) -> Option<Known> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|known| known.job == job).cloned()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    Backup,
+    Verify,
+    Drill,
+}
+
+impl Task {
+    const ALL: [Self; 3] = [Self::Backup, Self::Verify, Self::Drill];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Verify => "verify",
+            Self::Drill => "drill",
+        }
+    }
+
+    fn line(self, job: &Job) -> &str {
+        match self {
+            Self::Backup => &job.schedule,
+            Self::Verify => &job.verify,
+            Self::Drill => &job.drill,
+        }
+    }
+}
+
+/// What contradicts itself in the jobs' lines, as (key, message).
+pub(crate) fn faults(config: &Config) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (at, job) in config.backup.jobs.iter().enumerate() {
+        let key = format!("backup.jobs[{at}]");
+        for task in Task::ALL {
+            let line = task.line(job);
+            if !line.is_empty()
+                && let Err(err) = Cron::parse(line)
+            {
+                let name = if task == Task::Backup {
+                    "schedule"
+                } else {
+                    task.as_str()
+                };
+                faults.push((format!("{key}.{name}"), err));
+            }
+        }
+        if !job.timezone.is_empty() && TimeZone::get(&job.timezone).is_err() {
+            let message = format!("no IANA time zone is named {:?}", job.timezone);
+            faults.push((format!("{key}.timezone"), message));
+        }
+    }
+    faults
+}
+
+/// Runs what is due until told to stop. What still runs then is cut off: its
+/// targets give up what they have, and the next start finds it interrupted.
+pub(super) async fn run(
+    watch: Arc<Watch>,
+    stop: CancellationToken,
+) -> anyhow::Result<&'static str> {
+    let mut at_work = JoinSet::new();
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let mut slots = begin(&watch).await;
+    let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
+    let mut ticks = time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => {
+                at_work.shutdown().await;
+                return Ok("backup jobs");
+            }
+            Some(_) = at_work.join_next() => continue,
+            _ = ticks.tick() => {}
+        }
+        let config = watch.config();
+        for job in &config.backup.jobs {
+            let again = looked.get(&job.name).is_none_or(|at| at.elapsed() >= LOOK);
+            if again {
+                looked.insert(job.name.clone(), Instant::now());
+                let (watch, job) = (Arc::clone(&watch), job.clone());
+                apart(&mut at_work, &room, &stop, move || async move {
+                    look(&watch, &job).await
+                });
+            }
+            for task in Task::ALL {
+                due(
+                    (&watch, &config),
+                    job,
+                    task,
+                    &mut slots,
+                    (&mut at_work, &room, &stop),
+                )
+                .await;
+            }
+        }
+    }
+}
+
+type Slots = BTreeMap<(String, String), Slot>;
+
+/// What was known before, and what a dead Belfry left.
+async fn begin(watch: &Arc<Watch>) -> Slots {
+    let pool = &watch.state.pool;
+    match state::interrupt_runs(pool, watch.clock.now_ms()).await {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(count, "backup runs were interrupted when Belfry last ended"),
+        Err(err) => watch.state_failed("backup runs", &err),
+    }
+    let config = watch.config();
+    let setup = setup(&config);
+    for job in &config.backup.jobs {
+        match backup::restore::recover(&setup, job).await {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!(
+                job = job.name,
+                "what an unfinished restore left was put back"
+            ),
+            Err(err) => tracing::error!(
+                job = job.name,
+                "an unfinished restore cannot be put back: {err}"
+            ),
+        }
+    }
+    match state::load_slots(pool).await {
+        Ok(slots) => slots
+            .into_iter()
+            .map(|(job, task, slot)| ((job, task), slot))
+            .collect(),
+        Err(err) => {
+            watch.state_failed("backup slots", &err);
+            Slots::new()
+        }
+    }
+}
+
+async fn due(
+    (watch, config): (&Arc<Watch>, &Arc<Config>),
+    job: &Job,
+    task: Task,
+    slots: &mut Slots,
+    (at_work, room, stop): (&mut JoinSet<()>, &Arc<Semaphore>, &CancellationToken),
+) {
+    let Ok(cron) = Cron::parse(task.line(job)) else {
+        return;
+    };
+    let zone = zone(config, job);
+    let moved = jitter_ms(&job.name, millis(job.jitter));
+    let next = |after_ms: i64| {
+        let after = Timestamp::from_millisecond(after_ms - moved).ok()?;
+        cron.next(after, &zone)
+            .map(|due| due.as_millisecond() + moved)
+    };
+    let key = (job.name.clone(), task.as_str().to_owned());
+    let slot = slots.entry(key).or_default();
+    let before = *slot;
+    let now_ms = watch.clock.now_ms();
+    let decision = decide(slot, now_ms, millis(job.catch_up), &next);
+    if *slot != before
+        && let Err(err) = state::save_slot(&watch.state.pool, &job.name, task.as_str(), *slot).await
+    {
+        watch.state_failed("backup slots", &err);
+    }
+    match decision {
+        Decision::Wait => {}
+        Decision::Missed(scheduled_ms) => {
+            tracing::error!(
+                job = job.name,
+                task = task.as_str(),
+                "it was due while nobody was there, and is missed"
+            );
+            let id = note(watch, job, task, scheduled_ms).await;
+            end(
+                watch,
+                id,
+                &ended("missed", "nobody was there when it was due"),
+            )
+            .await;
+        }
+        Decision::Run(scheduled_ms) => {
+            let (watch, config, job) = (Arc::clone(watch), Arc::clone(config), job.clone());
+            apart(at_work, room, stop, move || async move {
+                perform(&watch, &config, &job, task, scheduled_ms).await;
+                look(&watch, &job).await;
+            });
+        }
+    }
+}
+
+/// Does it on a thread of its own, when there is room: a run may hold on to files
+/// and memory, and must not hold up the watch.
+fn apart<Work, Done>(
+    at_work: &mut JoinSet<()>,
+    room: &Arc<Semaphore>,
+    stop: &CancellationToken,
+    work: Work,
+) where
+    Work: FnOnce() -> Done + Send + 'static,
+    Done: Future<Output = ()>,
+{
+    let (room, stop) = (Arc::clone(room), stop.clone());
+    at_work.spawn(async move {
+        let _room = room.acquire_owned().await;
+        let (tell, told) = oneshot::channel::<()>();
+        let runtime = Handle::current();
+        let thread = std::thread::Builder::new().name("backup".to_owned());
+        let begun = thread.spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = work() => {}
+                }
+            });
+            drop(tell);
+        });
+        match begun {
+            // It tells nothing: its end is that it cannot any more.
+            Ok(_) => drop(told.await),
+            Err(err) => tracing::error!("no thread for a backup: {err}"),
+        }
+    });
+}
+
+/// Looks at the targets, and at how the tasks went.
+async fn look(watch: &Watch, job: &Job) {
+    let config = watch.config();
+    let mut known = Box::pin(look_up(
+        &setup(&config),
+        job,
+        watch.jobs.of(&job.name).as_ref(),
+    ))
+    .await;
+    let last = state::last_runs(&watch.state.pool)
+        .await
+        .unwrap_or_default();
+    let slots = state::load_slots(&watch.state.pool)
+        .await
+        .unwrap_or_default();
+    for task in Task::ALL {
+        let of_task = |run: &&Last| run.job == job.name && run.task == task.as_str();
+        let last = last.iter().find(of_task).map(|run| {
+            let took =
+                Duration::from_millis(u64::try_from(run.finished_ms - run.started_ms).unwrap_or(0));
+            (run.status == "ok", took.as_secs_f64())
+        });
+        let slot = slots
+            .iter()
+            .find(|(name, what, _)| *name == job.name && what == task.as_str());
+        let scheduled = !task.line(job).is_empty();
+        let next_ms = slot
+            .filter(|_| scheduled)
+            .and_then(|(_, _, slot)| slot.next_ms);
+        if last.is_some() || next_ms.is_some() {
+            let task = task.as_str().to_owned();
+            known.runs.push(LastRun {
+                task,
+                next_ms,
+                last,
+            });
+        }
+    }
+    watch.jobs.put(known);
+}
+
+fn setup(config: &Config) -> Setup {
+    let connect = exporter::container::at_socket(&engine_socket(config));
+    Setup {
+        config: Arc::new(config.backup.clone()),
+        host: config.host_name(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: connect().ok(),
+        work: super::data_folder(config).join("backup"),
+    }
+}
+
+fn zone(config: &Config, job: &Job) -> TimeZone {
+    if job.timezone.is_empty() {
+        return config.zone();
+    }
+    TimeZone::get(&job.timezone).unwrap_or(TimeZone::UTC)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

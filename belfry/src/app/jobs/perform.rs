@@ -1,0 +1,193 @@
+//! One run of a task: what is done, and what is written down of it.
+
+use std::sync::Arc;
+
+use backup::prune::Manner;
+use backup::restore::{From, pick};
+use backup::run::Outcome;
+use backup::{Job, Setup, catalogue};
+
+use super::{Task, setup, zone};
+use crate::app::Watch;
+use crate::config::Config;
+use crate::state::{self, Ended};
+
+pub(super) async fn perform(
+    watch: &Watch,
+    config: &Config,
+    job: &Job,
+    task: Task,
+    scheduled_ms: i64,
+) {
+    let id = note(watch, job, task, scheduled_ms).await;
+    let setup = setup(config);
+    let done = match task {
+        Task::Backup => back_up(watch, config, &setup, job).await,
+        Task::Verify => Box::pin(verify(watch, &setup, job)).await,
+        Task::Drill => Box::pin(drill(watch, &setup, job)).await,
+    };
+    let done = done.unwrap_or_else(|err| ended("failed", &err));
+    match done.status {
+        "ok" => tracing::info!(
+            job = job.name,
+            task = task.as_str(),
+            backup = done.backup,
+            "done"
+        ),
+        status => tracing::error!(
+            job = job.name,
+            task = task.as_str(),
+            backup = done.backup,
+            status,
+            "{}",
+            done.error
+        ),
+    }
+    end(watch, id, &done).await;
+}
+
+async fn back_up(
+    watch: &Watch,
+    config: &Config,
+    setup: &Setup,
+    job: &Job,
+) -> Result<Ended, String> {
+    let clock = Arc::clone(&watch.clock);
+    let now = move || clock.now_ms();
+    let report = match Box::pin(backup::run::run(setup, job, &now, &|_| {})).await {
+        Ok(report) => report,
+        Err(taken) => return Ok(ended("skipped", &taken.to_string())),
+    };
+    let failed = report
+        .targets
+        .iter()
+        .filter_map(|(name, result)| Some(format!("{name}: {}", result.as_ref().err()?)));
+    let failed: Vec<_> = failed.collect();
+    let doubt = report
+        .manifest
+        .as_ref()
+        .and_then(|manifest| manifest.doubt.clone());
+    let why = report
+        .error
+        .clone()
+        .or(doubt)
+        .unwrap_or_else(|| failed.join("; "));
+    let mut done = Ended {
+        status: "ok",
+        backup: report.id,
+        bytes: report
+            .manifest
+            .as_ref()
+            .map_or(0, backup::manifest::Manifest::stored_bytes),
+        error: String::new(),
+    };
+    match report.outcome {
+        Outcome::Failed => (done.status, done.error) = ("failed", why),
+        Outcome::Partly => (done.status, done.error) = ("warn", why),
+        // Only after a good run: a job that fails keeps all that it has.
+        Outcome::Good => {
+            let manner = Manner {
+                dry: false,
+                force: false,
+                zone: zone(config, job),
+            };
+            let pruned = Box::pin(backup::prune::prune(
+                setup,
+                job,
+                &manner,
+                watch.clock.now_ms(),
+            ))
+            .await?;
+            for pruned in pruned {
+                for error in &pruned.errors {
+                    tracing::warn!(job = job.name, target = pruned.target, "retention: {error}");
+                }
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// The newest good backup, from a target that survives this host if there is one.
+async fn newest(
+    setup: &Setup,
+    job: &Job,
+) -> Result<(backup::target::Target, catalogue::Copy), String> {
+    let mut targets = setup.targets(job).map_err(|err| err.to_string())?;
+    targets.sort_by_key(|target| !target.is_elsewhere());
+    let mut listings = Vec::new();
+    let mut names = Vec::new();
+    for target in &targets {
+        if let Ok(listing) =
+            catalogue::list(target, &setup.shelf(job).prefix(), &setup.kept()).await
+        {
+            names.push(target.name().to_owned());
+            listings.push((target.name().to_owned(), listing));
+        }
+    }
+    let backups = catalogue::merge(&listings);
+    let (name, copy) = pick(&backups, &From::Latest, &names)?;
+    let target = targets.iter().find(|target| target.name() == name);
+    let target = target.ok_or("no target can be listed")?;
+    Ok((target.clone(), copy.clone()))
+}
+
+async fn verify(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String> {
+    let (target, copy) = newest(setup, job).await?;
+    let done =
+        backup::verify::verify(setup, job, &target, &copy, watch.clock.now_ms(), &|_| {}).await;
+    let status = if done.is_ok() { "ok" } else { "failed" };
+    Ok(Ended {
+        backup: copy.manifest.id.clone(),
+        bytes: copy.manifest.stored_bytes(),
+        ..ended(
+            status,
+            &done.err().map_or_else(String::new, |err| err.to_string()),
+        )
+    })
+}
+
+async fn drill(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String> {
+    let (target, copy) = newest(setup, job).await?;
+    let report =
+        backup::drill::drill(setup, job, &target, &copy, watch.clock.now_ms(), &|_| {}).await?;
+    let status = if report.passed { "ok" } else { "failed" };
+    Ok(Ended {
+        backup: report.backup,
+        bytes: report.raw_bytes,
+        ..ended(status, &report.error.unwrap_or_default())
+    })
+}
+
+pub(super) fn ended(status: &'static str, error: &str) -> Ended {
+    Ended {
+        status,
+        error: error.to_owned(),
+        ..Ended::default()
+    }
+}
+
+pub(super) async fn note(watch: &Watch, job: &Job, task: Task, scheduled_ms: i64) -> Option<i64> {
+    let begun = state::begin_run(
+        &watch.state.pool,
+        &job.name,
+        task.as_str(),
+        scheduled_ms,
+        watch.clock.now_ms(),
+    );
+    match begun.await {
+        Ok(id) => Some(id),
+        Err(err) => {
+            watch.state_failed("backup runs", &err);
+            None
+        }
+    }
+}
+
+pub(super) async fn end(watch: &Watch, id: Option<i64>, ended: &Ended) {
+    if let Some(id) = id
+        && let Err(err) = state::end_run(&watch.state.pool, id, watch.clock.now_ms(), ended).await
+    {
+        watch.state_failed("backup runs", &err);
+    }
+}
