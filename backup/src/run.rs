@@ -1,12 +1,13 @@
 //! One run of a job: from its source into its targets, committed by manifests.
 
+mod doubt;
 mod lock;
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::catalogue::{self, Listing};
+use crate::catalogue;
 use crate::flow::{self, Feed, Sent, Stopped};
 use crate::id::Id;
 use crate::manifest::{FORMAT, Manifest, Piece};
@@ -14,6 +15,7 @@ use crate::postgres::{self, Dumped, Server};
 use crate::target::Target;
 use crate::{Job, Setup};
 
+use doubt::{doubt, newest_good};
 pub use lock::{Lock, Taken};
 
 /// How a run ended.
@@ -405,27 +407,4 @@ fn nobody(sinks: &[Sink]) -> Option<String> {
         .filter_map(|sink| Some(format!("{}: {}", sink.target.name(), sink.failed.as_ref()?)))
         .collect();
     (reasons.len() == sinks.len()).then(|| reasons.join("; "))
-}
-
-fn newest_good(listing: &Listing) -> Option<&Manifest> {
-    let good = listing.copies.iter().filter(|copy| copy.is_good());
-    good.map(|copy| &copy.manifest).next_back()
-}
-
-/// Why a backup does not count although it is whole: it lost most of what the
-/// last good one had.
-fn doubt(new: &Manifest, last: &Manifest) -> Option<String> {
-    let fell = |what: &str, new: u64, last: u64| {
-        (new < last.div_ceil(2)).then(|| format!("{what} fell from {last} to {new}"))
-    };
-    let tables = |manifest: &Manifest| {
-        let postgres = manifest.postgres.as_ref();
-        postgres.map_or(0, |postgres| postgres.tables.len() as u64)
-    };
-    let (rows, before) = (new.rows().unwrap_or(0), last.rows().unwrap_or(0));
-    fell("the number of tables", tables(new), tables(last))
-        .or_else(|| {
-            (rows == 0 && before > 0).then(|| format!("the number of rows fell from {before} to 0"))
-        })
-        .or_else(|| fell("the size", new.raw_bytes(), last.raw_bytes()))
 }

@@ -196,8 +196,10 @@ impl Alerter {
             };
             let ended = alert.ended_at(now_ms);
             let told = |entry: &Entry| entry.firing.binary_search(fingerprint).is_ok();
-            // It was over before anybody was told.
-            if alert.held_end_ms.is_some() && !entry.is_some_and(told) {
+            // It was over before anybody was to be told. A message that is due
+            // already, and waits for its server, goes out all the same.
+            let due = group.pending.contains_key(&integration);
+            if alert.held_end_ms.is_some() && !due && !entry.is_some_and(told) {
                 continue;
             }
             let owed = !self.plan.letter && ended && entry.is_some_and(told);

@@ -138,7 +138,7 @@ pub(super) async fn run(
                 looked.insert(job.name.clone(), Instant::now());
                 let (watch, job) = (Arc::clone(&watch), job.clone());
                 apart(&mut at_work, &room, &stop, move || async move {
-                    look(&watch, &job).await
+                    look(&watch, &job).await;
                 });
             }
             for task in Task::ALL {

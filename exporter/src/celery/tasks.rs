@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 /// So many tasks are remembered; Celery itself remembers as many.
 const MOST: usize = 10_000;
+/// And so many of those that have ended: the event of an earlier attempt may
+/// come after that of the last one.
+const ENDED: usize = 256;
 
 /// What is known of a task.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +20,7 @@ pub(super) struct Known {
     /// Not to begin before.
     pub(super) eta: Option<f64>,
     number: u64,
+    ended: bool,
 }
 
 /// Tasks by their number; the oldest are forgotten first.
@@ -24,6 +28,7 @@ pub(super) struct Known {
 pub(super) struct Tasks {
     known: HashMap<Box<str>, Known>,
     order: VecDeque<(Box<str>, u64)>,
+    ended: VecDeque<(Box<str>, u64)>,
     count: u64,
 }
 
@@ -39,22 +44,37 @@ impl Tasks {
 
     /// The task, which is known from now on.
     pub(super) fn entry(&mut self, uuid: &str) -> &mut Known {
-        if !self.known.contains_key(uuid) {
+        if self.get(uuid).is_none_or(|known| known.ended) {
             self.make_room();
             self.count += 1;
-            let known = Known {
-                number: self.count,
-                ..Known::default()
-            };
             self.order.push_back((uuid.into(), self.count));
-            self.known.insert(uuid.into(), known);
+            let known = self.known.entry(uuid.into()).or_default();
+            known.number = self.count;
+            known.ended = false;
+            return known;
         }
         self.known.entry(uuid.into()).or_default()
     }
 
     /// The task has ended.
     pub(super) fn forget(&mut self, uuid: &str) {
-        self.known.remove(uuid);
+        let Some(known) = self.known.get_mut(uuid).filter(|known| !known.ended) else {
+            return;
+        };
+        known.ended = true;
+        self.ended.push_back((uuid.into(), known.number));
+        while self.ended.len() > ENDED {
+            let Some((uuid, number)) = self.ended.pop_front() else {
+                return;
+            };
+            if self
+                .known
+                .get(&uuid)
+                .is_some_and(|one| one.number == number)
+            {
+                self.known.remove(&uuid);
+            }
+        }
     }
 
     fn make_room(&mut self) {
