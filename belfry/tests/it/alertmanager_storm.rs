@@ -107,10 +107,16 @@ fn kills_at_any_moment_lose_nothing_and_double_one_mail_at_most() {
         })
         .collect();
     let mut chance = Chance(0x5eed);
-    for _ in 0..KILLS {
-        thread::sleep(Duration::from_millis(chance.below(start_ms * 2)));
+    let mut kills = 0;
+    // On a slow machine lives grow longer until enough has been mailed.
+    while kills < KILLS || (sink.count() <= KILLS / 2 && kills < 3 * KILLS) {
+        let longer = 1 + kills as u64 / KILLS as u64;
+        thread::sleep(Duration::from_millis(
+            chance.below(start_ms * 2 * longer * longer),
+        ));
         alone.process().kill();
         alone.launch();
+        kills += 1;
     }
     stop.store(true, Ordering::Relaxed);
     // Each waits for its mails, or fails.
@@ -127,6 +133,6 @@ fn kills_at_any_moment_lose_nothing_and_double_one_mail_at_most() {
     assert_eq!(counts.len(), wanted.len(), "and nothing else was");
     let mails = sink.count();
     let doubles = mails - counts.len();
-    assert!(doubles <= KILLS, "{doubles} doubles");
+    assert!(doubles <= kills, "{doubles} doubles of {kills} kills");
     assert!(mails > KILLS / 2, "{mails} mails are no storm");
 }
