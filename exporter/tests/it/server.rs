@@ -161,7 +161,7 @@ impl Server {
 }
 
 /// The folder of all tests, the same for every run on this machine.
-fn base() -> PathBuf {
+pub(crate) fn base() -> PathBuf {
     let base = std::env::temp_dir().join("belfry-it");
     fs::create_dir_all(&base).unwrap();
     base

@@ -1,13 +1,15 @@
 //! A PostgreSQL of one version, in a folder of its own, and sessions in it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use exporter::postgres::Server as Address;
 use rustix::process::Signal;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::server::{Port, Scratch, Server, find, run};
+use crate::server::{Port, Scratch, Server, base, find, run};
 
 /// PostgreSQL refuses to run as root.
 pub(super) const USER: &str = "postgres";
@@ -244,8 +246,8 @@ fn bin(version: u32, name: &str) -> PathBuf {
     } else {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools");
         let tools = tools.canonicalize().unwrap_or(tools);
-        tools
-            .join(format!("postgres-{version}/native/bin"))
+        open_to_all(tools.join(format!("postgres-{version}/native")))
+            .join("bin")
             .join(name)
     };
     assert!(
@@ -253,6 +255,28 @@ fn bin(version: u32, name: &str) -> PathBuf {
         "PostgreSQL {version} is not installed: run `make setup`, or `apt-get install postgresql-15` for 15"
     );
     file
+}
+
+/// The installation, or a copy of it if it lies in a folder that the cluster's
+/// user must not enter: `initdb` asks with that user's own rights.
+fn open_to_all(installed: PathBuf) -> PathBuf {
+    let closed = |path: &Path| {
+        let mode = path.metadata().map(|meta| meta.permissions().mode());
+        mode.is_ok_and(|mode| mode & 0o001 == 0)
+    };
+    if !rustix::process::geteuid().is_root() || !installed.ancestors().any(closed) {
+        return installed;
+    }
+    static COPY: Mutex<()> = Mutex::new(());
+    let _copy = COPY.lock().unwrap();
+    let version = installed.parent().and_then(Path::file_name).unwrap();
+    // Named after our process, for `scripts/sweep`.
+    let name = format!("{}-{}", std::process::id(), version.display());
+    let copy = base().join(name);
+    if !copy.exists() {
+        run(Command::new("cp").arg("-a").arg(&installed).arg(&copy));
+    }
+    copy
 }
 
 /// A command of the user that owns the cluster.
