@@ -2,6 +2,7 @@
 
 mod doubt;
 mod lock;
+mod sink;
 
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use crate::flow::{self, Feed, Sent, Stopped};
 use crate::id::Id;
 use crate::manifest::{FORMAT, Manifest, Piece};
 use crate::postgres::{self, Dumped, Server};
-use crate::target::Target;
 use crate::{Job, Setup};
 
 use doubt::{doubt, newest_good};
 pub use lock::{Lock, Taken};
+use sink::{Sink, alive, nobody};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,12 +47,6 @@ pub struct Report {
 
 /// Told what happens while it happens.
 pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
-
-/// A target, and why it is out of this run.
-struct Sink {
-    target: Target,
-    failed: Option<String>,
-}
 
 /// Runs a job. `now` tells the time in milliseconds since 1970.
 ///
@@ -395,16 +390,3 @@ impl Work<'_> {
 
 /// A target that does not answer must not hold up the end.
 const CLEANING: Duration = Duration::from_secs(20);
-
-fn alive(sinks: &mut [Sink]) -> impl Iterator<Item = &mut Sink> {
-    sinks.iter_mut().filter(|sink| sink.failed.is_none())
-}
-
-/// Why the run is at its end, if no target is left.
-fn nobody(sinks: &[Sink]) -> Option<String> {
-    let reasons: Vec<_> = sinks
-        .iter()
-        .filter_map(|sink| Some(format!("{}: {}", sink.target.name(), sink.failed.as_ref()?)))
-        .collect();
-    (reasons.len() == sinks.len()).then(|| reasons.join("; "))
-}
