@@ -6,9 +6,14 @@
 //! Every step has a deadline and every answer a bound; nothing here alerts.
 
 mod board;
+mod celery;
 mod certificate;
+mod command;
 mod config;
+mod disk;
 mod dns;
+mod docker;
+mod domain;
 mod grpc;
 mod hash;
 mod http;
@@ -17,17 +22,20 @@ mod message;
 mod module;
 mod page;
 mod pattern;
+mod program;
 mod reason;
 mod resolve;
 mod samples;
 mod server;
 mod stream;
+mod systemd;
 mod talk;
 mod tcp;
 mod tls;
 mod track;
 mod websocket;
 
+use std::path::Path;
 use std::time::Duration;
 
 use exposition::Writer;
@@ -62,6 +70,30 @@ impl Outcome {
     }
 }
 
+impl Module {
+    /// Whether it runs a program or writes somewhere, so that only the configuration may ask for it.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        matches!(
+            self.prober,
+            Prober::Command | Prober::Systemd | Prober::Celery
+        )
+    }
+
+    /// Says where the certificate lies that should be served.
+    pub fn compare_with(&mut self, certificate: &Path) {
+        for tls in [
+            &mut self.http.tls_config,
+            &mut self.tcp.tls_config,
+            &mut self.grpc.tls_config,
+            &mut self.websocket.tls_config,
+            &mut self.server.tls_config,
+        ] {
+            certificate.clone_into(&mut tls.certificate_on_disk);
+        }
+    }
+}
+
 /// Looks once. It ends within `timeout`, and a little.
 pub async fn run(target: &str, module: &Module, timeout: Duration) -> Outcome {
     let began = Instant::now();
@@ -93,6 +125,7 @@ pub async fn run(target: &str, module: &Module, timeout: Duration) -> Outcome {
             ))
             .await
         }
+        prober => Box::pin(beside(prober, target, module, deadline, &mut samples)).await,
     };
     let took = began.elapsed();
     samples.flag("probe_success", looked.is_ok());
@@ -102,5 +135,22 @@ pub async fn run(target: &str, module: &Module, timeout: Duration) -> Outcome {
         samples,
         failure: looked.err(),
         took,
+    }
+}
+
+/// The probers of what is no server of one protocol.
+async fn beside(
+    prober: Prober,
+    target: &str,
+    module: &Module,
+    deadline: Instant,
+    samples: &mut Samples,
+) -> reason::Step<()> {
+    match prober {
+        Prober::Domain => domain::probe(target, &module.domain, deadline, samples).await,
+        Prober::Celery => celery::probe(target, &module.celery, deadline, samples).await,
+        Prober::Docker => docker::probe(target, &module.docker, deadline, samples).await,
+        Prober::Systemd => systemd::probe(target, &module.systemd, deadline, samples).await,
+        _ => command::probe(&module.command, deadline, samples).await,
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use heartbeats::write as write_heartbeats;
+pub(crate) use probes::compare as compare_certificate;
 pub(crate) use services::{answers, services, with_evidence};
 
 use super::Watch;

@@ -43,8 +43,8 @@ pub(crate) async fn probe(
         return (StatusCode::BAD_REQUEST, "Target parameter is missing\n").into_response();
     }
     let loaded = watch.health.probes.loaded();
-    let module = match loaded.asked(&asked.target, &asked.module) {
-        Ok(module) => module,
+    let mut module = match loaded.asked(&asked.target, &asked.module) {
+        Ok(module) => module.clone(),
         Err(why) if why.starts_with("unknown module") => {
             return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response();
         }
@@ -59,7 +59,14 @@ pub(crate) async fn probe(
         )
             .into_response();
     };
-    let outcome = probe::run(&asked.target, module, timeout(&headers, module.timeout)).await;
+    let own =
+        loaded.config.targets.iter().find(|one| {
+            one.target == asked.target && loaded.modules.get(&one.module) == Some(&module)
+        });
+    if let Some(own) = own {
+        crate::app::compare_certificate(&watch, &mut module, &own.certificate);
+    }
+    let outcome = probe::run(&asked.target, &module, timeout(&headers, module.timeout)).await;
     let page = outcome.page();
     if asked.debug == "true" {
         let said = match &outcome.failure {

@@ -46,6 +46,8 @@ mod paging;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod probers;
+#[cfg(test)]
 mod probes;
 #[cfg(test)]
 mod prometheus;
@@ -69,5 +71,7 @@ mod setup;
 mod state;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod verdicts;
 #[cfg(test)]
 mod vmalert;

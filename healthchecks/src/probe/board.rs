@@ -42,6 +42,8 @@ pub struct Due {
     pub target: String,
     /// How.
     pub module: Module,
+    /// Where the certificate lies that should be served; see [`Target::certificate`].
+    pub certificate: String,
     /// For how long at most.
     pub timeout: Duration,
 }
@@ -60,7 +62,11 @@ impl Board {
     /// Takes over what was found on the host; a name of the configuration wins.
     pub fn found(&self, targets: Vec<Target>, now_ms: i64) {
         let mut inner = self.lock();
-        let known = |target: &Target| inner.loaded.modules.contains_key(&target.module);
+        // A container may not have commands run on the host.
+        let known = |target: &Target| {
+            let module = inner.loaded.modules.get(&target.module);
+            module.is_some_and(|module| !module.acts())
+        };
         let wanted = targets.into_iter().filter(known).collect();
         inner.replace(wanted, true, now_ms);
     }
@@ -92,6 +98,7 @@ impl Board {
                 name: name.clone(),
                 target: entry.target.target.clone(),
                 module: module.clone(),
+                certificate: entry.target.certificate.clone(),
                 timeout: timeout
                     .min(every.mul_f64(0.95))
                     .max(Duration::from_millis(500)),
@@ -183,7 +190,9 @@ impl Inner {
             }
             let every = millis(target.interval.unwrap_or(self.every));
             let same = before.remove(&name).filter(|entry| {
-                entry.target.target == target.target && entry.target.module == target.module
+                entry.target.target == target.target
+                    && entry.target.module == target.module
+                    && entry.target.certificate == target.certificate
             });
             let entry = match same {
                 Some(entry) => Entry {

@@ -58,6 +58,15 @@ impl Certificate {
         self.raw_issuer == other.raw_subject
     }
 
+    /// Whether it is for this host, by name or by a star in place of the first part.
+    pub(super) fn is_for(&self, host: &str) -> bool {
+        let behind = host.split_once('.').map(|(_, rest)| rest);
+        self.names.iter().any(|name| match name.strip_prefix("*.") {
+            Some(rest) => behind.is_some_and(|behind| behind.eq_ignore_ascii_case(rest)),
+            None => name.eq_ignore_ascii_case(host),
+        })
+    }
+
     /// Whether it names itself as who issued it.
     pub(super) fn self_issued(&self) -> bool {
         self.raw_issuer == self.raw_subject
@@ -235,6 +244,23 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
             let _ = Certificate::read(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_one_part_of_a_name() {
+        let certificate = Certificate {
+            names: vec!["shop.test".to_owned(), "*.shop.test".to_owned()],
+            ..Certificate::default()
+        };
+        for (host, expected) in [
+            ("shop.test", true),
+            ("WWW.shop.test", true),
+            ("a.www.shop.test", false),
+            ("other.test", false),
+            ("", false),
+        ] {
+            assert_eq!(certificate.is_for(host), expected, "{host}");
         }
     }
 

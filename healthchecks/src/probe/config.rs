@@ -14,7 +14,7 @@ settings::section! {
     pub struct Config {
         /// What is looked at.
         pub targets: Vec<Target> = vec![],
-        /// How it is looked at: modules as in blackbox.yml, beside those that are there already (http_2xx, tcp_connect, tls_connect, ssh_banner, smtp, smtp_starttls, icmp, grpc, grpc_plain, websocket, postgres, redis, http_post_2xx, http_redirect).
+        /// How it is looked at: modules as in blackbox.yml, beside those that are there already (http_2xx, tcp_connect, tls_connect, ssh_banner, smtp, smtp_starttls, icmp, grpc, grpc_plain, websocket, postgres, redis, http_post_2xx, http_redirect, domain, docker, systemd).
         pub modules: BTreeMap<String, Module> = BTreeMap::new(),
         /// A blackbox.yml whose modules are used too.
         pub blackbox: PathBuf = PathBuf::new(),
@@ -28,6 +28,8 @@ settings::section! {
         pub up_after: u32 = 2,
         /// So many changes between good and bad within an hour are flapping.
         pub flapping_after: u32 = 6,
+        /// The addresses under which the world reaches this host, for the prober domain. Empty: those of its interfaces.
+        pub addresses: Vec<String> = vec![],
         /// Sites that are looked at from inside and from outside, for one verdict on both.
         pub sites: Vec<Site> = vec![],
     }
@@ -46,6 +48,8 @@ settings::section! {
         pub interval: Option<Duration> = None,
         /// The longest time for one look. Absent: the module's.
         pub timeout: Option<Duration> = None,
+        /// Where the certificate lies that should be served: a file or a folder, or container:NAME:PATH for one that a container has mounted. Empty: not compared.
+        pub certificate: String = String::new(),
         /// Further labels of its series.
         pub labels: BTreeMap<String, String> = BTreeMap::new(),
     }
@@ -60,6 +64,8 @@ settings::section! {
         pub inside: String = String::new(),
         /// The name of the probe that goes the way of visitors.
         pub outside: String = String::new(),
+        /// The name of a probe by the prober domain, for the name that visitors ask for. Empty: none.
+        pub dns: String = String::new(),
     }
 }
 
@@ -108,6 +114,11 @@ impl Config {
             modules.extend(file.modules);
         }
         modules.extend(self.modules.clone());
+        for module in modules.values_mut() {
+            if module.domain.addresses.is_empty() {
+                module.domain.addresses.clone_from(&self.addresses);
+            }
+        }
         Ok(Loaded {
             config: self.clone(),
             modules,
@@ -166,14 +177,36 @@ impl Config {
             }
         }
         for (at, site) in self.sites.iter().enumerate() {
-            for (key, name) in [("inside", &site.inside), ("outside", &site.outside)] {
-                if !names.contains(name.as_str()) {
+            for (key, name) in [
+                ("inside", &site.inside),
+                ("outside", &site.outside),
+                ("dns", &site.dns),
+            ] {
+                let none = key == "dns" && name.is_empty();
+                if !none && !names.contains(name.as_str()) {
                     faults.push((
                         format!("probe.sites[{at}].{key}"),
                         format!("no target is named {name:?}"),
                     ));
                 }
             }
+        }
+        if self
+            .addresses
+            .iter()
+            .any(|text| text.parse::<std::net::IpAddr>().is_err())
+        {
+            faults.push((
+                "probe.addresses".to_owned(),
+                "these are addresses of IP".to_owned(),
+            ));
+        }
+        for (name, module) in &self.modules {
+            faults.extend(
+                module
+                    .fault()
+                    .map(|said| (format!("probe.modules.{name}"), said)),
+            );
         }
         for (key, count) in [("down_after", self.down_after), ("up_after", self.up_after)] {
             if count == 0 {

@@ -15,6 +15,9 @@ use super::tls;
 
 const PHASES: &str = "probe_grpc_duration_seconds";
 const STATUSES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+/// gRPC's numbers for what went wrong on the way.
+const DEADLINE_EXCEEDED: f64 = 4.0;
+const UNAVAILABLE: f64 = 14.0;
 /// An answer is a few bytes.
 const MOST: usize = 4 << 10;
 
@@ -26,6 +29,7 @@ pub(super) async fn probe(
     samples: &mut Samples,
 ) -> Step<()> {
     samples.set("probe_grpc_status_code", 0.0);
+    samples.flag("probe_grpc_ssl", false);
     for status in STATUSES {
         samples.label(
             "probe_grpc_healthcheck_response",
@@ -47,15 +51,18 @@ pub(super) async fn probe(
     samples.phase(PHASES, "resolve", began.elapsed().as_secs_f64());
     let found = found?;
     let began = Instant::now();
+    // What gRPC calls a server that nobody gets to.
+    samples.set("probe_grpc_status_code", UNAVAILABLE);
     let mut stream: Stream = Box::new(connect(&found, port, deadline, samples).await?);
-    samples.flag("probe_grpc_ssl", grpc.tls);
     if grpc.tls {
         (stream, _) =
             tls::secure(stream, &host, &grpc.tls_config, &[b"h2"], deadline, samples).await?;
+        samples.flag("probe_grpc_ssl", true);
     }
     let checked = timeout_at(deadline, Box::pin(check(stream, bare, grpc))).await;
     samples.phase(PHASES, "check", began.elapsed().as_secs_f64());
     let (code, status) = checked.map_err(|_| {
+        samples.set("probe_grpc_status_code", DEADLINE_EXCEEDED);
         Failure::new(
             Reason::FirstByteTimeout,
             "the check was not answered in time",

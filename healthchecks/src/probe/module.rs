@@ -1,5 +1,8 @@
 //! Modules: what a probe does, in the grammar of `blackbox.yml`.
 
+mod celery;
+mod domain;
+mod host;
 mod http;
 
 use std::collections::BTreeMap;
@@ -8,6 +11,9 @@ use std::time::Duration;
 
 use super::pattern::{Pattern, Unsupported};
 
+pub(super) use celery::Celery;
+pub(super) use domain::Domain;
+pub(super) use host::{Command, Docker, Systemd};
 pub(super) use http::{HeaderMatch, Http, JsonMatch};
 
 settings::choice! {
@@ -31,6 +37,16 @@ settings::choice! {
         Redis = "redis",
         /// Whether an SMTP server would talk.
         Smtp = "smtp",
+        /// What a domain leads to, by the word of several name servers.
+        Domain = "domain",
+        /// A task that Celery's workers must take and end.
+        Celery = "celery",
+        /// Whether a Docker engine answers.
+        Docker = "docker",
+        /// A unit of systemd: a service, a timer, or any other.
+        Systemd = "systemd",
+        /// A command that must end well.
+        Command = "command",
     }
 }
 
@@ -65,6 +81,16 @@ settings::section! {
         pub websocket: Websocket = Websocket::default(),
         /// For the probers postgres, redis and smtp.
         pub server: Server = Server::default(),
+        /// For the prober domain.
+        pub domain: Domain = Domain::default(),
+        /// For the prober celery.
+        pub celery: Celery = Celery::default(),
+        /// For the prober docker.
+        pub docker: Docker = Docker::default(),
+        /// For the prober systemd.
+        pub systemd: Systemd = Systemd::default(),
+        /// For the prober command.
+        pub command: Command = Command::default(),
         /// Not supported.
         pub unix: Unsupported = Unsupported,
     }
@@ -97,6 +123,8 @@ settings::section! {
         pub server_name: String = String::new(),
         /// Whether a certificate that is not trusted will do.
         pub insecure_skip_verify: bool = false,
+        /// Where the certificate lies that should be served: a file, or a folder that is searched for the newest one of the name. Empty: not compared.
+        pub certificate_on_disk: PathBuf = PathBuf::new(),
         /// The oldest version.
         pub min_version: Option<Version> = None,
         /// The newest version.
@@ -276,6 +304,34 @@ settings::section! {
     }
 }
 
+impl Module {
+    /// What is wrong with it, beyond the form of its keys.
+    #[must_use]
+    pub(super) fn fault(&self) -> Option<String> {
+        let address = |text: &String| text.parse::<std::net::IpAddr>().is_ok();
+        let said = match self.prober {
+            Prober::Command if self.command.argv.is_empty() => "command.argv is missing",
+            Prober::Domain
+                if !self
+                    .domain
+                    .resolvers
+                    .iter()
+                    .all(|text| super::domain::server(text).is_some()) =>
+            {
+                "domain.resolvers are addresses of name servers, with or without a port"
+            }
+            Prober::Domain
+                if !self.domain.expect.iter().all(address)
+                    || !self.domain.addresses.iter().all(address) =>
+            {
+                "domain.expect and domain.addresses are addresses of IP"
+            }
+            _ => return None,
+        };
+        Some(said.to_owned())
+    }
+}
+
 /// The modules that are there without a word in the configuration.
 #[must_use]
 pub fn shipped() -> BTreeMap<String, Module> {
@@ -301,6 +357,9 @@ mod tests {
             ("postgres", Prober::Postgres),
             ("redis", Prober::Redis),
             ("smtp", Prober::Smtp),
+            ("domain", Prober::Domain),
+            ("docker", Prober::Docker),
+            ("systemd", Prober::Systemd),
         ] {
             assert_eq!(modules[name].prober, prober, "{name}");
         }

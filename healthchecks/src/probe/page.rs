@@ -83,8 +83,8 @@ impl Verdict {
     }
 }
 
-/// What two looks come to. Each is nothing while unknown, else the reason of its failure, if any.
-pub(super) fn verdict(inside: Option<Option<Reason>>, outside: Option<Option<Reason>>) -> Verdict {
+/// What the looks come to: from inside, from outside, and at the name. Each is nothing while unknown, else the reason of its failure, if any.
+pub(super) fn verdict(inside: Look, outside: Look, dns: Look) -> Verdict {
     let Some(outside) = outside else {
         return Verdict::Unknown;
     };
@@ -93,7 +93,8 @@ pub(super) fn verdict(inside: Option<Option<Reason>>, outside: Option<Option<Rea
     };
     let word = reason.as_str();
     let inside_fails = matches!(inside, Some(Some(_)));
-    if word.starts_with("dns_") {
+    // A name that leads elsewhere shows whatever stands there.
+    if word.starts_with("dns_") || matches!(dns, Some(Some(_))) {
         return Verdict::Dns;
     }
     if matches!(
@@ -104,6 +105,7 @@ pub(super) fn verdict(inside: Option<Option<Reason>>, outside: Option<Option<Rea
             | Reason::TlsUnknownAuthority
             | Reason::TlsWrongName
             | Reason::TlsRevoked
+            | Reason::TlsNotReloaded
     ) {
         return Verdict::Certificate;
     }
@@ -142,7 +144,11 @@ impl Board {
             .map(|site| {
                 (
                     site.name.clone(),
-                    verdict(inner.reason(&site.inside), inner.reason(&site.outside)),
+                    verdict(
+                        inner.reason(&site.inside),
+                        inner.reason(&site.outside),
+                        inner.reason(&site.dns),
+                    ),
                 )
             })
             .collect()
@@ -245,6 +251,9 @@ impl Board {
     }
 }
 
+/// Nothing while it is unknown, else why it failed, if it did.
+type Look = Option<Option<Reason>>;
+
 impl Inner {
     /// Nothing while nothing is known; else why a probe that is down failed last.
     fn reason(&self, name: &str) -> Option<Option<Reason>> {
@@ -341,7 +350,22 @@ mod tests {
             (good, bad(Reason::TlsExpired), Verdict::Certificate),
             (good, bad(Reason::TlsTimeout), Verdict::Proxy),
         ] {
-            assert_eq!(verdict(inside, outside), expected, "{inside:?} {outside:?}");
+            let told = verdict(inside, outside, None);
+            assert_eq!(told, expected, "{inside:?} {outside:?}");
+        }
+        for (outside, dns, expected) in [
+            (good, bad(Reason::DnsDisagree), Verdict::Ok),
+            (bad(Reason::Status), bad(Reason::DnsWrong), Verdict::Dns),
+            (
+                bad(Reason::TlsWrongName),
+                bad(Reason::DnsElsewhere),
+                Verdict::Dns,
+            ),
+            (bad(Reason::Status), good, Verdict::Proxy),
+            (bad(Reason::TlsNotReloaded), good, Verdict::Certificate),
+        ] {
+            let told = verdict(good, outside, dns);
+            assert_eq!(told, expected, "{outside:?} {dns:?}");
         }
     }
 }

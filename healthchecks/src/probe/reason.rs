@@ -41,6 +41,12 @@ reasons! {
     DnsTimeout = "dns_timeout",
     /// The answer of the DNS server makes no sense, or there is no server.
     DnsError = "dns_error",
+    /// The name servers answer with other addresses than they should.
+    DnsWrong = "dns_wrong",
+    /// The name servers do not answer alike.
+    DnsDisagree = "dns_disagree",
+    /// The name leads to another host than this one.
+    DnsElsewhere = "dns_elsewhere",
     /// Nobody listens there.
     Refused = "refused",
     /// The connection was reset.
@@ -63,6 +69,8 @@ reasons! {
     TlsWrongName = "tls_wrong_name",
     /// The certificate was revoked.
     TlsRevoked = "tls_revoked",
+    /// The certificate is not trusted, and a newer one on the disk is not served.
+    TlsNotReloaded = "tls_not_reloaded",
     /// The TLS handshake did not end in time.
     TlsTimeout = "tls_timeout",
     /// The TLS handshake failed otherwise.
@@ -105,6 +113,16 @@ reasons! {
     NoReply = "no_reply",
     /// It answers, but says that it does not serve.
     NotServing = "not_serving",
+    /// There is no such program, unit, socket or task.
+    Missing = "missing",
+    /// It did not end in time.
+    Timeout = "timeout",
+    /// The command ended with another code than it should.
+    ExitCode = "exit_code",
+    /// It did not happen for longer than it may.
+    Overdue = "overdue",
+    /// The task was taken, and failed.
+    TaskFailed = "task_failed",
     /// The login was refused.
     Auth = "auth",
     /// We may not do this here.

@@ -52,6 +52,25 @@ pub(super) async fn resolve(host: &str, deadline: Instant) -> Step<Vec<IpAddr>> 
     Err(last)
 }
 
+/// The name servers of the system.
+pub(super) fn system() -> Vec<SocketAddr> {
+    Setup::read(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()).servers
+}
+
+/// The addresses of a name by the word of one name server.
+pub(super) async fn ask_one(
+    server: SocketAddr,
+    name: &str,
+    deadline: Instant,
+) -> Step<Vec<IpAddr>> {
+    let setup = Setup {
+        servers: vec![server],
+        search: Vec::new(),
+        dots: 1,
+    };
+    ask_all(&setup, name, deadline).await
+}
+
 /// Asks for both kinds of addresses at once.
 async fn ask_all(setup: &Setup, name: &str, deadline: Instant) -> Step<Vec<IpAddr>> {
     let (six, four) = tokio::join!(

@@ -96,7 +96,7 @@ pub(super) fn write<'a>(page: &mut Writer, probes: &[(Vec<(&'a str, &'a str)>, &
 }
 
 /// All families, in the order of a page.
-const FAMILIES: [(&str, &str); 47] = [
+const FAMILIES: [(&str, &str); 65] = [
     ("probe_success", "Whether the probe succeeded."),
     ("probe_duration_seconds", "How long the whole probe took."),
     ("probe_timeout_seconds", "The time that the probe had."),
@@ -217,6 +217,72 @@ const FAMILIES: [(&str, &str); 47] = [
     (
         "belfry_probe_smtp_starttls",
         "Whether the server offers STARTTLS.",
+    ),
+    (
+        "belfry_probe_ssl_disk_found",
+        "Whether the certificate that should be served was found on the disk.",
+    ),
+    (
+        "belfry_probe_ssl_disk_same",
+        "Whether just that one is served.",
+    ),
+    (
+        "belfry_probe_ssl_disk_expiry_timestamp_seconds",
+        "When the one on the disk expires.",
+    ),
+    (
+        "belfry_probe_ssl_not_reloaded",
+        "Whether a newer one lies on the disk than is served.",
+    ),
+    (
+        "belfry_probe_domain_resolver_up",
+        "Whether the name server answers.",
+    ),
+    (
+        "belfry_probe_domain_addresses",
+        "How many addresses the name server says.",
+    ),
+    (
+        "belfry_probe_domain_agree",
+        "Whether all name servers answer alike.",
+    ),
+    (
+        "belfry_probe_domain_here",
+        "Whether the name leads to this host.",
+    ),
+    (
+        "belfry_probe_celery_ready",
+        "Whether a worker took the canary task and ended it.",
+    ),
+    (
+        "belfry_probe_docker_ready",
+        "Whether the engine answers all that it was asked.",
+    ),
+    ("belfry_probe_docker_info", "The versions of the engine."),
+    ("belfry_probe_docker_containers", "How many containers run."),
+    (
+        "belfry_probe_systemd_active",
+        "Whether the unit is as it should be.",
+    ),
+    (
+        "belfry_probe_systemd_state_info",
+        "The state of the unit, in systemd's words.",
+    ),
+    (
+        "belfry_probe_systemd_restarts",
+        "How often systemd started the unit anew.",
+    ),
+    (
+        "belfry_probe_systemd_last_trigger_timestamp_seconds",
+        "When the timer went off last.",
+    ),
+    (
+        "belfry_probe_systemd_next_trigger_timestamp_seconds",
+        "When the timer goes off next.",
+    ),
+    (
+        "belfry_probe_command_exit_code",
+        "The code that the command ended with; 128 and more for a signal.",
     ),
     (
         "belfry_probe_steps_seconds",

@@ -149,7 +149,7 @@ async fn redis(mut talk: Talk, server: &Server) -> Step<()> {
     }
 }
 
-fn redis_refusal(answer: &[u8]) -> Failure {
+pub(super) fn redis_refusal(answer: &[u8]) -> Failure {
     let text: String = String::from_utf8_lossy(answer).chars().take(120).collect();
     let reason = match text
         .strip_prefix('-')

@@ -97,6 +97,11 @@ impl Talk {
         Ok(self.ahead.drain(..count).collect())
     }
 
+    /// A new message begins: what was read before counts no more.
+    pub(super) fn begin(&mut self) {
+        self.read = self.ahead.len();
+    }
+
     /// Waits until these bytes have come.
     pub(super) async fn until(&mut self, wanted: &[u8]) -> Step<()> {
         loop {

@@ -52,7 +52,11 @@ async fn exchange(
                 // Other lines may come before the one that is expected.
                 Ok(line) => seen = String::from_utf8_lossy(&line).chars().take(80).collect(),
                 Err(failure) => {
-                    samples.set("probe_failed_due_to_regex", 1.0);
+                    // Only who has said all, and not that, failed by the pattern.
+                    samples.flag(
+                        "probe_failed_due_to_regex",
+                        failure.reason == Reason::Closed,
+                    );
                     // What came was not it, and nothing else followed.
                     let failure = match failure.reason {
                         Reason::BodyTimeout | Reason::Closed if !seen.is_empty() => Failure::new(

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::certificate::{Certificate, chain_expiry};
+use super::disk;
 use super::module::{Tls, Version};
 use super::reason::{Failure, Reason, Step};
 use super::samples::Samples;
@@ -66,6 +67,7 @@ pub(super) async fn secure(
         .trim_matches(['[', ']'])
         .trim_end_matches('.')
         .to_owned();
+    let host = name.clone();
     let name = ServerName::try_from(name)
         .map_err(|_| Failure::new(Reason::TlsWrongName, "no certificate can be for this name"))?;
     let connecting = TlsConnector::from(Arc::new(client)).connect(name, stream);
@@ -75,8 +77,13 @@ pub(super) async fn secure(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
+    let mut newer = None;
     if let Some(shown) = &shown {
         publish(shown, &trust.roots, samples);
+        if !config.certificate_on_disk.as_os_str().is_empty() {
+            let path = config.certificate_on_disk.clone();
+            newer = disk::compare(shown.chain.first(), path, host, deadline, samples).await;
+        }
     }
     let secured = match result {
         Err(_) => {
@@ -103,7 +110,17 @@ pub(super) async fn secure(
     if let Some(shown) = shown.filter(|_| !config.insecure_skip_verify)
         && let Err(err) = &shown.verdict
     {
-        return Err(untrusted(err, &shown.chain));
+        let failure = untrusted(err, &shown.chain);
+        return Err(match newer {
+            // The cure is another one than that of the fault itself.
+            Some(ends) => Failure::new(
+                Reason::TlsNotReloaded,
+                format!(
+                    "{failure}; a newer one lies on the disk, which ends at {ends}, and is not served"
+                ),
+            ),
+            None => failure,
+        });
     }
     Ok((Box::new(secured), protocol))
 }

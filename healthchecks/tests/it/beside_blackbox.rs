@@ -9,8 +9,8 @@ use std::process::Command;
 use exposition::Entry;
 use healthchecks::probe;
 
-use crate::certificates;
 use crate::support::{Server, find, free_port, nginx, saying};
+use crate::{certificates, names, rpc};
 
 const FILE: &str = "\
 modules:
@@ -25,6 +25,21 @@ modules:
   tcp: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4}}
   tls: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4, tls: true, tls_config: {ca_file: ROOT, server_name: shop.test}}}
   banner: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4, query_response: [{send: hello}, {expect: '^SSH-2.0-(.*)', send: 'saw ${1}'}]}}
+  deaf: {prober: tcp, timeout: 2s, tcp: {preferred_ip_protocol: ip4, query_response: [{send: hello}, {expect: '^HTTP-2.0-(.*)'}]}}
+  dns: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, query_name: www.shop.test, query_type: A}}
+  dns_tcp: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, transport_protocol: tcp, query_name: www.shop.test, query_type: AAAA}}
+  dns_serial: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, query_name: shop.test, query_type: SOA}}
+  dns_mail: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, query_name: shop.test, query_type: MX, validate_answer_rrs: {fail_if_not_matches_regexp: ['mail[.]shop']}, validate_additional_rrs: {fail_if_none_matches_regexp: ['192[.]0[.]2[.]20']}}}
+  dns_wrong: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, query_name: www.shop.test, query_type: A, validate_answer_rrs: {fail_if_matches_regexp: ['192[.]0[.]2[.]11']}}}
+  dns_none: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, query_name: nope.shop.test, query_type: A}}
+  dns_wanted: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, query_name: nope.shop.test, query_type: A, valid_rcodes: [NXDOMAIN]}}
+  health: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4}}
+  health_shop: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, service: shop}}
+  health_late: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, service: late}}
+  health_odd: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, service: odd}}
+  health_absent: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, service: absent}}
+  health_tls: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, tls: true, tls_config: {ca_file: RPC, server_name: shop.test}}}
+  health_untrusted: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, tls: true, tls_config: {server_name: shop.test}}}
   ping: {prober: icmp, timeout: 9s, icmp: {preferred_ip_protocol: ip4}}
 ";
 
@@ -43,6 +58,12 @@ fn differs(name: &str, module: &str) -> bool {
         || name == "probe_icmp_reply_hop_limit"
         // We read the body of a redirect that is not followed, since rules may be about it.
         || (module == "staying" && name == "probe_http_uncompressed_body_length")
+        // With gRPC theirs tells no more of the chain than its first end, 0 without TLS; a rule would take
+        // that for a certificate that has ended.
+        || (module.starts_with("health") && name == "probe_ssl_last_chain_expiry_timestamp_seconds")
+        || (module.starts_with("health") && module != "health_tls" && name == "probe_ssl_earliest_cert_expiry")
+        // A chain that is not trusted is told here all the same.
+        || (module == "health_untrusted" && (name.starts_with("probe_ssl_") || name.starts_with("probe_tls_")))
         // Without a look at the certificate theirs has no chain that was verified; ours was verified all the same.
         || (module == "lax" && name == "probe_ssl_last_chain_expiry_timestamp_seconds")
 }
@@ -95,7 +116,10 @@ async fn both_tell_the_same_of_the_same_targets() {
     );
     let port = free_port();
     let folder = tempfile::tempdir().unwrap();
+    let (_rpc, rpc_authority, [plain, secure, ..]) = rpc::serve();
+    let (_nsd, zone) = names::serve(names::ZONE);
     let text = FILE.replace("ROOT", &authority.root());
+    let text = text.replace("RPC", &rpc_authority.root());
     let file = folder.path().join("blackbox.yml");
     std::fs::write(&file, &text).unwrap();
     let mut command = Command::new(find(
@@ -130,7 +154,24 @@ async fn both_tell_the_same_of_the_same_targets() {
         (format!("127.0.0.1:{}", free_port()), "tcp"),
         (format!("127.0.0.1:{}", tls("good")), "tls"),
         (format!("127.0.0.1:{banner}"), "banner"),
+        (format!("127.0.0.1:{banner}"), "deaf"),
         ("127.0.0.1".to_owned(), "ping"),
+        (format!("127.0.0.1:{zone}"), "dns"),
+        (format!("127.0.0.1:{zone}"), "dns_tcp"),
+        (format!("127.0.0.1:{zone}"), "dns_serial"),
+        (format!("127.0.0.1:{zone}"), "dns_mail"),
+        (format!("127.0.0.1:{zone}"), "dns_wrong"),
+        (format!("127.0.0.1:{zone}"), "dns_none"),
+        (format!("127.0.0.1:{zone}"), "dns_wanted"),
+        (format!("127.0.0.1:{}", free_port()), "dns"),
+        (format!("127.0.0.1:{plain}"), "health"),
+        (format!("127.0.0.1:{plain}"), "health_shop"),
+        (format!("127.0.0.1:{plain}"), "health_late"),
+        (format!("127.0.0.1:{plain}"), "health_odd"),
+        (format!("127.0.0.1:{plain}"), "health_absent"),
+        (format!("127.0.0.1:{secure}"), "health_tls"),
+        (format!("127.0.0.1:{secure}"), "health_untrusted"),
+        (format!("127.0.0.1:{}", free_port()), "health"),
     ] {
         let (theirs, their_types) = series(&ask(port, &target, module));
         let outcome =

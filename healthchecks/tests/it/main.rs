@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod beside_blackbox;
 #[cfg(test)]
+mod celery;
+#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod faults;
@@ -11,8 +13,20 @@ mod grpc;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod local;
+#[cfg(test)]
 mod more_faults;
+#[cfg(test)]
+mod names;
+#[cfg(test)]
+mod never_ends;
+#[cfg(test)]
+mod on_disk;
+#[cfg(test)]
+mod rpc;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod systemd;

@@ -1,4 +1,4 @@
-//! Real servers of Debian: Caddy, sshd, exim, PostgreSQL, Redis, NSD.
+//! Real servers of Debian: Caddy, sshd, exim, PostgreSQL, Redis.
 
 use std::path::Path;
 use std::process::Command;
@@ -194,104 +194,6 @@ async fn postgres_takes_connections_with_or_without_a_login() {
         reason(&format!("127.0.0.1:{port}"), tls).await,
         Some(Reason::SslExpected)
     );
-}
-
-const ZONE: &str = "$ORIGIN shop.test.\n$TTL 60\n@ SOA ns.shop.test. ops.shop.test. 2026112901 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n\
-    www A 192.0.2.10\nwww A 192.0.2.11\nwww AAAA 2001:db8::10\n@ MX 10 mail\nmail A 192.0.2.20\n@ TXT \"v=spf1 -all\"\nalias CNAME www\n";
-
-#[tokio::test]
-async fn an_authoritative_server_is_asked_and_its_answers_are_compared() {
-    let port = free_port();
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().display().to_string();
-    std::fs::write(folder.path().join("zone"), ZONE).unwrap();
-    let text = format!(
-        "server:\n ip-address: 127.0.0.1@{port}\n username: \"\"\n chroot: \"\"\n zonesdir: {dir}\n database: \"\"\n pidfile: {dir}/pid\n xfrdfile: {dir}/xfrd\n zonelistfile: {dir}/list\n xfrdir: {dir}\n\
-         remote-control:\n control-enable: no\nzone:\n name: shop.test\n zonefile: zone\n"
-    );
-    let file = folder.path().join("nsd.conf");
-    std::fs::write(&file, text).unwrap();
-    let mut command = Command::new(find("nsd", "nsd"));
-    let _nsd = Server::start(command.arg("-d").arg("-c").arg(&file), folder, port);
-    let target = format!("127.0.0.1:{port}");
-    let dns = |rest: &str| format!("{{prober: dns, dns: {{{rest}}}}}");
-    for (name, rest, expected) in [
-        (
-            "its addresses",
-            "query_name: www.shop.test, query_type: A, expect: [192.0.2.11, 192.0.2.10]",
-            None,
-        ),
-        (
-            "over TCP",
-            "transport_protocol: tcp, query_name: www.shop.test, query_type: AAAA, expect: ['2001:db8::10']",
-            None,
-        ),
-        (
-            "its text",
-            "query_name: shop.test, query_type: TXT, expect: ['v=spf1 -all']",
-            None,
-        ),
-        (
-            "its mail server",
-            "query_name: shop.test, query_type: MX, expect: [10 mail.shop.test]",
-            None,
-        ),
-        (
-            "a pattern",
-            "query_name: www.shop.test, query_type: A, validate_answer_rrs: {fail_if_not_matches_regexp: ['www.shop.test.\\t.*\\tIN\\tA\\t192.0.2.']}",
-            None,
-        ),
-        (
-            "another address",
-            "query_name: www.shop.test, query_type: A, expect: [192.0.2.12]",
-            Some(Reason::Answer),
-        ),
-        (
-            "one is missing",
-            "query_name: www.shop.test, query_type: A, expect: [192.0.2.10]",
-            Some(Reason::Answer),
-        ),
-        (
-            "no record of this type",
-            "query_name: mail.shop.test, query_type: AAAA, expect: ['::1']",
-            Some(Reason::Answer),
-        ),
-        (
-            "a pattern that must not match",
-            "query_name: www.shop.test, query_type: A, validate_answer_rrs: {fail_if_matches_regexp: ['192.0.2.10']}",
-            Some(Reason::Answer),
-        ),
-        (
-            "a pattern that none matches",
-            "query_name: www.shop.test, query_type: A, validate_answer_rrs: {fail_if_none_matches_regexp: ['203.0.113']}",
-            Some(Reason::Answer),
-        ),
-        (
-            "no such name",
-            "query_name: nope.shop.test, query_type: A",
-            Some(Reason::Rcode),
-        ),
-        (
-            "no such name, as wanted",
-            "query_name: nope.shop.test, query_type: A, valid_rcodes: [NXDOMAIN]",
-            None,
-        ),
-        (
-            "a zone of others",
-            "query_name: example.org, query_type: A",
-            Some(Reason::Rcode),
-        ),
-    ] {
-        let outcome = look(&target, &dns(rest)).await;
-        let told = outcome.failure.as_ref().map(|failure| failure.reason);
-        assert_eq!(told, expected, "{name}: {:?}", outcome.failure);
-    }
-    let outcome = look(&target, &dns("query_name: shop.test, query_type: SOA")).await;
-    assert_eq!(
-        outcome.samples.get("probe_dns_serial", &[]),
-        Some(2_026_112_901.0)
-    );
-    assert_eq!(outcome.samples.get("probe_dns_answer_rrs", &[]), Some(1.0));
 }
 
 #[tokio::test]

@@ -102,6 +102,12 @@ impl Server {
         server
     }
 
+    /// Tells it to read its files anew.
+    pub(crate) fn reload(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -118,6 +124,45 @@ impl Drop for Server {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+}
+
+/// A process that ends with the test.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts a command that writes to `log`.
+    #[track_caller]
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        let errors = log.try_clone().unwrap();
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let child = command.spawn();
+        Self(child.unwrap_or_else(|err| panic!("{command:?}: {err}")))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks again and again until there is an answer.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < LIMIT, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

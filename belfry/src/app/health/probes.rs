@@ -1,10 +1,12 @@
 //! Looking at targets when they are due, each on a task of its own: one that
 //! hangs delays no other.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use healthchecks::probe::{self, Due, Failure, Outcome, Reason, Samples, Target};
+use exporter::container::Mount;
+use healthchecks::probe::{self, Due, Failure, Module, Outcome, Reason, Samples, Target};
 use tokio::task::JoinSet;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +49,8 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
 }
 
 async fn look(watch: Arc<Watch>, due: Due) {
-    let asked = due.clone();
+    let mut asked = due.clone();
+    compare(&watch, &mut asked.module, &due.certificate);
     let look =
         tokio::spawn(async move { probe::run(&asked.target, &asked.module, asked.timeout).await });
     let _end = look.abort_handle();
@@ -63,6 +66,50 @@ async fn look(watch: Arc<Watch>, due: Due) {
         .health
         .probes
         .done(&due, outcome, watch.clock.now_ms());
+}
+
+/// Has a look compare what is served with the certificate on the disk.
+pub(crate) fn compare(watch: &Watch, module: &mut Module, certificate: &str) {
+    if certificate.is_empty() {
+        return;
+    }
+    let inventory = watch.containers.inventory();
+    let mounts = |name: &str| {
+        let container = inventory.iter().find(|container| container.name == name);
+        container.map(|container| container.mounts.clone())
+    };
+    let root = &watch.config().exporter.host.rootfs;
+    // What is nowhere is told as not found.
+    let path = on_disk(certificate, root, mounts).unwrap_or_else(|| certificate.into());
+    module.compare_with(&path);
+}
+
+/// Where a certificate lies as we see the disk: `container:NAME:PATH` is where
+/// the container has it mounted from, and all else is a path of the host.
+fn on_disk(
+    certificate: &str,
+    root: &Path,
+    mounts: impl Fn(&str) -> Option<Vec<Mount>>,
+) -> Option<PathBuf> {
+    let host = match certificate.strip_prefix("container:") {
+        None => PathBuf::from(certificate),
+        Some(rest) => {
+            let (name, path) = rest.split_once(':')?;
+            let mounts = mounts(name)?;
+            let inner = mounts.iter().filter_map(|mount| {
+                let rest = Path::new(path).strip_prefix(&mount.destination).ok()?;
+                Some((mount, rest))
+            });
+            // The mount that is nearest to it.
+            let (mount, rest) = inner.max_by_key(|(mount, _)| mount.destination.len())?;
+            let source = Path::new(&mount.source);
+            match rest.as_os_str().is_empty() {
+                true => source.to_owned(),
+                false => source.join(rest),
+            }
+        }
+    };
+    Some(root.join(host.strip_prefix("/").unwrap_or(&host)))
 }
 
 /// What containers ask for by their label: `[MODULE] TARGET`, where a target
@@ -129,6 +176,47 @@ fn resolved(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_lies_where_the_container_has_it_from() {
+        let mount = |source: &str, destination: &str| Mount {
+            kind: "volume".to_owned(),
+            volume: String::new(),
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+            writable: true,
+        };
+        let mounts = |name: &str| {
+            (name == "proxy").then(|| {
+                vec![
+                    mount("/vol/all", "/data"),
+                    mount("/vol/caddy", "/data/caddy"),
+                ]
+            })
+        };
+        for (certificate, root, expected) in [
+            ("/etc/tls/a.crt", "/", Some("/etc/tls/a.crt")),
+            ("/etc/tls/a.crt", "/host", Some("/host/etc/tls/a.crt")),
+            ("container:proxy:/data/a.crt", "/", Some("/vol/all/a.crt")),
+            (
+                "container:proxy:/data/caddy/x/a.crt",
+                "/host",
+                Some("/host/vol/caddy/x/a.crt"),
+            ),
+            ("container:proxy:/data/caddy", "/", Some("/vol/caddy")),
+            (
+                "container:proxy:/data/caddy-old/a.crt",
+                "/",
+                Some("/vol/all/caddy-old/a.crt"),
+            ),
+            ("container:proxy:/etc/a.crt", "/", None),
+            ("container:other:/data/a.crt", "/", None),
+            ("container:proxy", "/", None),
+        ] {
+            let told = on_disk(certificate, Path::new(root), mounts);
+            assert_eq!(told.as_deref(), expected.map(Path::new), "{certificate}");
+        }
+    }
 
     #[test]
     fn a_port_of_a_container_is_where_it_is_published() {

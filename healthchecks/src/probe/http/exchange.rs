@@ -92,6 +92,7 @@ pub(super) async fn run(
         let mut config = http.tls_config.clone();
         if !asked.to_first {
             config.server_name.clear();
+            config.certificate_on_disk.clear();
         }
         let secured = tls::secure(
             stream,

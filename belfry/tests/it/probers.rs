@@ -1,0 +1,134 @@
+//! Probers of the host itself in the whole program: a real engine, a command,
+//! and what containers may not ask for.
+
+use crate::setup::Setup;
+use crate::support::belfry::{Belfry, Launch};
+use crate::support::container::Container;
+use crate::support::engine::Engine;
+use crate::support::poll;
+
+fn has(belfry: &Belfry, name: &str, label: &str, value: &str) -> bool {
+    let page = belfry.get("/metrics/probe").body;
+    page.lines().any(|line| {
+        line.starts_with(&format!("{name}{{"))
+            && line.contains(label)
+            && line.ends_with(&format!(" {value}"))
+    })
+}
+
+#[test]
+fn a_real_engine_answers_hangs_and_dies() {
+    let mut engine = Engine::start();
+    engine.run(&Container::named("one"));
+    engine.run(&Container::named("two"));
+    let target = format!("unix://{}", engine.socket().display());
+    let config = Setup::new()
+        .part(&format!(
+            "probe: {{up_after: 1, targets: [{{name: engine, module: docker, target: {target:?}, interval: 4s}}]}}"
+        ))
+        .config();
+    let belfry = Launch::with(&config).start();
+    let engine_is = |name: &str, value: &str| has(&belfry, name, "probe=\"engine\"", value);
+    poll::holds("the engine should be up", || {
+        engine_is("belfry_probe_up", "1") && engine_is("belfry_probe_docker_containers", "2")
+    });
+    assert!(has(
+        &belfry,
+        "belfry_probe_docker_info",
+        "api_version=\"1.",
+        "1"
+    ));
+    engine.freeze();
+    poll::holds("it should be told that it hangs", || {
+        has(
+            &belfry,
+            "belfry_probe_failure_info",
+            "reason=\"timeout\"",
+            "1",
+        )
+    });
+    engine.thaw();
+    poll::holds("it should be up again", || {
+        engine_is("belfry_probe_up", "1")
+    });
+    engine.crash();
+    poll::holds("it should be told that it is gone", || {
+        has(
+            &belfry,
+            "belfry_probe_failure_info",
+            "reason=\"refused\"",
+            "1",
+        )
+    });
+}
+
+#[test]
+fn a_command_is_looked_at_and_asked_for_as_all_else() {
+    let setup = Setup::new();
+    let flag = setup.file("state", "fine\n");
+    let setup = setup.part(&format!(
+        "probe:\n  up_after: 1\n  modules:\n    state: {{prober: command, command: {{argv: [cat, {flag:?}], expect: fine}}}}\n  \
+         targets: [{{name: state, module: state, target: state}}]\n"
+    ));
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("it should be up", || {
+        has(&belfry, "belfry_probe_up", "probe=\"state\"", "1")
+    });
+    let page = belfry.get("/probe?target=state&module=state");
+    assert!(
+        page.body.contains("\nbelfry_probe_command_exit_code 0\n"),
+        "{}",
+        page.body
+    );
+    assert_eq!(belfry.get("/probe?target=other&module=state").status, 403);
+    setup.file("state", "degraded\n");
+    poll::holds("it should be down with its reason", || {
+        has(&belfry, "belfry_probe_failure_info", "reason=\"body\"", "1")
+    });
+    std::fs::remove_file(&flag).unwrap();
+    poll::holds("it should be down with its code", || {
+        has(
+            &belfry,
+            "belfry_probe_failure_info",
+            "reason=\"exit_code\"",
+            "1",
+        ) && has(
+            &belfry,
+            "belfry_probe_command_exit_code",
+            "probe=\"state\"",
+            "1",
+        )
+    });
+    let health = belfry.get("/api/belfry/v1/health").json();
+    assert_eq!(health["probes"][0]["reason"], "exit_code");
+}
+
+#[test]
+fn a_container_cannot_have_commands_run() {
+    let engine = Engine::start();
+    engine.create_network("shop");
+    let label = |name: &str, asked: &str| {
+        let serve = "mkdir -p /w; echo fine >/w/index.html; httpd -f -p 8080 -h /w";
+        let container = Container::named(name).network("shop").script(serve);
+        engine.run(&container.label("belfry.probe", asked));
+    };
+    label("bad", "touch x");
+    label("worse", "systemd nginx");
+    label("good", "tcp_connect :8080");
+    let setup = Setup::new().engine(&engine);
+    let file = setup.file("touched", "");
+    std::fs::remove_file(&file).unwrap();
+    let setup = setup.part(&format!(
+        "probe: {{modules: {{touch: {{prober: command, command: {{argv: [touch, {file:?}]}}}}}}}}"
+    ));
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("the good one should be looked at", || {
+        has(&belfry, "probe_success", "probe=\"good\"", "1")
+    });
+    let page = belfry.get("/metrics/probe").body;
+    assert!(
+        !page.contains("probe=\"bad\"") && !page.contains("probe=\"worse\""),
+        "{page}"
+    );
+    assert!(!file.exists());
+}
