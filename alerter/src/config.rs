@@ -11,6 +11,7 @@ mod global;
 mod http;
 mod intervals;
 mod making;
+mod named;
 mod original;
 mod tree;
 mod words;

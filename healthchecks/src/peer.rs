@@ -4,11 +4,17 @@
 //!
 //! Decisions only: who asks whom, and how, is the wiring's.
 
+mod page;
+mod site;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use exposition::{Kind, Writer};
 use serde::{Deserialize, Serialize};
+
+pub use site::{Seen, Shared, shared};
+
+use crate::probe::Target;
 
 settings::section! {
     /// Other Belfrys, which watch this one as this one watches them.
@@ -21,6 +27,12 @@ settings::section! {
         pub interval: Duration = Duration::from_secs(10),
         /// After so long without an answer it is not seen any more.
         pub silent_after: Duration = Duration::from_secs(30),
+        /// What all of them show each other; without it nobody is told whom this one sees. Empty: everybody who can reach it is told.
+        pub token: settings::Secret = settings::Secret::default(),
+        /// The probes whose targets the others look at too, from outside. Empty: the outside ones of `probe.sites`.
+        pub share: Vec<String> = vec![],
+        /// Whether the sites of the others are looked at from here.
+        pub look: bool = true,
     }
 }
 
@@ -31,14 +43,24 @@ settings::section! {
         pub name: String = String::new(),
         /// Where it is reached, such as http://10.8.0.2:9911.
         pub url: String = String::new(),
+        /// The authorities that are trusted for its certificate, PEM. Empty: those of the system.
+        pub ca_file: std::path::PathBuf = std::path::PathBuf::new(),
     }
 }
 
 impl Config {
-    /// What is wrong with the section, as (key, message).
+    /// What is wrong with the section beside these targets, as (key, message).
     #[must_use]
-    pub fn faults(&self) -> Vec<(String, String)> {
+    pub fn faults(&self, probes: &[Target]) -> Vec<(String, String)> {
         let mut faults = Vec::new();
+        for (at, name) in self.share.iter().enumerate() {
+            if !probes.iter().any(|target| target.called() == name) {
+                faults.push((
+                    format!("peer.share[{at}]"),
+                    format!("no target of probe.targets is named {name:?}"),
+                ));
+            }
+        }
         let mut names = BTreeSet::new();
         for (at, peer) in self.peers.iter().enumerate() {
             if peer.name.is_empty() || !names.insert(&peer.name) {
@@ -73,6 +95,45 @@ pub struct Sight {
     pub sees: BTreeSet<String>,
     /// The peers that were seen once and are not any more.
     pub misses: BTreeSet<String>,
+    /// Its sites, for others to look at.
+    #[serde(default)]
+    pub sites: Vec<Shared>,
+    /// How the sites of the one who asks look from there.
+    #[serde(default)]
+    pub seen: Vec<Seen>,
+    /// How it is itself.
+    #[serde(default)]
+    pub standing: Standing,
+}
+
+/// How a Belfry is: what is known of it when it does not answer any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Whether it can do its work.
+    pub ready: bool,
+    /// The alerts that fire there, the worst first.
+    pub firing: Vec<String>,
+}
+
+impl Standing {
+    /// So many alerts are named.
+    const NAMED: usize = 5;
+
+    /// What fires, in a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let named: Vec<String> = self
+            .firing
+            .iter()
+            .take(Self::NAMED)
+            .map(|name| name.chars().take(64).collect())
+            .collect();
+        match (named.len(), self.firing.len()) {
+            (0, _) => "nothing".to_owned(),
+            (shown, all) if all > shown => format!("{} and {} more", named.join(", "), all - shown),
+            _ => named.join(", "),
+        }
+    }
 }
 
 /// What one knows of a peer.
@@ -112,6 +173,8 @@ pub struct View {
     pub answered_ms: Option<i64>,
     /// Why it did not answer last.
     pub reason: String,
+    /// How it was when it last answered.
+    pub standing: Standing,
 }
 
 /// What this one knows of all peers.
@@ -201,55 +264,10 @@ impl Peers {
                 ours,
                 answered_ms: known.answered_ms,
                 reason: known.reason.clone(),
+                standing: known.sight.standing.clone(),
             }
         };
         self.0.iter().map(view).collect()
-    }
-
-    /// Adds the samples to a page.
-    pub fn write(&self, me: &str, config: &Config, now_ms: i64, page: &mut Writer) {
-        let views = self.views(me, config, now_ms);
-        if views.is_empty() {
-            return;
-        }
-        type Value = fn(&View) -> bool;
-        let families: [(&str, &str, Value); 4] = [
-            ("belfry_peer_up", "Whether the peer answers.", |view| {
-                view.verdict == Verdict::Up
-            }),
-            (
-                "belfry_peer_dead",
-                "1 when nobody sees the peer, and this one is to say so.",
-                |view| view.ours,
-            ),
-            (
-                "belfry_peer_link_cut",
-                "1 when the peer is not seen from here, and others see it.",
-                |view| view.verdict == Verdict::Cut,
-            ),
-            (
-                "belfry_peer_isolated",
-                "1 when no peer is seen from here at all.",
-                |view| view.verdict == Verdict::Isolated,
-            ),
-        ];
-        for (name, help, value) in families {
-            page.family(name, help, Kind::Gauge);
-            for view in views.iter().filter(|view| view.verdict != Verdict::New) {
-                page.sample(&[("peer", &view.name)], f64::from(u8::from(value(view))));
-            }
-        }
-        page.family(
-            "belfry_peer_last_answer_timestamp_seconds",
-            "When the peer last answered.",
-            Kind::Gauge,
-        );
-        for view in &views {
-            if let Some(answered_ms) = view.answered_ms {
-                #[expect(clippy::cast_precision_loss, reason = "milliseconds far below 2^53")]
-                page.sample(&[("peer", &view.name)], answered_ms as f64 / 1e3);
-            }
-        }
     }
 }
 

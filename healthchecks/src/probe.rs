@@ -43,7 +43,8 @@ use tokio::time::Instant;
 
 pub use board::{Board, Due};
 pub use config::{Allowed, Config, Loaded, Site, Target};
-pub use module::{Module, Prober, shipped};
+pub use http::fetch;
+pub use module::{Http, Module, Prober, Protocol, shipped};
 pub use page::View;
 pub use reason::{Failure, Reason};
 pub use samples::Samples;

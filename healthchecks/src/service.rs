@@ -94,6 +94,8 @@ pub enum Cause {
     Heartbeat,
     /// Its probe fails.
     Probe,
+    /// What must hold for it does not: its queue grows, nobody consumes it.
+    Evidence,
 }
 
 impl Cause {
@@ -110,6 +112,7 @@ impl Cause {
             Self::Dependency => "dependency",
             Self::Heartbeat => "heartbeat",
             Self::Probe => "probe",
+            Self::Evidence => "evidence",
         }
     }
 }
@@ -138,6 +141,8 @@ pub struct Evidence<'a> {
     pub heartbeat_down: &'a dyn Fn(&str) -> bool,
     /// Whether a probe of this name is up; nothing while that is not known.
     pub probe_up: &'a dyn Fn(&str) -> Option<bool>,
+    /// Whether an expression holds, or in words why not; nothing while that is not known.
+    pub holds: &'a dyn Fn(&str) -> Option<Result<(), String>>,
 }
 
 /// All services, found and declared.
@@ -267,7 +272,10 @@ impl Services {
             .map(cause)
             .min_by_key(|cause| cause.as_ref().map(|(cause, _)| *cause as usize + 1));
         match best {
-            None => reasons.push((Cause::Missing, "it has no container".to_owned())),
+            None if declared.container => {
+                reasons.push((Cause::Missing, "it has no container".to_owned()));
+            }
+            None => {}
             Some(Some(why)) => reasons.push(why),
             Some(None) => {}
         }
@@ -303,10 +311,16 @@ impl Services {
         if !declared.probe.is_empty() && (evidence.probe_up)(&declared.probe) == Some(false) {
             reasons.push((Cause::Probe, format!("the probe {} fails", declared.probe)));
         }
+        if !declared.ready_when.is_empty()
+            && let Some(Err(why)) = (evidence.holds)(&declared.ready_when)
+        {
+            reasons.push((Cause::Evidence, format!("{} {why}", declared.ready_when)));
+        }
         Answer {
             service: service.to_owned(),
             project: project.to_owned(),
-            live,
+            // Of what runs elsewhere nothing else is known.
+            live: live || !declared.container && reasons.is_empty(),
             ready: reasons.is_empty(),
             reasons,
             containers: instances.clone(),

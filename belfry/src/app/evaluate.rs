@@ -67,6 +67,8 @@ async fn round(watch: &Watch, cause: Cause) {
         for due in due {
             alerts.extend(rules.evaluate(due.group, due.at_ms, &watch.store, &watch.engine));
         }
+        let config = watch.config();
+        alerts.retain(|alert| !is_watchdog(&alert.labels) || config.alerter.names(&alert.labels));
         (alerts, rules.snapshot_if_changed())
     };
     if cause == Cause::Data {
@@ -85,4 +87,11 @@ async fn round(watch: &Watch, cause: Cause) {
     if let Some(kept) = kept {
         watch.keeper.keep(kept);
     }
+}
+
+/// Whether this is the alert that always fires. It is for those who ask for it by
+/// name: whoever gets all alerts by mail has no use for it, and no page is red for it.
+pub(super) fn is_watchdog(labels: &alert::Set) -> bool {
+    let is = |name: &str, value: &str| labels.get(name).is_some_and(|have| have == value);
+    is("alertname", "Watchdog") && is("severity", "none")
 }

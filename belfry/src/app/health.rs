@@ -1,6 +1,7 @@
 //! Health of others: heartbeats that come in, kept over restarts, and probes.
 
 mod deadman;
+mod evidence;
 mod heartbeats;
 mod peers;
 mod probes;
@@ -10,11 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use healthchecks::deadman::Told;
 use healthchecks::heartbeat::Book;
-use healthchecks::peer::{Peers, Sight, View};
-use healthchecks::probe::Board;
+use healthchecks::peer::{self, Peers, Sight, Standing, View};
+use healthchecks::probe::{Board, Loaded, shipped};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use evidence::faults as evidence_faults;
 pub(super) use heartbeats::write as write_heartbeats;
 pub(crate) use probes::compare as compare_certificate;
 pub(crate) use services::{answers, services, with_evidence};
@@ -32,6 +34,10 @@ pub(crate) struct Health {
     pub probes: Board,
     /// What URLs elsewhere were told.
     pub told: Told,
+    /// The sites of the peers, as they look from here.
+    pub abroad: Board,
+    /// What came of the expressions that must hold for services.
+    pub proofs: evidence::Proofs,
     peers: Mutex<Peers>,
 }
 
@@ -42,6 +48,8 @@ impl Health {
             beats: heartbeats::restored(config, state, now_ms).await,
             probes: Board::default(),
             told: Told::default(),
+            abroad: Board::default(),
+            proofs: evidence::Proofs::default(),
             peers: Mutex::default(),
         };
         health.configure_probes(config, now_ms);
@@ -62,7 +70,15 @@ impl Health {
 
     fn configure_probes(&self, config: &Config, now_ms: i64) {
         match config.probe.load() {
-            Ok(loaded) => self.probes.configure(loaded, config.interval, now_ms),
+            Ok(loaded) => {
+                let abroad = Loaded {
+                    modules: shipped(),
+                    ..Loaded::default()
+                };
+                let every = config.interval.max(config.peer.interval);
+                self.abroad.configure(abroad, every, now_ms);
+                self.probes.configure(loaded, config.interval, now_ms);
+            }
             // It could be read a moment ago.
             Err(faults) => tracing::error!("the modules of probes cannot be read: {faults:?}"),
         }
@@ -73,6 +89,7 @@ impl Health {
         self.beats.shift(delta_ms);
         self.probes.shift(delta_ms);
         self.told.shift(delta_ms);
+        self.abroad.shift(delta_ms);
         self.peers().shift(delta_ms);
     }
 }
@@ -87,6 +104,7 @@ pub(super) async fn run(
         probes::run(&watch, &stop),
         deadman::run(&watch, &stop),
         peers::run(&watch, &stop),
+        evidence::run(&watch, &stop),
     );
     Ok("health")
 }
@@ -100,6 +118,7 @@ pub(crate) fn page(watch: &Watch) -> Value {
         "services": answers(watch),
         "deadman": watch.health.told.views(),
         "peers": peers(watch),
+        "peer_sites": watch.health.abroad.views(now_ms),
         "probes": watch.health.probes.views(now_ms),
         "sites": watch.health.probes.verdicts().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     })
@@ -113,10 +132,11 @@ pub(super) fn metrics(watch: &Watch) -> String {
     healthchecks::service::write(&mut beside, &answers(watch));
     let config = watch.config();
     let me = peers::name(&config.peer, config.host_name());
-    watch
-        .health
-        .peers()
-        .write(&me, &config.peer, now_ms, &mut beside);
+    let looks = watch.health.abroad.views(now_ms);
+    let peers = watch.health.peers();
+    peers.write(&me, &config.peer, now_ms, &mut beside);
+    peers.write_sites(&me, &config.peer, &looks, now_ms, &mut beside);
+    drop(peers);
     page.push_str(&beside.finish());
     page
 }
@@ -130,12 +150,43 @@ pub(super) fn heartbeat_metrics(watch: &Watch) -> String {
     page
 }
 
-/// Whom this Belfry sees, for the others.
-pub(crate) fn sight(watch: &Watch) -> Sight {
+/// Whom this Belfry sees, for the others; for the one who asks, how its sites
+/// look from here.
+pub(crate) async fn sight(watch: &Watch, asker: &str) -> Sight {
     let config = watch.config();
     let me = peers::name(&config.peer, config.host_name());
     let now_ms = watch.clock.now_ms();
-    watch.health.peers().sight(&me, &config.peer, now_ms)
+    let standing = standing(watch).await;
+    let looks = watch.health.abroad.views(now_ms);
+    let peers = watch.health.peers();
+    Sight {
+        sites: peer::shared(&config.peer, &watch.health.probes.loaded()),
+        seen: peers.seen(asker, &looks),
+        standing,
+        ..peers.sight(&me, &config.peer, now_ms)
+    }
+}
+
+/// How this Belfry is, for those who may have to tell of it.
+async fn standing(watch: &Watch) -> Standing {
+    let mut firing: Vec<_> = watch
+        .alerter
+        .alerts()
+        .await
+        .unwrap_or_default()
+        .iter()
+        .filter(|alert| !super::evaluate::is_watchdog(&alert.labels))
+        .map(|alert| {
+            let name = alert.labels.get("alertname").cloned();
+            (super::now::severity(alert), name.unwrap_or_default())
+        })
+        .collect();
+    firing.sort();
+    firing.dedup();
+    Standing {
+        ready: watch.readiness.verdict().ready,
+        firing: firing.into_iter().map(|(_, name)| name).collect(),
+    }
 }
 
 fn peers(watch: &Watch) -> Vec<View> {

@@ -38,7 +38,9 @@ pub(crate) use engine::{
     socket as engine_socket, unheeded as engine_unheeded, version as engine_version,
 };
 pub(crate) use exporters::Exporters;
-pub(crate) use health::{compare_certificate, page as health_page, services, sight, with_evidence};
+pub(crate) use health::{
+    compare_certificate, evidence_faults, page as health_page, services, sight, with_evidence,
+};
 pub(crate) use jobs::faults as job_faults;
 pub(crate) use letter::test_letter;
 pub(crate) use now::{status, view};

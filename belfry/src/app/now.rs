@@ -66,6 +66,7 @@ async fn cards(watch: &Watch, public_url: &str) -> Vec<Card> {
     let alerts = watch.alerter.alerts().await.unwrap_or_default();
     alerts
         .iter()
+        .filter(|alert| !super::evaluate::is_watchdog(&alert.labels))
         .map(|alert| {
             let hides = alerts
                 .iter()

@@ -143,9 +143,10 @@ impl Config {
         }
         faults.extend(self.backup.faults());
         faults.extend(crate::app::job_faults(self));
+        faults.extend(crate::app::evidence_faults(self));
         let rules = self.rules.faults().into_iter();
         faults.extend(rules.map(|(key, message)| (format!("rules.{key}"), message)));
-        faults.extend(self.peer.faults());
+        faults.extend(self.peer.faults(&self.probe.targets));
         faults.extend(self.probe.faults());
         faults.extend(self.heartbeat.faults());
         let exporters = [

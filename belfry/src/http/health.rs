@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::service::allowed;
+use super::service::{allowed, shows};
 use crate::app::{self, Watch};
 
 /// `?format=text` gives lines instead of JSON, as does `Accept: text/plain`.
@@ -117,8 +117,18 @@ pub(crate) async fn is_ready(State(watch): State<Arc<Watch>>) -> Response {
         .into_response()
 }
 
-/// For other Belfrys: whom this one sees, as long as it lives itself.
-pub(crate) async fn peer(State(watch): State<Arc<Watch>>) -> Response {
+/// For other Belfrys: whom this one sees, as long as it lives itself. Where there
+/// is a token for them, nobody else is told.
+pub(crate) async fn peer(State(watch): State<Arc<Watch>>, headers: HeaderMap) -> Response {
+    let config = watch.config();
+    if !shows(&headers, &config.peer.token) {
+        let text = "this is for those who show the token of peers\n";
+        return (StatusCode::FORBIDDEN, text).into_response();
+    }
+    let asker = headers
+        .get("x-belfry-peer")
+        .and_then(|name| name.to_str().ok());
     let well = watch.liveness.stalled(Instant::now()).is_empty();
-    (status(well), Json(app::sight(&watch))).into_response()
+    let sight = app::sight(&watch, asker.unwrap_or_default()).await;
+    (status(well), Json(sight)).into_response()
 }

@@ -12,6 +12,7 @@ mod people;
 mod ping;
 mod probe;
 pub(crate) mod room;
+mod seats;
 mod serve;
 mod service;
 mod wanted;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Extension, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
@@ -13,6 +13,7 @@ use healthchecks::heartbeat::{Ping, Refusal};
 use serde::Deserialize;
 use tokio::time;
 
+use super::seats::Seat;
 use crate::app::Watch;
 
 /// A body that takes longer is cut.
@@ -30,6 +31,7 @@ pub(crate) struct Extra {
 /// Takes a ping.
 pub(crate) async fn take(
     State(watch): State<Arc<Watch>>,
+    seat: Option<Extension<Arc<Seat>>>,
     extra: Result<Query<Extra>, axum::extract::rejection::QueryRejection>,
     request: Request,
 ) -> Response {
@@ -42,7 +44,7 @@ pub(crate) async fn take(
     let now_ms = watch.clock.now_ms();
     let most = watch.health.beats.most_body();
     let (parts, body) = request.into_parts();
-    let body = start_of(body, most).await;
+    let body = start_of(body, most, seat.as_ref().map(|Extension(seat)| &**seat)).await;
     let ping = Ping {
         path: parts.uri.path().strip_prefix("/ping/").unwrap_or_default(),
         token: bearer(&parts.headers).unwrap_or(&extra.token),
@@ -78,7 +80,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// So much of a body, or what of it comes in time.
-async fn start_of(body: Body, most: usize) -> Vec<u8> {
+async fn start_of(body: Body, most: usize, seat: Option<&Seat>) -> Vec<u8> {
     let mut start = Vec::new();
     let mut pieces = body.into_data_stream();
     let reading = async {
@@ -89,6 +91,12 @@ async fn start_of(body: Body, most: usize) -> Vec<u8> {
             start.extend_from_slice(&piece[..piece.len().min(most - start.len())]);
         }
     };
-    let _ = time::timeout(PATIENCE, reading).await;
+    let in_time = async {
+        let _ = time::timeout(PATIENCE, reading).await;
+    };
+    match seat {
+        Some(seat) => seat.reading(in_time).await,
+        None => in_time.await,
+    }
     start
 }

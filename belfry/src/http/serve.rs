@@ -12,10 +12,10 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
+use super::seats::{Seated, Seats, Taken};
 use crate::files;
 
 /// So many connections at most.
@@ -39,24 +39,31 @@ pub(crate) async fn serve(
     router: Router,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
-    let room = Arc::new(Semaphore::new(connections(files::limit())));
+    let seats = Seats::new(connections(files::limit()));
     let connections = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER);
     loop {
-        let (stream, place) = tokio::select! {
+        let (stream, taken) = tokio::select! {
             () = stop.cancelled() => break,
-            next = next(&listener, &room) => next,
+            next = next(&listener, &seats) => next,
         };
-        let service = TowerToHyperService::new(router.clone());
+        let seat = taken.seat();
+        let service = Seated {
+            inner: TowerToHyperService::new(router.clone()),
+            seat: Arc::clone(&seat),
+        };
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            if let Err(err) = connection.await {
-                tracing::debug!("a connection failed: {err}");
+            tokio::select! {
+                () = seat.leave() => tracing::debug!("a connection that asked for nothing made room"),
+                result = connection => if let Err(err) = result {
+                    tracing::debug!("a connection failed: {err}");
+                }
             }
-            drop(place);
+            drop(taken);
         });
     }
     drop(listener);
@@ -64,18 +71,14 @@ pub(crate) async fn serve(
     Ok("http")
 }
 
-/// Waits for room, then for a connection. Those beyond wait in the kernel.
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+/// Waits for a connection, then for room. Those beyond wait in the kernel.
+async fn next(listener: &TcpListener, seats: &Arc<Seats>) -> (TcpStream, Taken) {
     let mut failing = false;
     loop {
-        let Ok(place) = Arc::clone(room).acquire_owned().await else {
-            // Nobody closes it.
-            return std::future::pending().await;
-        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 prepare(&stream);
-                return (stream, place);
+                return (stream, seats.take().await);
             }
             // The client went away first.
             Err(err) if gone(&err) => {}

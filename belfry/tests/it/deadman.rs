@@ -6,6 +6,7 @@ use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::claim;
 use crate::support::poll;
+use crate::support::sink::{Act, Sink};
 
 fn heartbeat(of: &Belfry) -> serde_json::Value {
     of.get("/api/belfry/v1/health").json()["heartbeats"][0].clone()
@@ -51,5 +52,65 @@ fn an_outside_eye_sees_a_watch_that_works_stands_still_or_cannot_mail() {
             .get("/api/belfry/v1/health")
             .body
             .contains("kk/watch")
+    );
+}
+
+#[test]
+fn the_alert_that_always_fires_goes_to_those_who_ask_for_it_by_name_and_is_no_trouble() {
+    let outside =
+        Setup::new().part("heartbeat: {ping_key: kk, expect: {watch: {period: 1s, grace: 3s}}}");
+    let outside = Launch::with(&outside.config()).start();
+    let sink = Sink::start(&[Act::Accept]);
+    let receivers = format!(
+        "receivers: [{{name: ops, email_configs: [{{to: ops@example.org}}]}}, \
+         {{name: eye, webhook_configs: [{{url: 'http://{}/ping/kk/watch'}}]}}]",
+        outside.address()
+    );
+    let config = |routes: &str| {
+        let setup = Setup::new().part(&format!(
+            "mail: {{smarthost: '127.0.0.1:{}', from: belfry@example.org, to: ops@example.org, tls: none}}\n\
+             rules: {{resend: 1s}}\n\
+             alerter:\n  route: {{receiver: ops, group_wait: 0s, group_interval: 1s, repeat_interval: 1s, routes: [{routes}]}}\n  {receivers}",
+            sink.port()
+        ));
+        (setup.config(), setup)
+    };
+    let (plain, _setup) = config("");
+    let mut belfry = Launch::with(&plain).start();
+    let fires = |belfry: &Belfry| {
+        let alerts = belfry.get("/api/v1/alerts").json();
+        let alerts = alerts["data"]["alerts"].as_array().unwrap().clone();
+        alerts
+            .iter()
+            .any(|alert| alert["labels"]["alertname"] == "Watchdog" && alert["state"] == "firing")
+    };
+    poll::holds("it should fire", || fires(&belfry));
+    let shown = |belfry: &Belfry| {
+        belfry
+            .get("/api/belfry/v1/status")
+            .body
+            .contains("Watchdog")
+    };
+    let taken = |belfry: &Belfry| belfry.get("/api/v2/alerts").body.contains("Watchdog");
+    assert!(!shown(&belfry) && !taken(&belfry), "nobody asked for it");
+    let (asked, _setup) = config(
+        "{receiver: eye, group_wait: 0s, group_interval: 1s, repeat_interval: 1s, matchers: ['alertname=\"Watchdog\"']}",
+    );
+    belfry.reload(&asked);
+    poll::holds("it should arrive where it is asked for", || {
+        heartbeat(&outside)["state"] == "up"
+    });
+    let body = heartbeat(&outside)["body"].as_str().unwrap().to_owned();
+    assert!(body.contains("\"alertname\":\"Watchdog\""), "{body}");
+    assert!(taken(&belfry) && !shown(&belfry), "it is no trouble");
+    belfry.signal(Signal::STOP);
+    poll::holds("its silence should be noticed", || {
+        heartbeat(&outside)["state"] == "down"
+    });
+    belfry.signal(Signal::CONT);
+    let mailed = sink.received();
+    assert!(
+        !mailed.iter().any(|got| got.mail.text.contains("Watchdog")),
+        "it was mailed"
     );
 }

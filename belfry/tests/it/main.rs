@@ -21,6 +21,8 @@ mod engine_faults;
 #[cfg(test)]
 mod escalating;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod exporters;
 #[cfg(test)]
 mod firing;

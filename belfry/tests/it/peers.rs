@@ -1,6 +1,8 @@
 //! Mutual watch, on hosts in network namespaces: what is paged when a host dies,
 //! stands still, or cannot be reached by one of the others.
 
+use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -8,16 +10,23 @@ use rustix::process::Signal;
 
 use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
+use crate::support::certificate::Certificate;
+use crate::support::claim;
 use crate::support::lan::Lan;
 use crate::support::poll;
+use crate::support::process::Process;
+use crate::support::program;
+use crate::support::scratch::Scratch;
 
 const RULES: &str = "\
 - alert: PeerDead
   expr: belfry_peer_dead == 1
   labels: {severity: critical}
   annotations: {summary: '{{ $labels.peer }} is dead'}
-- record: test:dead:max
-  expr: max_over_time(belfry_peer_dead[1h])
+- alert: SiteDown
+  expr: max by (site) (belfry_site_outside_up) == 0
+  labels: {severity: critical}
+  annotations: {summary: '{{ $labels.site }} is down from outside'}
 ";
 
 /// Three Belfrys that name each other.
@@ -30,6 +39,12 @@ struct Three {
 impl Three {
     #[track_caller]
     fn start() -> Self {
+        Self::with(|_, _| (String::new(), String::new()))
+    }
+
+    /// With further keys of `peer`, and further sections, for each host.
+    #[track_caller]
+    fn with(more: impl Fn(&Lan, &str) -> (String, String)) -> Self {
         let hosts = ["a", "b", "c"];
         let lan = Lan::new(&hosts);
         let (mut belfrys, mut setups) = (Vec::new(), Vec::new());
@@ -44,9 +59,11 @@ impl Three {
                     )
                 })
                 .collect();
-            let setup = Setup::new().rules(RULES).part(&format!(
-                "peer: {{name: {host}, interval: 1s, silent_after: 4s, peers: [{others}]}}"
-            ));
+            let (keys, sections) = more(&lan, host);
+            let peer = format!(
+                "peer: {{name: {host}, interval: 1s, silent_after: 4s, peers: [{others}], {keys}}}"
+            );
+            let setup = Setup::new().rules(RULES).part(&peer).part(&sections);
             let belfry = Launch::with(&setup.config())
                 .binary(&lan.on(host, env!("CARGO_BIN_EXE_belfry")))
                 .listen(&format!("{}:9911", lan.address(host)))
@@ -88,8 +105,11 @@ impl Three {
     }
 
     fn metric(&self, host: &str, name: &str, peer: &str) -> Option<f64> {
-        self.belfry(host)
-            .metric(&format!("{name}{{peer=\"{peer}\"}}"))
+        self.series(host, &format!("{name}{{peer=\"{peer}\"}}"))
+    }
+
+    fn series(&self, host: &str, series: &str) -> Option<f64> {
+        self.belfry(host).metric(series)
     }
 
     /// For whom each of these hosts pages now.
@@ -194,4 +214,135 @@ fn a_host_that_is_cut_off_itself_pages_for_nobody_and_is_paged_once() {
         three.pages(&["a", "b", "c"]) == ["b: a is dead"]
     });
     assert_eq!(three.ever(&["a", "c"]), [""; 0]);
+}
+
+#[test]
+fn peers_look_at_each_others_sites_and_know_of_a_dead_one_how_it_was() {
+    let site = |lan: &Lan| format!("{}:8080", lan.address("c"));
+    let mut three = Three::with(|lan, host| match host {
+        "c" => (
+            "token: word, share: [shop]".to_owned(),
+            format!(
+                "probe: {{up_after: 1, targets: [{{name: shop, target: 'http://{}/health/live'}}, {{name: inner, target: 'http://127.0.0.1:1/'}}]}}",
+                site(lan)
+            ),
+        ),
+        _ => ("token: word".to_owned(), "probe: {up_after: 1}".to_owned()),
+    });
+    let shop = Setup::new().rules(RULES);
+    let shop = Launch::with(&shop.config())
+        .binary(&three.lan.on("c", env!("CARGO_BIN_EXE_belfry")))
+        .listen(&site(&three.lan))
+        .start();
+    let from = |peer: &str| {
+        let series = format!("belfry_site_outside_up{{from=\"{peer}\",site=\"shop\"}}");
+        three.series("c", &series)
+    };
+    let here = |host: &str, name: &str, more: &str| {
+        three.series(host, &format!("{name}{{peer=\"c\",{more}site=\"shop\"}}"))
+    };
+    poll::holds("all should see the site", || {
+        ["a", "b"].iter().all(|host| {
+            from(host) == Some(1.0) && here(host, "belfry_peer_site_up", "") == Some(1.0)
+        })
+    });
+    let page = three.belfry("a").get("/metrics/probe").body;
+    assert!(!page.contains("inner"), "only what is shared is told of");
+
+    three.lan.shut("c", 8080, true);
+    poll::holds("its owner should page for it, and nobody else", || {
+        three.pages(&["a", "b", "c"]) == ["c: shop is down from outside"]
+    });
+    assert_eq!(
+        here("a", "belfry_peer_site_failure_info", "reason=\"refused\","),
+        Some(1.0)
+    );
+    assert_eq!(
+        three.belfry("c").get("/api/belfry/v1/health").json()["probes"][1]["up"],
+        true
+    );
+    three.lan.shut("c", 8080, false);
+    poll::holds("it should resolve", || {
+        three.pages(&["a", "b", "c"]).is_empty()
+    });
+
+    // With its token only.
+    let belfry = three.belfry("c");
+    assert_eq!(belfry.get("/health/peer").status, 403);
+    drop(shop);
+    poll::holds("its site should be down for all", || {
+        three.pages(&["a", "b", "c"]) == ["c: shop is down from outside"]
+    });
+    poll::holds("the others should know what fires there", || {
+        three.belfry("a").get("/metrics/probe").body.contains(
+            "belfry_peer_last_state_info{firing=\"SiteDown\",peer=\"c\",ready=\"ready\"} 1",
+        )
+    });
+    three.belfry_mut("c").kill();
+    poll::holds("one survivor should page, for the host alone", || {
+        three.pages(&["a", "b"]) == ["a: c is dead"]
+    });
+    let page = three.belfry("a").get("/metrics/probe").body;
+    assert!(
+        page.contains("belfry_peer_last_state_info{firing=\"SiteDown\",peer=\"c\""),
+        "{page}"
+    );
+}
+
+#[test]
+fn peers_know_each_other_by_certificate_and_token() {
+    let scratch = Scratch::new();
+    let certificate = Certificate::for_host("localhost", &scratch.path);
+    let there = Setup::new().part("peer: {name: there, token: word}");
+    let there = Launch::with(&there.config()).start();
+    let door = claim::port();
+    let caddyfile = scratch.file(
+        "Caddyfile",
+        &format!(
+            "{{\n admin off\n auto_https off\n}}\nhttps://localhost:{} {{\n tls {} {}\n reverse_proxy {}\n}}\n",
+            door.number,
+            certificate.chain.display(),
+            certificate.key.display(),
+            there.address()
+        ),
+    );
+    let mut command = Command::new(program::find("caddy", "caddy"));
+    command
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(&caddyfile)
+        .env("HOME", &scratch.path);
+    let _caddy = Process::spawn("caddy", &mut command, &scratch.path.join("caddy.log"));
+    let config = |token: &str, authority: &Path| {
+        let peer = format!(
+            "peer: {{name: here, token: {token}, interval: 1s, silent_after: 3s, \
+             peers: [{{name: there, url: 'https://localhost:{}', ca_file: {authority:?}}}]}}",
+            door.number
+        );
+        Setup::new().rules(RULES).part(&peer)
+    };
+    let (right, wrong) = (
+        config("word", &certificate.authority),
+        config("guess", &certificate.authority),
+    );
+    let mut here = Launch::with(&right.config()).start();
+    let peer = |here: &Belfry| here.get("/api/belfry/v1/health").json()["peers"][0].clone();
+    poll::holds("it should be seen", || peer(&here)["verdict"] == "up");
+    here.reload(&wrong.config());
+    poll::holds("a wrong token should be refused", || {
+        let peer = peer(&here);
+        peer["verdict"] == "dead" && peer["reason"] == "status: the status is 403"
+    });
+    here.reload(&right.config());
+    poll::holds("it should be seen again", || peer(&here)["verdict"] == "up");
+    let nobody = Certificate::for_host("elsewhere", &scratch.path);
+    let stranger = config("word", &nobody.authority);
+    here.reload(&stranger.config());
+    poll::holds("a stranger should not be believed", || {
+        let peer = peer(&here);
+        peer["verdict"] == "dead"
+            && peer["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.starts_with("tls_unknown_authority"))
+    });
+    assert!(!here.log().contains("word"), "the token is a secret");
 }

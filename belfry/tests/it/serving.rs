@@ -1,6 +1,8 @@
 //! What is served, how it starts, and how it ends.
 
-use std::net::TcpListener;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -311,4 +313,42 @@ fn clients_of_prometheus_and_alertmanager_find_their_interfaces() {
         belfry.metric("belfry_evaluations_total") >= evaluations.map(|count| count + 4.0)
     });
     assert_eq!(sink.received().len(), 0, "nobody is woken");
+}
+
+#[test]
+fn those_who_sit_there_and_ask_for_nothing_keep_no_question_about_health_waiting() {
+    // Seven times as many as there is room for: were each to be waited for, a
+    // question would not be answered within the patience of who asks.
+    const CROWD: usize = 900;
+    let belfry = Launch::with(&Setup::new().config()).start();
+    let over = AtomicBool::new(false);
+    let come = || {
+        let mut stream = TcpStream::connect(belfry.address()).unwrap();
+        let half = b"GET /health/live HTTP/1.1\r\nHost: h";
+        stream.write_all(half).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    };
+    let gone = |stream: &mut TcpStream| match stream.read(&mut [0; 512]) {
+        Ok(_) => true,
+        Err(err) => err.kind() != ErrorKind::WouldBlock,
+    };
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| come()).collect();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                for stream in crowd.iter_mut() {
+                    if gone(stream) {
+                        *stream = come();
+                    }
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let statuses = [(); 3].map(|()| http::get(belfry.address(), "/health/live"));
+        over.store(true, Ordering::Relaxed);
+        for answer in statuses {
+            assert_eq!(answer.unwrap().status, 200);
+        }
+    });
 }

@@ -4,6 +4,7 @@
 mod body;
 mod check;
 mod exchange;
+mod fetch;
 mod json;
 
 use hyper::Uri;
@@ -15,6 +16,7 @@ use super::reason::{Failure, Reason, Step};
 use super::samples::Samples;
 
 pub(super) use exchange::broken;
+pub use fetch::fetch;
 
 const PHASES: &str = "probe_http_duration_seconds";
 

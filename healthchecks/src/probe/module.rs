@@ -14,7 +14,8 @@ use super::pattern::{Pattern, Unsupported};
 pub(super) use celery::Celery;
 pub(super) use domain::Domain;
 pub(super) use host::{Command, Docker, Systemd};
-pub(super) use http::{HeaderMatch, Http, JsonMatch};
+pub use http::Http;
+pub(super) use http::{HeaderMatch, JsonMatch};
 
 settings::choice! {
     /// How a module probes.

@@ -19,6 +19,8 @@ settings::section! {
         pub service: String = String::new(),
         /// The compose project. Empty: any.
         pub project: String = String::new(),
+        /// Whether it runs in containers; one that does not is judged by what is said below alone.
+        pub container: bool = true,
         /// Whether it is there to end, so that one that ended well is ready. Compose labels tell it of what others wait for.
         pub one_shot: bool = false,
         /// Services that must be ready too.
@@ -27,5 +29,7 @@ settings::section! {
         pub heartbeat: String = String::new(),
         /// The probe that must not fail.
         pub probe: String = String::new(),
+        /// What must hold: an expression of PromQL over the collected series, such as `celery_queue_length{queue_name="mail"} < 100`. Like the expression of an alert, it holds while it gives anything; a plain number holds unless it is 0.
+        pub ready_when: String = String::new(),
     }
 }

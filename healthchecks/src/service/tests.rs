@@ -5,6 +5,7 @@ use super::*;
 const NOTHING: Evidence<'_> = Evidence {
     heartbeat_down: &|_| false,
     probe_up: &|_| None,
+    holds: &|_| None,
 };
 
 fn instance(service: &str, running: Running, check: Check) -> Instance {
@@ -106,6 +107,7 @@ fn the_configuration_adds_what_labels_do_not_say() {
         let evidence = Evidence {
             heartbeat_down: &|name| name == "beat" && down,
             probe_up: &|name| up.filter(|_| name == "look"),
+            holds: &|_| None,
         };
         assert_eq!(
             services.answer("worker", "shop", evidence).ready,

@@ -46,7 +46,8 @@ fn every_rule_says_what_a_page_needs() {
             };
             let severity = rule.labels["severity"].as_str();
             assert!(
-                ["critical", "warning", "info"].contains(&severity),
+                ["critical", "warning", "info"].contains(&severity)
+                    || (severity == "none" && rule.name == "Watchdog"),
                 "{}",
                 rule.name
             );

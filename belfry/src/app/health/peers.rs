@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use healthchecks::peer::{Config, Peer, Sight};
+use healthchecks::probe::{self, Http, Protocol};
 use tokio::task::JoinSet;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -31,17 +32,22 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         let config = watch.config();
         watch.health.peers().retain(&config.peer);
         let due = asked.is_none_or(|at| at.elapsed() >= config.peer.interval);
-        if config.peer.peers.is_empty() || !due {
+        if config.peer.peers.is_empty() {
+            watch.health.abroad.found(Vec::new(), watch.clock.now_ms());
+            continue;
+        }
+        if !due {
             continue;
         }
         asked = Some(Instant::now());
+        let me = name(&config.peer, config.host_name());
         let mut asking = JoinSet::new();
         for peer in config.peer.peers.clone() {
             // All are answered or given up before the next round.
             let patience = config.peer.interval.min(Duration::from_secs(10));
+            let (me, token) = (me.clone(), config.peer.token.clone());
             asking.spawn(async move {
-                let answer = time::timeout(patience, ask(&peer)).await;
-                let answer = answer.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time")));
+                let answer = ask(&peer, &me, &token, patience).await;
                 (peer, answer)
             });
         }
@@ -54,21 +60,32 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
                 Err(err) => peers.silent(&peer.name, &format!("{err:#}")),
             }
         }
+        let sites = match config.peer.look {
+            true => watch.health.peers().targets(),
+            false => Vec::new(),
+        };
+        watch.health.abroad.found(sites, watch.clock.now_ms());
     }
 }
 
-async fn ask(peer: &Peer) -> anyhow::Result<Sight> {
-    let client = reqwest::Client::builder().no_proxy();
+/// Asks a peer, in our name: it also tells how our sites look from there.
+async fn ask(
+    peer: &Peer,
+    me: &str,
+    token: &settings::Secret,
+    patience: Duration,
+) -> anyhow::Result<Sight> {
+    let mut http = Http {
+        preferred_ip_protocol: Protocol::Ip4,
+        ..Http::default()
+    };
+    http.tls_config.ca_file.clone_from(&peer.ca_file);
+    http.headers
+        .insert("X-Belfry-Peer".to_owned(), me.to_owned());
+    http.bearer_token.clone_from(token);
     let url = format!("{}/health/peer", peer.url.trim_end_matches('/'));
-    let answer = client.build()?.get(url).send().await;
-    let mut answer = answer
-        .and_then(reqwest::Response::error_for_status)
-        .map_err(reqwest::Error::without_url)?;
-    let mut body = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
-        body.extend_from_slice(&piece);
-        anyhow::ensure!(body.len() <= MOST, "the answer is too long");
-    }
+    let body = probe::fetch(&url, &http, patience, MOST).await;
+    let body = body.map_err(|failure| anyhow::anyhow!("{failure}"))?;
     serde_json::from_slice(&body).context("this is no Belfry")
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use exporter::container::Mount;
-use healthchecks::probe::{self, Due, Failure, Module, Outcome, Reason, Samples, Target};
+use healthchecks::probe::{self, Board, Due, Failure, Module, Outcome, Reason, Samples, Target};
 use tokio::task::JoinSet;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Watch;
+use super::Health;
 
 /// So long nothing changes that nobody told us of: a reload, a new container.
 const IDLE: Duration = Duration::from_secs(2);
@@ -19,6 +20,9 @@ const IDLE: Duration = Duration::from_secs(2);
 const FIND: Duration = Duration::from_secs(10);
 /// The label by which a container asks to be looked at.
 const ASKS: &str = "belfry.probe";
+
+/// What is looked at: what is ours, and the sites of peers.
+const BOARDS: [fn(&Health) -> &Board; 2] = [|health| &health.probes, |health| &health.abroad];
 
 /// Looks until told to stop.
 pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
@@ -31,11 +35,14 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
             watch.health.probes.found(found(watch), now_ms);
             found_at = Some(Instant::now());
         }
-        for due in watch.health.probes.due(now_ms) {
-            looks.spawn(look(Arc::clone(watch), due));
+        for of in BOARDS {
+            for due in of(&watch.health).due(now_ms) {
+                looks.spawn(look(Arc::clone(watch), of, due));
+            }
         }
         beat.beat(Instant::now());
-        let next_ms = watch.health.probes.next_due_ms();
+        let boards = BOARDS.iter().map(|of| of(&watch.health));
+        let next_ms = boards.filter_map(Board::next_due_ms).min();
         let wait = next_ms.map_or(IDLE, |next_ms| {
             Duration::from_millis(u64::try_from(next_ms - now_ms).unwrap_or(0))
         });
@@ -48,7 +55,7 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     looks.shutdown().await;
 }
 
-async fn look(watch: Arc<Watch>, due: Due) {
+async fn look(watch: Arc<Watch>, of: fn(&Health) -> &Board, due: Due) {
     let mut asked = due.clone();
     compare(&watch, &mut asked.module, &due.certificate);
     let look =
@@ -62,10 +69,7 @@ async fn look(watch: Arc<Watch>, due: Due) {
         }),
         took: Duration::ZERO,
     });
-    watch
-        .health
-        .probes
-        .done(&due, outcome, watch.clock.now_ms());
+    of(&watch.health).done(&due, outcome, watch.clock.now_ms());
 }
 
 /// Has a look compare what is served with the certificate on the disk.

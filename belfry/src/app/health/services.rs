@@ -27,6 +27,7 @@ pub(crate) fn with_evidence<T>(watch: &Watch, judge: impl FnOnce(Evidence<'_>) -
     judge(Evidence {
         heartbeat_down: &|name| beats.state(name, now_ms) == Some(heartbeat::State::Down),
         probe_up: &|name| watch.health.probes.up(name),
+        holds: &|expr| watch.health.proofs.of(expr),
     })
 }
 

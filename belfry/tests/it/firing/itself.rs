@@ -44,6 +44,7 @@ fn rules_about_targets_and_belfry_itself_fire() {
             ("TargetDown", "critical"),
             ("BelfryMailFailing", "critical"),
             ("BelfryRuleFailing", "warning"),
+            ("Watchdog", "none"),
         ],
         || {},
     );

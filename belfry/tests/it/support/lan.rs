@@ -123,6 +123,25 @@ impl Lan {
         program::run(command.args(["-p", "tcp", "--syn", "-j", "DROP"]));
     }
 
+    /// Nobody but the host itself reaches a port of it any more, or all do again.
+    pub(crate) fn shut(&self, host: &str, port: u16, shut: bool) {
+        let iptables = program::find("iptables", "iptables");
+        let mut command = Command::new(program::find("ip", "iproute2"));
+        command
+            .args(["netns", "exec", &self.space(host)])
+            .arg(iptables)
+            .args([
+                "-w",
+                if shut { "-A" } else { "-D" },
+                "INPUT",
+                "!",
+                "-i",
+                "lo",
+            ])
+            .args(["-p", "tcp", "--dport", &port.to_string(), "-j", "REJECT"]);
+        program::run(command.args(["--reject-with", "tcp-reset"]));
+    }
+
     fn address_of(&self, last: u8) -> String {
         format!("10.78.{}.{last}", self.network.number)
     }

@@ -1,0 +1,259 @@
+//! Sites that peers look at for each other, from outside: each tells the others
+//! what there is to look at, and each of them how that looks from there.
+
+use std::collections::BTreeSet;
+
+use exposition::{Kind, Writer};
+use serde::{Deserialize, Serialize};
+
+use super::{Config, Peers, Verdict};
+use crate::probe::{self, Loaded, Prober, Reason, Target};
+
+/// So many sites of a peer are looked at.
+const SITES: usize = 50;
+/// A target is no longer than this, in bytes.
+const LONG: usize = 512;
+/// How a peer may ask us to look: what ships with every Belfry, and takes nothing
+/// from the other side but its answer.
+const MODULES: [&str; 5] = [
+    "http_2xx",
+    "tls_connect",
+    "tcp_connect",
+    "grpc",
+    "websocket",
+];
+
+/// A site, as its peers are told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// Its name.
+    pub name: String,
+    /// What is looked at.
+    pub target: String,
+    /// How: one of the modules that every Belfry has.
+    pub module: String,
+}
+
+/// How a site looks from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Its name.
+    pub name: String,
+    /// Whether it is up.
+    pub up: bool,
+    /// Why it is not; empty if it is.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// What the peers are told to look at.
+#[must_use]
+pub fn shared(config: &Config, probes: &Loaded) -> Vec<Shared> {
+    let named: BTreeSet<&str> = if config.share.is_empty() {
+        let sites = probes.config.sites.iter();
+        sites.map(|site| &*site.outside).collect()
+    } else {
+        config.share.iter().map(String::as_str).collect()
+    };
+    let targets = probes.config.targets.iter();
+    targets
+        .filter(|target| named.contains(target.called()))
+        .filter_map(|target| {
+            let own = &*target.module;
+            let module = match probes.modules.get(own)?.prober {
+                _ if MODULES.contains(&own) => own,
+                // Others do not have a module of ours; they see whether it answers at all.
+                Prober::Http => "http_2xx",
+                _ => return None,
+            };
+            Some(Shared {
+                name: target.called().to_owned(),
+                target: target.target.clone(),
+                module: module.to_owned(),
+            })
+        })
+        .take(SITES)
+        .collect()
+}
+
+/// What a peer's site is called here.
+fn called(peer: &str, site: &str) -> String {
+    format!("{peer}/{site}")
+}
+
+impl Peers {
+    /// What there is to look at for the others.
+    #[must_use]
+    pub fn targets(&self) -> Vec<Target> {
+        let mut targets = Vec::new();
+        for (peer, known) in &self.0 {
+            let sites = known.sight.sites.iter().take(SITES);
+            targets.extend(sites.filter(|site| taken(site)).map(|site| Target {
+                name: called(peer, &site.name),
+                target: site.target.clone(),
+                module: site.module.clone(),
+                ..Target::default()
+            }));
+        }
+        targets
+    }
+
+    /// How the sites of a peer look from here.
+    #[must_use]
+    pub fn seen(&self, peer: &str, looks: &[probe::View]) -> Vec<Seen> {
+        let sites = self.0.get(peer).map(|known| &known.sight.sites);
+        let sites = sites.into_iter().flatten();
+        sites
+            .filter_map(|site| {
+                let name = called(peer, &site.name);
+                let look = looks.iter().find(|look| look.name == name)?;
+                let up = look.up?;
+                let reason = look.reason.filter(|_| !up);
+                Some(Seen {
+                    name: site.name.clone(),
+                    up,
+                    reason: reason.map_or("", Reason::as_str).to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// Adds how our sites look from elsewhere, and those of others from here.
+    pub fn write_sites(
+        &self,
+        me: &str,
+        config: &Config,
+        looks: &[probe::View],
+        now_ms: i64,
+        page: &mut Writer,
+    ) {
+        let views = self.views(me, config, now_ms);
+        let up = views.iter().filter(|view| view.verdict == Verdict::Up);
+        let mut outside = Vec::new();
+        for view in up {
+            let Some(known) = self.0.get(&view.name) else {
+                continue;
+            };
+            outside.extend(known.sight.seen.iter().map(|seen| (&*view.name, seen)));
+        }
+        write(
+            page,
+            (
+                "belfry_site_outside_up",
+                "Whether our site is up, as a peer sees it.",
+            ),
+            ("belfry_site_outside_failure_info", "Why it is not."),
+            "from",
+            &outside,
+        );
+        let here: Vec<_> = self
+            .0
+            .keys()
+            .map(|peer| (peer.as_str(), self.seen(peer, looks)))
+            .collect();
+        let here: Vec<_> = here
+            .iter()
+            .flat_map(|(peer, seen)| seen.iter().map(move |seen| (*peer, seen)))
+            .collect();
+        write(
+            page,
+            (
+                "belfry_peer_site_up",
+                "Whether a peer's site is up, as we see it.",
+            ),
+            ("belfry_peer_site_failure_info", "Why it is not."),
+            "peer",
+            &here,
+        );
+    }
+}
+
+fn write(
+    page: &mut Writer,
+    up: (&str, &str),
+    why: (&str, &str),
+    whose: &str,
+    all: &[(&str, &Seen)],
+) {
+    if all.is_empty() {
+        return;
+    }
+    page.family(up.0, up.1, Kind::Gauge);
+    for (peer, seen) in all {
+        let labels = [(whose, *peer), ("site", &seen.name)];
+        page.sample(&labels, f64::from(u8::from(seen.up)));
+    }
+    page.family(why.0, why.1, Kind::Gauge);
+    for (peer, seen) in all.iter().filter(|(_, seen)| !seen.up) {
+        let labels = [
+            (whose, *peer),
+            ("reason", &seen.reason),
+            ("site", &seen.name),
+        ];
+        page.sample(&labels, 1.0);
+    }
+}
+
+/// Whether we look at it: it is short, and by a module that takes nothing.
+fn taken(site: &Shared) -> bool {
+    let short = |text: &str| !text.is_empty() && text.len() <= LONG;
+    short(&site.name) && short(&site.target) && MODULES.contains(&&*site.module)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::Sight;
+
+    fn read<T: settings::Value + Default>(text: &str) -> T {
+        settings::read("belfry.yml".as_ref(), text, &|_| None).unwrap()
+    }
+
+    #[test]
+    fn peers_are_told_of_what_visitors_see() {
+        let probes: probe::Config = read(
+            "{modules: {mine: {prober: http}}, targets: [{name: in, target: 'http://127.0.0.1/'}, \
+             {name: out, target: 'https://shop.example/', module: mine}, {name: db, target: 'h:5432', module: postgres}], \
+             sites: [{name: shop, inside: in, outside: out}]}",
+        );
+        let probes = probes.load().unwrap();
+        for (text, expected) in [
+            ("{}", vec![("out", "http_2xx")]),
+            ("share: [in, db, none]", vec![("in", "http_2xx")]),
+        ] {
+            let told = shared(&read(text), &probes);
+            let told: Vec<_> = told.iter().map(|one| (&*one.name, &*one.module)).collect();
+            assert_eq!(told, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_peer_cannot_make_us_look_at_much_or_in_any_way() {
+        let site = |name: &str, target: &str, module: &str| Shared {
+            name: name.to_owned(),
+            target: target.to_owned(),
+            module: module.to_owned(),
+        };
+        let mut sites = vec![
+            site("a", "https://a.example/", "http_2xx"),
+            site("b", "b", "command"),
+            site("", "c", "http_2xx"),
+            site("d", &"d".repeat(600), "http_2xx"),
+        ];
+        sites.extend((0..100).map(|at| site(&at.to_string(), "x", "tcp_connect")));
+        let mut peers = Peers::default();
+        let sight = Sight {
+            sites,
+            ..Sight::default()
+        };
+        peers.answered("p", sight, 0);
+        let targets = peers.targets();
+        assert_eq!(targets.len(), SITES - 3);
+        assert_eq!(targets[0].name, "p/a");
+        assert!(
+            targets[1..]
+                .iter()
+                .all(|target| target.module == "tcp_connect")
+        );
+    }
+}
