@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::crew::{Crew, Outcome};
 use crate::files::{Files, Roots};
+use crate::served::Trouble;
 use inventory::Inventory;
 pub use model::{Container, Health, Mount, Port, State};
 
@@ -194,6 +195,15 @@ impl Containers {
         engine::environment(&self.0, id, names)
             .await
             .map_err(|trouble| trouble.to_string())
+    }
+
+    /// A client of its own for a call that lasts, such as a stream.
+    pub(crate) async fn connected(&self) -> Result<Docker, Trouble> {
+        let client = engine::client(&self.0).await;
+        client.map_err(|trouble| Trouble {
+            text: trouble.to_string(),
+            wants_password: false,
+        })
     }
 
     /// Reads the control groups now and returns everything as exposition text.

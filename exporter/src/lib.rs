@@ -4,15 +4,19 @@
 //! of them stores a series, judges a value or sends an alert, and none makes
 //! the page wait for a source that hangs.
 
+pub mod api;
 pub mod celery;
 pub mod container;
 mod crew;
 mod files;
 mod fleet;
 pub mod host;
+pub mod logs;
 mod pieces;
 pub mod postgres;
 pub mod redis;
 mod served;
+mod tail;
+mod tallies;
 
 pub use fleet::Standing;

@@ -8,6 +8,7 @@
 
 mod alerting;
 mod files;
+mod log;
 mod page;
 mod query;
 mod rule_file;
@@ -16,6 +17,7 @@ mod write;
 
 pub use alerting::{alert_api, alerting};
 pub use files::files;
+pub use log::log;
 pub use page::page;
 pub use query::query;
 pub use rule_file::rule_file;
@@ -26,7 +28,7 @@ pub use write::write;
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 8] = [
+pub const ENTRIES: [Entry; 9] = [
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
     ("page", page, page::samples),
@@ -35,6 +37,7 @@ pub const ENTRIES: [Entry; 8] = [
     ("template", template, template::samples),
     ("write", write, write::samples),
     ("files", files, files::samples),
+    ("log", log, log::samples),
 ];
 
 /// All times here are around this one, in milliseconds since 1970.

@@ -153,3 +153,8 @@ fn configurations_of_the_alerter_are_read_without_harm() {
 fn requests_for_the_alerters_api_are_answered_without_harm() {
     throw("alert_api");
 }
+
+#[test]
+fn lines_of_logs_are_read_without_harm() {
+    throw("log");
+}

@@ -24,6 +24,8 @@ const LEARN: u64 = 40;
 pub(crate) enum Job {
     Host,
     Container,
+    Api,
+    Log,
     Postgres,
     Redis,
     Celery,
@@ -34,9 +36,11 @@ pub(crate) enum Job {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Host,
         Self::Container,
+        Self::Api,
+        Self::Log,
         Self::Postgres,
         Self::Redis,
         Self::Celery,
@@ -51,6 +55,8 @@ impl Job {
         match self {
             Self::Host => "host",
             Self::Container => "container",
+            Self::Api => "api",
+            Self::Log => "log",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
             Self::Celery => "celery",
@@ -70,7 +76,9 @@ impl Job {
     /// Whether there is anything to tell.
     fn is_in_use(self, watch: &Watch) -> bool {
         match self {
-            Self::Postgres | Self::Redis | Self::Celery => !watch.readers.is_idle(self),
+            Self::Api | Self::Log | Self::Postgres | Self::Redis | Self::Celery => {
+                !watch.readers.is_idle(self)
+            }
             Self::Host
             | Self::Container
             | Self::Backup
@@ -100,7 +108,7 @@ impl Job {
             // Servers that are read or probed are instances of their own.
             honor_labels: matches!(
                 self,
-                Self::Postgres | Self::Redis | Self::Celery | Self::Probe
+                Self::Api | Self::Log | Self::Postgres | Self::Redis | Self::Celery | Self::Probe
             ),
             ..rules::Target::default()
         })
@@ -111,7 +119,9 @@ impl Job {
         match self {
             Self::Host => watch.host().page().await,
             Self::Container => watch.containers.page().await,
-            Self::Postgres | Self::Redis | Self::Celery => watch.readers.page(self).await,
+            Self::Api | Self::Log | Self::Postgres | Self::Redis | Self::Celery => {
+                watch.readers.page(self).await
+            }
             Self::Backup => watch.backups.page(&watch).await,
             Self::Probe => super::health::metrics(&watch),
             Self::Heartbeat => super::health::heartbeat_metrics(&watch),
@@ -264,7 +274,7 @@ impl Watch {
         for job in jobs {
             if match job {
                 Job::Container => listed,
-                Job::Postgres | Job::Redis | Job::Celery => false,
+                Job::Api | Job::Log | Job::Postgres | Job::Redis | Job::Celery => false,
                 // What was not looked at yet says nothing.
                 Job::Probe => self.health.probes.all_looked_at(),
                 Job::Host | Job::Backup | Job::Heartbeat | Job::Belfry => true,

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use exporter::container::{Containers, at_socket};
 use exporter::host::Host;
 use exposition::{Kind, Writer};
+use healthchecks::probe::{Loaded, Module};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -18,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 use super::pages::{Pages, Panicked, Text};
 use super::readers::Readers;
 use super::servers::{self, Ground};
+use super::through::Through;
 use super::{Job, engine, own, supervise};
 use crate::cli::Place;
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config};
 use crate::http;
 
 /// Files that take longer to read than this lie on a disk that hangs.
@@ -35,9 +37,22 @@ pub(crate) struct Exporters {
     host: RwLock<Host>,
     containers: Containers,
     readers: Arc<Readers>,
+    /// Applications whose pages are passed on.
+    through: Through,
+    /// What /probe may look at, and how.
+    probes: RwLock<Arc<Loaded>>,
     pages: Pages,
     fared: Mutex<BTreeMap<&'static str, Fared>>,
     config: watch::Sender<Arc<Config>>,
+}
+
+/// Modules and targets of probes. The configuration was checked, file of
+/// modules included; one that has gone since leaves nothing to look at.
+fn probes(config: &Config) -> Loaded {
+    config.probe.load().unwrap_or_else(|faults| {
+        tracing::error!("the modules of probes cannot be read: {faults:?}");
+        Loaded::default()
+    })
 }
 
 /// How a collector fared the last time.
@@ -49,9 +64,11 @@ struct Fared {
 
 impl Exporters {
     /// The collectors that can run.
-    pub(crate) const JOBS: [Job; 5] = [
+    pub(crate) const JOBS: [Job; 7] = [
         Job::Host,
         Job::Container,
+        Job::Api,
+        Job::Log,
         Job::Postgres,
         Job::Redis,
         Job::Celery,
@@ -59,7 +76,7 @@ impl Exporters {
 
     /// Serves the pages of these collectors until `stop`; tells where before.
     pub(crate) async fn run(
-        loaded: Loaded,
+        loaded: config::Loaded,
         place: Place,
         collectors: Vec<Job>,
         stop: CancellationToken,
@@ -71,13 +88,16 @@ impl Exporters {
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let socket = engine::socket(&config);
+        let containers = Containers::new(config.exporter.container.clone(), at_socket(&socket));
         let here = Arc::new(Self {
             jobs: collectors.iter().copied().chain([Job::Belfry]).collect(),
             place,
             started_ms: jiff::Timestamp::now().as_millisecond(),
             host: RwLock::new(Host::new(config.exporter.host.clone())),
-            containers: Containers::new(config.exporter.container.clone(), at_socket(&socket)),
-            readers: Arc::new(Readers::new(&config.exporter)),
+            readers: Arc::new(Readers::new(&config.exporter, &containers)),
+            containers,
+            through: Through::default(),
+            probes: RwLock::new(Arc::new(probes(&config))),
             pages: Pages::default(),
             fared: Mutex::default(),
             config: watch::Sender::new(Arc::new(config)),
@@ -105,6 +125,14 @@ impl Exporters {
                 config: here.config.subscribe(),
             };
             tasks.spawn(servers::run(ground, stop.clone()));
+        }
+        if collectors.contains(&Job::Api) {
+            let (here, stop) = (Arc::clone(&here), stop.clone());
+            tasks.spawn(async move {
+                let every = || here.config.borrow().interval;
+                here.through.run(&here.containers, every, stop).await;
+                Ok("applications")
+            });
         }
         let router = http::exporters(Arc::clone(&here), address);
         tasks.spawn(http::serve(listener, router, stop.clone()));
@@ -139,6 +167,8 @@ impl Exporters {
         let host = Host::new(config.exporter.host.clone());
         *self.host.write().unwrap_or_else(PoisonError::into_inner) = host;
         self.readers.configure(&config.exporter);
+        let loaded = Arc::new(probes(&config));
+        *self.probes.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         self.config.send_replace(Arc::new(config));
         Ok(())
     }
@@ -151,11 +181,24 @@ impl Exporters {
                 host.page().await
             }
             Job::Container => self.containers.page().await,
-            Job::Postgres | Job::Redis | Job::Celery => self.readers.page(job).await,
+            Job::Api => self.readers.page(job).await + &self.through.page(),
+            Job::Log | Job::Postgres | Job::Redis | Job::Celery => self.readers.page(job).await,
             _ => return self.own(),
         };
         self.note(job, true, began.elapsed());
         page
+    }
+
+    /// What /probe may look at, and how.
+    pub(crate) fn probes(&self) -> Arc<Loaded> {
+        let probes = self.probes.read();
+        Arc::clone(&probes.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has a look compare what is served with a certificate on the disk.
+    pub(crate) fn compare(&self, module: &mut Module, certificate: &str) {
+        let root = self.config.borrow().exporter.host.rootfs.clone();
+        super::compare_certificate(&self.containers, &root, module, certificate);
     }
 
     fn host(&self) -> Host {

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use exporter::Standing;
+use exporter::api::Api;
 use exporter::celery::Celery;
+use exporter::container::Containers;
+use exporter::logs::Logs;
 use exporter::postgres::Postgres;
 use exporter::redis::Redis;
 use exposition::{Labels, NAME, stale};
@@ -18,6 +21,8 @@ use crate::config::Exporter;
 /// The readers, one for each kind of server.
 #[derive(Debug)]
 pub(crate) struct Readers {
+    pub api: Api,
+    pub logs: Logs,
     pub postgres: Postgres,
     pub redis: Redis,
     pub celery: Celery,
@@ -29,10 +34,12 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// The jobs whose pages tell of servers.
-    pub(super) const JOBS: [Job; 3] = [Job::Postgres, Job::Redis, Job::Celery];
+    pub(super) const JOBS: [Job; 5] = [Job::Api, Job::Log, Job::Postgres, Job::Redis, Job::Celery];
 
-    pub(super) fn new(config: &Exporter) -> Self {
+    pub(super) fn new(config: &Exporter, containers: &Containers) -> Self {
         Self {
+            api: Api::new(config.api.clone(), containers.clone()),
+            logs: Logs::new(config.logs.clone(), containers.clone()),
             postgres: Postgres::new(config.postgres.clone()),
             redis: Redis::new(config.redis.clone()),
             celery: Celery::new(config.celery.clone()),
@@ -43,6 +50,8 @@ impl Readers {
 
     /// Puts another configuration in force.
     pub(super) fn configure(&self, config: &Exporter) {
+        self.api.configure(config.api.clone());
+        self.logs.configure(config.logs.clone());
         self.postgres.configure(config.postgres.clone());
         self.redis.configure(config.redis.clone());
         self.celery.configure(config.celery.clone());
@@ -51,6 +60,8 @@ impl Readers {
     /// Reads the servers of a job until told to stop.
     pub(super) async fn run(&self, job: Job, stop: CancellationToken) {
         match job {
+            Job::Api => self.api.run(stop).await,
+            Job::Log => self.logs.run(stop).await,
             Job::Postgres => self.postgres.run(stop).await,
             Job::Redis => self.redis.run(stop).await,
             Job::Celery => self.celery.run(stop).await,
@@ -61,6 +72,8 @@ impl Readers {
     /// What was read last. Never waits for a server.
     pub(super) async fn page(&self, job: Job) -> String {
         match job {
+            Job::Api => self.api.page().await,
+            Job::Log => self.logs.page().await,
             Job::Postgres => self.postgres.page().await,
             Job::Redis => self.redis.page().await,
             Job::Celery => self.celery.page().await,
@@ -71,6 +84,8 @@ impl Readers {
     /// Whether a job has no server to read.
     pub(super) fn is_idle(&self, job: Job) -> bool {
         match job {
+            Job::Api => self.api.is_idle(),
+            Job::Log => self.logs.is_idle(),
             Job::Postgres => self.postgres.is_idle(),
             Job::Redis => self.redis.is_idle(),
             Job::Celery => self.celery.is_idle(),
@@ -88,6 +103,8 @@ impl Readers {
 
     fn of(&self, job: Job) -> Vec<Standing> {
         match job {
+            Job::Api => self.api.standing(),
+            Job::Log => self.logs.standing(),
             Job::Postgres => self.postgres.standing(),
             Job::Redis => self.redis.standing(),
             Job::Celery => self.celery.standing(),

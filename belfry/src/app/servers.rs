@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter::container::{Container, Containers};
-use exporter::{celery, postgres, redis};
+use exporter::{api, celery, postgres, redis};
 use healthchecks::discover::Kind;
 use settings::Secret;
 use tokio::net::TcpStream;
@@ -95,6 +95,9 @@ pub(super) async fn run(ground: Ground, stop: CancellationToken) -> anyhow::Resu
         let listed = ground.knows_containers();
         find(&ground, &mut known).await;
         hand_on(&ground, &known);
+        let proxies = ground.containers.inventory();
+        let proxies = proxies.iter().filter_map(|one| proxy(one));
+        ground.readers.api.found(proxies.collect());
         if listed {
             ground.readers.all_found();
         }
@@ -202,6 +205,18 @@ fn broker(server: &redis::Server) -> celery::Broker {
         password: server.password.clone(),
         ..celery::Broker::default()
     }
+}
+
+/// A container that writes an access log to its output, as the images of these
+/// proxies do; Caddy tells everything on standard error.
+fn proxy(container: &Container) -> Option<api::Found> {
+    let program = healthchecks::discover::proxy(&super::discovery::container(container))?;
+    ["nginx", "OpenResty", "Caddy"]
+        .contains(&program)
+        .then(|| api::Found {
+            container: container.name.clone(),
+            both_streams: program == "Caddy",
+        })
 }
 
 /// A running container that holds a server.

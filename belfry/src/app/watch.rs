@@ -18,6 +18,7 @@ use series::{Flushed, RolledUp, Store};
 use tokio::sync::{Notify, watch};
 
 use super::backups::Backups;
+use super::counts::Kept;
 use super::health::Health;
 use super::jobs::Jobs;
 use super::keeper::{self, Keeper};
@@ -160,10 +161,10 @@ impl Watch {
         let watch = Self {
             health: Health::new(&config, &state, now_ms).await,
             host: RwLock::new(Host::new(config.exporter.host.clone())),
+            readers: Arc::new(Readers::new(&config.exporter, &containers)),
             containers,
             shelf,
             socket,
-            readers: Arc::new(Readers::new(&config.exporter)),
             backups: Backups::default(),
             jobs: Jobs::default(),
             pages: Pages::default(),
@@ -338,7 +339,7 @@ impl Watch {
             let kept = self.rules().snapshot();
             keeper::write(self, &kept).await;
             health::write_heartbeats(self).await;
-            self.keep_counts(None).await;
+            self.keep_counts(Kept::default()).await;
             let on = Arc::clone(self);
             // Not on a worker: a disk that hangs must not hold up the signals.
             let _ = tokio::task::spawn_blocking(move || on.flush_series()).await;

@@ -21,7 +21,7 @@ const WORKERS: usize = 2;
 #[derive(Debug, Args)]
 pub(super) struct Exporter {
     /// Run these collectors and no others, parted by commas: host, container,
-    /// postgres, redis, celery
+    /// api, log, postgres, redis, celery
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = collector)]
     only: Vec<Job>,
     /// Run all but these

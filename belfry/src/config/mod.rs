@@ -85,6 +85,10 @@ settings::section! {
         pub host: exporter::host::Config = exporter::host::Config::default(),
         /// The Docker engine and its containers.
         pub container: exporter::container::Config = exporter::container::Config::default(),
+        /// What is served over HTTP: access logs, nginx, Caddy.
+        pub api: exporter::api::Config = exporter::api::Config::default(),
+        /// Logs of services that are named: patterns, and the last lines.
+        pub logs: exporter::logs::Config = exporter::logs::Config::default(),
         /// PostgreSQL servers.
         pub postgres: exporter::postgres::Config = exporter::postgres::Config::default(),
         /// Redis servers.
@@ -150,6 +154,8 @@ impl Config {
         faults.extend(self.probe.faults());
         faults.extend(self.heartbeat.faults());
         let exporters = [
+            self.exporter.api.faults(),
+            self.exporter.logs.faults(),
             self.exporter.postgres.faults(),
             self.exporter.redis.faults(),
             self.exporter.celery.faults(),

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use crate::app::{self, Watch};
 use crate::runbooks;
 
+/// The most lines that are told of one service.
+const LINES: usize = 200;
+
 /// How this host is now: what the page shows, as JSON.
 pub(crate) async fn status(State(watch): State<Arc<Watch>>) -> Json<Value> {
     Json(app::status(&watch).await)
@@ -18,6 +21,24 @@ pub(crate) async fn status(State(watch): State<Arc<Watch>>) -> Json<Value> {
 /// Heartbeats as they are now.
 pub(crate) async fn health(State(watch): State<Arc<Watch>>) -> Json<Value> {
     Json(app::health_page(&watch))
+}
+
+/// The last lines of what labels that are given as parameters name, such as
+/// `name=shop-api-1`, as `lines`; without any, of every service that is read.
+pub(crate) async fn logs(
+    State(watch): State<Arc<Watch>>,
+    Query(labels): Query<alert::Set>,
+) -> (StatusCode, Json<Value>) {
+    if labels.is_empty() {
+        return (StatusCode::OK, Json(app::logs::page(&watch)));
+    }
+    match app::logs::about(&watch, &labels, LINES) {
+        Some(lines) => (StatusCode::OK, Json(json!({ "lines": lines }))),
+        None => (
+            StatusCode::NOT_FOUND,
+            Json(json!({ "error": "no log of this is read; see exporter.logs" })),
+        ),
+    }
 }
 
 /// The runbooks in force, without their texts.

@@ -61,12 +61,13 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/api/belfry/v1/ack", post(people::acknowledge))
         .route("/api/belfry/v1/health", get(api::health))
         .route("/ping/{*path}", any(ping::take))
+        .route("/api/belfry/v1/logs", get(api::logs))
         .route("/api/belfry/v1/runbooks", get(api::runbooks))
         .route("/api/belfry/v1/runbooks/{name}", get(api::runbook))
-        .route("/probe", get(probe::probe))
         .fallback(absent)
         .with_state(Arc::clone(&watch))
         .merge(metrics::router(metrics::of_watch(Arc::clone(&watch))))
+        .merge(probe::router(probes_of(Arc::clone(&watch))))
         .merge(query_api::router(app::query_source(&watch)))
         .merge(graph::router(
             Arc::clone(&watch.store),
@@ -88,15 +89,38 @@ pub(crate) fn exporters(exporters: Arc<Exporters>, address: SocketAddr) -> Route
         .iter()
         .map(|job| format!("/metrics/{}\n", job.as_str()))
         .collect();
-    let index = format!("Belfry's exporters, at {address}:\n/metrics\n{list}");
+    let index =
+        format!("Belfry's exporters, at {address}:\n/metrics\n{list}/probe?target=&module=\n");
     Router::new()
         .route("/", get(move || async move { index }))
         .route("/-/healthy", get(|| async { "healthy\n" }))
-        .merge(metrics::router(metrics::of_exporters(exporters)))
+        .merge(metrics::router(metrics::of_exporters(Arc::clone(
+            &exporters,
+        ))))
+        .merge(probe::router(probes_alone(exporters)))
         .layer(from_fn_with_state(
             Arc::new(Semaphore::new(room::REQUESTS)),
             room::enter,
         ))
+}
+
+fn probes_of(watch: Arc<Watch>) -> probe::Known {
+    let of = Arc::clone(&watch);
+    probe::Known {
+        loaded: Arc::new(move || Arc::new(of.health.probes.loaded())),
+        compare: Arc::new(move |module, certificate| {
+            let root = &watch.config().exporter.host.rootfs;
+            app::compare_certificate(&watch.containers, root, module, certificate);
+        }),
+    }
+}
+
+fn probes_alone(exporters: Arc<Exporters>) -> probe::Known {
+    let of = Arc::clone(&exporters);
+    probe::Known {
+        loaded: Arc::new(move || of.probes()),
+        compare: Arc::new(move |module, certificate| exporters.compare(module, certificate)),
+    }
 }
 
 async fn absent() -> impl IntoResponse {

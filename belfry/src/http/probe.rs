@@ -5,14 +5,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use healthchecks::probe;
+use axum::routing::get;
+use healthchecks::probe::{self, Loaded, Module};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use crate::app::Watch;
+/// What may be looked at, and how.
+#[derive(Clone)]
+pub(super) struct Known {
+    /// Tells it.
+    pub(super) loaded: Arc<dyn Fn() -> Arc<Loaded> + Send + Sync>,
+    /// Has a look compare what is served with a certificate on the disk.
+    pub(super) compare: Arc<dyn Fn(&mut Module, &str) + Send + Sync>,
+}
 
 /// So many looks are taken at once for others.
 static ROOM: Semaphore = Semaphore::const_new(16);
@@ -33,16 +42,21 @@ pub(crate) struct Asked {
     debug: String,
 }
 
+/// The route `/probe`.
+pub(super) fn router(known: Known) -> Router {
+    Router::new().route("/probe", get(probe)).with_state(known)
+}
+
 /// Looks once.
-pub(crate) async fn probe(
-    State(watch): State<Arc<Watch>>,
+async fn probe(
+    State(known): State<Known>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
     if asked.target.is_empty() {
         return (StatusCode::BAD_REQUEST, "Target parameter is missing\n").into_response();
     }
-    let loaded = watch.health.probes.loaded();
+    let loaded = (known.loaded)();
     let mut module = match loaded.asked(&asked.target, &asked.module) {
         Ok(module) => module.clone(),
         Err(why) if why.starts_with("unknown module") => {
@@ -64,7 +78,7 @@ pub(crate) async fn probe(
             one.target == asked.target && loaded.modules.get(&one.module) == Some(&module)
         });
     if let Some(own) = own {
-        crate::app::compare_certificate(&watch, &mut module, &own.certificate);
+        (known.compare)(&mut module, &own.certificate);
     }
     let outcome = probe::run(&asked.target, &module, timeout(&headers, module.timeout)).await;
     let page = outcome.page();

@@ -6,6 +6,7 @@
 mod backups;
 mod celery;
 mod check;
+mod counts;
 mod database;
 mod folder;
 mod heartbeats;
@@ -18,6 +19,7 @@ pub(crate) use backups::{
 };
 pub(crate) use celery::{load_celery, save_celery};
 pub(crate) use check::check;
+pub(crate) use counts::{load_counts, save_counts};
 pub(crate) use database::{memory, write_heartbeat};
 pub(crate) use folder::{Folder, default_folder, in_use, read_address};
 pub(crate) use heartbeats::{load_heartbeats, save_heartbeats};

@@ -6,6 +6,8 @@ use rustix::process::Signal;
 
 use crate::setup::Setup;
 use crate::support::claim;
+use crate::support::container::Container;
+use crate::support::engine::Engine;
 use crate::support::http;
 use crate::support::poll;
 use crate::support::process::Process;
@@ -117,9 +119,52 @@ fn the_exporters_alone_serve_what_is_wanted_and_follow_the_configuration() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3));
     assert!(
-        said.contains("there are: host, container, postgres, redis, celery"),
+        said.contains("there are: host, container, api, log, postgres, redis, celery"),
         "{said}"
     );
+}
+
+#[test]
+fn applications_that_ask_for_it_are_passed_on_and_probes_are_taken() {
+    let engine = Engine::start();
+    engine.create_network("apps");
+    let page = "app_answer{job=\"own\"} 42";
+    engine.run(
+        &Container::named("shop-api-1")
+            .compose("shop", "api")
+            .network("apps")
+            .label("belfry.scrape", "8000/metrics.txt")
+            .script(&format!(
+                "mkdir /www; echo '{page}' > /www/metrics.txt; exec busybox httpd -f -p 8000 -h /www"
+            )),
+    );
+    let address = engine.address("shop-api-1", "apps");
+    let setup = Setup::new().engine(&engine).part(&format!(
+        "probe: {{allow: [{{target: 'http://{address}:8000/.*', module: http_2xx}}]}}"
+    ));
+    let exporters = Exporters::start(&setup.config(), &["--only", "api"]);
+    let labels = "job=\"api\",instance=\"shop-api-1:8000\",name=\"shop-api-1\"";
+    poll::holds("the application should be passed on", || {
+        let page = exporters.get("/metrics/api", "").body;
+        page.contains(&format!(
+            "\napp_answer{{{labels},exported_job=\"own\"}} 42\n"
+        )) && page.contains(&format!("\nup{{{labels}}} 1\n"))
+    });
+    let probe = |path: &str| {
+        let path = format!("/probe?module=http_2xx&target=http://{address}:8000/{path}");
+        exporters.get(&path, "").body
+    };
+    assert!(probe("metrics.txt").contains("\nprobe_success 1\n"));
+    assert!(probe("absent").contains("\nprobe_success 0\n"));
+    let other = exporters.get("/probe?target=http://127.0.0.1:1/", "");
+    assert_eq!(other.status, 403);
+    engine.docker(&["rm", "--force", "shop-api-1"]);
+    poll::holds("it should go with its container", || {
+        !exporters
+            .get("/metrics/api", "")
+            .body
+            .contains("app_answer")
+    });
 }
 
 #[test]

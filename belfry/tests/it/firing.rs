@@ -5,6 +5,7 @@
 //! The rules are copies in which every duration (`for:`, ranges, offsets) is
 //! divided by sixty, so that minutes become seconds; nothing else differs.
 
+mod api;
 mod containers;
 mod host;
 mod itself;
@@ -167,7 +168,8 @@ fn only_durations_differ_in_the_quick_rules() {
 }
 
 /// The tests below, as they are written: what they wait for is what fires.
-const TESTS: [&str; 4] = [
+const TESTS: [&str; 5] = [
+    include_str!("firing/api.rs"),
     include_str!("firing/containers.rs"),
     include_str!("firing/host.rs"),
     include_str!("firing/itself.rs"),

@@ -22,12 +22,20 @@ use crate::support::program;
 use crate::support::prometheus::Prometheus;
 use crate::support::redis::Redis;
 use crate::support::scratch::Scratch;
+use crate::support::web::{App, Web};
 
-const PAGES: [&str; 6] = ["host", "container", "postgres", "redis", "backup", "belfry"];
+const PAGES: [&str; 7] = [
+    "host",
+    "container",
+    "api",
+    "postgres",
+    "redis",
+    "backup",
+    "belfry",
+];
 
 /// What this test bed lacks: names that begin so may have no series.
-const ABSENT: [&str; 9] = [
-    "belfry:http_",
+const ABSENT: [&str; 8] = [
     "belfry_celery_",
     "caddy_",
     "celery_",
@@ -49,6 +57,7 @@ struct Bed {
     _engine: Engine,
     postgres: Postgres,
     redis: Redis,
+    nginx: Web,
     belfry: Belfry,
     prometheus: Prometheus,
     _setup: Setup,
@@ -76,6 +85,8 @@ fn bed() -> Bed {
     postgres.query("delete from orders where id < 500");
     postgres.query("select pg_create_physical_replication_slot('standby', true)");
     let session = session(postgres.port());
+    let json = r#"escape=json '{"host":"$host","request":"$request","status":"$status","body_bytes_sent":"$body_bytes_sent","request_time":"$request_time"}'"#;
+    let nginx = Web::nginx(&App::start(), json);
     let setup = Setup::new().engine(&engine);
     let copies = setup.file("shop.dump", "a copy");
     let folder = copies.parent().expect("a folder").display().to_string();
@@ -88,6 +99,11 @@ fn bed() -> Bed {
             "redis: {{interval: 1s, servers: [{{address: '127.0.0.1:{}'}}]}}",
             redis.port()
         ))
+        .exporter(&format!(
+            "api: {{logs: [{{file: {:?}}}], nginx: [{{url: 'http://{}/status'}}]}}",
+            nginx.log(),
+            nginx.address()
+        ))
         .part(&format!(
             "backup: {{watch: [{{name: shop, folder: {folder:?}, suffix: .dump, max_age: 1d, min_size: 1B}}]}}"
         ));
@@ -99,6 +115,7 @@ fn bed() -> Bed {
         _engine: engine,
         postgres,
         redis,
+        nginx,
         belfry,
         prometheus,
         _setup: setup,
@@ -128,6 +145,9 @@ impl Bed {
     fn stir(&self) {
         self.redis.command(&["set", "key", "value"]);
         self.redis.command(&["get", "key"]);
+        for path in ["/", "/500/a", "/404/b"] {
+            self.nginx.ask(path, 1);
+        }
         self.postgres
             .query("update orders set id = id where id < 600");
         self.postgres.query("select count(*) from orders");

@@ -1,6 +1,8 @@
 //! The whole program beside real servers: one binary, a file for each subject.
 
 #[cfg(test)]
+mod access_logs;
+#[cfg(test)]
 mod acknowledging;
 #[cfg(test)]
 mod alertmanager;
@@ -38,6 +40,8 @@ mod in_prometheus_place;
 mod labelled_containers;
 #[cfg(test)]
 mod load;
+#[cfg(test)]
+mod logs;
 #[cfg(test)]
 mod mail_faults;
 mod memory_cap;

@@ -232,14 +232,19 @@ async fn inspect(shared: &Shared, docker: &Docker, question: Question) -> Answer
     Answer::Inspection(question, Box::new(answer))
 }
 
+/// A client of its own, for a call that lasts.
+pub(super) async fn client(shared: &Shared) -> Result<Docker, Trouble> {
+    let docker = (shared.connect)().map_err(Trouble::Missing)?;
+    within(shared, "its version", docker.negotiate_version()).await
+}
+
 /// Some variables of a container's environment, over a connection of its own.
 pub(super) async fn environment(
     shared: &Shared,
     id: &str,
     names: &[&str],
 ) -> Result<BTreeMap<String, Secret>, Trouble> {
-    let docker = (shared.connect)().map_err(Trouble::Missing)?;
-    let docker = within(shared, "its version", docker.negotiate_version()).await?;
+    let docker = client(shared).await?;
     let call = docker.inspect_container(id, None);
     let answer = within(shared, "an inspection", call).await?;
     let lines = answer.config.and_then(|config| config.env);

@@ -50,6 +50,14 @@ pub fn kind(container: &Container) -> Option<Kind> {
     service(container).map(|found| found.kind)
 }
 
+/// Which reverse proxy a container holds, if it holds one.
+#[must_use]
+pub fn proxy(container: &Container) -> Option<&'static str> {
+    let found = service(container).filter(|found| found.kind == Kind::Proxy)?;
+    let all = ["Caddy", "nginx", "OpenResty", "Traefik", "HAProxy"];
+    all.into_iter().find(|name| found.what.starts_with(name))
+}
+
 /// What one container is, if it is something we know.
 pub(super) fn service(container: &Container) -> Option<Found> {
     let words: Vec<&str> = container.command.split_ascii_whitespace().collect();

@@ -9,7 +9,7 @@ mod process;
 
 use serde::Serialize;
 
-pub use container::{Container, kind};
+pub use container::{Container, kind, proxy};
 pub use process::{Process, processes};
 
 /// What kind of thing was found.

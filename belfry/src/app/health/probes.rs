@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exporter::container::Mount;
+use exporter::container::{Containers, Mount};
 use healthchecks::probe::{self, Board, Due, Failure, Module, Outcome, Reason, Samples, Target};
 use tokio::task::JoinSet;
 use tokio::time;
@@ -57,7 +57,8 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
 
 async fn look(watch: Arc<Watch>, of: fn(&Health) -> &Board, due: Due) {
     let mut asked = due.clone();
-    compare(&watch, &mut asked.module, &due.certificate);
+    let root = &watch.config().exporter.host.rootfs;
+    compare(&watch.containers, root, &mut asked.module, &due.certificate);
     let look =
         tokio::spawn(async move { probe::run(&asked.target, &asked.module, asked.timeout).await });
     let _end = look.abort_handle();
@@ -73,16 +74,20 @@ async fn look(watch: Arc<Watch>, of: fn(&Health) -> &Board, due: Due) {
 }
 
 /// Has a look compare what is served with the certificate on the disk.
-pub(crate) fn compare(watch: &Watch, module: &mut Module, certificate: &str) {
+pub(crate) fn compare(
+    containers: &Containers,
+    root: &Path,
+    module: &mut Module,
+    certificate: &str,
+) {
     if certificate.is_empty() {
         return;
     }
-    let inventory = watch.containers.inventory();
+    let inventory = containers.inventory();
     let mounts = |name: &str| {
         let container = inventory.iter().find(|container| container.name == name);
         container.map(|container| container.mounts.clone())
     };
-    let root = &watch.config().exporter.host.rootfs;
     // What is nowhere is told as not found.
     let path = on_disk(certificate, root, mounts).unwrap_or_else(|| certificate.into());
     module.compare_with(&path);

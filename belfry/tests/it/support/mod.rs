@@ -29,3 +29,4 @@ pub(crate) mod redis;
 pub(crate) mod scratch;
 pub(crate) mod sink;
 pub(crate) mod smtp;
+pub(crate) mod web;
