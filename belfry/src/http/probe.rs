@@ -14,13 +14,16 @@ use healthchecks::probe::{self, Loaded, Module};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+/// Prepares a look for a certificate.
+type Compare = dyn Fn(&mut Module, &str) + Send + Sync;
+
 /// What may be looked at, and how.
 #[derive(Clone)]
 pub(super) struct Known {
     /// Tells it.
     pub(super) loaded: Arc<dyn Fn() -> Arc<Loaded> + Send + Sync>,
     /// Has a look compare what is served with a certificate on the disk.
-    pub(super) compare: Arc<dyn Fn(&mut Module, &str) + Send + Sync>,
+    pub(super) compare: Arc<Compare>,
 }
 
 /// So many looks are taken at once for others.
