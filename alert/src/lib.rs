@@ -52,6 +52,12 @@ impl Alert {
 /// The 64-bit FNV-1a of a label set: name, 0xFF, value, 0xFF in order of names.
 #[must_use]
 pub fn fingerprint(labels: &Set) -> u64 {
+    fingerprint_of(labels.iter().map(|(name, value)| (&**name, &**value)))
+}
+
+/// The same of names and values that are kept otherwise, in order of names.
+#[must_use]
+pub fn fingerprint_of<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut eat = |bytes: &[u8]| {
         for byte in bytes.iter().chain(&[0xff]) {

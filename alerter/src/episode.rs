@@ -9,6 +9,8 @@ use std::sync::Arc;
 use alert::Set;
 use serde::{Deserialize, Serialize};
 
+use crate::pairs::Pairs;
+
 /// Steps that an episode keeps; of more, the first ones and the last ones.
 const STEPS: usize = 24;
 
@@ -193,25 +195,26 @@ mod shared {
 }
 
 /// Labels as the history keeps them: of absurdly long ones only the beginning.
-pub(crate) fn bounded(labels: &Set) -> Set {
+pub(crate) fn bounded(labels: &Pairs) -> Set {
     let mut left = LABELS;
     let mut kept = Set::new();
-    let name = labels.get_key_value("alertname");
-    let first = name.into_iter();
-    let rest = labels.iter().filter(|(name, _)| *name != "alertname");
-    for (name, value) in first.chain(rest) {
+    let named = |named: bool| {
+        let all = labels.iter();
+        all.filter(move |(name, _)| (*name == "alertname") == named)
+    };
+    for (name, value) in named(true).chain(named(false)) {
         let size = name.len() + value.len();
         if size <= left {
             left -= size;
-            kept.insert(name.clone(), value.clone());
+            kept.insert(name.to_owned(), value.to_owned());
         }
     }
     kept
 }
 
 /// Of a summary as much as one line needs.
-pub(crate) fn summary(annotations: &Set) -> String {
-    let text = annotations.get("summary").map_or("", String::as_str);
+pub(crate) fn summary(annotations: &Pairs) -> String {
+    let text = annotations.get("summary").unwrap_or("");
     detail(text).to_string()
 }
 
@@ -236,7 +239,7 @@ mod tests {
         let mut labels = Set::from([("alertname".into(), "Down".into())]);
         labels.insert("a".into(), "x".repeat(LABELS));
         labels.insert("b".into(), "y".into());
-        let kept = bounded(&labels);
+        let kept = bounded(&Pairs::from(&labels));
         assert_eq!(kept.keys().collect::<Vec<_>>(), ["alertname", "b"]);
         assert_eq!(detail(&"ä\n".repeat(400)).chars().count(), DETAIL + 1);
     }

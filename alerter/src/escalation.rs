@@ -5,9 +5,8 @@
 //! Pure: everything follows from when an alert began, when its incident was
 //! first told, and the time.
 
-use alert::Set;
-
 use crate::matcher::{Matcher, all_match};
+use crate::pairs::Pairs;
 
 /// What becomes critical by its age.
 const LOW: &str = "warning";
@@ -31,14 +30,14 @@ pub(crate) struct Policy {
 
 /// The place of the policy that an alert falls under, the first that matches.
 #[must_use]
-pub(crate) fn policy_of<'a>(policies: &'a [Policy], labels: &Set) -> Option<(usize, &'a Policy)> {
+pub(crate) fn policy_of<'a>(policies: &'a [Policy], labels: &Pairs) -> Option<(usize, &'a Policy)> {
     let mut all = policies.iter().enumerate();
     all.find(|(_, policy)| all_match(&policy.matchers, labels))
 }
 
 /// When an alert that began at `starts_ms` becomes critical, if it ever does.
 #[must_use]
-pub(crate) fn raise_at_ms(policies: &[Policy], labels: &Set, starts_ms: i64) -> Option<i64> {
+pub(crate) fn raise_at_ms(policies: &[Policy], labels: &Pairs, starts_ms: i64) -> Option<i64> {
     let (_, policy) = policy_of(policies, labels)?;
     let low = labels.get("severity").is_some_and(|it| it == LOW);
     (low && policy.raise_ms > 0).then(|| starts_ms.saturating_add(policy.raise_ms))
@@ -54,10 +53,8 @@ pub(crate) fn is_unanswered(wait_ms: i64, first_ms: i64, at_ms: i64, now_ms: i64
 
 /// The labels with the severity that the alert has by now.
 #[must_use]
-pub(crate) fn raised(labels: &Set) -> Set {
-    let mut labels = labels.clone();
-    labels.insert("severity".into(), HIGH.into());
-    labels
+pub(crate) fn raised(labels: &Pairs) -> Pairs {
+    labels.with("severity", HIGH)
 }
 
 #[cfg(test)]
@@ -73,11 +70,10 @@ mod tests {
         }
     }
 
-    fn labels(severity: &str, team: &str) -> Set {
-        Set::from([
-            ("severity".into(), severity.into()),
-            ("team".into(), team.into()),
-        ])
+    fn labels(severity: &str, team: &str) -> Pairs {
+        [("severity", severity), ("team", team)]
+            .into_iter()
+            .collect()
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::health::{Failure, MailHealth, StoreHealth};
 use crate::notification::{Notification, Rendered};
 use crate::plan::{Email, Plan};
 use crate::silence::{Id, Silence, SilenceDraft, SilenceError, SilenceState};
-use crate::state::{AlertView, Alerter, Event, GroupView, Outcome, Refusal};
+use crate::state::{AlertView, Alerter, Event, GroupView, Incoming, Outcome, Refusal};
 use crate::task::{Command, Glance, Task};
 use crate::{message, smtp, store};
 pub use people::{AckError, AckOf, AckRequest, HistoryFilter};
@@ -107,6 +107,11 @@ impl Handle {
     /// Takes alerts in; says which were refused. Returns once they are stored,
     /// or the database is known to fail, or two seconds have passed.
     pub async fn put(&self, alerts: Vec<Alert>) -> Result<Vec<Refusal>, Stopped> {
+        self.take(alerts.into_iter().map(Incoming::from).collect())
+            .await
+    }
+
+    pub(crate) async fn take(&self, alerts: Vec<Incoming>) -> Result<Vec<Refusal>, Stopped> {
         let (answer, answered) = oneshot::channel();
         self.send(Command::Put { alerts, answer }).await?;
         answered.await.map_err(|_| Stopped)

@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alert::Set;
-
 use crate::matcher::all_match;
+use crate::pairs::Pairs;
 use crate::plan::{InhibitRule, Plan};
 
 /// Sources by rule and by the values of the rule's `equal` labels.
@@ -21,7 +20,7 @@ pub(crate) struct Inhibitor {
 
 impl Inhibitor {
     /// Notes an alert; call once for each.
-    pub(crate) fn insert(&mut self, plan: &Plan, fingerprint: u64, labels: &Set) {
+    pub(crate) fn insert(&mut self, plan: &Plan, fingerprint: u64, labels: &Pairs) {
         self.sources.resize_with(plan.inhibit.len(), BTreeMap::new);
         for (rule, sources) in plan.inhibit.iter().zip(&mut self.sources) {
             if all_match(&rule.source, labels) {
@@ -35,7 +34,7 @@ impl Inhibitor {
     }
 
     /// Forgets an alert.
-    pub(crate) fn remove(&mut self, plan: &Plan, fingerprint: u64, labels: &Set) {
+    pub(crate) fn remove(&mut self, plan: &Plan, fingerprint: u64, labels: &Pairs) {
         if !self.known.remove(&fingerprint) {
             return;
         }
@@ -65,8 +64,8 @@ impl Inhibitor {
     pub(crate) fn muted_by<'a>(
         &self,
         plan: &Plan,
-        labels: &Set,
-        fires: impl Fn(u64) -> Option<&'a Set>,
+        labels: &Pairs,
+        fires: impl Fn(u64) -> Option<&'a Pairs>,
     ) -> Option<u64> {
         for (rule, sources) in plan.inhibit.iter().zip(&self.sources) {
             if sources.is_empty() || !all_match(&rule.target, labels) {
@@ -89,10 +88,10 @@ impl Inhibitor {
 }
 
 /// The values of the rule's `equal` labels; an absent label is an empty one.
-fn values(rule: &InhibitRule, labels: &Set) -> Vec<String> {
+fn values(rule: &InhibitRule, labels: &Pairs) -> Vec<String> {
     rule.equal
         .iter()
-        .map(|name| labels.get(name).cloned().unwrap_or_default())
+        .map(|name| labels.get(name).unwrap_or("").to_owned())
         .collect()
 }
 

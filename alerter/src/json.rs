@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use alert::Set;
 
+use crate::pairs::Pairs;
 use crate::times;
 
 /// Writes a text in quotes.
@@ -42,8 +43,17 @@ fn control(byte: u8) -> [u8; 6] {
 
 /// Writes labels or annotations.
 pub(crate) fn set(out: &mut Vec<u8>, set: &Set) {
+    object(out, set.iter().map(|(name, value)| (&**name, &**value)));
+}
+
+/// The same of those that are kept in one piece.
+pub(crate) fn pairs(out: &mut Vec<u8>, pairs: &Pairs) {
+    object(out, pairs.iter());
+}
+
+fn object<'a>(out: &mut Vec<u8>, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
     out.push(b'{');
-    for (place, (name, value)) in set.iter().enumerate() {
+    for (place, (name, value)) in pairs.enumerate() {
         if place > 0 {
             out.push(b',');
         }

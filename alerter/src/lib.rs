@@ -23,6 +23,7 @@ mod message;
 mod metrics;
 mod notice;
 mod notification;
+mod pairs;
 mod plan;
 mod recovery;
 mod silence;

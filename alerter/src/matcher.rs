@@ -9,10 +9,11 @@ mod utf8;
 
 use std::fmt::{self, Write as _};
 
-use alert::Set;
 use regex::{Regex, RegexBuilder};
 
 pub(crate) use fault::check as check_regex;
+
+use crate::pairs::Named;
 
 /// How a label's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,8 +94,8 @@ impl Matcher {
 
     /// Whether `labels` satisfy it.
     #[must_use]
-    pub(crate) fn matches(&self, labels: &Set) -> bool {
-        let value = labels.get(&self.name).map_or("", String::as_str);
+    pub(crate) fn matches(&self, labels: &impl Named) -> bool {
+        let value = labels.value(&self.name).unwrap_or("");
         let hit = match &self.regex {
             Some(regex) => regex.is_match(value),
             None => value == self.value,
@@ -133,7 +134,7 @@ pub(crate) fn anchored(pattern: &str) -> Result<Regex, String> {
 
 /// Whether `labels` satisfy every one of `matchers`.
 #[must_use]
-pub(crate) fn all_match(matchers: &[Matcher], labels: &Set) -> bool {
+pub(crate) fn all_match(matchers: &[Matcher], labels: &impl Named) -> bool {
     matchers.iter().all(|matcher| matcher.matches(labels))
 }
 

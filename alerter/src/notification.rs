@@ -4,6 +4,7 @@ use alert::Set;
 
 use crate::dedup::Reason;
 use crate::episode::Ack;
+use crate::pairs::{Named, Pairs};
 
 /// A message to one receiver about one group.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +117,7 @@ pub(crate) fn common<'a>(mut sets: impl Iterator<Item = &'a Set>) -> Set {
 
 /// The order of alerts in a message: by `job`, then `instance` (those that have
 /// the label first), then fewer labels first, then by names and values.
-pub(crate) fn order(a: &Set, b: &Set) -> std::cmp::Ordering {
+pub(crate) fn order(a: &Pairs, b: &Pairs) -> std::cmp::Ordering {
     use std::cmp::Ordering::{Equal, Greater, Less};
     for name in ["job", "instance"] {
         let by_name = match (a.get(name), b.get(name)) {
@@ -133,11 +134,11 @@ pub(crate) fn order(a: &Set, b: &Set) -> std::cmp::Ordering {
 }
 
 /// The order of label sets: fewer labels first, then by names and values.
-pub(crate) fn set_order(a: &Set, b: &Set) -> std::cmp::Ordering {
+pub(crate) fn set_order(a: &Pairs, b: &Pairs) -> std::cmp::Ordering {
     use std::cmp::Ordering::{Equal, Greater};
     a.len().cmp(&b.len()).then_with(|| {
         let mut theirs = b.iter();
-        for (name, value) in a {
+        for (name, value) in a.iter() {
             let Some((their_name, their_value)) = theirs.next() else {
                 return Greater;
             };
@@ -154,12 +155,12 @@ pub(crate) fn set_order(a: &Set, b: &Set) -> std::cmp::Ordering {
 const RANKS: [&str; 4] = ["info", "warning", "error", "critical"];
 
 /// The highest of the severities; words we do not know are below those we do.
-pub(crate) fn highest_severity<'a>(labels: impl Iterator<Item = &'a Set>) -> String {
+pub(crate) fn highest_severity<'a, L: Named + 'a>(labels: impl Iterator<Item = &'a L>) -> String {
     labels
-        .filter_map(|labels| labels.get("severity"))
+        .filter_map(|labels| labels.value("severity"))
         .max_by_key(|word| (RANKS.iter().position(|rank| rank == word), *word))
-        .cloned()
         .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -185,8 +186,9 @@ mod tests {
             set(&[("a", "1"), ("c", "1")]),
             set(&[("a", "1"), ("c", "2")]),
         ];
-        let mut shuffled: Vec<Set> = sorted.iter().rev().cloned().collect();
+        let mut shuffled: Vec<Pairs> = sorted.iter().rev().map(Pairs::from).collect();
         shuffled.sort_by(order);
+        let shuffled: Vec<Set> = shuffled.iter().map(Pairs::to_set).collect();
         assert_eq!(shuffled, sorted);
     }
 

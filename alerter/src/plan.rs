@@ -14,6 +14,7 @@ use crate::http::{Line, Way};
 use crate::interval::Interval;
 use crate::matcher::Matcher;
 use crate::notification::Notification;
+use crate::pairs::Pairs;
 use crate::recovery::Recovery;
 use crate::silence::Limits;
 use crate::smtp::Server;
@@ -299,7 +300,7 @@ impl Plan {
     /// The routes that `labels` take, by index: depth first, the first match
     /// without `continue` ends the walk among its siblings.
     #[must_use]
-    pub(crate) fn routes_of(&self, labels: &Set) -> Vec<usize> {
+    pub(crate) fn routes_of(&self, labels: &Pairs) -> Vec<usize> {
         let mut found = Vec::new();
         self.walk(0, labels, &mut found);
         found
@@ -319,7 +320,7 @@ impl Plan {
         (!muting.is_empty()).then_some((Mute::Window, muting))
     }
 
-    fn walk(&self, at: usize, labels: &Set, found: &mut Vec<usize>) -> bool {
+    fn walk(&self, at: usize, labels: &Pairs, found: &mut Vec<usize>) -> bool {
         let route = &self.routes[at];
         if !crate::matcher::all_match(&route.matchers, labels) {
             return false;
@@ -341,19 +342,30 @@ impl Plan {
 impl Route {
     /// The part of `labels` that the route's groups share.
     #[must_use]
-    pub(crate) fn group_labels(&self, labels: &Set) -> Set {
+    pub(crate) fn group_labels(&self, labels: &Pairs) -> Pairs {
         match &self.group_by {
             GroupBy::All => labels.clone(),
-            GroupBy::Labels(names) => names
+            GroupBy::Labels(names) => labels
                 .iter()
-                .filter_map(|name| Some((name.clone(), labels.get(name)?.clone())))
+                .filter(|(name, _)| names.iter().any(|wanted| wanted == name))
                 .collect(),
+        }
+    }
+
+    /// Names the group of an alert with these labels among the route's.
+    #[must_use]
+    pub(crate) fn group_fingerprint(&self, labels: &Pairs) -> u64 {
+        match &self.group_by {
+            GroupBy::All => labels.fingerprint(),
+            GroupBy::Labels(names) => {
+                labels.fingerprint_of(|name| names.iter().any(|wanted| wanted == name))
+            }
         }
     }
 
     /// A group's key: `{}/{team="db"}:{alertname="x", job="j"}`.
     #[must_use]
-    pub(crate) fn group_key(&self, labels: &Set) -> String {
+    pub(crate) fn group_key(&self, labels: &Pairs) -> String {
         let items: Vec<String> = labels
             .iter()
             .map(|(name, value)| format!("{name}={}", crate::matcher::go_quoted(value)))

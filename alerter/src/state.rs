@@ -10,8 +10,10 @@ mod changes;
 mod compose;
 mod episodes;
 mod escalate;
+mod event;
 mod find;
 mod flush;
+mod fold;
 mod kept;
 mod list;
 mod put;
@@ -24,16 +26,17 @@ mod why;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alert::Set;
-
 pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow, SilenceRow};
-pub use changes::{Event, EventKind};
 pub(crate) use compose::Delivery;
 pub(crate) use episodes::Took;
 pub use escalate::Escalation;
+pub(crate) use event::Happened;
+pub use event::{Event, EventKind};
 pub use find::FindError;
+pub(crate) use fold::Came;
 pub(crate) use kept::Stored;
 pub(crate) use list::{OfReceiver, Seen, Wanted};
+pub(crate) use put::Incoming;
 pub use put::Refusal;
 pub use sent::Outcome;
 pub use view::{AlertState, AlertView, GroupView, PendingView};
@@ -42,6 +45,7 @@ pub use why::{Why, WhyIntegration, WhyRoute};
 use crate::dedup::Entry;
 use crate::health::Class;
 use crate::inhibit::Inhibitor;
+use crate::pairs::Pairs;
 use crate::plan::{Kind, Plan};
 use crate::silence::Book;
 
@@ -55,9 +59,9 @@ const LOG_MS: i64 = 5 * 86_400_000;
 /// An alert as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 struct Active {
-    labels: Set,
-    annotations: Set,
-    generator_url: String,
+    labels: Pairs,
+    annotations: Pairs,
+    generator_url: Box<str>,
     starts_ms: i64,
     ends_ms: i64,
     /// When it was last heard of.
@@ -100,7 +104,7 @@ impl GroupId {
 #[derive(Debug, Clone)]
 struct Group {
     key: Arc<str>,
-    labels: Set,
+    labels: Pairs,
     members: BTreeSet<u64>,
     /// The next look.
     next_ms: i64,
@@ -308,12 +312,12 @@ impl Alerter {
     }
 
     /// Whether the alert fires at `now_ms`, and its labels if so.
-    fn fires(&self, fingerprint: u64, now_ms: i64) -> Option<&Set> {
+    fn fires(&self, fingerprint: u64, now_ms: i64) -> Option<&Pairs> {
         let alert = self.alerts.get(&fingerprint)?;
         (!alert.ended_at(now_ms)).then_some(&alert.labels)
     }
 
-    fn muted_by(&self, labels: &Set, now_ms: i64) -> Option<u64> {
+    fn muted_by(&self, labels: &Pairs, now_ms: i64) -> Option<u64> {
         self.inhibitor
             .muted_by(&self.plan, labels, |source| self.fires(source, now_ms))
     }

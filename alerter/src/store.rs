@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, QueryBuilder, SqlitePool};
 
 use crate::silence::{Id, Kept, SilenceMatcher};
-use crate::state::{AlertRow, Changes, Event, GroupRow, LogRow};
+use crate::state::{AlertRow, Changes, GroupRow, Happened, LogRow};
 
 pub(crate) use episodes::list as episodes;
 pub(crate) use read::{history, load};
@@ -20,6 +20,19 @@ const ROWS: usize = 32;
 pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<()> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
+    if let Some((id, alerts)) = &changes.intake {
+        sqlx::query("INSERT OR REPLACE INTO alerter_intake VALUES (?, ?)")
+            .bind(*id as i64)
+            .bind(alerts)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    if let Some(over) = changes.intake_over {
+        sqlx::query("DELETE FROM alerter_intake WHERE id <= ?")
+            .bind(over as i64)
+            .execute(&mut *transaction)
+            .await?;
+    }
     write_alerts(&mut transaction, &changes.alerts).await?;
     for ((route, key), row) in &changes.groups {
         write_group(&mut transaction, route, key, row.as_ref()).await?;
@@ -65,7 +78,7 @@ async fn write_alerts(
                 .push_bind(row.fingerprint as i64)
                 .push_bind(json(&row.labels))
                 .push_bind(json(&row.annotations))
-                .push_bind(row.generator_url.clone())
+                .push_bind(&*row.generator_url)
                 .push_bind(row.starts_ms)
                 .push_bind(row.ends_ms)
                 .push_bind(row.updated_ms)
@@ -164,7 +177,7 @@ async fn write_silence(db: &mut SqliteConnection, id: Id, kept: Option<&Kept>) -
     Ok(())
 }
 
-async fn write_events(db: &mut SqliteConnection, events: &[Event]) -> sqlx::Result<()> {
+async fn write_events(db: &mut SqliteConnection, events: &[Happened]) -> sqlx::Result<()> {
     let begin = "INSERT INTO alerter_history (at_ms, kind, labels, detail) ";
     let mut query = QueryBuilder::new(begin);
     query.push_values(events, |mut values, event| {

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alert::Alert;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -22,7 +21,7 @@ use crate::health::{MailHealth, StoreHealth};
 use crate::metrics::Latency;
 use crate::plan::{Kind, Plan};
 use crate::silence::{Id, SilenceDraft, SilenceError};
-use crate::state::{Alerter, Refusal};
+use crate::state::{Alerter, Incoming, Refusal};
 use crate::{Clock, Render};
 use mails::Mails;
 use writer::Writer;
@@ -36,7 +35,7 @@ const LONGEST_MS: i64 = 86_400_000;
 /// What the task is told.
 pub(crate) enum Command {
     Put {
-        alerts: Vec<Alert>,
+        alerts: Vec<Incoming>,
         answer: oneshot::Sender<Vec<Refusal>>,
     },
     Silence {

@@ -1,6 +1,7 @@
 //! `GET` and `POST /alerts`.
 
-use alert::{Alert, Set};
+use std::borrow::Cow;
+
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -14,7 +15,8 @@ use super::query::Query;
 use crate::Handle;
 use crate::json;
 use crate::matcher::{self, Matcher, Op};
-use crate::state::{OfReceiver, Seen, Wanted};
+use crate::pairs::{Pairs, Text};
+use crate::state::{Incoming, OfReceiver, Seen, Wanted};
 
 /// Bytes of alerts that are taken at a time.
 const BODY: usize = 32 << 20;
@@ -22,22 +24,24 @@ const BODY: usize = 32 << 20;
 /// An alert as it is posted.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Posted {
-    labels: Option<Set>,
-    annotations: Option<Set>,
+struct Posted<'a> {
+    labels: Option<Pairs>,
+    annotations: Option<Pairs>,
     starts_at: Option<Time>,
     ends_at: Option<Time>,
-    #[serde(rename = "generatorURL")]
-    generator_url: Option<String>,
+    #[serde(borrow, rename = "generatorURL")]
+    generator_url: Option<Text<'a>>,
 }
 
 pub(super) async fn post(handle: &Handle, request: Request) -> Result<Response, Failure> {
-    let posted: Vec<Posted> = body::read(request, "alerts", BODY).await?;
-    let mut alerts = Vec::with_capacity(posted.len());
-    for (at, posted) in posted.into_iter().enumerate() {
-        alerts.push(posted.check(at)?);
-    }
-    let refusals = handle.put(alerts).await?;
+    let alerts = {
+        let bytes = body::bytes(request, "alerts", BODY).await?;
+        let posted: Vec<Posted<'_>> = body::parse(&bytes, "alerts")?;
+        let checked = posted.into_iter().enumerate();
+        let checked = checked.map(|(at, posted)| posted.check(at));
+        checked.collect::<Result<_, _>>()?
+    };
+    let refusals = handle.take(alerts).await?;
     if refusals.is_empty() {
         return Ok(StatusCode::OK.into_response());
     }
@@ -45,9 +49,9 @@ pub(super) async fn post(handle: &Handle, request: Request) -> Result<Response, 
     Err(Failure::Bad(texts.join("\n")))
 }
 
-impl Posted {
-    fn check(self, at: usize) -> Result<Alert, Failure> {
-        let generator_url = self.generator_url.unwrap_or_default();
+impl Posted<'_> {
+    fn check(self, at: usize) -> Result<Incoming, Failure> {
+        let generator_url = self.generator_url.map_or(Cow::Borrowed(""), |it| it.0);
         if !(generator_url.is_empty() || is_uri(&generator_url)) {
             return Err(Failure::Invalid {
                 code: 601,
@@ -57,14 +61,14 @@ impl Posted {
             });
         }
         let time = |time: Option<Time>| time.and_then(|Time(time)| time);
-        Ok(Alert {
+        Ok(Incoming {
             labels: self
                 .labels
                 .ok_or_else(|| required(&format!("{at}.labels")))?,
             annotations: self.annotations.unwrap_or_default(),
-            starts_at: time(self.starts_at),
-            ends_at: time(self.ends_at),
-            generator_url,
+            starts_ms: time(self.starts_at),
+            ends_ms: time(self.ends_at),
+            generator_url: generator_url.into(),
         })
     }
 }
@@ -129,9 +133,9 @@ pub(super) fn wanted(query: &Query) -> Result<Wanted, Failure> {
 
 /// A filter is a matcher, but that an empty value asks whether the label is
 /// there.
-fn passes(filter: &Matcher, labels: &Set) -> bool {
+fn passes(filter: &Matcher, labels: &Pairs) -> bool {
     let positive = matches!(filter.op, Op::Equal | Op::Regex);
-    let there = labels.contains_key(&filter.name);
+    let there = labels.get(&filter.name).is_some();
     filter.value.is_empty() && positive != there || filter.matches(labels)
 }
 
@@ -183,7 +187,7 @@ impl List for Alerts {
 pub(super) fn write(out: &mut Vec<u8>, seen: &Seen<'_>, muted_by: &[&str]) {
     out.push(b'{');
     json::key(out, "annotations");
-    json::set(out, seen.annotations);
+    json::pairs(out, seen.annotations);
     json::key(out, "endsAt");
     json::time(out, seen.ends_ms);
     json::key(out, "fingerprint");
@@ -203,7 +207,7 @@ pub(super) fn write(out: &mut Vec<u8>, seen: &Seen<'_>, muted_by: &[&str]) {
         json::text(out, seen.generator_url);
     }
     json::key(out, "labels");
-    json::set(out, seen.labels);
+    json::pairs(out, seen.labels);
     out.push(b'}');
 }
 

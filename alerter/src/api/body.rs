@@ -1,6 +1,6 @@
 //! Bodies of requests: JSON, of bounded size.
 
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
@@ -32,6 +32,15 @@ pub(super) async fn read<T: DeserializeOwned + Default>(
     what: &'static str,
     limit: usize,
 ) -> Result<T, Failure> {
+    parse(&bytes(request, what, limit).await?, what)
+}
+
+/// The body of `what`, of `limit` bytes at most.
+pub(super) async fn bytes(
+    request: Request,
+    what: &'static str,
+    limit: usize,
+) -> Result<Bytes, Failure> {
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|bytes: usize| bytes > limit) {
@@ -43,7 +52,15 @@ pub(super) async fn read<T: DeserializeOwned + Default>(
     if bytes.trim_ascii().is_empty() {
         return Err(required(what));
     }
-    let mut reader = serde_json::Deserializer::from_slice(&bytes);
+    Ok(bytes)
+}
+
+/// The value of a body of `what`; see [`read`].
+pub(super) fn parse<'de, T: Deserialize<'de> + Default>(
+    bytes: &'de [u8],
+    what: &'static str,
+) -> Result<T, Failure> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Option::<T>::deserialize(&mut reader).map_err(|err| Failure::Malformed {
         what,
         why: match err.is_eof() {

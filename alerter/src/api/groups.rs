@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use alert::Set;
 use axum::response::Response;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -12,6 +11,7 @@ use super::pieces::{self, BYTES, LOOKS, List};
 use super::query::Query;
 use crate::Handle;
 use crate::json;
+use crate::pairs::Pairs;
 use crate::plan::Plan;
 use crate::state::{Alerter, GroupId, Wanted};
 
@@ -173,7 +173,7 @@ fn close(out: &mut Vec<u8>, alerter: &Alerter, id: GroupId, plan: &Arc<Plan>) {
         false => None,
     };
     out.extend_from_slice(b"],\"labels\":");
-    json::set(out, labels.unwrap_or(&Set::new()));
+    json::pairs(out, labels.unwrap_or(&Pairs::default()));
     json::key(out, "receiver");
     alerts::name(out, &plan.receiver_of(id.route()).name);
     json::key(out, "routeLabels");

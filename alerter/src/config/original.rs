@@ -136,7 +136,7 @@ time_intervals:
         let plan = super::super::plan(&again, &Mail::default()).unwrap();
         let own = super::super::plan(&Config::default(), &mail).unwrap();
         for severity in ["critical", "warning", "info"] {
-            let labels = [("severity".to_owned(), severity.to_owned())].into();
+            let labels = [("severity", severity)].into_iter().collect();
             let of = |plan: &crate::plan::Plan| {
                 let at = plan.routes_of(&labels)[0];
                 let route = &plan.routes[at];

@@ -126,7 +126,7 @@ fn mail_alone_gives_the_built_in_tree() {
     let plan = plan(&Config::default(), &mail).unwrap();
     assert!(!plan.letter);
     let route = |severity: &str| {
-        let labels = [("severity".to_owned(), severity.to_owned())].into();
+        let labels = [("severity", severity)].into_iter().collect();
         let routes = plan.routes_of(&labels);
         assert_eq!(routes.len(), 1);
         (&plan.routes[routes[0]], plan.receiver_of(routes[0]))

@@ -1,12 +1,13 @@
 use super::*;
 use crate::{Config, Mail};
 
-fn set(pairs: &str) -> Set {
-    pairs
+fn set(pairs: &str) -> Pairs {
+    let set = pairs
         .split_whitespace()
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+        .collect();
+    Pairs::from(&set)
 }
 
 /// Which of `alerts` mutes `target`, by place; those marked `!` have ended.
@@ -14,7 +15,7 @@ fn muted(rules: &str, alerts: &[&str], target: &str) -> Option<u64> {
     let yaml = format!("inhibit_rules: {rules}");
     let config: Config = settings::read("a.yml".as_ref(), &yaml, &|_| None).unwrap();
     let plan = crate::plan(&config, &Mail::default()).unwrap();
-    let sets: Vec<Set> = alerts
+    let sets: Vec<Pairs> = alerts
         .iter()
         .map(|alert| set(alert.trim_start_matches('!')))
         .collect();

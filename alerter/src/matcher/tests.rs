@@ -1,3 +1,5 @@
+use alert::Set;
+
 use super::*;
 
 fn set(pairs: &[(&str, &str)]) -> Set {

@@ -1,12 +1,13 @@
 use super::*;
 use crate::{Config, Mail};
 
-fn set(pairs: &str) -> Set {
-    pairs
+fn set(pairs: &str) -> Pairs {
+    let set = pairs
         .split_whitespace()
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+        .collect();
+    Pairs::from(&set)
 }
 
 fn plan(yaml: &str) -> Plan {

@@ -5,10 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alert::Set;
-
 use super::{Id, Kept, Silence, SilenceDraft, SilenceError, SilenceState, compile};
 use crate::matcher::{Matcher, Op, all_match};
+use crate::pairs::Pairs;
 
 /// How many silences there may be and for how long they stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +99,7 @@ impl Book {
     }
 
     /// The silences that mute `labels`, in the order of their ids.
-    pub(crate) fn muting(&self, labels: &Set, now_ms: i64) -> Vec<Id> {
+    pub(crate) fn muting(&self, labels: &Pairs, now_ms: i64) -> Vec<Id> {
         if self.ends.is_empty() {
             return Vec::new();
         }
@@ -110,11 +109,11 @@ impl Book {
     }
 
     /// Whether any silence mutes `labels`.
-    pub(crate) fn mutes(&self, labels: &Set, now_ms: i64) -> bool {
+    pub(crate) fn mutes(&self, labels: &Pairs, now_ms: i64) -> bool {
         !self.ends.is_empty() && self.candidates(labels, now_ms).next().is_some()
     }
 
-    fn candidates(&self, labels: &Set, now_ms: i64) -> impl Iterator<Item = Id> {
+    fn candidates(&self, labels: &Pairs, now_ms: i64) -> impl Iterator<Item = Id> {
         let by_pair = labels
             .iter()
             .filter(|_| !self.by_pair.is_empty())

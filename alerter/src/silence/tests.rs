@@ -1,4 +1,5 @@
 use super::*;
+use crate::pairs::Pairs;
 
 const LIMITS: Limits = Limits {
     count: 3,
@@ -30,9 +31,8 @@ fn id(number: u8) -> Id {
     Id::new([number; 16])
 }
 
-fn labels(pairs: &[(&str, &str)]) -> Set {
-    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    pairs.iter().map(own).collect()
+fn labels(pairs: &[(&str, &str)]) -> Pairs {
+    pairs.iter().copied().collect()
 }
 
 #[test]

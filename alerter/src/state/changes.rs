@@ -2,17 +2,20 @@
 //!
 //! Only names are remembered; the rows are made when they are asked for, so
 //! that a database that is away for an hour costs no memory but for history,
-//! which is bounded.
+//! which is bounded. Alerts that begin are stored as they came, in one row for
+//! all that came together; their own rows, and those of their groups and
+//! episodes, follow from time to time in portions: a *fold*.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alert::Set;
-
+use super::event::{EventKind, Happened};
+use super::fold::Fold;
 use super::{Alerter, GroupId, LogKey, Pending, PendingState};
 use crate::dedup::Entry;
 use crate::episode::Episode;
 use crate::health::Class;
+use crate::pairs::Pairs;
 use crate::silence::{Id, Kept};
 
 /// History entries that wait at most; the oldest give way.
@@ -33,92 +36,29 @@ pub(super) struct Dirty {
     pub joined: BTreeMap<Names, GroupId>,
     pub log: BTreeSet<LogKey>,
     pub silences: BTreeSet<Id>,
-    pub history: VecDeque<Event>,
+    pub history: VecDeque<Happened>,
+    /// Alerts that began, and when: for the history, which has time.
+    pub began: VecDeque<(i64, u64)>,
     pub trim: bool,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// When, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// What.
-    pub kind: EventKind,
-    /// The alert's labels, or the group's.
-    pub labels: Set,
-    /// The receiver and more, for notifications; otherwise empty.
-    pub detail: String,
-}
-
-/// What can happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    /// An alert began to fire.
-    Started,
-    /// An alert ended.
-    Ended,
-    /// A message was accepted by the server.
-    Notified,
-    /// A message failed for the first time; it is tried again.
-    Failed,
-    /// A silence was made; the detail says which, what it mutes and why.
-    Silenced,
-    /// A silence was changed.
-    SilenceChanged,
-    /// A silence ended, by itself or because somebody ended it.
-    SilenceEnded,
-    /// Somebody took an alert on; the detail says who.
-    Acknowledged,
-    /// Somebody took that back.
-    Unacknowledged,
-    /// An alert became critical by its age.
-    Raised,
-}
-
-impl EventKind {
-    /// The kind that [`EventKind::as_str`] prints as `word`.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        let all = [
-            Self::Started,
-            Self::Ended,
-            Self::Notified,
-            Self::Failed,
-            Self::Silenced,
-            Self::SilenceChanged,
-            Self::SilenceEnded,
-            Self::Acknowledged,
-            Self::Unacknowledged,
-            Self::Raised,
-        ];
-        all.into_iter().find(|kind| kind.as_str() == word)
-    }
-
-    /// The word in the table.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Ended => "ended",
-            Self::Notified => "notified",
-            Self::Failed => "failed",
-            Self::Silenced => "silenced",
-            Self::SilenceChanged => "silence changed",
-            Self::SilenceEnded => "silence ended",
-            Self::Acknowledged => "acknowledged",
-            Self::Unacknowledged => "unacknowledged",
-            Self::Raised => "raised",
-        }
-    }
+    /// Alerts as they came, for the next row of the intake.
+    pub intake: String,
+    /// The number of that row.
+    pub intake_id: u64,
+    /// Bytes of the rows that were written since the last fold began.
+    pub intake_bytes: usize,
+    /// Rows up to this one are of no use any more.
+    pub intake_over: Option<u64>,
+    /// What is being brought to the tables.
+    pub fold: Fold,
 }
 
 /// An alert as it is stored; `Active` says what the fields mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AlertRow {
     pub fingerprint: u64,
-    pub labels: Set,
-    pub annotations: Set,
-    pub generator_url: String,
+    pub labels: Pairs,
+    pub annotations: Pairs,
+    pub generator_url: Box<str>,
     pub starts_ms: i64,
     pub ends_ms: i64,
     pub updated_ms: i64,
@@ -176,7 +116,11 @@ pub(crate) struct Changes {
     /// Silences to write, or to delete.
     pub silences: Vec<(Id, Option<Kept>)>,
     /// Things that happened.
-    pub history: Vec<Event>,
+    pub history: Vec<Happened>,
+    /// A row of the intake: its number, and alerts as they came.
+    pub intake: Option<(u64, String)>,
+    /// Rows of the intake up to this one go.
+    pub intake_over: Option<u64>,
     /// Episodes as they are now.
     pub episodes: Vec<Episode>,
     /// So many episodes are kept when history is deleted.
@@ -195,6 +139,8 @@ impl Changes {
             && self.silences.is_empty()
             && self.history.is_empty()
             && self.episodes.is_empty()
+            && self.intake.is_none()
+            && self.intake_over.is_none()
             && self.trim_before_ms.is_none()
     }
 }
@@ -203,27 +149,60 @@ impl Alerter {
     /// Whether only what can wait is to be stored.
     pub(crate) fn has_lazy_changes(&self) -> bool {
         let dirty = &self.dirty;
-        !(dirty.lazy.is_empty() && dirty.joined.is_empty()) || self.episodes.has_lazy()
+        !(dirty.lazy.is_empty() && dirty.joined.is_empty() && dirty.began.is_empty())
+            || self.episodes.has_lazy()
     }
 
-    /// Takes what is to be stored. With `all`, also what could wait.
+    /// Takes what is to be stored. With `all`, also what could wait, of which
+    /// more may be left; see [`Alerter::folds`].
     pub(crate) fn changes(&mut self, all: bool, now_ms: i64) -> Changes {
-        let dirty = &mut self.dirty;
-        let urgent = !(dirty.alerts.is_empty()
-            && dirty.groups.is_empty()
-            && dirty.log.is_empty()
-            && dirty.silences.is_empty()
-            && dirty.history.is_empty()
-            && !self.episodes.has_urgent()
-            && !dirty.trim);
-        if !urgent && !all {
-            return Changes::default();
+        let intake = self.take_intake();
+        if (all || self.dirty.intake_bytes > super::fold::INTAKE) && self.has_lazy_changes() {
+            self.begin_fold();
         }
-        let mut dirty = std::mem::take(dirty);
-        let episodes = self.take_episodes(all);
-        dirty.alerts.append(&mut dirty.lazy);
-        self.take_joined(&mut dirty, all);
+        let part = self.take_part();
+        let dirty = &mut self.dirty;
+        let fold = std::mem::take(&mut dirty.fold);
+        let (lazy, joined) = (
+            std::mem::take(&mut dirty.lazy),
+            std::mem::take(&mut dirty.joined),
+        );
+        let began = std::mem::take(&mut dirty.began);
+        let kept = Dirty {
+            fold,
+            lazy,
+            joined,
+            began,
+            intake_id: dirty.intake_id,
+            intake_bytes: dirty.intake_bytes,
+            ..Dirty::default()
+        };
+        let mut dirty = std::mem::replace(dirty, kept);
+        dirty.alerts.extend(part.alerts);
+        for (names, id) in part.groups {
+            dirty.groups.entry(names).or_insert(Some(id));
+        }
+        for fingerprint in &dirty.alerts {
+            self.dirty.lazy.remove(fingerprint);
+        }
+        for names in dirty.groups.keys() {
+            self.dirty.joined.remove(names);
+        }
+        let began = part.began.into_iter().filter_map(|(at_ms, fingerprint)| {
+            let labels = self.alerts.get(&fingerprint)?.labels.clone();
+            let (kind, detail) = (EventKind::Started, String::new());
+            Some(Happened {
+                at_ms,
+                kind,
+                labels,
+                detail,
+            })
+        });
+        let history = began.chain(dirty.history).collect();
+        let episodes = self.take_episodes(part.episodes);
         Changes {
+            intake,
+            intake_over: part.over.max(dirty.intake_over),
             alerts: dirty
                 .alerts
                 .into_iter()
@@ -252,7 +231,7 @@ impl Alerter {
                 .into_iter()
                 .map(|id| (id, self.silences.get(id).cloned()))
                 .collect(),
-            history: dirty.history.into(),
+            history,
             episodes,
             most_episodes: self.plan.episodes,
             trim_before_ms: dirty.trim.then(|| now_ms - self.history_ms),
@@ -274,6 +253,7 @@ impl Alerter {
             .silences
             .extend(changes.silences.iter().map(|(id, _)| *id));
         dirty.trim |= changes.trim_before_ms.is_some();
+        dirty.intake_over = dirty.intake_over.max(changes.intake_over);
         for event in changes.history.into_iter().rev() {
             dirty.history.push_front(event);
         }
@@ -283,6 +263,9 @@ impl Alerter {
         for (names, _) in changes.groups {
             let id = by_name.get(&names).copied();
             self.dirty.groups.insert(names, id);
+        }
+        if changes.intake.is_some() {
+            self.give_up_intake();
         }
     }
 
@@ -316,7 +299,7 @@ impl Alerter {
     }
 
     /// Adds to the history.
-    pub(super) fn note(&mut self, at_ms: i64, kind: EventKind, labels: Option<&Set>) {
+    pub(super) fn note(&mut self, at_ms: i64, kind: EventKind, labels: Option<&Pairs>) {
         self.note_more(at_ms, kind, labels, String::new());
     }
 
@@ -324,10 +307,10 @@ impl Alerter {
         &mut self,
         at_ms: i64,
         kind: EventKind,
-        labels: Option<&Set>,
+        labels: Option<&Pairs>,
         detail: String,
     ) {
-        self.dirty.history.push_back(Event {
+        self.dirty.history.push_back(Happened {
             at_ms,
             kind,
             labels: labels.cloned().unwrap_or_default(),

@@ -11,6 +11,7 @@ use super::{Alerter, GroupId, LogKey, Pending, PendingState};
 use crate::dedup::{self, Decision, Reason};
 use crate::health::Class;
 use crate::notification::{Notification, Told, common, highest_severity, order};
+use crate::pairs::Pairs;
 use crate::plan::{Integration, Kind};
 
 /// A message to be sent now.
@@ -46,7 +47,7 @@ pub(super) struct Flight {
     pub incident: String,
     pub sent_before: u32,
     pub first_ms: Option<i64>,
-    pub labels: Set,
+    pub labels: Pairs,
 }
 
 impl Alerter {
@@ -192,7 +193,7 @@ impl Alerter {
                 true => highest_severity(sets()),
                 false => highest_severity(loud.iter().map(|alert| &alert.labels)),
             },
-            group_labels: group.labels.clone(),
+            group_labels: group.labels.to_set(),
             common_labels: common(sets()),
             common_annotations: common(told.iter().map(|alert| &alert.annotations)),
             sent_before,
@@ -260,25 +261,27 @@ impl Alerter {
     fn told(&self, looked: &Looked, send_resolved: bool) -> Vec<Told> {
         let one = |fingerprint: &u64, ended: bool| {
             let alert = self.alerts.get(fingerprint)?;
-            Some(Told {
+            let labels = alert.told_labels();
+            let told = Told {
                 fingerprint: *fingerprint,
-                labels: alert.told_labels().into_owned(),
-                annotations: alert.annotations.clone(),
+                labels: labels.to_set(),
+                annotations: alert.annotations.to_set(),
                 started_ms: alert.starts_ms,
                 ended_ms: ended.then_some(alert.ends_ms),
-                generator_url: alert.generator_url.clone(),
+                generator_url: alert.generator_url.to_string(),
                 ack: self.last_ack(*fingerprint).cloned(),
                 raised_ms: alert.raised_ms,
-            })
+            };
+            Some((labels, told))
         };
         let firing = looked.firing.iter().filter_map(|alert| one(alert, false));
         let resolved = looked.resolved.iter().filter_map(|alert| one(alert, true));
-        let mut told: Vec<Told> = match send_resolved {
+        let mut told: Vec<(_, Told)> = match send_resolved {
             true => firing.chain(resolved).collect(),
             false => firing.collect(),
         };
-        told.sort_by(|a, b| order(&a.labels, &b.labels));
-        told
+        told.sort_by(|(a, _), (b, _)| order(a, b));
+        told.into_iter().map(|(_, told)| told).collect()
     }
 
     /// The labels of alerts that are muted because one of `sources` fires.
@@ -296,7 +299,7 @@ impl Alerter {
                 self.muted_by(&alert.labels, now_ms)
                     .is_some_and(|source| sources.binary_search(&source).is_ok())
             })
-            .map(|alert| alert.labels.clone())
+            .map(|alert| alert.labels.to_set())
             .collect()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::changes::EventKind;
+use super::event::EventKind;
 use super::flush::Looked;
 use super::{Active, Alerter, Group, GroupId, Mute};
 use crate::HistoryFilter;
@@ -50,12 +50,19 @@ impl Took {
 }
 
 impl Book {
-    pub(super) fn has_urgent(&self) -> bool {
-        !(self.dirty.is_empty() && self.past.is_empty())
-    }
-
     pub(super) fn has_lazy(&self) -> bool {
         !self.lazy.is_empty()
+    }
+
+    /// Takes those that could wait.
+    pub(super) fn take_lazy(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.lazy)
+    }
+
+    /// These are to be stored now.
+    pub(super) fn hurry(&mut self, mut fingerprints: BTreeSet<u64>) {
+        self.dirty.append(&mut fingerprints);
+        self.dirty.append(&mut self.lazy);
     }
 
     pub(super) fn mark_all(&mut self) {
@@ -179,9 +186,9 @@ impl Alerter {
         match why {
             Mute::Inhibited => {
                 let source = self.muted_by(&alert.labels, now_ms);
-                let name = source
-                    .and_then(|source| self.alerts.get(&source)?.labels.get("alertname").cloned());
-                format!("hidden by {}", name.as_deref().unwrap_or("another alert"))
+                let name =
+                    source.and_then(|source| self.alerts.get(&source)?.labels.get("alertname"));
+                format!("hidden by {}", name.unwrap_or("another alert"))
             }
             Mute::Silenced => {
                 let silences = self.silenced_by(&alert.labels, now_ms);
@@ -288,7 +295,7 @@ impl Alerter {
     /// The episodes of known alerts that are wanted.
     pub(crate) fn known_episodes(&self, wanted: &HistoryFilter) -> Vec<Episode> {
         let alerts = self.alerts.iter().filter(|(fingerprint, alert)| {
-            let named = |name: &String| alert.labels.get("alertname") == Some(name);
+            let named = |name: &String| alert.labels.get("alertname") == Some(&**name);
             wanted.fingerprint.is_none_or(|it| it == **fingerprint)
                 && wanted.name.as_ref().is_none_or(named)
                 && (!alert.ended || alert.ends_ms >= wanted.since_ms)
@@ -317,12 +324,10 @@ impl Alerter {
         })
     }
 
-    /// Takes what is to be stored; with `all`, also what could wait.
-    pub(super) fn take_episodes(&mut self, all: bool) -> Vec<Episode> {
+    /// Takes what is to be stored, `more` among it.
+    pub(super) fn take_episodes(&mut self, mut more: BTreeSet<u64>) -> Vec<Episode> {
         let mut fingerprints = std::mem::take(&mut self.episodes.dirty);
-        if all {
-            fingerprints.append(&mut self.episodes.lazy);
-        }
+        fingerprints.append(&mut more);
         for fingerprint in &fingerprints {
             self.episodes.lazy.remove(fingerprint);
         }

@@ -4,13 +4,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use alert::Set;
-
-use super::changes::EventKind;
+use super::event::EventKind;
 use super::{Active, Alerter, Group, GroupId};
 use crate::dedup::Entry;
 use crate::episode::StepKind;
 use crate::escalation::{self, HIGH};
+use crate::pairs::Pairs;
 use crate::plan::Receiver;
 
 /// When warnings may become critical, by alert.
@@ -31,7 +30,7 @@ pub struct Escalation {
 
 impl Active {
     /// The labels by which it is told: with the severity that it has by now.
-    pub(super) fn told_labels(&self) -> Cow<'_, Set> {
+    pub(super) fn told_labels(&self) -> Cow<'_, Pairs> {
         match self.raised_ms {
             Some(_) => Cow::Owned(escalation::raised(&self.labels)),
             None => Cow::Borrowed(&self.labels),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::changes::EventKind;
+use super::event::EventKind;
+use super::fold::Came;
 use super::{Alerter, FORGET_MS, GroupId, LOG_MS, Mute, Pending, PendingState};
 use crate::dedup::{self, Decision, Entry};
 use crate::plan::{Integration, Kind, Receiver};
@@ -29,7 +30,7 @@ impl Alerter {
                 break;
             }
             self.ends.pop_first();
-            self.end(fingerprint);
+            self.end(fingerprint, now_ms);
         }
         while let Some((due_ms, id)) = self.wakes.first().copied() {
             if due_ms > now_ms {
@@ -48,7 +49,7 @@ impl Alerter {
         self.groups.values().map(|group| group.pending.len()).sum()
     }
 
-    fn end(&mut self, fingerprint: u64) {
+    fn end(&mut self, fingerprint: u64, now_ms: i64) {
         let Some(alert) = self.alerts.get_mut(&fingerprint) else {
             return;
         };
@@ -59,6 +60,9 @@ impl Alerter {
         self.step += 1;
         alert.changed = self.step;
         let (ends_ms, labels) = (alert.ends_ms, alert.labels.clone());
+        let mut came = Came::of(alert, now_ms);
+        came.ends_ms = Some(ends_ms);
+        self.note_intake(&came);
         self.dirty.alerts.insert(fingerprint);
         self.note(ends_ms, EventKind::Ended, Some(&labels));
         self.end_episode(fingerprint);
@@ -85,7 +89,7 @@ impl Alerter {
                     alert.looked_at = true;
                 }
             }
-            self.mark_group(id);
+            self.mark_looked(id);
             let plan = self.plan();
             for integration in plan.receiver_of(id.route).integrations.keys().copied() {
                 self.look(id, integration, now_ms);
@@ -144,7 +148,7 @@ impl Alerter {
                     group.pending.insert(integration, pending);
                 }
                 self.queue_up(id, integration);
-                self.mark_group(id);
+                self.mark_looked(id);
             }
             Decision::Note => {
                 *self.counters.notifications.entry(kind).or_default() += 1;
@@ -314,7 +318,7 @@ impl Alerter {
                 self.forget_episode(fingerprint, &alert);
                 self.inhibitor
                     .remove(&self.plan, fingerprint, &alert.labels);
-                self.dirty.alerts.insert(fingerprint);
+                self.dirty.lazy.insert(fingerprint);
             }
         }
         let longest_ms = self

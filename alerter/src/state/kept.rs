@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::changes::Names;
 use super::{
-    Active, AlertRow, Alerter, GroupId, GroupRow, LogKey, LogRow, Pending, PendingState, SilenceRow,
+    Active, AlertRow, Alerter, Came, GroupId, GroupRow, LogKey, LogRow, Pending, PendingState,
+    SilenceRow,
 };
 use crate::episode::Episode;
 use crate::inhibit::Inhibitor;
@@ -27,6 +28,10 @@ pub(crate) struct Stored {
     pub episodes: Vec<Episode>,
     /// The number of the next episode.
     pub next_episode: u64,
+    /// Alerts as they came since the rest was stored, the first ones first.
+    pub intake: Vec<Came>,
+    /// The number of the last row of these.
+    pub intake_id: u64,
 }
 
 /// Of a group, what a new tree takes over.
@@ -36,13 +41,46 @@ struct Kept {
     pending: BTreeMap<usize, Pending>,
 }
 
+impl From<AlertRow> for Active {
+    fn from(row: AlertRow) -> Self {
+        Self {
+            labels: row.labels,
+            annotations: row.annotations,
+            generator_url: row.generator_url,
+            starts_ms: row.starts_ms,
+            ends_ms: row.ends_ms,
+            updated_ms: row.updated_ms,
+            changed: 0,
+            timeout: row.timeout,
+            ended: row.ended,
+            looked_at: true,
+            held_end_ms: None,
+            raised_ms: None,
+            groups: Vec::new(),
+        }
+    }
+}
+
 impl Alerter {
     /// Takes up what was stored; call on a new alerter. Whatever fired when we
     /// stopped fires on until it is heard of again or the resolve time-out has
     /// passed: while we were away nobody could have told us.
     pub(crate) fn load(&mut self, stored: Stored, now_ms: i64) {
-        for row in stored.alerts {
-            let borne_ms = now_ms + self.plan.resolve_timeout_ms;
+        self.dirty.intake_id = stored.intake_id;
+        let mut rows: BTreeMap<u64, Active> = stored
+            .alerts
+            .into_iter()
+            .map(|row| (row.fingerprint, Active::from(row)))
+            .collect();
+        let mut taken_in = BTreeMap::new();
+        for came in stored.intake {
+            let at_ms = came.at_ms;
+            if let Some(fingerprint) = self.take_in(&mut rows, came) {
+                taken_in.entry(fingerprint).or_insert(at_ms);
+            }
+        }
+        let borne_ms = now_ms + self.plan.resolve_timeout_ms;
+        for (fingerprint, row) in rows {
             let alert = Active {
                 starts_ms: row.starts_ms.min(now_ms),
                 ends_ms: match row.ended {
@@ -50,18 +88,10 @@ impl Alerter {
                     false => row.ends_ms.max(borne_ms),
                 },
                 updated_ms: row.updated_ms.min(now_ms),
-                changed: 0,
                 timeout: row.timeout || !row.ended && row.ends_ms < borne_ms,
-                ended: row.ended,
-                looked_at: true,
-                held_end_ms: None,
-                raised_ms: None,
-                groups: Vec::new(),
-                labels: row.labels,
-                annotations: row.annotations,
-                generator_url: row.generator_url,
+                ..row
             };
-            self.alerts.insert(row.fingerprint, alert);
+            self.alerts.insert(fingerprint, alert);
         }
         self.load_episodes(stored.episodes, stored.next_episode, now_ms);
         for SilenceRow { id, kept } in stored.silences {
@@ -79,7 +109,7 @@ impl Alerter {
                 self.log.insert(key, entry);
             }
         }
-        let kept = stored
+        let kept: BTreeMap<Names, Kept> = stored
             .groups
             .into_iter()
             .map(|row| {
@@ -104,7 +134,50 @@ impl Alerter {
                 (names, kept)
             })
             .collect();
+        let known: BTreeSet<Names> = kept.keys().cloned().collect();
         self.regroup(kept, now_ms);
+        for (_, id) in self
+            .group_names()
+            .iter()
+            .filter(|(it, _)| !known.contains(*it))
+        {
+            self.wait_since(*id, &taken_in);
+        }
+    }
+
+    /// A group that is known by its alerts alone has waited since they came.
+    fn wait_since(&mut self, id: GroupId, taken_in: &BTreeMap<u64, i64>) {
+        let wait_ms = self.plan.routes[id.route].group_wait_ms;
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        let came = group.members.iter().filter_map(|it| taken_in.get(it));
+        if let Some(first_ms) = came.min() {
+            group.next_ms = group.next_ms.min(first_ms + wait_ms);
+        }
+        self.rewake(id);
+    }
+
+    /// Joins an alert as it came before the crash with what else is known of it.
+    fn take_in(&mut self, rows: &mut BTreeMap<u64, Active>, came: Came) -> Option<u64> {
+        let at_ms = came.at_ms;
+        let counted = (
+            self.counters.received_firing,
+            self.counters.received_resolved,
+        );
+        let alert = self.ingest(came.into(), at_ms);
+        (
+            self.counters.received_firing,
+            self.counters.received_resolved,
+        ) = counted;
+        let (fingerprint, mut alert) = alert.ok()?;
+        if let Some(old) = rows.get(&fingerprint) {
+            super::put::merge(old, &mut alert, at_ms);
+        }
+        alert.looked_at = true;
+        rows.insert(fingerprint, alert);
+        self.dirty.lazy.insert(fingerprint);
+        Some(fingerprint)
     }
 
     /// Takes another plan. Groups that it has too keep their timers and what
@@ -145,6 +218,7 @@ impl Alerter {
         self.ends.clear();
         self.inhibitor = Inhibitor::default();
         self.dirty.joined.clear();
+        self.dirty.fold.groups.clear();
         for names in self.dirty.groups.keys().cloned().collect::<Vec<_>>() {
             self.dirty.groups.insert(names, None);
         }

@@ -5,18 +5,17 @@
 
 use std::sync::Arc;
 
-use alert::Set;
-
 use super::{Active, Alerter, GroupId};
 use crate::notification::{order, set_order};
+use crate::pairs::Pairs;
 use crate::plan::{Plan, Receiver};
 use crate::silence::Id;
 
 /// An alert that fires, as it is kept. Times are milliseconds since 1970.
 pub(crate) struct Seen<'a> {
     pub fingerprint: u64,
-    pub labels: &'a Set,
-    pub annotations: &'a Set,
+    pub labels: &'a Pairs,
+    pub annotations: &'a Pairs,
     pub generator_url: &'a str,
     pub starts_ms: i64,
     pub ends_ms: i64,
@@ -42,7 +41,7 @@ pub(crate) type OfReceiver = Box<dyn Fn(&Receiver) -> bool + Send>;
 /// What a list is to show.
 pub(crate) struct Wanted {
     /// Of the labels.
-    pub labels: Box<dyn Fn(&Set) -> bool + Send>,
+    pub labels: Box<dyn Fn(&Pairs) -> bool + Send>,
     /// Of the receivers; none for any.
     pub receiver: Option<OfReceiver>,
     /// Alerts that nothing mutes.
@@ -158,14 +157,14 @@ impl Alerter {
     }
 
     /// The labels that a group's alerts share, while there is such a group.
-    pub(crate) fn group_head(&self, id: GroupId) -> Option<&Set> {
+    pub(crate) fn group_head(&self, id: GroupId) -> Option<&Pairs> {
         Some(&self.groups.get(&id)?.labels)
     }
 
     /// A group's alerts in the order of messages, while there is such a group.
     pub(crate) fn members(&self, id: GroupId) -> Option<Vec<u64>> {
         let members = self.groups.get(&id)?.members.iter();
-        let mut alerts: Vec<(u64, &Set)> = members
+        let mut alerts: Vec<(u64, &Pairs)> = members
             .filter_map(|fingerprint| Some((*fingerprint, &self.alerts.get(fingerprint)?.labels)))
             .collect();
         alerts.sort_by(|(_, a), (_, b)| order(a, b));

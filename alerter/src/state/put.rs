@@ -5,8 +5,46 @@ use std::sync::Arc;
 
 use alert::Alert;
 
-use super::changes::{Dirty, EventKind};
+use super::event::EventKind;
+use super::fold::Came;
 use super::{Active, Alerter, Group, GroupId};
+use crate::pairs::Pairs;
+
+/// An alert as it is put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Incoming {
+    pub labels: Pairs,
+    pub annotations: Pairs,
+    pub generator_url: Box<str>,
+    /// In milliseconds since 1970; absent means now.
+    pub starts_ms: Option<i64>,
+    /// The same; absent means "after the resolve time-out".
+    pub ends_ms: Option<i64>,
+}
+
+impl From<Came> for Incoming {
+    fn from(came: Came) -> Self {
+        Self {
+            labels: came.labels,
+            annotations: came.annotations,
+            generator_url: came.generator_url,
+            starts_ms: Some(came.starts_ms),
+            ends_ms: came.ends_ms,
+        }
+    }
+}
+
+impl From<Alert> for Incoming {
+    fn from(alert: Alert) -> Self {
+        Self {
+            labels: Pairs::from(&alert.labels),
+            annotations: Pairs::from(&alert.annotations),
+            generator_url: alert.generator_url.into(),
+            starts_ms: alert.starts_at,
+            ends_ms: alert.ends_at,
+        }
+    }
+}
 
 /// Why an alert was not taken: its place in the list, and Alertmanager's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +57,10 @@ pub struct Refusal {
 
 impl Alerter {
     /// Takes alerts in. Those that are valid are taken even if others are not.
-    pub(crate) fn put(&mut self, alerts: Vec<Alert>, now_ms: i64) -> Vec<Refusal> {
+    pub(crate) fn put(&mut self, alerts: Vec<impl Into<Incoming>>, now_ms: i64) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         for (index, alert) in alerts.into_iter().enumerate() {
-            match self.ingest(alert, now_ms) {
+            match self.ingest(alert.into(), now_ms) {
                 Ok((fingerprint, alert)) => self.store(fingerprint, alert, now_ms),
                 Err(message) => {
                     self.counters.invalid += 1;
@@ -34,32 +72,32 @@ impl Alerter {
     }
 
     /// Fills in what is absent and validates.
-    fn ingest(&mut self, mut alert: Alert, now_ms: i64) -> Result<(u64, Active), String> {
-        let starts_ms = alert.starts_at.or(alert.ends_at).unwrap_or(now_ms);
-        let timeout = alert.ends_at.is_none();
+    pub(super) fn ingest(&mut self, alert: Incoming, now_ms: i64) -> Result<(u64, Active), String> {
+        let starts_ms = alert.starts_ms.or(alert.ends_ms).unwrap_or(now_ms);
+        let timeout = alert.ends_ms.is_none();
         let ends_ms = alert
-            .ends_at
+            .ends_ms
             .unwrap_or(now_ms + self.plan.resolve_timeout_ms);
         match ends_ms > now_ms {
             true => self.counters.received_firing += 1,
             false => self.counters.received_resolved += 1,
         }
-        alert.labels.retain(|_, value| !value.is_empty());
+        let labels = alert.labels.only(|_, value| !value.is_empty());
         if ends_ms < starts_ms {
             return Err("start time must be before end time".into());
         }
-        if alert.labels.is_empty() {
+        if labels.is_empty() {
             return Err("at least one label pair required".into());
         }
-        if alert.labels.contains_key("") {
+        if labels.get("").is_some() {
             return Err("invalid label set: invalid name \"\"".into());
         }
-        if alert.annotations.contains_key("") {
+        if alert.annotations.get("").is_some() {
             return Err("invalid annotations: invalid name \"\"".into());
         }
-        let fingerprint = alert.fingerprint();
+        let fingerprint = labels.fingerprint();
         let alert = Active {
-            labels: alert.labels,
+            labels,
             annotations: alert.annotations,
             generator_url: alert.generator_url,
             starts_ms,
@@ -77,6 +115,7 @@ impl Alerter {
     }
 
     fn store(&mut self, fingerprint: u64, mut alert: Active, now_ms: i64) {
+        let came = Came::of(&alert, now_ms);
         let known = self.alerts.remove(&fingerprint);
         let (mut began, mut finished) = (!alert.ended, false);
         match &known {
@@ -114,16 +153,19 @@ impl Alerter {
         let matters = known
             .as_ref()
             .is_none_or(|old| began || finished || old.starts_ms != alert.starts_ms);
+        if matters {
+            self.note_intake(&came);
+        }
         if began {
-            self.note(alert.starts_ms, EventKind::Started, Some(&alert.labels));
+            self.note_began(alert.starts_ms, fingerprint);
         } else if finished {
             self.note(alert.ends_ms, EventKind::Ended, Some(&alert.labels));
         }
-        match matters {
-            true => self.dirty.alerts.insert(fingerprint),
-            // A new end or another value is stored with the next thing that is.
-            false => self.dirty.lazy.insert(fingerprint),
-        };
+        if finished {
+            self.dirty.alerts.insert(fingerprint);
+        } else if matters || self.is_news(known.as_ref(), &alert, now_ms) {
+            self.dirty.lazy.insert(fingerprint);
+        }
         self.alerts.insert(fingerprint, alert);
         if began {
             // A new beginning is as bad as its rule says, whatever it was before.
@@ -162,24 +204,36 @@ impl Alerter {
             };
             let route = &self.plan.routes[id.route];
             let names = (Arc::clone(&route.id), Arc::clone(&group.key));
-            if let Some(id) = self.dirty.joined.remove(&names) {
+            let folded = self.dirty.fold.groups.remove(&names);
+            if let Some(id) = self.dirty.joined.remove(&names).or(folded) {
                 self.dirty.groups.insert(names, Some(id));
             }
         }
     }
 
-    /// Groups that only firing alerts have joined are stored with what can wait.
-    pub(super) fn take_joined(&mut self, dirty: &mut Dirty, all: bool) {
-        let joined = std::mem::take(&mut dirty.joined);
-        if all {
-            for (names, id) in joined {
-                dirty.groups.entry(names).or_insert(Some(id));
-            }
-            return;
-        }
-        self.dirty.joined = joined;
-        for names in dirty.groups.keys() {
-            self.dirty.joined.remove(names);
+    /// Whether what is stored of an alert would mislead who starts after a crash:
+    /// a later end would not, as whatever fires then is waited for.
+    fn is_news(&self, known: Option<&Active>, alert: &Active, now_ms: i64) -> bool {
+        let far_ms = now_ms + 2 * self.plan.resolve_timeout_ms;
+        known.is_none_or(|known| {
+            alert.annotations != known.annotations
+                || alert.generator_url != known.generator_url
+                || alert.timeout != known.timeout
+                || alert.ends_ms < known.ends_ms
+                || alert.ends_ms > far_ms
+        })
+    }
+
+    /// The group changed by what is in the intake too, so that has time.
+    pub(super) fn mark_looked(&mut self, id: GroupId) {
+        let joined = self.groups.get(&id).is_some_and(|group| {
+            let route = &self.plan.routes[id.route];
+            let names = (Arc::clone(&route.id), Arc::clone(&group.key));
+            self.dirty.joined.contains_key(&names) || self.dirty.fold.groups.contains_key(&names)
+        });
+        match joined {
+            true => self.mark_joined(id),
+            false => self.mark_group(id),
         }
     }
 
@@ -190,7 +244,7 @@ impl Alerter {
             .into_iter()
             .map(|route| GroupId {
                 route,
-                labels: alert::fingerprint(&self.plan.routes[route].group_labels(&told)),
+                labels: self.plan.routes[route].group_fingerprint(&told),
             })
             .collect()
     }
@@ -211,6 +265,7 @@ impl Alerter {
         };
         let route = &self.plan.routes[id.route];
         let labels = route.group_labels(&alert.told_labels());
+        let ended = alert.ended;
         // Who has fired for longer than the wait need not wait again.
         let late = alert.starts_ms + route.group_wait_ms < now_ms;
         let group = Group {
@@ -223,7 +278,10 @@ impl Alerter {
             pending: BTreeMap::new(),
         };
         self.groups.insert(id, group);
-        self.mark_group(id);
+        match ended {
+            true => self.mark_group(id),
+            false => self.mark_joined(id),
+        }
         self.rewake(id);
     }
 }
@@ -240,7 +298,7 @@ fn held(old: &Active, new: &mut Active) {
 
 /// Joins what was known with what is heard, where the two overlap in time;
 /// otherwise the new one stands as it is.
-fn merge(old: &Active, new: &mut Active, now_ms: i64) {
+pub(super) fn merge(old: &Active, new: &mut Active, now_ms: i64) {
     let inside = |time_ms: i64| time_ms > old.starts_ms && time_ms < old.ends_ms;
     if !inside(new.ends_ms) && !inside(new.starts_ms) {
         return;

@@ -1,10 +1,9 @@
 //! Silences in the alerter's state: making, ending, forgetting them, and
 //! whether an alert is muted at all.
 
-use alert::Set;
-
-use super::changes::EventKind;
+use super::event::EventKind;
 use super::{Alerter, Mute};
+use crate::pairs::Pairs;
 use crate::silence::{Change, Id, Silence, SilenceDraft, SilenceError, SilenceState};
 
 impl Alerter {
@@ -72,7 +71,7 @@ impl Alerter {
 
     /// What keeps an alert from being told at `now_ms`, if anything does. `closed`
     /// is what keeps its route from it.
-    pub(super) fn mute(&self, labels: &Set, closed: Option<Mute>, now_ms: i64) -> Option<Mute> {
+    pub(super) fn mute(&self, labels: &Pairs, closed: Option<Mute>, now_ms: i64) -> Option<Mute> {
         if self.muted_by(labels, now_ms).is_some() {
             Some(Mute::Inhibited)
         } else if closed.is_some() {
@@ -85,7 +84,7 @@ impl Alerter {
     }
 
     /// The ids of the silences that mute `labels`, in order.
-    pub(crate) fn silenced_by(&self, labels: &Set, now_ms: i64) -> Vec<Id> {
+    pub(crate) fn silenced_by(&self, labels: &Pairs, now_ms: i64) -> Vec<Id> {
         self.silences.muting(labels, now_ms)
     }
 

@@ -1,6 +1,6 @@
 //! How a message went, and what follows from that.
 
-use super::changes::EventKind;
+use super::event::EventKind;
 use super::{Alerter, Pending, PendingState};
 use crate::backoff;
 use crate::dedup::Entry;

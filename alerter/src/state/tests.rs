@@ -12,7 +12,7 @@ mod windows;
 
 use std::collections::BTreeMap;
 
-use alert::Alert;
+use alert::{Alert, Set};
 
 use super::*;
 use crate::health::Failure;

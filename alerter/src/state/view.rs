@@ -113,9 +113,9 @@ impl Alerter {
                 let muted = inhibited_by.is_some() || !silenced_by.is_empty();
                 let mut view = AlertView {
                     fingerprint: *fingerprint,
-                    labels: alert.labels.clone(),
-                    annotations: alert.annotations.clone(),
-                    generator_url: alert.generator_url.clone(),
+                    labels: alert.labels.to_set(),
+                    annotations: alert.annotations.to_set(),
+                    generator_url: alert.generator_url.to_string(),
                     starts_ms: alert.starts_ms,
                     ends_ms: alert.ends_ms,
                     updated_ms: alert.updated_ms,
@@ -195,7 +195,7 @@ impl Alerter {
             .map(|(id, group)| GroupView {
                 key: group.key.to_string(),
                 receiver: self.plan.receiver_of(id.route).name.to_string(),
-                labels: group.labels.clone(),
+                labels: group.labels.to_set(),
                 alerts: group.members.iter().copied().collect(),
                 next_ms: group.next_ms,
                 pending: group

@@ -71,7 +71,7 @@ impl Alerter {
         let source = self.muted_by(&alert.labels, now_ms);
         let named = |source: u64| {
             let name = self.alerts.get(&source)?.labels.get("alertname");
-            Some((source, name.cloned().unwrap_or_default()))
+            Some((source, name.unwrap_or("").to_owned()))
         };
         let silences = self.silenced_by(&alert.labels, now_ms);
         let silences = silences.into_iter();

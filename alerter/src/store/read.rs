@@ -11,7 +11,9 @@ use tracing::warn;
 use crate::dedup::Entry;
 use crate::health::Class;
 use crate::silence::{Id, Kept, SilenceMatcher};
-use crate::state::{AlertRow, Event, EventKind, GroupRow, LogRow, PendingRow, SilenceRow, Stored};
+use crate::state::{
+    AlertRow, Came, Event, EventKind, GroupRow, LogRow, PendingRow, SilenceRow, Stored,
+};
 
 /// Everything that was stored.
 pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
@@ -25,8 +27,11 @@ pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
         let key = (group.route.clone(), group.key.clone());
         group.pending = outgoing.remove(&key).unwrap_or_default();
     }
+    let rows_of_intake = rows(pool, "SELECT * FROM alerter_intake ORDER BY id", intake).await?;
     let (episodes, next_episode) = super::episodes::load(pool).await?;
     Ok(Stored {
+        intake_id: rows_of_intake.last().map_or(0, |(id, _)| *id),
+        intake: rows_of_intake.into_iter().flat_map(|(_, it)| it).collect(),
         episodes,
         next_episode,
         alerts,
@@ -77,13 +82,18 @@ fn alert(row: &SqliteRow) -> sqlx::Result<AlertRow> {
         fingerprint: row.try_get::<i64, _>("fingerprint")? as u64,
         labels: json(row, "labels")?,
         annotations: json(row, "annotations")?,
-        generator_url: row.try_get("generator_url")?,
+        generator_url: row.try_get::<String, _>("generator_url")?.into(),
         starts_ms: row.try_get("starts_ms")?,
         ends_ms: row.try_get("ends_ms")?,
         updated_ms: row.try_get("updated_ms")?,
         timeout: row.try_get("timeout")?,
         ended: row.try_get("ended")?,
     })
+}
+
+fn intake(row: &SqliteRow) -> sqlx::Result<(u64, Vec<Came>)> {
+    let alerts = Came::read(row.try_get("alerts")?);
+    Ok((row.try_get::<i64, _>("id")? as u64, alerts.collect()))
 }
 
 fn group(row: &SqliteRow) -> sqlx::Result<GroupRow> {

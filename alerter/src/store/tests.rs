@@ -1,18 +1,19 @@
 use std::sync::Arc;
 
-use alert::Set;
 use sqlx::sqlite::SqlitePoolOptions;
 
 use super::*;
 use crate::dedup::Entry;
 use crate::health::Class;
 use crate::matcher::{Matcher, Op};
+use crate::pairs::Pairs;
 use crate::state::{EventKind, PendingRow};
 
 const TABLES: &str = concat!(
     include_str!("../../../belfry/migrations/0002_alerter.sql"),
     include_str!("../../../belfry/migrations/0003_silences.sql"),
-    include_str!("../../../belfry/migrations/0010_episodes.sql")
+    include_str!("../../../belfry/migrations/0010_episodes.sql"),
+    include_str!("../../../belfry/migrations/0020_intake.sql")
 );
 
 pub(super) async fn database() -> SqlitePool {
@@ -23,7 +24,7 @@ pub(super) async fn database() -> SqlitePool {
 }
 
 fn rows() -> Changes {
-    let labels: Set = [("alertname".to_owned(), "ä\"\n".to_owned())].into();
+    let labels: Pairs = [("alertname", "ä\"\n")].into_iter().collect();
     let names = (
         Arc::from("{}/{a=\"b\"}"),
         Arc::from("{}/{a=\"b\"}:{c=\"d\"}"),
@@ -34,7 +35,7 @@ fn rows() -> Changes {
             Some(AlertRow {
                 fingerprint: u64::MAX,
                 labels: labels.clone(),
-                annotations: Set::new(),
+                annotations: Pairs::default(),
                 generator_url: "http://x".into(),
                 starts_ms: 1,
                 ends_ms: 2,
@@ -91,19 +92,21 @@ fn rows() -> Changes {
             }),
         )],
         history: vec![
-            Event {
+            Happened {
                 at_ms: 1,
                 kind: EventKind::Started,
                 labels: labels.clone(),
                 detail: String::new(),
             },
-            Event {
+            Happened {
                 at_ms: 2,
                 kind: EventKind::Notified,
                 labels,
                 detail: "mail: first".into(),
             },
         ],
+        intake: Some((3, "no json\n".into())),
+        intake_over: None,
         episodes: Vec::new(),
         most_episodes: 10,
         trim_before_ms: None,
@@ -128,7 +131,12 @@ async fn what_is_written_is_read_back() {
     );
     let events = history(&pool, 0, 3).await.unwrap();
     assert_eq!(events.len(), 3);
-    assert_eq!(events[0], changes.history[1]);
+    let wanted = &changes.history[1];
+    assert_eq!(
+        (events[0].at_ms, events[0].kind, &events[0].labels),
+        (wanted.at_ms, wanted.kind, &wanted.labels.to_set())
+    );
+    assert_eq!(stored.intake_id, 3);
     assert_eq!(history(&pool, 3, 10).await.unwrap(), []);
 }
 

@@ -170,17 +170,20 @@ impl Writer {
         self.waiting[1].lanes.extend(lane);
     }
 
-    /// Writes what is left, once.
+    /// Writes what is left.
     pub(crate) async fn finish(mut self, alerter: &mut Alerter, now_ms: i64) {
         if self.running.is_some() {
             self.done().await;
         }
         self.take(alerter, now_ms);
-        let changes = alerter.changes(true, now_ms);
-        let result = match changes.is_empty() {
-            true => Ok(()),
-            false => write(self.pool.clone(), changes).await.1,
-        };
+        let mut result = Ok(());
+        while result.is_ok() {
+            let changes = alerter.changes(true, now_ms);
+            if changes.is_empty() {
+                break;
+            }
+            result = write(self.pool.clone(), changes).await.1;
+        }
         if let Err(err) = &result {
             error!("cannot write the database while stopping: {err}");
         }

@@ -103,7 +103,7 @@ fn silences_outlive_a_restart_and_a_step_of_the_clock_and_are_forgotten_in_time(
         ..Stored::default()
     };
     world.alerter.load(stored, 0);
-    let labels = alert("alertname=a", 0, None).labels;
+    let labels = Incoming::from(alert("alertname=a", 0, None)).labels;
     assert_eq!(world.alerter.silenced_by(&labels, 1_000_000), [id]);
     assert_eq!(world.alerter.silenced_by(&labels, 1_000_001), []);
     world.run(3_600);

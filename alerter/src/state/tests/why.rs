@@ -8,7 +8,7 @@ impl World {
     fn verdicts(&self, name: &str) -> Vec<String> {
         let mut alerts = self.alerter.alerts.iter();
         let (fingerprint, _) = alerts
-            .find(|(_, alert)| alert.labels["alertname"] == name)
+            .find(|(_, alert)| alert.labels.get("alertname") == Some(name))
             .unwrap();
         let why = self.alerter.why(*fingerprint, self.now_ms).unwrap();
         let ways = why.routes.iter().flat_map(|route| &route.integrations);

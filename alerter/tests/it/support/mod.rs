@@ -22,7 +22,8 @@ pub(crate) use sink::{Act, Sink, Stage, Taken};
 const TABLES: &str = concat!(
     include_str!("../../../../belfry/migrations/0002_alerter.sql"),
     include_str!("../../../../belfry/migrations/0003_silences.sql"),
-    include_str!("../../../../belfry/migrations/0010_episodes.sql")
+    include_str!("../../../../belfry/migrations/0010_episodes.sql"),
+    include_str!("../../../../belfry/migrations/0020_intake.sql")
 );
 
 /// Longer than anything takes on a slow machine; reached only by a failing test.
