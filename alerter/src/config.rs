@@ -13,6 +13,7 @@ mod intervals;
 mod making;
 mod named;
 mod original;
+mod servers;
 mod tree;
 mod words;
 
@@ -253,6 +254,8 @@ settings::section! {
         pub auth_username: String = String::new(),
         /// The proof of it.
         pub auth_password: Secret = Secret::default(),
+        /// The proof of it where the server offers CRAM-MD5.
+        pub auth_secret: Secret = Secret::default(),
         /// Whether the connection must be encrypted by STARTTLS.
         pub require_tls: Option<bool> = None,
         /// Whether it is encrypted from the first byte.
@@ -311,6 +314,46 @@ settings::section! {
         /// How long the mail server may take to be ready, and again to take the
         /// mail.
         pub timeout: Duration = Duration::from_secs(30),
+        /// Mails to a receiver in an hour. When more groups than that have something
+        /// to say, one mail each five minutes tells of all of them; 0 for any number.
+        pub hourly: usize = 60,
+        /// Who gives us tokens, for servers that want one (XOAUTH2) and no password.
+        pub oauth2: Option<MailToken> = None,
+        /// More servers, tried in this order when those before them take no mail.
+        pub spare: Vec<Spare> = vec![],
+    }
+}
+
+settings::section! {
+    /// Who gives us tokens that stand for a password.
+    pub struct MailToken {
+        /// Who we are to who gives tokens.
+        pub client_id: String = String::new(),
+        /// The proof of it.
+        pub client_secret: Secret = Secret::default(),
+        /// Where tokens are given.
+        pub token_url: String = String::new(),
+        /// What the token is to be good for.
+        pub scopes: Vec<String> = vec![],
+        /// What was given to us to ask for tokens in the user's name; without it
+        /// they are asked for in our own (client credentials).
+        pub refresh_token: Secret = Secret::default(),
+    }
+}
+
+settings::section! {
+    /// A mail server for when those before it take no mail.
+    pub struct Spare {
+        /// The mail server as host:port.
+        pub smarthost: String = String::new(),
+        /// Who we are to it; empty for no authentication.
+        pub username: String = String::new(),
+        /// The proof of it.
+        pub password: Secret = Secret::default(),
+        /// How the connection is encrypted; without a word as in `mail.tls`.
+        pub tls: Option<Tls> = None,
+        /// Certificates (PEM) to trust instead of the system's.
+        pub ca_file: Option<PathBuf> = None,
     }
 }
 

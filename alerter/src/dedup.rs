@@ -38,6 +38,8 @@ pub enum Reason {
     Repeat,
     /// It was told, and nobody has taken it on.
     Unanswered,
+    /// Several groups at once, as there were too many mails.
+    Together,
 }
 
 impl Reason {
@@ -51,6 +53,7 @@ impl Reason {
             Self::AllResolved => "all alerts resolved",
             Self::Repeat => "repeat interval elapsed",
             Self::Unanswered => "not acknowledged",
+            Self::Together => "several groups together",
         }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) struct Policy {
     pub again_ms: i64,
     /// The same until the second contact is told.
     pub second_ms: i64,
+    /// How long messages to the first contact may fail until the second is told,
+    /// of whatever severity.
+    pub fallback_ms: i64,
 }
 
 /// The place of the policy that an alert falls under, the first that matches.
@@ -67,6 +70,7 @@ mod tests {
             raise_ms,
             again_ms: 900,
             second_ms: 1_800,
+            fallback_ms: 300,
         }
     }
 

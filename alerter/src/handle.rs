@@ -13,12 +13,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Mail, Problem};
+use crate::depend::Need;
 use crate::health::{Failure, MailHealth, StoreHealth};
 use crate::notification::{Notification, Rendered};
 use crate::plan::{Email, Plan};
 use crate::silence::{Id, Silence, SilenceDraft, SilenceError, SilenceState};
 use crate::state::{AlertView, Alerter, Event, GroupView, Incoming, Outcome, Refusal};
-use crate::task::{Command, Glance, Task};
+use crate::task::{Change, Command, Glance, Task};
 use crate::{message, smtp, store};
 pub use people::{AckError, AckOf, AckRequest, HistoryFilter};
 
@@ -115,6 +116,16 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         self.send(Command::Put { alerts, answer }).await?;
         answered.await.map_err(|_| Stopped)
+    }
+
+    /// Takes which services need which others: what is down for want of another is
+    /// not told while the cause fires, but listed with it.
+    pub async fn depend(&self, needs: Vec<Need>) -> Result<(), Stopped> {
+        let change: Change = Box::new(move |alerter, _| {
+            alerter.set_needs(&needs);
+            Box::new(|_| {})
+        });
+        self.send(Command::Change(change)).await
     }
 
     /// Every alert that fires, by fingerprint.
@@ -222,14 +233,13 @@ impl Handle {
         let mut probes = JoinSet::new();
         let mut seen = std::collections::BTreeSet::new();
         for (_, email) in self.emails().await? {
-            if seen.insert((
-                Arc::clone(&email.server.address),
-                email.server.username.clone(),
-            )) {
-                probes.spawn(async move {
-                    let result = smtp::probe(&email.server).await;
-                    (email.server.address.to_string(), result)
-                });
+            for server in email.servers.iter().cloned() {
+                if seen.insert((Arc::clone(&server.address), server.username.clone())) {
+                    probes.spawn(async move {
+                        let result = smtp::probe(&server).await;
+                        (server.address.to_string(), result)
+                    });
+                }
             }
         }
         let mut results = probes.join_all().await;
@@ -245,9 +255,8 @@ impl Handle {
             let envelope = message::compose_test(&email, rendered, (self.clock)());
             let outcome = match envelope {
                 Ok(envelope) => {
-                    let mut sent = smtp::send(&email.server, &envelope).await;
-                    smtp::Sent::quit(sent.take_connection()).await;
-                    sent.outcome
+                    let sent = smtp::send(&email.servers, None, &envelope).await;
+                    sent.quit().await
                 }
                 Err(failure) => Outcome::failure(failure),
             };

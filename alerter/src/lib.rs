@@ -10,6 +10,7 @@ mod backoff;
 mod clock;
 mod config;
 mod dedup;
+mod depend;
 mod episode;
 mod escalation;
 mod handle;
@@ -42,6 +43,7 @@ pub use config::{
     Silences, TimeInterval, TimeOfDay, TimeSpan, TlsConfig, check,
 };
 pub use dedup::Reason;
+pub use depend::Need;
 pub use episode::{Ack, Episode, Step, StepKind};
 pub use handle::{
     AckError, AckOf, AckRequest, Clock, Handle, HistoryFilter, Parts, ReloadError, Render,

@@ -16,6 +16,22 @@ use crate::task::Glance;
 /// Upper bounds of the latency's buckets, in seconds.
 const BUCKETS: [f64; 5] = [1.0, 5.0, 10.0, 15.0, 20.0];
 
+/// Why messages fail, in Alertmanager's words.
+const REASONS: [(&str, &[Class]); 4] = [
+    (
+        "clientError",
+        &[
+            Class::Auth,
+            Class::Permanent,
+            Class::Rejected,
+            Class::Limited,
+        ],
+    ),
+    ("contextDeadlineExceeded", &[Class::Timeout]),
+    ("other", &[Class::Dns, Class::Refused, Class::Tls]),
+    ("serverError", &[Class::Transient, Class::Unavailable]),
+];
+
 /// How long mails take.
 #[derive(Debug, Default)]
 pub(crate) struct Latency {
@@ -53,7 +69,16 @@ fn alerts(page: &mut Writer, glance: &Glance<'_>) {
         "Firing alerts by state.",
         Kind::Gauge,
     );
-    for (state, count) in glance.alerter.count_states(glance.now_ms) {
+    let states = glance.alerter.count_states(glance.now_ms);
+    for (state, count) in states {
+        page.sample(&[("state", state.as_str())], count as f64);
+    }
+    page.family(
+        "alertmanager_marked_alerts",
+        "The same, under an older name.",
+        Kind::Gauge,
+    );
+    for (state, count) in states {
         page.sample(&[("state", state.as_str())], count as f64);
     }
     page.family("alertmanager_silences", "Silences by state.", Kind::Gauge);
@@ -122,6 +147,20 @@ fn notifications(page: &mut Writer, glance: &Glance<'_>) {
     );
     for kind in kinds(glance) {
         page.sample(&[label(kind)], count(&counters.notifications, &kind));
+    }
+    page.family(
+        "alertmanager_notifications_failed_total",
+        "Messages that were not accepted before their group was looked at again.",
+        Kind::Counter,
+    );
+    for kind in kinds(glance) {
+        for (reason, classes) in REASONS {
+            let failed = classes.iter();
+            let failed: f64 = failed
+                .map(|class| count(&counters.failed, &(kind, *class)))
+                .sum();
+            page.sample(&[label(kind), ("reason", reason)], failed);
+        }
     }
     page.family(
         "alertmanager_notifications_suppressed_total",
@@ -213,6 +252,18 @@ fn mail(page: &mut Writer, glance: &Glance<'_>) {
         "Mails that the server accepted for at least one recipient.",
         Kind::Counter,
         counters.mails as f64,
+    );
+    page.single(
+        "belfry_mail_spare_total",
+        "Mails that another server than the first accepted.",
+        Kind::Counter,
+        counters.by_spare as f64,
+    );
+    page.single(
+        "belfry_mail_bundled_total",
+        "Groups that shared a mail, as there were too many mails.",
+        Kind::Counter,
+        counters.bundled as f64,
     );
     page.family(
         "belfry_mail_failed_total",

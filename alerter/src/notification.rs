@@ -41,6 +41,8 @@ pub struct Notification {
     /// When the second contact is told, unless somebody acknowledges it, in
     /// milliseconds since 1970.
     pub second_ms: Option<i64>,
+    /// How many groups it tells of: more than one when there were too many mails.
+    pub groups: usize,
     /// How often the one that comes and goes most has ended lately; 0 if none
     /// does.
     pub flaps: usize,

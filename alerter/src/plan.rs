@@ -145,7 +145,7 @@ impl Integration {
     /// The server's name among those that messages wait for.
     pub(crate) fn address(&self) -> &Arc<str> {
         match self {
-            Self::Email(email) => &email.server.address,
+            Self::Email(email) => &email.server().address,
             Self::Channel(channel) => &channel.address,
         }
     }
@@ -256,8 +256,18 @@ pub(crate) struct Email {
     pub words: Words,
     /// Header fields that replace or add to our own.
     pub headers: Vec<(String, String)>,
-    /// How the server is spoken to.
-    pub server: Arc<Server>,
+    /// Mails in an hour that tell of one group; of more groups, one mail tells
+    /// together. 0 for any number.
+    pub hourly: usize,
+    /// The servers, by which it goes to the first that takes it; never empty.
+    pub servers: Vec<Arc<Server>>,
+}
+
+impl Email {
+    /// The server that is tried first, by which the mail is known.
+    pub(crate) fn server(&self) -> &Server {
+        &self.servers[0]
+    }
 }
 
 /// Everything the decisions need to know.

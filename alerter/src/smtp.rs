@@ -1,16 +1,19 @@
-//! Speaking SMTP: one connection for each mail, every step in bounded time.
+//! Speaking SMTP: to the first of several servers that takes a mail, every step
+//! in bounded time.
 //!
 //! Each recipient gets an answer of its own, so that a wrong address does not
 //! keep the mail from the others. Nothing here decides when or what to send.
 
+mod auth;
 mod failure;
 mod server;
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::Address;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
@@ -18,9 +21,11 @@ use lettre::transport::smtp::response::Response;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::health::{Class, Failure};
 use crate::state::Outcome;
+pub(crate) use auth::Tokens;
 use failure::{broken, classed, refused};
 pub(crate) use server::Server;
 pub use server::Tls;
@@ -39,6 +44,39 @@ pub(crate) struct Envelope {
     pub message: Vec<u8>,
 }
 
+/// A connection to a server that is ready for a mail.
+pub(crate) struct Open {
+    server: Arc<Server>,
+    connection: AsyncSmtpConnection,
+}
+
+impl Open {
+    /// Takes leave of the server.
+    pub(crate) async fn quit(mut self) {
+        let _ = timeout(QUIT, self.connection.quit()).await;
+    }
+
+    /// Whether it leads to one of these servers.
+    pub(crate) fn leads_to(&self, servers: &[Arc<Server>]) -> bool {
+        servers.iter().any(|it| Arc::ptr_eq(it, &self.server))
+    }
+
+    /// Whether the server goes on after a mail; it may have had enough.
+    async fn goes_on(&mut self) -> bool {
+        let reset = timeout(self.server.timeout, self.connection.command(Reset)).await;
+        reset.is_ok_and(|reply| reply.is_ok())
+    }
+}
+
+/// Forgets the mail before.
+struct Reset;
+
+impl fmt::Display for Reset {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("RSET\r\n")
+    }
+}
+
 /// A mail that was tried, with what is to be let go afterwards.
 pub(crate) struct Sent {
     /// How it went.
@@ -47,7 +85,8 @@ pub(crate) struct Sent {
     /// that moment a crash makes the mail go out twice, so only one mail at a
     /// time for each server is there.
     pub lane: Option<OwnedMutexGuard<()>>,
-    connection: Option<AsyncSmtpConnection>,
+    /// Good for another mail.
+    pub open: Option<Open>,
 }
 
 impl Sent {
@@ -61,53 +100,114 @@ impl Sent {
         Self {
             outcome,
             lane: None,
-            connection: None,
+            open: None,
         }
     }
 
     /// Takes leave of the server.
-    pub(crate) async fn quit(connection: Option<AsyncSmtpConnection>) {
-        if let Some(mut connection) = connection {
-            let _ = timeout(QUIT, connection.quit()).await;
+    pub(crate) async fn quit(self) -> Outcome {
+        if let Some(open) = self.open {
+            open.quit().await;
         }
-    }
-
-    /// Parts the connection from the rest.
-    pub(crate) fn take_connection(&mut self) -> Option<AsyncSmtpConnection> {
-        self.connection.take()
+        self.outcome
     }
 }
 
-/// Sends one mail. Takes at most twice the server's time-out, not counting the
-/// wait for the mail before it.
-pub(crate) async fn send(server: &Server, envelope: &Envelope) -> Sent {
-    let mut connection = match connect(server).await {
-        Ok(connection) => connection,
-        Err(failure) => return Sent::failed(failure),
-    };
-    let lane = server.lane().await;
-    let outcome = timeout(server.timeout, transact(&mut connection, envelope))
-        .await
-        .unwrap_or_else(|_| Outcome::failure(late(server, "while it took the mail")));
-    Sent {
-        outcome,
-        lane: Some(lane),
-        connection: Some(connection),
+/// Sends one mail by the first of `servers` that takes it, through `open` if
+/// that is given and still good. Takes at most twice each server's time-out, not
+/// counting the wait for the mail before it.
+pub(crate) async fn send(servers: &[Arc<Server>], open: Option<Open>, envelope: &Envelope) -> Sent {
+    let mut failed: Option<Failure> = None;
+    let mut again = None;
+    if let Some(mut open) = open
+        && open.goes_on().await
+    {
+        again = Some(open);
     }
+    for server in in_order(servers, again.as_ref()) {
+        let opened = match again.take() {
+            Some(open) => Ok(open),
+            None => connect(&server).await,
+        };
+        let mut open = match opened {
+            Ok(open) => open,
+            Err(failure) => {
+                failed = Some(pass_over(&server, failed, failure, servers));
+                continue;
+            }
+        };
+        // The first one's, whichever takes it: so all of them share one.
+        let lane = servers[0].lane().await;
+        let mut in_doubt = false;
+        let task = transact(&mut open.connection, envelope, &mut in_doubt);
+        let mut outcome = timeout(server.timeout, task)
+            .await
+            .unwrap_or_else(|_| Outcome::failure(late(&server, "while it took the mail")));
+        if let Some(failure) = outcome.failed.clone().filter(|_| !in_doubt) {
+            drop(lane);
+            failed = Some(pass_over(&server, failed, failure, servers));
+            tokio::spawn(open.quit());
+            continue;
+        }
+        if outcome.failed.is_none() {
+            server.rest(false);
+        }
+        if !Arc::ptr_eq(&server, &servers[0]) && !outcome.accepted.is_empty() {
+            outcome.reply = format!("{} by {}", outcome.reply, server.address);
+            outcome.by_spare = true;
+        }
+        return Sent {
+            outcome,
+            lane: Some(lane),
+            open: Some(open),
+        };
+    }
+    Sent::failed(failed.unwrap_or_else(|| Failure::new(Class::Refused, "no server is named")))
+}
+
+/// The servers in the order in which they are tried: the one of an open
+/// connection, then those that took mail the last time, then the others.
+fn in_order(servers: &[Arc<Server>], open: Option<&Open>) -> Vec<Arc<Server>> {
+    let mut servers = servers.to_vec();
+    servers.sort_by_key(|server| {
+        let open = open.is_some_and(|open| Arc::ptr_eq(&open.server, server));
+        (!open, server.rests())
+    });
+    servers
+}
+
+/// Goes on to the next server; of several failures the first is told.
+fn pass_over(
+    server: &Server,
+    before: Option<Failure>,
+    failure: Failure,
+    servers: &[Arc<Server>],
+) -> Failure {
+    if servers.len() > 1 {
+        server.rest(true);
+        warn!(
+            server = &*server.address,
+            "passed over a mail server: {failure}"
+        );
+    }
+    before.unwrap_or(failure)
 }
 
 /// Goes as far as a mail would, without one: connects, encrypts, proves who we
 /// are, and takes leave.
-pub(crate) async fn probe(server: &Server) -> Result<(), Failure> {
-    let connection = connect(server).await?;
-    Sent::quit(Some(connection)).await;
+pub(crate) async fn probe(server: &Arc<Server>) -> Result<(), Failure> {
+    connect(server).await?.quit().await;
     Ok(())
 }
 
-async fn connect(server: &Server) -> Result<AsyncSmtpConnection, Failure> {
-    timeout(server.timeout, greet(server))
+async fn connect(server: &Arc<Server>) -> Result<Open, Failure> {
+    let connection = timeout(server.timeout, greet(server))
         .await
-        .unwrap_or_else(|_| Err(late(server, "before it was ready for a mail")))
+        .unwrap_or_else(|_| Err(late(server, "before it was ready for a mail")))?;
+    Ok(Open {
+        server: Arc::clone(server),
+        connection,
+    })
 }
 
 fn late(server: &Server, when: &str) -> Failure {
@@ -147,7 +247,7 @@ async fn greet(server: &Server) -> Result<AsyncSmtpConnection, Failure> {
         }
         connection
     };
-    authenticate(server, &mut connection).await?;
+    auth::prove(server, &mut connection).await?;
     Ok(connection)
 }
 
@@ -175,42 +275,6 @@ async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
     Ok(stream)
 }
 
-/// Proves who we are, if we were given a name and the server wants to know.
-async fn authenticate(
-    server: &Server,
-    connection: &mut AsyncSmtpConnection,
-) -> Result<(), Failure> {
-    if server.username.is_empty() {
-        return Ok(());
-    }
-    let info = connection.server_info();
-    let offered = |mechanism| info.supports_auth_mechanism(mechanism);
-    let all = [Mechanism::Plain, Mechanism::Login, Mechanism::Xoauth2];
-    if !all.into_iter().any(offered) {
-        return Ok(());
-    }
-    // PLAIN gives the password to anyone on the way.
-    let safe = connection.is_encrypted() || server.is_local();
-    let usable = [Mechanism::Plain, Mechanism::Login]
-        .into_iter()
-        .filter(|mechanism| offered(*mechanism))
-        .find(|mechanism| safe || *mechanism == Mechanism::Login);
-    let Some(mechanism) = usable else {
-        let detail = format!(
-            "{} offers no AUTH mechanism that is usable here",
-            server.address
-        );
-        return Err(Failure::new(Class::Auth, detail));
-    };
-    let password = server.password.expose().to_owned();
-    let credentials = Credentials::new(server.username.clone(), password);
-    connection
-        .auth(&[mechanism], &credentials)
-        .await
-        .map_err(|err| classed(&err, Class::Auth))?;
-    Ok(())
-}
-
 /// The server's words on one short line: `250 2.0.0 queued as 4F21`.
 fn said(reply: &Response) -> String {
     let words: Vec<&str> = reply.message().collect();
@@ -221,8 +285,14 @@ fn said(reply: &Response) -> String {
     .detail
 }
 
-async fn transact(connection: &mut AsyncSmtpConnection, envelope: &Envelope) -> Outcome {
-    match offer(connection, envelope).await {
+/// `in_doubt` is set while the server may have taken the mail without our
+/// knowing.
+async fn transact(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    in_doubt: &mut bool,
+) -> Outcome {
+    match offer(connection, envelope, in_doubt).await {
         Ok(outcome) => outcome,
         Err(failure) => Outcome::failure(failure),
     }
@@ -231,6 +301,7 @@ async fn transact(connection: &mut AsyncSmtpConnection, envelope: &Envelope) -> 
 async fn offer(
     connection: &mut AsyncSmtpConnection,
     envelope: &Envelope,
+    in_doubt: &mut bool,
 ) -> Result<Outcome, Failure> {
     let info = connection.server_info();
     let mut parameters = Vec::new();
@@ -261,10 +332,13 @@ async fn offer(
         return Ok(outcome);
     }
     connection.command(Data).await.map_err(|err| error(&err))?;
-    let reply = connection
-        .message(&envelope.message)
-        .await
-        .map_err(|err| error(&err))?;
+    *in_doubt = true;
+    let reply = connection.message(&envelope.message).await;
+    let reply = reply.map_err(|err| {
+        // A "no" is no doubt.
+        *in_doubt = err.status().is_none();
+        error(&err)
+    })?;
     outcome.reply = said(&reply);
     Ok(outcome)
 }

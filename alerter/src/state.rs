@@ -6,6 +6,7 @@
 //! or does I/O. What changed since the last look is handed out by
 //! [`Alerter::changes`], and taken back if it could not be stored.
 
+mod bundle;
 mod changes;
 mod compose;
 mod episodes;
@@ -20,6 +21,7 @@ mod put;
 mod quiet;
 mod recover;
 mod sent;
+mod symptoms;
 mod view;
 mod why;
 
@@ -181,7 +183,11 @@ pub(crate) struct Counters {
     pub suppressed: BTreeMap<Mute, u64>,
     pub requests: BTreeMap<Kind, u64>,
     pub requests_failed: BTreeMap<(Kind, Class), u64>,
+    /// Messages that had not been accepted when their group was looked at again.
+    pub failed: BTreeMap<(Kind, Class), u64>,
     pub mails: u64,
+    pub by_spare: u64,
+    pub bundled: u64,
     pub recipients_refused: u64,
     pub lost_history: u64,
 }
@@ -203,6 +209,8 @@ pub struct Alerter {
     /// not keep mail from the others.
     ready: BTreeMap<Arc<str>, VecDeque<(GroupId, usize)>>,
     flying: BTreeMap<u64, compose::Flight>,
+    /// How often receivers were mailed lately.
+    paces: bundle::Paces,
     next_id: u64,
     /// Counts what happens to alerts, so that "before" and "after" do not hang
     /// on a clock.
@@ -214,6 +222,7 @@ pub struct Alerter {
     dirty: changes::Dirty,
     episodes: episodes::Book,
     ladder: escalate::Ladder,
+    symptoms: symptoms::Symptoms,
 }
 
 impl Alerter {
@@ -233,6 +242,7 @@ impl Alerter {
             log: BTreeMap::new(),
             ready: BTreeMap::new(),
             flying: BTreeMap::new(),
+            paces: BTreeMap::new(),
             next_id: 0,
             step: 0,
             forget_ms: now_ms + FORGET_MS,
@@ -241,6 +251,7 @@ impl Alerter {
             dirty: changes::Dirty::default(),
             episodes: episodes::Book::default(),
             ladder: escalate::Ladder::new(),
+            symptoms: symptoms::Symptoms::default(),
         }
     }
 
@@ -305,6 +316,12 @@ impl Alerter {
         }
         for flight in self.flying.values_mut() {
             flight.now_ms += delta_ms;
+            for flight in &mut flight.more {
+                flight.now_ms += delta_ms;
+            }
+        }
+        for pace in self.paces.values_mut() {
+            pace.shift(delta_ms);
         }
         self.forget_ms += delta_ms;
         self.episodes.shift(delta_ms);
@@ -320,6 +337,7 @@ impl Alerter {
     fn muted_by(&self, labels: &Pairs, now_ms: i64) -> Option<u64> {
         self.inhibitor
             .muted_by(&self.plan, labels, |source| self.fires(source, now_ms))
+            .or_else(|| self.caused_by(labels, now_ms))
     }
 
     fn log_key(&self, id: GroupId, group: &Group, integration: usize) -> LogKey {

@@ -25,6 +25,14 @@ impl Problems {
             message: message.into(),
         });
     }
+
+    /// Takes faults of a `mail` section that stands under another key.
+    pub(super) fn take_under(&mut self, key: &str, faults: Self) {
+        for fault in faults.0 {
+            let field = fault.key.trim_start_matches("mail");
+            self.add(format!("{key}{field}"), fault.message);
+        }
+    }
 }
 
 pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>> {

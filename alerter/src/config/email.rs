@@ -9,8 +9,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::compile::Problems;
 use super::words::{self, Templates};
-use super::{Email as Section, Global, Mail, http};
-use crate::http::Trust;
+use super::{Email as Section, Global, Mail, http, servers};
 use crate::plan::Email;
 use crate::smtp::{Server, Tls};
 use crate::words::Words;
@@ -29,7 +28,7 @@ const OWN_FIELDS: [&str; 5] = [
 pub(super) struct Lanes(BTreeMap<(String, u16), Arc<Mutex<()>>>);
 
 impl Lanes {
-    fn of(&mut self, host: &str, port: u16) -> Arc<Mutex<()>> {
+    pub(super) fn of(&mut self, host: &str, port: u16) -> Arc<Mutex<()>> {
         let lane = self.0.entry((host.to_owned(), port)).or_default();
         Arc::clone(lane)
     }
@@ -56,42 +55,30 @@ pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems)
     if mail.timeout.is_zero() {
         problems.add("mail.timeout", "no server answers in no time");
     }
-    if mail.username.is_empty() && !mail.password.is_empty() {
-        problems.add(
-            "mail.username",
-            "a password is of no use without a user name",
-        );
+    if mail.username.is_empty() {
+        let what = match (mail.password.is_empty(), &mail.oauth2) {
+            (false, _) => "a password",
+            (true, Some(_)) => "a token",
+            (true, None) => "",
+        };
+        if !what.is_empty() {
+            let message = format!("{what} is of no use without a user name");
+            problems.add("mail.username", message);
+        }
     }
     word(&mail.hello, "mail.hello", problems);
     let to = addresses(&mail.to, "mail.to", problems);
     let from = sender(from_of(mail), "mail.from", problems);
-    let (host, port) = host_port(&mail.smarthost, "mail.smarthost", problems)?;
+    let first = servers::of_mail(mail, lanes, problems);
+    let spare = servers::spare(mail, lanes, problems);
     Some(Email {
         to: to?,
         from: from?,
         send_resolved: true,
         words: Words::default(),
         headers: Vec::new(),
-        server: Arc::new(Server {
-            tls: mail.tls.unwrap_or(match port {
-                465 => Tls::Implicit,
-                _ => Tls::Starttls,
-            }),
-            hello: hello_of(mail),
-            username: mail.username.clone(),
-            password: mail.password.clone(),
-            trust: Trust {
-                ca_file: mail.ca_file.clone(),
-                server_name: host.clone(),
-                ..Trust::default()
-            },
-            timeout: mail.timeout,
-            lane: lanes.of(&host, port),
-            cached: OnceCell::new(),
-            address: format!("{host}:{port}").into(),
-            host,
-            port,
-        }),
+        hourly: mail.hourly,
+        servers: [first?].into_iter().chain(spare).collect(),
     })
 }
 
@@ -161,31 +148,47 @@ pub(super) fn compile(
         true => (&*mail.username, &mail.password),
         false => (username, password),
     };
+    let secret = match email.auth_secret.is_empty() {
+        true => &global.smtp_auth_secret,
+        false => &email.auth_secret,
+    };
+    let server = Server {
+        tls: match (borrowed, mail.tls) {
+            (true, Some(tls)) => tls,
+            _ => tls,
+        },
+        hello: hello.to_owned(),
+        username: username.to_owned(),
+        password: password.clone(),
+        secret: secret.clone(),
+        oauth: match borrowed {
+            true => servers::tokens(mail, problems),
+            false => None,
+        },
+        trust,
+        timeout: match borrowed {
+            true => mail.timeout,
+            false => Duration::from_secs(30),
+        },
+        lane: lanes.of(&host, port),
+        rest: std::sync::Mutex::default(),
+        cached: OnceCell::new(),
+        address: format!("{host}:{port}").into(),
+        host,
+        port,
+    };
+    let spare = match borrowed {
+        true => servers::spare(mail, lanes, problems),
+        false => Vec::new(),
+    };
     Some(Email {
         to: to?,
         from: from?,
         send_resolved: email.send_resolved,
         words,
         headers,
-        server: Arc::new(Server {
-            tls: match (borrowed, mail.tls) {
-                (true, Some(tls)) => tls,
-                _ => tls,
-            },
-            hello: hello.to_owned(),
-            username: username.to_owned(),
-            password: password.clone(),
-            trust,
-            timeout: match borrowed {
-                true => mail.timeout,
-                false => Duration::from_secs(30),
-            },
-            lane: lanes.of(&host, port),
-            cached: OnceCell::new(),
-            address: format!("{host}:{port}").into(),
-            host,
-            port,
-        }),
+        hourly: if borrowed { mail.hourly } else { 0 },
+        servers: [Arc::new(server)].into_iter().chain(spare).collect(),
     })
 }
 
@@ -225,7 +228,7 @@ fn from_of(mail: &Mail) -> &str {
 }
 
 /// This host's name, unless another is wanted; a word that EHLO allows.
-fn hello_of(mail: &Mail) -> String {
+pub(super) fn hello_of(mail: &Mail) -> String {
     if !mail.hello.is_empty() {
         return mail.hello.clone();
     }
@@ -291,7 +294,7 @@ fn templated(text: &str, key: &str, problems: &mut Problems) -> bool {
     found
 }
 
-fn host_port(text: &str, key: &str, problems: &mut Problems) -> Option<(String, u16)> {
+pub(super) fn host_port(text: &str, key: &str, problems: &mut Problems) -> Option<(String, u16)> {
     if text.is_empty() {
         return None;
     }

@@ -22,6 +22,9 @@ settings::section! {
         pub again_after: std::time::Duration = std::time::Duration::from_secs(15 * 60),
         /// The same until the second contact is told too; 0s for ever.
         pub second_after: std::time::Duration = std::time::Duration::from_secs(30 * 60),
+        /// How long messages to the first contact may fail, whatever their severity,
+        /// until the second contact is told; 0s for ever.
+        pub fallback_after: std::time::Duration = std::time::Duration::from_secs(5 * 60),
         /// The receiver that is the second contact. Without a `route`: the
         /// recipients in `mail.second`.
         pub second_receiver: String = String::new(),
@@ -51,6 +54,7 @@ pub(super) fn compile(
             raise_ms: millis(section.raise_after),
             again_ms: millis(section.again_after),
             second_ms: millis(section.second_after),
+            fallback_ms: millis(section.fallback_after),
         });
     }
     if config.route.is_some() && !mail.second.is_empty() {

@@ -21,6 +21,8 @@ settings::section! {
         pub smtp_auth_username: String = String::new(),
         /// The proof of it.
         pub smtp_auth_password: Secret = Secret::default(),
+        /// The proof of it where the server offers CRAM-MD5.
+        pub smtp_auth_secret: Secret = Secret::default(),
         /// Whether the connection must be encrypted by STARTTLS.
         pub smtp_require_tls: bool = true,
         /// Whether it is encrypted from the first byte; without a word, on port

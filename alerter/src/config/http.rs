@@ -224,6 +224,7 @@ fn oauth(section: &OAuth2, told: &mut Told<'_>) -> Option<OAuth> {
         client_id: section.client_id.clone(),
         client_secret: section.client_secret.clone(),
         token_url,
+        refresh: Secret::default(),
         scopes: section.scopes.clone(),
         params: section.endpoint_params.clone(),
         way: Way {

@@ -144,7 +144,7 @@ fn mail_alone_gives_the_built_in_tree() {
     assert_eq!(email.to.len(), 2);
     assert_eq!(email.from.to_string(), "belfry@example.org");
     assert!(email.send_resolved);
-    assert_eq!(email.server.tls, Tls::Implicit);
+    assert_eq!(email.server().tls, Tls::Implicit);
     for severity in ["warning", "", "page"] {
         let (other, receiver) = route(severity);
         assert_eq!(
@@ -186,7 +186,7 @@ fn encryption_follows_alertmanagers_rules() {
         ));
         let plan = plan(&config, &Mail::default()).unwrap();
         assert_eq!(
-            plan.receivers[0].emails().next().unwrap().server.tls,
+            plan.receivers[0].emails().next().unwrap().server().tls,
             wanted,
             "{keys} {port}"
         );
@@ -201,7 +201,10 @@ fn a_receiver_without_a_server_goes_through_the_mail_sections() {
     let mail =
         mail("{to: x@y.z, from: d@e.f, smarthost: 'mx:587', username: u, password: p, tls: none}");
     let plan = plan(&config, &mail).unwrap();
-    let servers: Vec<_> = plan.receivers[0].emails().map(|it| &it.server).collect();
+    let servers: Vec<_> = plan.receivers[0]
+        .emails()
+        .map(|it| &it.servers[0])
+        .collect();
     assert_eq!(&*servers[0].address, "mx:587");
     assert_eq!((&*servers[0].username, servers[0].tls), ("u", Tls::None));
     // The password is for the server that it was given for.

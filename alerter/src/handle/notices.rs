@@ -28,12 +28,10 @@ impl Handle {
             let outcome = match message::compose_notice(email, rendered, id, self.now_ms()) {
                 Ok(envelope) => {
                     // The server's own time-outs bound it; this one is for what they miss.
-                    let limit = email.server.timeout * 3;
-                    match timeout(limit, smtp::send(&email.server, &envelope)).await {
-                        Ok(mut sent) => {
-                            smtp::Sent::quit(sent.take_connection()).await;
-                            sent.outcome
-                        }
+                    let each = email.servers.iter().map(|server| server.timeout * 3);
+                    let limit = each.sum();
+                    match timeout(limit, smtp::send(&email.servers, None, &envelope)).await {
+                        Ok(sent) => sent.quit().await,
                         Err(_) => continue,
                     }
                 }

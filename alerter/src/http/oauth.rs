@@ -21,6 +21,8 @@ pub(crate) struct OAuth {
     pub client_id: String,
     pub client_secret: Secret,
     pub token_url: Url,
+    /// By which tokens are asked for in somebody's name; empty for our own.
+    pub refresh: Secret,
     pub scopes: Vec<String>,
     /// More fields of the request.
     pub params: BTreeMap<String, String>,
@@ -31,7 +33,7 @@ pub(crate) struct OAuth {
 }
 
 impl OAuth {
-    pub(super) async fn token(&self, patience: Duration) -> Result<String, Failure> {
+    pub(crate) async fn token(&self, patience: Duration) -> Result<String, Failure> {
         let mut kept = self.kept.lock().await;
         if let Some((token, end)) = &*kept
             && end.is_none_or(|end| Instant::now() < end)
@@ -70,13 +72,20 @@ impl OAuth {
         Ok(token.to_owned())
     }
 
-    pub(super) async fn forget(&self) {
+    pub(crate) async fn forget(&self) {
         *self.kept.lock().await = None;
     }
 
     async fn ask(&self, secret: &str, header: bool, patience: Duration) -> Result<Answer, Failure> {
         let scopes = self.scopes.join(" ");
-        let mut fields = vec![("grant_type", "client_credentials")];
+        let refresh = read(&self.refresh).await?;
+        let mut fields = match refresh.is_empty() {
+            true => vec![("grant_type", "client_credentials")],
+            false => vec![
+                ("grant_type", "refresh_token"),
+                ("refresh_token", &*refresh),
+            ],
+        };
         if !scopes.is_empty() {
             fields.push(("scope", &scopes));
         }

@@ -47,6 +47,7 @@ fn delivery(label: &str, email: &str, message_id: &str) -> Delivery {
             next_repeat_ms: None,
             raises_ms: None,
             second_ms: None,
+            groups: 1,
             flaps: 0,
             inhibits: Vec::new(),
             external_url: String::new(),

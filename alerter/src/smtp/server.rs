@@ -1,7 +1,7 @@
 //! A mail server, how it is reached, and how its certificate is checked.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use lettre::transport::smtp::client::{
@@ -9,10 +9,15 @@ use lettre::transport::smtp::client::{
 };
 use settings::Secret;
 use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
+use tokio::time::Instant;
 
+use super::Tokens;
 use super::failure::broken;
 use crate::health::{Class, Failure};
 use crate::http::Trust;
+
+/// How long one of several servers that took no mail is tried last.
+const REST: Duration = Duration::from_secs(60);
 
 settings::choice! {
     /// How mail is encrypted on its way to the server.
@@ -42,11 +47,17 @@ pub(crate) struct Server {
     pub username: String,
     /// The proof of it.
     pub password: Secret,
+    /// The proof of it for CRAM-MD5, if it is another.
+    pub secret: Secret,
+    /// Who gives us tokens that prove it, if not a password does.
+    pub oauth: Option<Tokens>,
     /// By what its certificate is checked.
     pub trust: Trust,
     /// For connecting and greeting together, and again for the mail.
     pub timeout: Duration,
     pub(crate) lane: Arc<Mutex<()>>,
+    /// Until when others are tried before it.
+    pub(crate) rest: std::sync::Mutex<Option<Instant>>,
     pub(crate) cached: OnceCell<TlsParameters>,
 }
 
@@ -55,6 +66,18 @@ impl Server {
     /// stored.
     pub(super) async fn lane(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.lane).lock_owned().await
+    }
+
+    /// Whether others are to be tried before it, as it took no mail lately.
+    pub(super) fn rests(&self) -> bool {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.is_some_and(|until| until > Instant::now())
+    }
+
+    /// Notes whether it takes mail.
+    pub(super) fn rest(&self, rests: bool) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        *rest = rests.then(|| Instant::now() + REST);
     }
 
     /// Whether the way to it stays on this machine.

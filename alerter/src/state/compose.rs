@@ -6,6 +6,7 @@ use std::time::Duration;
 use alert::Set;
 use lettre::message::Mailbox;
 
+use super::bundle::Way;
 use super::flush::Looked;
 use super::{Alerter, GroupId, LogKey, Pending, PendingState};
 use crate::dedup::{self, Decision, Reason};
@@ -48,6 +49,8 @@ pub(super) struct Flight {
     pub sent_before: u32,
     pub first_ms: Option<i64>,
     pub labels: Pairs,
+    /// Other groups that the same mail tells of.
+    pub more: Vec<Self>,
 }
 
 impl Alerter {
@@ -63,30 +66,47 @@ impl Alerter {
             let (_, queue) =
                 queues.find(|(address, queue)| !queue.is_empty() && has_room(address))?;
             let (id, integration) = queue.pop_front()?;
-            let pending = self
-                .groups
-                .get(&id)
-                .and_then(|group| group.pending.get(&integration));
-            let Some(pending) = pending
-                .filter(|it| it.state == PendingState::Ready)
-                .cloned()
-            else {
-                continue;
-            };
-            let delivery = self.compose(id, integration, &pending, now_ms);
-            if let Some(group) = self.groups.get_mut(&id) {
-                if delivery.is_none() {
-                    group.pending.remove(&integration);
-                } else if let Some(pending) = group.pending.get_mut(&integration) {
-                    pending.state = PendingState::Flying { again: false };
+            match self.way(id, integration, now_ms) {
+                Way::Later { until_ms } => self.put_off(id, integration, until_ms),
+                Way::Alone => {
+                    if let Some(delivery) = self.compose_ready(id, integration, now_ms) {
+                        return Some(delivery);
+                    }
+                }
+                Way::Together => {
+                    if let Some(delivery) = self.compose_ready(id, integration, now_ms) {
+                        return Some(self.bundle(delivery, (id, integration), now_ms));
+                    }
                 }
             }
-            if delivery.is_some() {
-                return delivery;
+        }
+    }
+
+    /// Composes what is ready, unless there is nothing to say any more.
+    pub(super) fn compose_ready(
+        &mut self,
+        id: GroupId,
+        integration: usize,
+        now_ms: i64,
+    ) -> Option<Delivery> {
+        let pending = self.groups.get(&id)?.pending.get(&integration)?;
+        if pending.state != PendingState::Ready {
+            return None;
+        }
+        let pending = pending.clone();
+        let delivery = self.compose(id, integration, &pending, now_ms);
+        if let Some(group) = self.groups.get_mut(&id) {
+            if delivery.is_none() {
+                group.pending.remove(&integration);
+            } else if let Some(pending) = group.pending.get_mut(&integration) {
+                pending.state = PendingState::Flying { again: false };
             }
+        }
+        if delivery.is_none() {
             self.mark_group(id);
             self.settle(id);
         }
+        delivery
     }
 
     /// Enters a message in its server's queue.
@@ -220,6 +240,7 @@ impl Alerter {
             ),
             raises_ms: self.next_of(&looked.firing, |it| it.raises_ms),
             second_ms: self.second_for(id, integration, &looked.firing, now_ms),
+            groups: 1,
             flaps: self.flaps(&looked.firing, now_ms),
             inhibits: self.inhibited_by(&looked.firing, now_ms),
             external_url: self.external_url.clone(),
@@ -246,6 +267,7 @@ impl Alerter {
                 sent_before,
                 first_ms,
                 labels,
+                more: Vec::new(),
             },
         );
         Some(Delivery {
@@ -288,7 +310,7 @@ impl Alerter {
     fn inhibited_by(&self, sources: &[u64], now_ms: i64) -> Vec<Set> {
         if !sources
             .iter()
-            .any(|source| self.inhibitor.is_source(*source))
+            .any(|source| self.inhibitor.is_source(*source) || self.may_be_cause(*source))
         {
             return Vec::new();
         }

@@ -37,7 +37,7 @@ impl Active {
         }
     }
 
-    fn is_critical(&self) -> bool {
+    pub(super) fn is_critical(&self) -> bool {
         self.raised_ms.is_some() || self.labels.get("severity").is_some_and(|it| it == HIGH)
     }
 }
@@ -204,13 +204,48 @@ impl Alerter {
             let entry = self.log.get(&self.log_key(id, group, *slot))?;
             (!entry.firing.is_empty()).then_some(entry.first_ms)
         });
-        let first_ms = told.min()?;
+        let Some(first_ms) = told.min() else {
+            return self.fallback_due_ms(group, policy, firing);
+        };
         let waits = self
             .open_policies(firing)
             .filter(|(at, policy_of)| *at == policy && policy_of.second_ms > 0);
         waits
             .map(|(_, it)| first_ms.saturating_add(it.second_ms))
             .min()
+    }
+
+    /// When the second contact is due because nothing reaches the first.
+    fn fallback_due_ms(&self, group: &Group, policy: usize, firing: &[u64]) -> Option<i64> {
+        let first = group.pending.iter().filter(|(slot, pending)| {
+            Receiver::second_of(**slot).is_none() && pending.class.is_some()
+        });
+        let since_ms = first.map(|(_, pending)| pending.since_ms).min()?;
+        let waits = firing.iter().filter_map(|fingerprint| {
+            let alert = self.alerts.get(fingerprint)?;
+            let (at, found) = escalation::policy_of(&self.plan.escalation, &alert.labels)?;
+            let falls_back = at == policy && found.fallback_ms > 0;
+            falls_back.then(|| since_ms.saturating_add(found.fallback_ms))
+        });
+        waits.min()
+    }
+
+    /// After a message failed: tells the second contact if it is time, else says
+    /// when it will be.
+    pub(super) fn fall_back(&mut self, id: GroupId, now_ms: i64) -> Option<i64> {
+        let plan = self.plan();
+        let slots = plan.receiver_of(id.route).integrations.keys();
+        let mut next_ms = None;
+        for slot in slots.filter(|slot| Receiver::second_of(**slot).is_some()) {
+            let group = self.groups.get(&id)?;
+            let firing: Vec<u64> = group.members.iter().copied().collect();
+            match self.second_due_ms(id, group, *slot, &firing) {
+                Some(due_ms) if due_ms <= now_ms => self.look(id, *slot, now_ms),
+                Some(due_ms) => next_ms = next_ms.into_iter().chain([due_ms]).min(),
+                None => {}
+            }
+        }
+        next_ms
     }
 
     /// What comes next for an alert.

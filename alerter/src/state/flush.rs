@@ -108,6 +108,9 @@ impl Alerter {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
+        if let Some(class) = group.pending.get(&integration).and_then(|it| it.class) {
+            *self.counters.failed.entry((kind, class)).or_default() += 1;
+        }
         match group.pending.get_mut(&integration) {
             Some(Pending {
                 state: PendingState::Flying { again },
@@ -318,6 +321,7 @@ impl Alerter {
                 self.forget_episode(fingerprint, &alert);
                 self.inhibitor
                     .remove(&self.plan, fingerprint, &alert.labels);
+                self.symptoms.remove(fingerprint, &alert.labels);
                 self.dirty.lazy.insert(fingerprint);
             }
         }

@@ -205,9 +205,11 @@ impl Alerter {
         self.regroup(kept, now_ms);
         let names = self.group_names();
         for flight in self.flying.values_mut() {
-            flight.group = flight
-                .group
-                .and_then(|id| names.get(by_id.get(&id)?).copied());
+            let renamed = |id: GroupId| names.get(by_id.get(&id)?).copied();
+            flight.group = flight.group.and_then(renamed);
+            for flight in &mut flight.more {
+                flight.group = flight.group.and_then(renamed);
+            }
         }
     }
 

@@ -138,6 +138,7 @@ impl Alerter {
             None => {
                 self.inhibitor
                     .insert(&self.plan, fingerprint, &alert.labels);
+                self.symptoms.insert(fingerprint, &alert.labels);
                 alert.groups = self.groups_of(&alert);
             }
         }

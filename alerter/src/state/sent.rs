@@ -1,5 +1,8 @@
 //! How a message went, and what follows from that.
 
+use std::sync::Arc;
+
+use super::compose::Flight;
 use super::event::EventKind;
 use super::{Alerter, Pending, PendingState};
 use crate::backoff;
@@ -18,6 +21,8 @@ pub struct Outcome {
     pub failed: Option<Failure>,
     /// What the server said when it took the message; may be empty.
     pub reply: String,
+    /// Whether another server than the first took it.
+    pub by_spare: bool,
 }
 
 impl Outcome {
@@ -47,9 +52,30 @@ impl Outcome {
 impl Alerter {
     /// Takes how a delivery went. True if it was the news of a success.
     pub(crate) fn sent(&mut self, id: u64, outcome: &Outcome, now_ms: i64) -> bool {
-        let Some(flight) = self.flying.remove(&id) else {
+        let Some(mut flight) = self.flying.remove(&id) else {
             return false;
         };
+        let more = std::mem::take(&mut flight.more);
+        let taken = outcome.reason().is_none();
+        if flight.kind == Kind::Email && taken {
+            let key = (Arc::clone(&flight.log.receiver), flight.integration);
+            let pace = self.paces.entry(key).or_default();
+            pace.note(1 + more.len(), now_ms);
+            self.counters.mails += 1;
+            self.counters.by_spare += u64::from(outcome.by_spare);
+            self.counters.recipients_refused += outcome.refused.len() as u64;
+            if !more.is_empty() {
+                self.counters.bundled += 1 + more.len() as u64;
+            }
+        }
+        for flight in std::iter::once(flight).chain(more) {
+            self.landed(flight, outcome, now_ms);
+        }
+        taken
+    }
+
+    /// Takes how the message of one group went.
+    fn landed(&mut self, flight: Flight, outcome: &Outcome, now_ms: i64) {
         let id = flight.group;
         let integration = flight.integration;
         let pending = id
@@ -74,8 +100,6 @@ impl Alerter {
             }
             Some((failure.class, attempts, since_ms, flight.only_missed))
         } else {
-            self.counters.mails += u64::from(flight.kind == Kind::Email);
-            self.counters.recipients_refused += outcome.refused.len() as u64;
             let missed: Vec<String> = outcome.refused.iter().map(|(to, _)| to.clone()).collect();
             let entry = self.log.entry(flight.log.clone()).or_default();
             if flight.only_missed {
@@ -122,7 +146,7 @@ impl Alerter {
                 .map(|class| (class, attempts, now_ms, true))
         };
         let Some((id, group)) = id.and_then(|id| Some((id, self.groups.get_mut(&id)?))) else {
-            return outcome.reason().is_none();
+            return;
         };
         match next {
             Some((class, attempts, since_ms, only_missed)) => {
@@ -147,12 +171,20 @@ impl Alerter {
             }
         }
         self.mark_group(id);
+        let failed = outcome.reason().is_some();
+        if failed
+            && let Some(due_ms) = self.fall_back(id, now_ms)
+            && let Some(group) = self.groups.get_mut(&id)
+            && let Some(pending) = group.pending.get_mut(&integration)
+            && let PendingState::Waiting { until_ms } = &mut pending.state
+        {
+            *until_ms = (*until_ms).min(due_ms);
+        }
         if again {
             self.look(id, integration, now_ms);
         }
         self.settle(id);
         self.rewake(id);
-        outcome.reason().is_none()
     }
 }
 

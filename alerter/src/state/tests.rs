@@ -1,11 +1,13 @@
 //! The state in virtual time: what is sent when.
 
+mod bundle;
 mod episodes;
 mod escalate;
 mod kept;
 mod mail;
 mod quiet;
 mod recover;
+mod symptoms;
 mod timing;
 mod why;
 mod windows;

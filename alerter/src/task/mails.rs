@@ -13,7 +13,7 @@ use crate::health::{Class, Failure, MailHealth};
 use crate::message;
 use crate::metrics::Latency;
 use crate::plan::{Integration, Kind, Plan};
-use crate::smtp::{self, Sent};
+use crate::smtp::{self, Open, Sent, Server};
 use crate::state::{Alerter, Delivery, Outcome};
 
 /// Mails under way to a server at a time. Each costs a connection and a
@@ -27,6 +27,8 @@ pub(crate) struct Mails {
     tasks: JoinSet<Sent>,
     under_way: BTreeMap<Id, UnderWay>,
     render: Render,
+    /// Connections that mails left open, for those that wait.
+    open: Vec<Open>,
     /// Servers that took nothing since then.
     failing: BTreeMap<Arc<str>, i64>,
     pub(crate) health: MailHealth,
@@ -50,6 +52,7 @@ impl Mails {
             tasks: JoinSet::new(),
             under_way: BTreeMap::new(),
             render,
+            open: Vec::new(),
             failing: BTreeMap::new(),
             health: MailHealth::default(),
             latency: BTreeMap::new(),
@@ -81,9 +84,23 @@ impl Mails {
                 began: Instant::now(),
             };
             let render = Render::clone(&self.render);
-            let task = self.tasks.spawn(deliver(delivery, render));
+            let open = match &delivery.integration {
+                Integration::Email(email) => self.open_to(&email.servers),
+                Integration::Channel(_) => None,
+            };
+            let task = self.tasks.spawn(deliver(delivery, open, render));
             self.under_way.insert(task.id(), under_way);
         }
+        // Only mails that were waiting anyway share a connection.
+        for open in self.open.drain(..) {
+            tokio::spawn(open.quit());
+        }
+    }
+
+    /// A connection to one of these servers that the mail before left open.
+    fn open_to(&mut self, servers: &[Arc<Server>]) -> Option<Open> {
+        let at = self.open.iter().position(|open| open.leads_to(servers))?;
+        Some(self.open.swap_remove(at))
     }
 
     /// The next one that ended; nothing if none is under way.
@@ -111,8 +128,10 @@ impl Mails {
         };
         let latency = self.latency.entry(under_way.kind).or_default();
         latency.note(under_way.began.elapsed());
-        if let Some(connection) = sent.take_connection() {
-            tokio::spawn(Sent::quit(Some(connection)));
+        match sent.open.take() {
+            Some(open) if sent.outcome.failed.is_none() => self.open.push(open),
+            Some(open) => drop(tokio::spawn(open.quit())),
+            None => {}
         }
         let works_again = self.note(&sent.outcome, &under_way, now_ms);
         alerter.sent(under_way.delivery, &sent.outcome, now_ms);
@@ -141,7 +160,7 @@ impl Mails {
     /// Forgets servers that no mail goes to any more.
     pub(crate) fn keep(&mut self, plan: &Plan) {
         let emails = plan.receivers.iter().flat_map(|receiver| receiver.emails());
-        let servers: BTreeSet<_> = emails.map(|email| &*email.server.address).collect();
+        let servers: BTreeSet<_> = emails.map(|email| &*email.server().address).collect();
         self.failing
             .retain(|address, _| servers.contains(&**address));
         self.health.failing_since_ms = self.failing.values().min().copied();
@@ -187,7 +206,7 @@ impl Mails {
     }
 }
 
-async fn deliver(delivery: Delivery, render: Render) -> Sent {
+async fn deliver(delivery: Delivery, open: Option<Open>, render: Render) -> Sent {
     let email = match &delivery.integration {
         Integration::Email(email) => Arc::clone(email),
         Integration::Channel(it) => {
@@ -195,12 +214,11 @@ async fn deliver(delivery: Delivery, render: Render) -> Sent {
             return Sent::without_connection(outcome);
         }
     };
-    let server = Arc::clone(&email.server);
     let envelope = match message::compose(&delivery, &email, &render) {
         Ok(envelope) => envelope,
         Err(failure) => return Sent::failed(failure),
     };
     // What it says is in the envelope now; a big group need not be held twice.
     drop(delivery);
-    smtp::send(&server, &envelope).await
+    smtp::send(&email.servers, open, &envelope).await
 }

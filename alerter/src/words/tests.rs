@@ -32,6 +32,7 @@ pub(crate) fn notification(fires: bool) -> Notification {
         next_repeat_ms: None,
         raises_ms: None,
         second_ms: None,
+        groups: 1,
         flaps: 0,
         inhibits: Vec::new(),
         external_url: "http://am".into(),

@@ -9,6 +9,7 @@ mod delivery;
 mod durable;
 mod faults;
 mod intervals;
+mod mail_servers;
 mod silences;
 mod support;
 mod vendors;

@@ -1,5 +1,6 @@
 //! From `alertmanager.yml` to the alerter's section.
 
+use md5::{Digest as _, Md5};
 use settings::read_literal;
 
 use super::Flags;
@@ -56,10 +57,10 @@ fn prepare(config: &mut alerter::Config, flags: &Flags) {
     }
 }
 
-/// 48 bits that a floating-point number holds exactly.
+/// As Alertmanager computes it: of the text's MD5 the first 48 bits, which a
+/// floating-point number holds exactly.
 fn hash(text: &str) -> u64 {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    });
-    hash >> 16
+    let digest = Md5::digest(text.as_bytes());
+    let first = digest.iter().take(6).rev();
+    first.fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }

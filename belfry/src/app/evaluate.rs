@@ -15,6 +15,7 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
     let limit = |watch: &Watch| watch.config().interval * 4 + Duration::from_secs(10);
+    let mut needs = Vec::new();
     let beat = watch.liveness.watch("rules", limit(&watch), Instant::now());
     loop {
         // A collection brings the evaluation with it. Without one (a collector
@@ -26,9 +27,22 @@ pub(super) async fn run(
             () = time::sleep(late) => Cause::Data,
             () = time_to_fire(&watch) => Cause::Time,
         };
+        tell_needs(&watch, &mut needs).await;
         round(&watch, cause).await;
         beat.within(limit(&watch));
         beat.beat(Instant::now());
+    }
+}
+
+/// Tells the alerter which services need which others, when that has changed.
+async fn tell_needs(watch: &Watch, told: &mut Vec<alerter::Need>) {
+    let needs = super::health::needs(watch);
+    if needs == *told {
+        return;
+    }
+    match watch.alerter.depend(needs.clone()).await {
+        Ok(()) => *told = needs,
+        Err(err) => tracing::error!("who needs whom was not taken: {err}"),
     }
 }
 

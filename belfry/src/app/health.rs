@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use evidence::faults as evidence_faults;
 pub(super) use heartbeats::write as write_heartbeats;
 pub(crate) use probes::compare as compare_certificate;
-pub(crate) use services::{answers, services, with_evidence};
+pub(crate) use services::{answers, needs, services, with_evidence};
 
 use super::Watch;
 use crate::config::Config;

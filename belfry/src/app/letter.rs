@@ -47,6 +47,8 @@ impl Letters {
         let writer = Arc::clone(&self.writer.read().unwrap_or_else(PoisonError::into_inner));
         let mut mail = notification_mail(&writer, &self.shelf, notification);
         if notification.firing()
+            // A link answers for one incident.
+            && notification.groups == 1
             && let Some(ticket) = self.tickets.issue(&notification.incident)
         {
             mail.links.ack = format!("/ack/mail/{ticket}");
@@ -121,7 +123,7 @@ fn notification_mail(writer: &Writer, shelf: &Shelf, from: &Notification) -> Mai
         _ if !from.firing() => Kind::Resolved,
         Reason::First | Reason::NewAlerts if grew_old(from) => Kind::Raised,
         Reason::First => Kind::First,
-        Reason::NewAlerts => Kind::New,
+        Reason::NewAlerts | Reason::Together => Kind::New,
         _ => Kind::Repeat,
     };
     let ended = from
@@ -129,7 +131,10 @@ fn notification_mail(writer: &Writer, shelf: &Shelf, from: &Notification) -> Mai
         .iter()
         .filter(|alert| alert.ended_ms.is_some())
         .count();
-    let changed = if from.flaps > 0 {
+    let changed = if from.groups > 1 {
+        let groups = from.groups;
+        format!("{groups} groups in one mail, as there were too many mails in the last hour")
+    } else if from.flaps > 0 {
         let times = from.flaps;
         format!("it comes and goes, and ended {times} times lately: its end is told when it lasts")
     } else if from.firing() && ended > 0 {

@@ -71,6 +71,29 @@ fn a_warning_that_nobody_ends_becomes_critical_and_is_news() {
 }
 
 #[test]
+fn what_does_not_reach_the_first_contact_is_told_to_the_second_whatever_its_severity() {
+    for class in [Class::Permanent, Class::Transient] {
+        let mut world = default();
+        world.refuses.insert("ops@example.org".into(), class);
+        world.fire("alertname=a severity=warning");
+        world.run(329);
+        assert_eq!(world.sent(), []);
+        world.run(1_000);
+        assert_eq!(world.sent(), [(330, "first notification +a")], "{class:?}");
+        assert_eq!(world.attempts.last().unwrap().to.len(), 1);
+        world.refuses.clear();
+        world.end("alertname=a severity=warning", 0);
+        world.run(6_000);
+        let last: Vec<_> = world.sent().into_iter().skip(1).collect();
+        assert!(
+            last.iter()
+                .any(|(_, says)| says.contains("all alerts resolved")),
+            "{last:?}"
+        );
+    }
+}
+
+#[test]
 fn a_critical_alert_that_nobody_answers_is_told_sooner_and_then_to_the_second_contact() {
     let mut world = default();
     world.fire("alertname=a severity=critical");

@@ -48,6 +48,11 @@ impl Exim {
     }
 
     pub(crate) async fn start() -> Self {
+        Self::knowing(PASSWORDS).await
+    }
+
+    /// With other ways of logging in.
+    pub(crate) async fn knowing(authenticators: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("belfry-exim-")
             .tempdir()
@@ -66,7 +71,8 @@ impl Exim {
             .replace("{folder}", &path(folder.path()))
             .replace("{port}", &port.to_string())
             .replace("{tls_port}", &tls_port.to_string())
-            .replace("{exim}", USER);
+            .replace("{exim}", USER)
+            + authenticators;
         let file = folder.path().join("exim.conf");
         fs::write(&file, text).unwrap();
         let mut command = Command::new("/usr/sbin/exim4");
@@ -282,6 +288,9 @@ mailbox:
   batch_max = 100
 
 begin authenticators
+"#;
+
+const PASSWORDS: &str = r#"
 plain:
   driver = plaintext
   public_name = PLAIN

@@ -35,6 +35,8 @@ pub(crate) enum Act {
     Hang(Stage),
     /// Has no complaint in this connection.
     Behave,
+    /// Breaks the connection after a mail that it took.
+    Once,
 }
 
 /// A mail that the sink took: its recipients and its text.
@@ -188,7 +190,8 @@ async fn mail(
     if !matches!(act, Act::Say(Stage::Dot, _)) {
         shared.taken.send(taken).ok()?;
     }
-    answer(stream, Stage::Dot, act, shared, "250 taken").await
+    answer(stream, Stage::Dot, act, shared, "250 taken").await?;
+    (act != Act::Once).then_some(())
 }
 
 /// Passes a stage, or ends there.

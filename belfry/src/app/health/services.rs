@@ -1,6 +1,6 @@
 //! Services as the engine shows them, judged by what else is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use exporter::container::{Container, Health, State};
 use healthchecks::heartbeat;
@@ -49,6 +49,43 @@ fn needed(labels: &BTreeMap<String, String>) -> (Vec<String>, Vec<String>) {
         }
     }
     (needed, awaited)
+}
+
+/// Which services need which others, by compose's labels and by what is declared.
+pub(crate) fn needs(watch: &Watch) -> Vec<alerter::Need> {
+    let mut all = Vec::new();
+    let inventory = watch.containers.inventory();
+    let mut projects: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for container in inventory.iter().filter(|it| !it.service.is_empty()) {
+        let known = projects.entry(&container.service).or_default();
+        known.insert(&container.project);
+        let (needed, _) = needed(&container.all_labels);
+        all.extend(needed.into_iter().map(|needs| alerter::Need {
+            project: container.project.clone(),
+            service: container.service.clone(),
+            needs,
+        }));
+    }
+    for (name, declared) in &watch.config().health.services {
+        let service = match &*declared.service {
+            "" => name,
+            service => service,
+        };
+        let projects = match &*declared.project {
+            "" => projects.get(service).cloned().unwrap_or_default(),
+            project => BTreeSet::from([project]),
+        };
+        for project in projects {
+            all.extend(declared.depends_on.iter().map(|needs| alerter::Need {
+                project: project.to_owned(),
+                service: service.to_owned(),
+                needs: needs.clone(),
+            }));
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn instance(of: &Container) -> Instance {

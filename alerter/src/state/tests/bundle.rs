@@ -1,0 +1,72 @@
+//! More mails than people can read, in virtual time.
+
+use super::*;
+use crate::Reason;
+
+fn world(hourly: usize) -> World {
+    let mail = MAIL.replace("{to", &format!("{{hourly: {hourly}, to"));
+    World::new(with(
+        "{escalation: [], recovery: {confirm: 0s, flaps: 0}}",
+        &mail,
+    ))
+}
+
+#[test]
+fn beyond_so_many_mails_in_an_hour_what_is_due_is_told_together_and_nothing_is_dropped() {
+    let mut world = world(3);
+    for name in 0..10 {
+        world.fire(&format!("alertname=a{name} severity=critical"));
+    }
+    world.run(9 * 60);
+    let sent: Vec<_> = world.sent().into_iter().map(|(at_s, _)| at_s).collect();
+    assert_eq!(sent, [10, 10, 10, 310]);
+    let last = &world.attempts[3].notification;
+    assert_eq!((last.groups, last.alerts.len()), (7, 7));
+    assert_eq!(last.reason, Reason::Together);
+    assert_eq!(last.common_labels.len(), 1, "{:?}", last.common_labels);
+    assert_eq!(world.alerter.counters.bundled, 7);
+    // An hour later each group speaks for itself again.
+    world.run(3_600 + 1_000);
+    let repeats: Vec<_> = world.sent().into_iter().skip(4).collect();
+    let counted: usize = world
+        .attempts
+        .iter()
+        .skip(4)
+        .map(|it| it.notification.groups)
+        .sum();
+    assert_eq!(counted, 10, "{repeats:?}");
+}
+
+#[test]
+fn a_mail_for_several_groups_that_fails_is_tried_again_whole_or_in_parts() {
+    let mut world = world(1);
+    for name in 0..4 {
+        world.fire(&format!("alertname=a{name} severity=critical"));
+    }
+    world.run(300);
+    world.away = Some(Class::Refused);
+    world.run(400);
+    world.away = None;
+    world.run(1_000);
+    let mut told: Vec<String> = Vec::new();
+    for (_, says) in &world.mails {
+        told.extend(
+            says.split_whitespace()
+                .filter(|it| it.starts_with('+'))
+                .map(Into::into),
+        );
+    }
+    told.sort();
+    assert_eq!(told, ["+a0", "+a1", "+a2", "+a3"]);
+    assert_eq!(world.alerter.queue(), 0);
+}
+
+#[test]
+fn without_a_limit_every_group_speaks_for_itself() {
+    let mut world = world(0);
+    for name in 0..100 {
+        world.fire(&format!("alertname=a{name} severity=critical"));
+    }
+    world.run(20);
+    assert_eq!(world.sent().len(), 100);
+}
