@@ -13,6 +13,7 @@ mod intervals;
 mod making;
 mod named;
 mod original;
+mod rotas;
 mod servers;
 mod tree;
 mod words;
@@ -28,6 +29,7 @@ pub use http::{Authorization, BasicAuth, HeaderValues, HttpConfig, OAuth2, TlsCo
 pub(crate) use making::{Made, Making, Section, Text, entry};
 
 pub use escalation::Escalation;
+pub use rotas::OnCall;
 
 use crate::plan::Plan;
 use crate::smtp::Tls;
@@ -63,6 +65,8 @@ settings::section! {
         /// the first that matches. Absent, without a `route` of your own: one
         /// policy with the defaults below; with a `route`: none.
         pub escalation: Option<Vec<Escalation>> = None,
+        /// People who take turns at being told.
+        pub on_call: Vec<OnCall> = vec![],
         /// How ends are believed. Absent, without a `route` of your own: as by the
         /// defaults below; with a `route`: at once.
         pub recovery: Option<Recovery> = None,

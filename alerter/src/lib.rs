@@ -27,6 +27,7 @@ mod notification;
 mod pairs;
 mod plan;
 mod recovery;
+mod rota;
 mod silence;
 mod smtp;
 mod state;
@@ -39,8 +40,9 @@ mod words;
 pub(crate) use config::plan;
 pub use config::{
     Authorization, BasicAuth, Config, Email, Escalation as EscalationPolicy, Global, HeaderValues,
-    HttpConfig, InhibitRule, Mail, OAuth2, Problem, Receiver, Recovery as RecoveryPolicy, Route,
-    Silences, TimeInterval, TimeOfDay, TimeSpan, TlsConfig, check,
+    HttpConfig, InhibitRule, Mail, MailToken, OAuth2, OnCall, Problem, Receiver,
+    Recovery as RecoveryPolicy, Route, Silences, Spare, TimeInterval, TimeOfDay, TimeSpan,
+    TlsConfig, check,
 };
 pub use dedup::Reason;
 pub use depend::Need;

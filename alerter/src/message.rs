@@ -87,7 +87,7 @@ pub(crate) fn compose_notice(
         fields: &[],
         now_ms,
     };
-    let to = email.to.iter().map(|to| to.email.clone()).collect();
+    let to = email.to.at(now_ms).into_iter().map(|to| to.email).collect();
     envelope(email, to, &mail)
 }
 
@@ -114,8 +114,8 @@ fn envelope(email: &Email, to: Vec<Address>, mail: &Mail<'_>) -> Result<Envelope
         .subject(subject(&mail.rendered.subject))
         .date(sent)
         .message_id(Some(id(mail.id)));
-    for to in &email.to {
-        builder = builder.to(harmless(to));
+    for to in email.to.at(mail.now_ms) {
+        builder = builder.to(harmless(&to));
     }
     if let Some(thread) = mail.thread {
         builder = builder.in_reply_to(id(thread)).references(id(thread));

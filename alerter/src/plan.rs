@@ -16,6 +16,7 @@ use crate::matcher::Matcher;
 use crate::notification::Notification;
 use crate::pairs::Pairs;
 use crate::recovery::Recovery;
+use crate::rota::Recipients;
 use crate::silence::Limits;
 use crate::smtp::Server;
 use crate::state::{Mute, Outcome};
@@ -134,10 +135,7 @@ impl Integration {
     /// Who is told through it, for people: `email to ops@example.org`.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::Email(email) => {
-                let to: Vec<String> = email.to.iter().map(|to| to.email.to_string()).collect();
-                format!("email to {}", to.join(", "))
-            }
+            Self::Email(email) => format!("email to {}", email.to.words()),
             Self::Channel(channel) => channel.address.to_string(),
         }
     }
@@ -247,7 +245,7 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(crate) struct Email {
     /// Recipients, each with a display name or without.
-    pub to: Vec<lettre::message::Mailbox>,
+    pub to: Recipients,
     /// The sender.
     pub from: lettre::message::Mailbox,
     /// Whether ended alerts are told too.

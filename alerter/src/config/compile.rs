@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::email::{self, Lanes};
 use super::making::{Section, channel};
+use super::rotas::{self, Rotas};
 use super::words::Templates;
 use super::{Config, Global, Mail, Problem, escalation, intervals, tree};
 use crate::matcher::{self, Matcher, Op};
@@ -38,12 +39,13 @@ impl Problems {
 pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>> {
     let mut problems = Problems::default();
     let mut lanes = Lanes::default();
-    let by_mail = email::from_mail(mail, &mut lanes, &mut problems);
+    let rotas = rotas::compile(config, &mut problems);
+    let by_mail = email::from_mail(mail, &rotas, &mut lanes, &mut problems);
     let inhibit = inhibit_rules(config, &mut problems);
     let intervals = intervals::compile(config, &mut problems);
     let (routes, mut receivers) = match &config.route {
         Some(route) => {
-            let receivers = receivers(config, mail, &mut lanes, &mut problems);
+            let receivers = receivers(config, (mail, &rotas), &mut lanes, &mut problems);
             let names: BTreeMap<&str, usize> = receivers
                 .iter()
                 .enumerate()
@@ -62,7 +64,7 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
             (tree::built_in(), tree::built_in_receivers(by_mail))
         }
     };
-    let escalation = escalation::compile(config, mail, &mut receivers, &mut problems);
+    let escalation = escalation::compile(config, (mail, &rotas), &mut receivers, &mut problems);
     if !problems.0.is_empty() {
         return Err(problems.0);
     }
@@ -106,7 +108,7 @@ pub(super) fn millis(duration: Duration) -> i64 {
 
 fn receivers(
     config: &Config,
-    mail: &Mail,
+    mail: (&Mail, &Rotas),
     lanes: &mut Lanes,
     problems: &mut Problems,
 ) -> Vec<Receiver> {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::message::{Mailbox, Mailboxes};
+use lettre::message::Mailbox;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::compile::Problems;
+use super::rotas::{Rotas, recipients};
 use super::words::{self, Templates};
 use super::{Email as Section, Global, Mail, http, servers};
 use crate::plan::Email;
+use crate::rota::Recipients;
 use crate::smtp::{Server, Tls};
 use crate::words::Words;
 
@@ -35,7 +37,12 @@ impl Lanes {
 }
 
 /// The integration of the `mail` section, if it says anything.
-pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems) -> Option<Email> {
+pub(super) fn from_mail(
+    mail: &Mail,
+    rotas: &Rotas,
+    lanes: &mut Lanes,
+    problems: &mut Problems,
+) -> Option<Email> {
     if *mail == Mail::default() {
         return None;
     }
@@ -67,7 +74,7 @@ pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems)
         }
     }
     word(&mail.hello, "mail.hello", problems);
-    let to = addresses(&mail.to, "mail.to", problems);
+    let to = addresses(&mail.to, "mail.to", rotas, problems);
     let from = sender(from_of(mail), "mail.from", problems);
     let first = servers::of_mail(mail, lanes, problems);
     let spare = servers::spare(mail, lanes, problems);
@@ -87,7 +94,7 @@ pub(super) fn from_mail(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems)
 pub(super) fn compile(
     email: &Section,
     global: &Global,
-    mail: &Mail,
+    (mail, rotas): (&Mail, &Rotas),
     templates: &Templates,
     key: &str,
     lanes: &mut Lanes,
@@ -110,7 +117,7 @@ pub(super) fn compile(
     }
     let hello = first([&email.hello, &global.smtp_hello]);
     word(hello, &at("hello"), problems);
-    let to = addresses(&email.to, &at("to"), problems);
+    let to = addresses(&email.to, &at("to"), rotas, problems);
     let from = sender(from, &at("from"), problems);
     let headers = headers(email, key, problems);
     let (headers, words) =
@@ -250,20 +257,16 @@ fn word(text: &str, key: &str, problems: &mut Problems) {
     }
 }
 
-pub(super) fn addresses(text: &str, key: &str, problems: &mut Problems) -> Option<Vec<Mailbox>> {
-    if text.is_empty() {
-        return None;
-    }
+pub(super) fn addresses(
+    text: &str,
+    key: &str,
+    rotas: &Rotas,
+    problems: &mut Problems,
+) -> Option<Recipients> {
     if templated(text, key, problems) {
         return None;
     }
-    match text.parse::<Mailboxes>() {
-        Ok(list) => Some(list.into_iter().collect()),
-        Err(err) => {
-            problems.add(key, format!("{text:?} is not a list of addresses: {err}"));
-            None
-        }
-    }
+    recipients(text, key, rotas, problems)
 }
 
 fn sender(text: &str, key: &str, problems: &mut Problems) -> Option<Mailbox> {

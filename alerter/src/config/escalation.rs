@@ -5,6 +5,7 @@ use std::sync::Arc;
 use settings::Value as _;
 
 use super::compile::{Problems, matchers, millis};
+use super::rotas::Rotas;
 use super::{Config, Mail, email};
 use crate::escalation::Policy;
 use crate::plan::{Integration, Receiver};
@@ -34,7 +35,7 @@ settings::section! {
 /// Compiles the policies, and gives the receivers their second contacts.
 pub(super) fn compile(
     config: &Config,
-    mail: &Mail,
+    (mail, rotas): (&Mail, &Rotas),
     receivers: &mut [Receiver],
     problems: &mut Problems,
 ) -> Vec<Policy> {
@@ -48,7 +49,14 @@ pub(super) fn compile(
     for (at, section) in sections.iter().enumerate() {
         let key = format!("alerter.escalation[{at}]");
         let found = matchers(&[], ("matchers", &section.matchers), &key, problems);
-        second(config, mail, section, (at, &key), receivers, problems);
+        second(
+            config,
+            (mail, rotas),
+            section,
+            (at, &key),
+            receivers,
+            problems,
+        );
         policies.push(Policy {
             matchers: found,
             raise_ms: millis(section.raise_after),
@@ -67,7 +75,7 @@ pub(super) fn compile(
 /// Adds a policy's second contact to the receivers.
 fn second(
     config: &Config,
-    mail: &Mail,
+    (mail, rotas): (&Mail, &Rotas),
     section: &Escalation,
     (policy, key): (usize, &str),
     receivers: &mut [Receiver],
@@ -79,7 +87,7 @@ fn second(
             let message = "without a route, name the second contact in mail.second";
             problems.add(format!("{key}.second_receiver"), message);
         }
-        let Some(to) = email::addresses(&mail.second, "mail.second", problems) else {
+        let Some(to) = email::addresses(&mail.second, "mail.second", rotas, problems) else {
             return;
         };
         for receiver in receivers {

@@ -99,7 +99,7 @@ fn time(start: &str, end: &str) -> Result<(i32, i32), String> {
     }
 }
 
-fn zone(name: &str) -> Result<TimeZone, String> {
+pub(super) fn zone(name: &str) -> Result<TimeZone, String> {
     match name {
         "" | "UTC" => Ok(TimeZone::UTC),
         "Local" => Ok(TimeZone::system()),

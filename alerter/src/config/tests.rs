@@ -141,7 +141,7 @@ fn mail_alone_gives_the_built_in_tree() {
         GroupBy::Labels(vec!["alertname".into(), "project".into()])
     );
     let email = receiver.emails().next().unwrap();
-    assert_eq!(email.to.len(), 2);
+    assert_eq!(email.to.fixed.len(), 2);
     assert_eq!(email.from.to_string(), "belfry@example.org");
     assert!(email.send_resolved);
     assert_eq!(email.server().tls, Tls::Implicit);

@@ -21,7 +21,7 @@ fn delivery(label: &str, email: &str, message_id: &str) -> Delivery {
     let email = Arc::clone(plan.receivers[0].emails().next().unwrap());
     Delivery {
         id: 1,
-        to: email.to[..1].to_vec(),
+        to: email.to.fixed[..1].to_vec(),
         integration: Integration::Email(email),
         deadline: Duration::from_secs(10),
         notification: Notification {

@@ -157,7 +157,7 @@ impl Alerter {
         let exact = self.plan.letter && through.kind() != Kind::Email;
         let open = entry.filter(|entry| !entry.firing.is_empty());
         let mut to = match &through {
-            Integration::Email(email) => email.to.clone(),
+            Integration::Email(email) => email.to.at(now_ms),
             Integration::Channel(_) => Vec::new(),
         };
         let mut only_missed = false;
