@@ -28,3 +28,15 @@ pub(crate) fn set_up() {
 /// Nothing to set up.
 #[cfg(not(target_env = "gnu"))]
 pub(crate) fn set_up() {}
+
+/// Gives pages back that are free within the heap: samples of an hour have just left it.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "glibc has no other way")]
+pub(crate) fn give_back() {
+    // SAFETY: it looks at the heap under glibc's own lock and touches no block in use.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Nothing to give back.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn give_back() {}

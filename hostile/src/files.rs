@@ -1,5 +1,5 @@
-//! What stands on the disk: chunks in snapshots, samples in logs, hours in
-//! roll-ups. Checksums are made good, since a fuzzer would not get past them.
+//! What stands on the disk: chunks in snapshots and archives, samples in logs, hours
+//! in roll-ups. Checksums are made good, since a fuzzer would not get past them.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,12 @@ use crate::NOW;
 
 const MAGIC: &[u8] = b"series1\n";
 /// The files of a folder, by the number that a payload begins with.
-const NAMES: [&str; 3] = ["snapshot", "log-00000001", "rollup/19675-0000"];
+const NAMES: [&str; 4] = [
+    "snapshot",
+    "log-00000001",
+    "rollup/19675-0000",
+    "archive/00000001",
+];
 
 /// The bytes are payloads of records: which file, how long, and so many bytes.
 ///
@@ -23,8 +28,10 @@ pub fn files(bytes: &[u8]) {
         return;
     };
     let folder = dir.path().join("series");
-    if fs::create_dir_all(folder.join("rollup")).is_err() {
-        return;
+    for name in ["rollup", "archive"] {
+        if fs::create_dir_all(folder.join(name)).is_err() {
+            return;
+        }
     }
     let mut contents = NAMES.map(|_| MAGIC.to_vec());
     let mut rest = bytes;
@@ -57,6 +64,7 @@ fn read(dir: &Path) {
     let _ = store.maintain(NOW);
     let _ = store.flush();
     let _ = store.roll_up(NOW);
+    let _ = store.put_away(NOW);
 }
 
 /// A record with its checksums.
@@ -93,6 +101,8 @@ fn written(log_bytes: u64) -> Option<Vec<u8>> {
         }
     }
     store.roll_up(NOW + 600 * 15_000).ok()?;
+    store.maintain(NOW + 600 * 15_000);
+    store.put_away(NOW + 600 * 15_000).ok()?;
     let mut out = Vec::new();
     for (number, name) in NAMES.iter().enumerate() {
         let file = match number {

@@ -17,6 +17,7 @@ mod snapshot;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
@@ -24,6 +25,7 @@ pub use flush::{FlushError, Flushed};
 pub use load::check;
 pub use report::{Fault, FaultKind, Recovery};
 
+use crate::archive::Archive;
 use crate::rollup::RollUps;
 use crate::{Settings, Store};
 use log::Log;
@@ -44,6 +46,9 @@ pub enum Fsync {
 pub(crate) struct Disk {
     log: Mutex<Log>,
     status: Mutex<Status>,
+    /// Log and snapshot have much that has left memory: they are to be folded, so
+    /// that it does not come back with a restart.
+    pub(crate) outdated: AtomicBool,
 }
 
 /// What figures say of the folder; apart, so that nobody waits for I/O to read it.
@@ -80,7 +85,15 @@ impl Store {
         let folder = Folder(dir.join("series"));
         let rollups = folder.rollups();
         let mut store = Self::in_memory(settings);
-        let (log, recovery) = load::open(&store, folder);
+        let (archive, faults) = Archive::open(folder.archive());
+        if let Some((clock, next_id)) = archive.clock_and_id() {
+            // Unless snapshot and log know better. No id may mean two series.
+            store.set_clock(clock);
+            store.write().use_ids_from(next_id);
+        }
+        store.archive = Some(archive);
+        let (log, mut recovery) = load::open(&store, folder);
+        recovery.faults.extend(faults);
         let status = Status {
             log_bytes: log.bytes(),
             snapshot_bytes: recovery.snapshot_bytes,
@@ -90,6 +103,7 @@ impl Store {
         store.disk = Some(Disk {
             log: Mutex::new(log),
             status: Mutex::new(status),
+            outdated: AtomicBool::new(false),
         });
         (store, recovery)
     }
@@ -110,6 +124,11 @@ impl Folder {
     /// Where roll-ups are.
     fn rollups(&self) -> PathBuf {
         self.0.join("rollup")
+    }
+
+    /// Where samples are that have left memory.
+    fn archive(&self) -> PathBuf {
+        self.0.join("archive")
     }
 
     /// The numbers of all segments, in order.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use crate::archive::Archive;
 use crate::disk::Disk;
 use crate::rollup::RollUps;
 use crate::{Rejected, Store};
@@ -35,6 +36,12 @@ pub struct Figures {
     pub snapshots: u64,
     /// Why the last flush failed; `None` if it did not.
     pub flush_error: Option<String>,
+    /// Length of the archive on disk.
+    pub archive_bytes: u64,
+    /// Pages of the archive that could not be read, and so were left out.
+    pub archive_unreadable: u64,
+    /// Why samples could not be put away at the last try; `None` if they could.
+    pub archive_error: Option<String>,
     /// Length of all roll-ups on disk.
     pub rollup_bytes: u64,
     /// The beginning of the oldest day with roll-ups, in milliseconds since 1970.
@@ -95,6 +102,7 @@ impl Store {
     pub fn figures(&self) -> Figures {
         let disk = self.disk.as_ref().map(Disk::status).unwrap_or_default();
         let rollups = self.rollups().map(RollUps::status).unwrap_or_default();
+        let archive = self.archive.as_ref();
         let index = self.read();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Figures {
@@ -111,6 +119,9 @@ impl Store {
             written_bytes: disk.written_bytes,
             snapshots: disk.snapshots,
             flush_error: disk.error,
+            archive_bytes: archive.map_or(0, Archive::bytes),
+            archive_unreadable: archive.map_or(0, Archive::unreadable),
+            archive_error: archive.and_then(Archive::error),
             rollup_bytes: rollups.bytes(),
             rollup_oldest_ms: rollups.oldest_ms(),
             rollup_done_ms: rollups.done_ms,

@@ -45,10 +45,11 @@ impl Store {
     pub fn series(&self, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Vec<Labels> {
         let (_, from, to) = self.kept_range(from_ms, to_ms);
         let found = self.read().find(matchers);
-        found
-            .into_iter()
-            .filter(|series| series.lock().latest(from, to).is_some())
-            .map(|series| series.labels.clone())
+        let latest = self.latest(&found, from, to);
+        let has_some = found.iter().zip(latest);
+        has_some
+            .filter(|(_, latest)| latest.is_some())
+            .map(|(series, _)| series.labels.clone())
             .collect()
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use exposition::NAME;
 
 use crate::Store;
+use crate::archive::Archive;
 use crate::samples::Series;
 use crate::settings::millis;
 
@@ -54,6 +55,9 @@ impl Store {
         }
         let cap = self.settings.max_bytes;
         let enough = cap - cap / 8;
+        if self.bytes() <= cap && self.puts_away(enough) {
+            return maintained;
+        }
         let least = millis(self.settings.least_history).min(retention);
         let mut history = retention;
         while self.bytes() > enough && history > least {
@@ -68,6 +72,24 @@ impl Store {
             maintained.shed.push(shed);
         }
         maintained
+    }
+
+    /// Whether memory will be short of its cap again once the archive has taken what
+    /// is full, which then is what it does next.
+    fn puts_away(&self, enough: u64) -> bool {
+        let works =
+            |archive: &&Archive| self.settings.archive_bytes > 0 && archive.error().is_none();
+        let Some(archive) = self.archive.as_ref().filter(works) else {
+            return false;
+        };
+        let full = self.pages().flatten().filter_map(|series| {
+            let samples = series.lock();
+            samples.cold(i64::MAX)
+        });
+        let full: u64 = full.map(|(bytes, _)| bytes).sum();
+        let helps = self.bytes().saturating_sub(full) <= enough;
+        archive.pressed.store(helps, Ordering::Relaxed);
+        helps
     }
 
     /// Whether memory is so near its cap that [`Store::maintain`] would give up
@@ -90,7 +112,10 @@ impl Store {
         // keep every true one out of it.
         let newest = now.saturating_add(history.max(IDLE_MS));
         let idle = now.saturating_sub(IDLE_MS);
+        self.oldest.fetch_max(oldest, Ordering::Relaxed);
+        let recent = now.saturating_sub(millis(self.settings.recent));
         let (mut expired, mut first) = (0, i64::MAX);
+        let (mut cold_bytes, mut coldest) = (0, i64::MAX);
         let mut leaving = Vec::new();
         for series in self.pages().flatten() {
             let mut samples = series.lock();
@@ -103,6 +128,9 @@ impl Store {
             } else {
                 self.counts.grown(samples.drop_before(oldest, idle));
                 first = first.min(samples.first().unwrap_or(i64::MAX));
+                if let Some((bytes, ended)) = samples.cold(recent) {
+                    (cold_bytes, coldest) = (cold_bytes + bytes, coldest.min(ended));
+                }
             }
             drop(samples);
             if leaving.len() >= LEAVING {
@@ -110,7 +138,13 @@ impl Store {
             }
         }
         self.remove(&leaving);
+        if let Some(archive) = self.archive.as_ref() {
+            archive.cold_bytes.store(cold_bytes, Ordering::Relaxed);
+            archive.coldest.store(coldest, Ordering::Relaxed);
+            first = first.min(archive.from().unwrap_or(i64::MAX));
+        }
         // Some have a little more; all have all from here on.
+        let oldest = self.oldest.load(Ordering::Relaxed);
         self.floor.store(first.max(oldest), Ordering::Relaxed);
         expired
     }

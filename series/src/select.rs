@@ -2,6 +2,7 @@
 
 use exposition::Labels;
 
+use crate::archive::TOGETHER;
 use crate::{Matcher, Store};
 
 /// One series of an answer.
@@ -65,7 +66,7 @@ impl Store {
 
     /// Shows `each` what [`Store::select`] would answer, one series after the
     /// other, so that only one of them is unpacked at a time. Ends at its first
-    /// error.
+    /// error. May wait for a disk where the range begins before the last hour.
     pub fn visit<E>(
         &self,
         matchers: &[Matcher],
@@ -75,15 +76,18 @@ impl Store {
     ) -> Result<(), E> {
         let (clock, from, to) = self.kept_range(from_ms, to_ms);
         let found = self.read().find(matchers);
-        let mut samples = Vec::new();
-        for series in found {
-            samples.clear();
-            series.lock().range(from, to, &mut samples);
-            for (time, _) in &mut samples {
-                *time = time.wrapping_add(clock);
-            }
-            if !samples.is_empty() {
-                each(&series.labels, &mut samples)?;
+        let (mut reading, mut samples) = (self.reading(from, to), Vec::new());
+        for some in found.chunks(TOGETHER) {
+            reading.expect(some.iter());
+            for series in some {
+                samples.clear();
+                reading.read(series, &mut samples);
+                for (time, _) in &mut samples {
+                    *time = time.wrapping_add(clock);
+                }
+                if !samples.is_empty() {
+                    each(&series.labels, &mut samples)?;
+                }
             }
         }
         Ok(())
@@ -96,8 +100,9 @@ impl Store {
     pub fn newest(&self, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Vec<Newest> {
         let (clock, from, to) = self.kept_range(from_ms, to_ms);
         let found = self.read().find(matchers);
-        let newest = found.into_iter().filter_map(|series| {
-            let (time, value) = series.lock().latest(from, to)?;
+        let latest = self.latest(&found, from, to);
+        let newest = found.iter().zip(latest).filter_map(|(series, latest)| {
+            let (time, value) = latest?;
             Some(Newest {
                 labels: series.labels.clone(),
                 time_ms: time.wrapping_add(clock),

@@ -22,6 +22,12 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Length of the log at which it is folded into a snapshot.
     pub log_bytes: u64,
+    /// Full chunks that ended within it stay in memory, for rules that look back so
+    /// far and for the hour that is rolled up next; older ones go to the archive.
+    pub recent: Duration,
+    /// Bytes of the archive, in which samples are that are no longer recent; the
+    /// oldest are given up beyond it. Where it is zero all stay in memory.
+    pub archive_bytes: u64,
     /// How long roll-ups of five minutes are kept; none are made where it is zero.
     pub rollup_keep: Duration,
     /// Bytes of all roll-ups together; the oldest days are given up beyond it.
@@ -38,6 +44,8 @@ impl Default for Settings {
             fsync: Fsync::default(),
             segment_bytes: 2 << 20,
             log_bytes: 8 << 20,
+            recent: Duration::from_secs(65 * 60),
+            archive_bytes: 512 << 20,
             rollup_keep: Duration::from_secs(30 * 24 * 3600),
             rollup_bytes: 512 << 20,
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use exposition::Labels;
 
 use crate::Settings;
+use crate::archive::Archive;
 use crate::disk::Disk;
 use crate::figures::Counts;
 use crate::index::Index;
@@ -17,7 +18,7 @@ use crate::samples::{Series, Taken};
 ///
 /// Appending to a series that is known and reading wait for nothing but each
 /// other, and only for the one series in hand.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Store {
     pub(crate) settings: Settings,
     index: RwLock<Index>,
@@ -27,7 +28,10 @@ pub struct Store {
     pub(crate) counts: Counts,
     pub(crate) disk: Option<Disk>,
     pub(crate) rollups: Option<RollUps>,
-    /// Memory has every sample from here on, by the store's own time.
+    pub(crate) archive: Option<Archive>,
+    /// Chunks that ended before are given up, by the store's own time.
+    pub(crate) oldest: AtomicI64,
+    /// Memory and archive have every sample from here on, by the store's own time.
     pub(crate) floor: AtomicI64,
 }
 
@@ -46,11 +50,17 @@ pub enum Rejected {
     Full,
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Store {
     /// An empty store in memory.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::in_memory(Settings::default())
     }
 
     /// An empty store in memory with limits of its own.
@@ -58,7 +68,14 @@ impl Store {
     pub fn in_memory(settings: Settings) -> Self {
         Self {
             settings,
-            ..Self::default()
+            index: RwLock::default(),
+            clock: AtomicI64::new(0),
+            counts: Counts::default(),
+            disk: None,
+            rollups: None,
+            archive: None,
+            oldest: AtomicI64::new(i64::MIN),
+            floor: AtomicI64::new(0),
         }
     }
 
@@ -141,8 +158,8 @@ impl Store {
         (clock, kept(from_ms), kept(to_ms))
     }
 
-    /// From when on memory has every sample, as a wall time; the end of time
-    /// where it has none.
+    /// From when on memory and archive have every sample, as a wall time; the end of
+    /// time where they have none.
     pub(crate) fn floor_ms(&self) -> i64 {
         self.floor
             .load(Ordering::Relaxed)

@@ -27,6 +27,7 @@ pub(crate) mod people;
 mod query;
 mod readers;
 mod reload;
+mod samples;
 mod servers;
 pub(crate) mod supervise;
 mod through;

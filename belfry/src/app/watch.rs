@@ -14,7 +14,7 @@ use healthchecks::liveness::Liveness;
 use healthchecks::readiness::{Readiness, Report};
 use query_api::Metadata;
 use rules::{Intake, RuleSet};
-use series::{Flushed, RolledUp, Store};
+use series::Store;
 use tokio::sync::{Notify, watch};
 
 use super::backups::Backups;
@@ -111,6 +111,7 @@ impl Watch {
         let settings = series::Settings {
             retention: config.series.retention,
             max_bytes: config.series.memory.bytes(),
+            archive_bytes: config.series.disk.bytes(),
             rollup_keep: config.series.rollups.keep,
             rollup_bytes: config.series.rollups.disk.bytes(),
             ..series::Settings::default()
@@ -349,44 +350,6 @@ impl Watch {
             tracing::error!(
                 "stopped before everything was written: the disk or the mail server does not answer"
             );
-        }
-    }
-}
-
-impl Watch {
-    /// Writes recent samples to the disk.
-    pub(super) fn flush_series(&self) -> Report {
-        let written = self.write_series();
-        // After the samples: these come first where there is little room.
-        self.roll_up();
-        written
-    }
-
-    /// Writes the hours that have ended as roll-ups.
-    fn roll_up(&self) {
-        match self.store.roll_up(self.clock.now_ms()) {
-            Ok(RolledUp {
-                recovered: true, ..
-            }) => tracing::info!("roll-ups are written to the disk again"),
-            Ok(_) => {}
-            Err(err) => tracing::error!("{err}"),
-        }
-    }
-
-    fn write_series(&self) -> Report {
-        match self.store.flush() {
-            Ok(Flushed::StillFailing) => {
-                Report::failing(self.store.figures().flush_error.unwrap_or_default())
-            }
-            Ok(Flushed::Recovered(_)) => {
-                tracing::info!("the series are written to the disk again");
-                Report::ok(None)
-            }
-            Ok(Flushed::Written(_) | Flushed::InMemory) => Report::ok(None),
-            Err(err) => {
-                tracing::error!("the series stay in memory: {err}");
-                Report::failing(err.to_string())
-            }
         }
     }
 }

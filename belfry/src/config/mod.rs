@@ -105,6 +105,8 @@ settings::section! {
         pub retention: Duration = Duration::from_secs(24 * 3600),
         /// How much memory samples may take; beyond it the widest families are dropped, and an alert says so.
         pub memory: settings::Size = settings::Size::mib(128),
+        /// How much disk samples may take once they are no longer recent, within the retention; beyond it the oldest are given up. 0 keeps them in memory.
+        pub disk: settings::Size = settings::Size::mib(512),
         /// Whether others may write samples by remote_write, at /api/v1/write.
         pub receive: bool = false,
         /// Roll-ups of five minutes on the disk, for charts that reach back further than the samples.

@@ -31,10 +31,13 @@ pub(crate) struct Flags {
         default_value = "data/"
     )]
     pub storage_path: PathBuf,
-    /// How long samples are kept: as they are while the memory for them reaches,
-    /// and one value for five minutes on the disk [default: 1d, and 30d on the disk]
+    /// How long samples are kept: as they are while the disk for them reaches, and
+    /// one value for five minutes [default: 1d, and 30d one for five minutes]
     #[arg(long = "storage.tsdb.retention.time", alias = "storage.tsdb.retention", value_name = "TIME", value_parser = duration)]
     pub retention: Option<Duration>,
+    /// How much disk samples may take as they are [default: 8GiB]
+    #[arg(long = "storage.tsdb.retention.size", value_name = "SIZE", value_parser = size)]
+    pub retention_size: Option<Size>,
     /// How much memory samples may take (Belfry's own)
     #[arg(long = "storage.memory", value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     pub memory: Size,
@@ -93,6 +96,9 @@ pub(crate) struct Flags {
     pub log_format: Form,
 }
 
+/// Disk for samples where nothing is said about it.
+const ARCHIVE: Size = Size::mib(8 << 10);
+
 const AFTER: &str = "\
 Samples are kept in memory and in the data folder, which is not that of a
 Prometheus. Other flags of Prometheus are taken and named when they change
@@ -114,6 +120,12 @@ impl Flags {
         }
     }
 
+    /// How much disk samples may take; as in Prometheus, none is said by zero.
+    pub(crate) fn archive(&self) -> Size {
+        let said = self.retention_size.filter(|size| size.bytes() > 0);
+        said.unwrap_or(ARCHIVE)
+    }
+
     /// As `/api/v1/status/flags` tells them.
     pub(crate) fn told(&self) -> BTreeMap<String, String> {
         let of = |name: &str, value: String| (name.to_owned(), value);
@@ -124,6 +136,7 @@ impl Flags {
                 "storage.tsdb.retention.time",
                 format_duration(self.retention.unwrap_or(RETENTION)),
             ),
+            of("storage.tsdb.retention.size", self.archive().to_string()),
             of("storage.memory", self.memory.to_string()),
             of("web.listen-address", self.listen_address.to_string()),
             of("web.external-url", self.external_url.clone()),

@@ -10,6 +10,7 @@ use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use crate::memory;
 use crate::state;
 
 /// How much a crash may lose of the series.
@@ -54,7 +55,7 @@ pub(super) async fn run(
                     let on = Arc::clone(&shared);
                     flushing = Some(task::spawn_blocking(move || flush(&on)));
                 }
-                if round.is_multiple_of(MAINTAIN) {
+                if round.is_multiple_of(MAINTAIN) || shared.store.is_pressed() {
                     for shed in shared.store.maintain(shared.clock.now_ms()).shed {
                         tracing::error!(
                             name = &*shed.name,
@@ -95,6 +96,17 @@ fn flush(shared: &Shared) {
         }) => tracing::info!("roll-ups are written to the disk again"),
         Ok(_) => {}
         Err(err) => tracing::error!("{err}"),
+    }
+    match shared.store.put_away(shared.clock.now_ms()) {
+        Ok(put) => {
+            if put.recovered {
+                tracing::info!("samples are put away on the disk again");
+            }
+            if put.written > 0 {
+                memory::give_back();
+            }
+        }
+        Err(err) => tracing::error!("older samples stay in memory: {err}"),
     }
 }
 

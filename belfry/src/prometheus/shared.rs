@@ -146,6 +146,7 @@ impl Shared {
             retention: flags.retention.unwrap_or(RETENTION),
             rollup_keep: flags.retention.unwrap_or(ROLLUPS),
             max_bytes: flags.memory.bytes(),
+            archive_bytes: flags.archive().bytes(),
             ..series::Settings::default()
         };
         let store = Arc::new(former::open_series(&state, settings, now_ms));

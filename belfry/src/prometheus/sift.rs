@@ -3,7 +3,6 @@
 
 /// Flags that change nothing here; whether each has a value.
 const IDLE: &[(&str, bool)] = &[
-    ("storage.tsdb.retention.size", true),
     ("storage.tsdb.no-lockfile", false),
     ("storage.tsdb.wal-compression", false),
     ("storage.tsdb.wal-compression-type", true),

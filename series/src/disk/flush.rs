@@ -2,10 +2,11 @@
 
 use std::io;
 use std::mem;
+use std::sync::atomic::Ordering;
 
 use super::entry::{self, Beside};
 use super::log::{Log, Trouble};
-use super::{Status, record, snapshot};
+use super::{Disk, Status, record, snapshot};
 use crate::Store;
 use crate::codec::{Point, push_signed, push_varint};
 
@@ -125,7 +126,8 @@ impl Log {
             }
         }
         self.sync()?;
-        if self.is_due() {
+        let is_outdated = |disk: &Disk| disk.outdated.load(Ordering::Relaxed);
+        if self.is_due() || store.disk.as_ref().is_some_and(is_outdated) {
             if self.wait > 0 {
                 self.wait -= 1;
                 return Err(Failed::Waiting);
@@ -190,6 +192,9 @@ impl Log {
         let result = snapshot::write(store, &self.folder, self.number - 1, self.broken);
         match result {
             Ok(_) => {
+                if let Some(disk) = &store.disk {
+                    disk.outdated.store(false, Ordering::Relaxed);
+                }
                 self.covered();
                 self.failures = 0;
             }

@@ -13,7 +13,7 @@ use super::{Folder, SNAPSHOT, UNFINISHED, record};
 use crate::codec::{Chunk, Reader};
 use crate::samples::{Series, Taken};
 use crate::settings::millis;
-use crate::{Settings, Store, rollup};
+use crate::{Settings, Store, archive, rollup};
 
 /// Faults named one by one; a disk that has more of them has said enough.
 const MOST_FAULTS: usize = 20;
@@ -25,6 +25,7 @@ pub fn check(dir: &Path) -> Recovery {
     let store = Store::in_memory(Settings::default());
     let folder = Folder(dir.join("series"));
     let mut recovery = Loading::run(&store, &folder).recovery;
+    recovery.faults.extend(archive::faults(&folder.archive()));
     recovery.faults.extend(rollup::faults(&folder.rollups()));
     recovery.faults.truncate(MOST_FAULTS);
     recovery
@@ -253,6 +254,9 @@ impl<'a> Loading<'a> {
         // The log may have older samples of some, and of others none.
         let retention = millis(self.store.settings.retention);
         let oldest = newest.map_or(floor, |time| time.saturating_sub(retention));
+        if let Some(archive) = &self.store.archive {
+            floor = floor.min(archive.from().unwrap_or(i64::MAX));
+        }
         self.store.floor.store(floor.max(oldest), Ordering::Relaxed);
         let mut index = self.store.write();
         // Their samples are lost; they need not be there for that.

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use super::report::{Fault, FaultKind};
@@ -15,7 +16,7 @@ use super::report::{Fault, FaultKind};
 pub(crate) const MAGIC: &[u8; 8] = b"series1\n";
 
 /// Length, checksum of the payload, checksum of these two.
-const HEAD: usize = 12;
+pub(crate) const HEAD: usize = 12;
 
 /// Adds a record to bytes that will be written.
 pub(crate) fn push(out: &mut Vec<u8>, payload: &[u8]) {
@@ -26,6 +27,31 @@ pub(crate) fn push(out: &mut Vec<u8>, payload: &[u8]) {
     head[8..].copy_from_slice(&check.to_le_bytes());
     out.extend(head);
     out.extend(payload);
+}
+
+/// Reads a record of which place and whole length are known, and gives its payload.
+/// Bytes that are not the ones that were written are an error of kind `InvalidData`.
+pub(crate) fn read_at<'a>(
+    file: &File,
+    at: u64,
+    length: usize,
+    room: &'a mut Vec<u8>,
+) -> io::Result<&'a [u8]> {
+    let bad = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+    room.resize(length, 0);
+    file.read_exact_at(room, at)?;
+    let (head, payload) = room.split_first_chunk().ok_or_else(|| bad("no record"))?;
+    if word(head, 8) != crc32fast::hash(&head[..8]) || word(head, 0) as usize != payload.len() {
+        return Err(bad("no record of this length"));
+    }
+    if crc32fast::hash(payload) != word(head, 4) {
+        return Err(bad("a damaged record"));
+    }
+    Ok(payload)
+}
+
+fn word(head: &[u8; HEAD], at: usize) -> u32 {
+    u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
 }
 
 /// Calls `each` with the payloads of a file, which says whether it could make
@@ -81,9 +107,7 @@ impl<R: Read> Reading<R> {
             }
             let mut head = [0; HEAD];
             self.from.read_exact(&mut head)?;
-            let word = |at: usize| {
-                u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
-            };
+            let word = |at: usize| word(&head, at);
             if word(8) != crc32fast::hash(&head[..8]) {
                 return self.rest_is(&head);
             }

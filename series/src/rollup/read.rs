@@ -6,7 +6,8 @@ use std::sync::Arc;
 use exposition::Labels;
 
 use super::folder::{self, Part};
-use super::{BLOCK_MS, RollUps, Summary, block};
+use super::{BLOCK_MS, ROLLUP_MS, RollUps, Summary, block};
+use crate::archive::TOGETHER;
 use crate::codec::{Point, Reader, push_signed};
 use crate::disk::record;
 use crate::samples::Series;
@@ -47,35 +48,37 @@ impl Store {
             return self.visit(matchers, from_ms, to_ms, each);
         };
         let found = self.found(rollups, &question);
-        let (clock, from, to) = self.kept_range(from_ms, to_ms);
+        let all: Vec<(&Labels, &Found)> = found.iter().collect();
+        // A window that the store has a part of is the store's.
+        let (clock, from, to) = self.kept_range(from_ms.saturating_sub(ROLLUP_MS), to_ms);
+        let mut reading = self.reading(from, to);
         let mut hours: BTreeMap<Labels, Vec<u8>> = BTreeMap::new();
         let mut read_until: Option<Labels> = None;
         let mut samples = Vec::new();
-        for (labels, one) in &found {
-            if one.bytes > 0 && read_until.as_ref().is_none_or(|until| labels > until) {
-                let batch = batch(&found, labels);
-                hours = question.hours(rollups, &batch);
-                read_until = batch.into_iter().next_back();
-            }
-            samples.clear();
-            let mut begins = i64::MAX;
-            if let Some(series) = &one.series {
-                let kept = series.lock();
-                kept.range(from, to, &mut samples);
-                begins = kept
-                    .first()
-                    .map_or(i64::MAX, |time| time.saturating_add(clock));
-            }
-            for (time, _) in &mut samples {
-                *time = time.wrapping_add(clock);
-            }
-            if let Some(bytes) = hours.remove(labels) {
-                let mut rolled = question.points(&bytes, summary, begins);
-                rolled.append(&mut samples);
-                samples = rolled;
-            }
-            if !samples.is_empty() {
-                each(labels, &mut samples)?;
+        for some in all.chunks(TOGETHER) {
+            reading.expect(some.iter().filter_map(|(_, one)| one.series.as_ref()));
+            for (labels, one) in some {
+                if one.bytes > 0 && read_until.as_ref().is_none_or(|until| *labels > until) {
+                    let batch = batch(&found, labels);
+                    hours = question.hours(rollups, &batch);
+                    read_until = batch.into_iter().next_back();
+                }
+                samples.clear();
+                let series = one.series.as_ref();
+                let begins = series.map_or(i64::MAX, |series| reading.read(series, &mut samples));
+                for (time, _) in &mut samples {
+                    *time = time.wrapping_add(clock);
+                }
+                samples.drain(..samples.partition_point(|(time, _)| *time < from_ms));
+                if let Some(bytes) = hours.remove(*labels) {
+                    let begins = begins.saturating_add(clock);
+                    let mut rolled = question.points(&bytes, summary, begins);
+                    rolled.append(&mut samples);
+                    samples = rolled;
+                }
+                if !samples.is_empty() {
+                    each(labels, &mut samples)?;
+                }
             }
         }
         Ok(())
@@ -229,8 +232,8 @@ impl Question<'_> {
         hours
     }
 
-    /// The points in question of one series, as far as they lie before what
-    /// memory has of it.
+    /// The points in question of one series, as far as they lie before the samples
+    /// that the store has of it.
     fn points(&self, mut hours: &[u8], summary: Summary, begins: i64) -> Vec<Point> {
         let mut points: Vec<Point> = Vec::new();
         let mut hour = Vec::new();
@@ -249,7 +252,6 @@ impl Question<'_> {
                 // was set back over come twice.
                 let after = points.last().is_none_or(|last| last.0 < point.0);
                 let within = point.0 >= self.from_ms && point.0 <= self.to_ms;
-                // A window that memory has a part of is memory's.
                 if after && within && point.0 < begins {
                     points.push(*point);
                 }

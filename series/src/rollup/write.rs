@@ -1,14 +1,16 @@
-//! Rolling up what memory has, an hour at a time.
+//! Rolling up what the store has, an hour at a time.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use super::folder::{self, DONE, Part, SERIES};
 use super::{BLOCK_MS, DAY_MS, RollUps, Status, block};
 use crate::Store;
+use crate::archive::Archive;
 use crate::codec::{Point, push_signed};
 use crate::disk::record::{self, MAGIC};
 use crate::settings::millis;
@@ -134,10 +136,14 @@ impl Store {
         Ok(())
     }
 
-    /// When the oldest sample in memory was, as a wall time.
+    /// When the oldest sample was, as a wall time.
     fn first_ms(&self) -> Option<i64> {
         let first = |series: std::sync::Arc<crate::samples::Series>| series.lock().first();
-        let first = self.pages().flatten().filter_map(first).min();
+        let in_memory = self.pages().flatten().filter_map(first).min();
+        let archived = self.archive.as_ref().and_then(Archive::from);
+        let oldest = self.oldest.load(Ordering::Relaxed);
+        let archived = archived.map(|time| time.max(oldest));
+        let first = in_memory.into_iter().chain(archived).min();
         first.map(|time| time.saturating_add(self.clock()))
     }
 
@@ -160,10 +166,12 @@ impl Store {
         let mut points: Vec<Point> = Vec::new();
         let mut hour = Vec::new();
         let mut last = 0_u64;
+        let mut reading = self.reading(from, to);
         for page in self.pages() {
+            reading.expect(page.iter());
             for series in page {
                 points.clear();
-                series.lock().range(from, to, &mut points);
+                reading.read(&series, &mut points);
                 for (time, _) in &mut points {
                     *time = time.wrapping_add(clock);
                 }

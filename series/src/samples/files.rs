@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::Samples;
+use super::{BLOCK, Samples};
 use crate::codec::{Chunk, FULL, Point, push_signed, push_varint};
 
 /// That a file names the series, though no segment that grows.
@@ -60,6 +60,48 @@ impl Samples {
             self.named_in = SOME_FILE;
         }
         true
+    }
+
+    /// How many chunks ended before a time, the newest of all left out: it stays, so
+    /// that the series is known.
+    pub(crate) fn full_before(&self, time: i64) -> usize {
+        let all =
+            self.sealed.len() - usize::from(self.open.count() == 0 && !self.sealed.is_empty());
+        self.sealed[..all].partition_point(|chunk| chunk.last < time)
+    }
+
+    /// Adds chunks that ended before a time to bytes for an archive: the time of the
+    /// first sample, how long after it the last one is, a length, and the chunk.
+    /// Gives the times of the first and the last sample.
+    pub(crate) fn copy_full(&self, before: i64, out: &mut Vec<u8>) -> Option<(i64, i64)> {
+        let chunks = &self.sealed[..self.full_before(before)];
+        for chunk in chunks {
+            push_signed(out, chunk.first);
+            push_varint(out, chunk.last.wrapping_sub(chunk.first) as u64);
+            push_varint(out, chunk.data().len() as u64);
+            out.extend(chunk.data());
+        }
+        Some((chunks.first()?.first, chunks.last()?.last))
+    }
+
+    /// Takes out the chunks that an archive has now, up to that one which ended at
+    /// `last`, and says by how many bytes memory grew.
+    pub(crate) fn drop_full(&mut self, last: i64) -> i64 {
+        let before = self.bytes();
+        let gone = self.full_before(last.saturating_add(1));
+        self.sealed.drain(..gone);
+        self.sealed.shrink_to_fit();
+        self.bytes() as i64 - before as i64
+    }
+
+    /// Bytes of the chunks that ended before a time and may leave, and when the first
+    /// of them ended.
+    pub(crate) fn cold(&self, before: i64) -> Option<(u64, i64)> {
+        let chunks = &self.sealed[..self.full_before(before)];
+        let bytes = chunks
+            .iter()
+            .map(|chunk| chunk.data().len() + BLOCK + size_of::<Chunk>());
+        Some((bytes.sum::<usize>() as u64, chunks.first()?.last))
     }
 
     /// Adds a chunk from a file after all others, and says by how many bytes

@@ -153,6 +153,44 @@ fn a_full_disk_delays_roll_ups_and_loses_none() {
 }
 
 #[test]
+fn a_full_disk_keeps_samples_in_memory_until_they_can_be_put_away() {
+    let disk = Mount::new("2m");
+    let filler = disk.path().join("filler");
+    let (store, _) = Store::open(disk.path(), Settings::default());
+    let hour = 240;
+    let now = |at: i64| at * 15_000;
+    for at in 0..6 * hour {
+        append(&store, at);
+    }
+    let (all, had) = (contents(&store), store.figures().chunk_bytes);
+    let _ = fs::write(&filler, vec![1; 4 << 20]);
+    store.maintain(now(6 * hour));
+    let mut told = 0;
+    for _ in 0..60 {
+        told += usize::from(store.put_away(now(6 * hour)).is_err());
+        assert!(store.figures().archive_error.is_some());
+    }
+    assert_eq!(told, 1);
+    assert_eq!(store.figures().chunk_bytes, had);
+    assert_eq!(contents(&store), all);
+    // What could not be finished is not left in the way.
+    let left = fs::read_dir(disk.path().join("series/archive")).unwrap();
+    assert_eq!(left.count(), 0);
+    fs::remove_file(&filler).unwrap();
+    let recovered = (0..64).any(|_| store.put_away(now(6 * hour)).unwrap().recovered);
+    assert!(recovered);
+    let figures = store.figures();
+    assert_eq!(figures.archive_error, None);
+    assert!(figures.chunk_bytes < had / 2);
+    assert_eq!(contents(&store), all);
+    store.flush().unwrap();
+    drop(store);
+    let (store, recovery) = Store::open(disk.path(), Settings::default());
+    assert!(!recovery.is_damaged());
+    assert_eq!(contents(&store), all);
+}
+
+#[test]
 fn a_disk_without_room_for_a_snapshot_mends() {
     let disk = Mount::new("256k");
     let filler = disk.path().join("filler");

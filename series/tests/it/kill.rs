@@ -4,6 +4,7 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use exposition::NAME;
 use series::{Fsync, Settings, Store};
@@ -18,6 +19,7 @@ fn settings() -> Settings {
         fsync: Fsync::EachSegment,
         segment_bytes: 2000,
         log_bytes: 8000,
+        recent: Duration::from_secs(600),
         ..Settings::default()
     }
 }
@@ -33,6 +35,8 @@ fn be_the_victim(dir: &Path) -> ! {
             store.append(&series, at * 15_000, at as f64).unwrap();
         }
         store.flush().unwrap();
+        store.maintain(at * 15_000);
+        store.put_away(at * 15_000).unwrap();
         writeln!(out, "\nsafe {at}").unwrap();
     }
     unreachable!()
@@ -45,7 +49,7 @@ fn a_killed_process_loses_no_flushed_sample() {
         be_the_victim(Path::new(&dir));
     }
     let dir = TempDir::new().unwrap();
-    let mut last = 0;
+    let (mut last, mut archived) = (0, false);
     for round in 0..20 {
         let mut victim = Command::new(env::current_exe().unwrap())
             .args(["--exact", "kill::a_killed_process_loses_no_flushed_sample"])
@@ -71,6 +75,7 @@ fn a_killed_process_loses_no_flushed_sample() {
         let (store, recovery) = Store::open(dir.path(), settings());
         assert!(!recovery.is_damaged(), "{recovery:?}");
         assert!(store.labels(&[]).contains(&NAME.into()));
+        archived |= store.figures().archive_bytes > 0;
         let all = contents(&store);
         assert_eq!(all.len(), 5);
         for samples in all.values() {
@@ -80,4 +85,5 @@ fn a_killed_process_loses_no_flushed_sample() {
             assert!(times.len() as i64 >= last);
         }
     }
+    assert!(archived);
 }

@@ -15,11 +15,15 @@ const RETENTION: i64 = 3_600_000;
 enum Step {
     /// Time passes and the series of a mask get a sample each.
     Scrape(i64, u8, u32),
+    /// So many scrapes, 15 s apart.
+    Live(u8, u8),
     /// One sample, at some distance from now.
     Append(u8, i64, u64),
     Maintain,
     Shift(i64),
     Flush,
+    /// What the program does each 15 s: flush, then put away.
+    PutAway,
     /// The process ends as it should, or is killed.
     Reopen,
     Kill,
@@ -35,6 +39,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Maintain),
         1 => (-5_000_000_i64..5_000_000).prop_map(Step::Shift),
         4 => Just(Step::Flush),
+        2 => any::<(u8, u8)>().prop_map(|(count, mask)| Step::Live(count, mask)),
+        3 => Just(Step::PutAway),
         1 => Just(Step::Reopen),
         1 => Just(Step::Kill),
     ];
@@ -103,6 +109,7 @@ fn settings() -> Settings {
         fsync: Fsync::EachSegment,
         segment_bytes: 2000,
         log_bytes: 8000,
+        recent: Duration::from_secs(300),
         ..Settings::default()
     }
 }
@@ -112,11 +119,19 @@ fn agree(store: &Store, model: &Model) {
         model.recent(contents(store)),
         model.recent(model.series.clone())
     );
+    for (from, to) in [
+        (model.now - 300_000, model.now),
+        (model.now - 2_100_000, model.now - 1_800_000),
+    ] {
+        agree_on_newest(store, model, from, to);
+    }
+}
+
+fn agree_on_newest(store: &Store, model: &Model, from: i64, to: i64) {
     let some = [
         matcher("job", Op::Equal, "api"),
         matcher("__name__", Op::Regex, "up|l.*"),
     ];
-    let (from, to) = (model.now - 300_000, model.now);
     let newest: Vec<_> = store
         .newest(&some, from, to)
         .into_iter()
@@ -155,6 +170,17 @@ fn run(steps: Vec<Step>) {
                     assert_eq!(taken, model.append(series, model.now, value.to_bits()));
                 }
             }
+            Step::Live(count, mask) => {
+                for at in 0..count {
+                    model.now += 15_000;
+                    for number in (0..8).filter(|number| mask >> number & 1 == 1) {
+                        let value = f64::from(at) * f64::from(number) / 8.0;
+                        let series = series_of(number);
+                        let taken = store.append(&series, model.now, value);
+                        assert_eq!(taken, model.append(series, model.now, value.to_bits()));
+                    }
+                }
+            }
             Step::Append(number, ahead, bits) => {
                 let (series, time) = (series_of(number), model.now + ahead);
                 let taken = store.append(&series, time, f64::from_bits(bits));
@@ -173,6 +199,15 @@ fn run(steps: Vec<Step>) {
                 store.flush().unwrap();
                 durable = model.clone();
             }
+            Step::PutAway => {
+                store.flush().unwrap();
+                durable = model.clone();
+                store.maintain(model.now);
+                model.maintain();
+                store.put_away(model.now).unwrap();
+                // Files that were too old are gone at once.
+                durable.horizon = model.horizon;
+            }
             Step::Reopen | Step::Kill => {
                 if matches!(step, Step::Reopen) {
                     store.flush().unwrap();
@@ -188,10 +223,13 @@ fn run(steps: Vec<Step>) {
         }
         agree(&store, &model);
     }
+    assert_eq!(store.figures().archive_unreadable, 0);
     assert!(store.figures().log_bytes < 20_000);
     store.maintain(model.now + 10 * RETENTION);
+    store.put_away(model.now + 10 * RETENTION).unwrap();
     let figures = store.figures();
     assert_eq!((figures.chunk_bytes, figures.index_bytes), (0, 0));
+    assert_eq!(figures.archive_bytes, 0);
 }
 
 proptest! {

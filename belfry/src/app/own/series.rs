@@ -51,6 +51,24 @@ pub(crate) fn write(page: &mut Writer, figures: &Figures) {
             flag(figures.flush_error.is_some()),
         ),
         (
+            "belfry_series_archive_bytes",
+            "Disk that samples take which are no longer in memory.",
+            gauge,
+            figures.archive_bytes,
+        ),
+        (
+            "belfry_series_archive_failing",
+            "Whether samples could not be put away on the disk at the last try.",
+            gauge,
+            flag(figures.archive_error.is_some()),
+        ),
+        (
+            "belfry_series_archive_unreadable_total",
+            "Reads of samples from the disk that failed or took too long, and were left out.",
+            counter,
+            figures.archive_unreadable,
+        ),
+        (
             "belfry_series_rollup_bytes",
             "Disk that roll-ups take.",
             gauge,
