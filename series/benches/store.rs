@@ -5,6 +5,9 @@
 //! Times are processor time of the one thread, since others build meanwhile;
 //! only where a disk is waited for they are real.
 
+#[path = "store/archive.rs"]
+mod archive;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -22,13 +25,14 @@ fn main() {
         return;
     }
     // Memory first, while none is left over from others.
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 7] = [
         ("memory", || resident_bytes(30_000)),
         ("samples", bytes_per_sample),
         ("small", || a_host(3_000)),
         ("large", || a_host(30_000)),
         ("churn", churn),
         ("folder", a_folder),
+        ("archive", archive::a_day),
     ];
     let wanted: Vec<String> = std::env::args()
         .skip(1)

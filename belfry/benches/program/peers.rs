@@ -23,6 +23,13 @@ use crate::support::scratch::Scratch;
 /// every window of a rule has samples.
 const WARM_UP: Duration = Duration::from_secs(90);
 
+/// Those that answer questions; the last one only scrapes.
+const PEERS: usize = 4;
+
+/// After a day came in: Prometheus compacts its head every minute, and Belfry puts
+/// away what is not recent.
+const SETTLE: Duration = Duration::from_secs(200);
+
 /// All sizes, one after the other.
 pub(crate) fn run() {
     let sizes = std::env::var("BENCH_SERIES").unwrap_or("10000,100000".into());
@@ -32,7 +39,9 @@ pub(crate) fn run() {
         let series: usize = size.parse().expect("a number of series");
         beside(series, Duration::from_secs(60 * minutes));
     }
-    a_day();
+    for series in [1000, 10_000] {
+        a_day(series);
+    }
 }
 
 fn beside(series: usize, time: Duration) {
@@ -78,25 +87,26 @@ fn beside(series: usize, time: Duration) {
     for (at, figure) in figures.into_iter().enumerate() {
         values(figure, &cost.iter().map(|of| of[at]).collect::<Vec<_>>());
     }
-    peers.truncate(3);
+    peers.truncate(PEERS);
     check(peers);
     ask::instant(peers);
     let ready: Vec<f64> = peers
         .iter_mut()
-        .map(|peer| peer.restart().as_secs_f64())
+        .map(|peer| peer.restart("bench_f00").as_secs_f64())
         .collect();
     values("restart to the first answer, s", &ready);
 }
 
-/// A day of a thousand series, for programs that do nothing else: Prometheus takes
-/// no samples of yesterday once it has some of today.
-fn a_day() {
-    println!("\n{} samples of 23 h", write::ALL);
+/// A day of many series, for programs that do nothing else: Prometheus takes no
+/// samples of yesterday once it has some of today.
+fn a_day(series: usize) {
+    let samples = write::samples(series);
+    println!("\n{series} series over 23 h, {samples} samples by remote_write");
     let scratch = Scratch::new();
     let rules = scratch.file("rules.yml", "groups: []\n");
-    let started = servers::start(&scratch, &Pages::start(), 0, &rules);
-    let peers = &started.all[..3];
-    for peer in peers {
+    let mut started = servers::start(&scratch, &Pages::start(), 0, &rules);
+    let peers = &mut started.all[..PEERS];
+    for peer in peers.iter() {
         poll::within(Duration::from_secs(120), peer.name, || {
             let path = "/api/v1/query?query=1";
             let answer = crate::support::http::get(&peer.address, path).ok()?;
@@ -108,19 +118,43 @@ fn a_day() {
         .no_proxy()
         .build()
         .expect("a client");
-    let had = peers[0].metric("belfry_series_chunk_bytes");
+    let had = kept(&peers[0]);
     let took: Vec<f64> = peers
         .iter()
         .map(|peer| {
             let before = peer.cpu();
             let url = format!("http://{}/api/v1/write", peer.address);
-            write::history(&client, &url);
+            write::history(&client, &url, series);
             (peer.cpu() - before).as_secs_f64()
         })
         .collect();
     values("taking them in, s of CPU", &took);
-    ask::range(peers);
-    bytes(peers, had.unwrap_or(f64::NAN));
+    thread::sleep(SETTLE);
+    let memory: Vec<_> = peers.iter().map(Peer::memory).collect();
+    values(
+        "memory (PSS), MiB",
+        &memory.iter().map(|of| of.0).collect::<Vec<_>>(),
+    );
+    values(
+        "  of it anonymous",
+        &memory.iter().map(|of| of.1).collect::<Vec<_>>(),
+    );
+    // Ranges over so many would only wait for the slowest.
+    if series <= 1000 {
+        ask::range(peers);
+    }
+    bytes(peers, had, samples);
+    let ready = peers
+        .iter_mut()
+        .map(|peer| peer.restart("history").as_secs_f64());
+    values("restart to the first answer, s", &ready.collect::<Vec<_>>());
+}
+
+/// Bytes of samples: in memory and in the archive here.
+fn kept(ours: &Peer) -> f64 {
+    let names = ["belfry_series_chunk_bytes", "belfry_series_archive_bytes"];
+    let all = names.map(|name| ours.metric(name).unwrap_or(f64::NAN));
+    all.iter().sum()
 }
 
 /// Nobody is measured who does not do the work.
@@ -147,11 +181,9 @@ fn check(peers: &[Peer]) {
     }
 }
 
-/// Bytes of one sample: in memory here, in blocks on the disk there.
-fn bytes(peers: &[Peer], had: f64) {
-    let ours = peers[0]
-        .metric("belfry_series_chunk_bytes")
-        .unwrap_or(f64::NAN);
+/// Bytes of one sample: in memory and in the archive here, in blocks on the disk there.
+fn bytes(peers: &[Peer], had: f64, all: f64) {
+    let ours = kept(&peers[0]);
     let sums = [
         "prometheus_tsdb_compaction_chunk_size_bytes_sum",
         "prometheus_tsdb_compaction_chunk_samples_sum",
@@ -159,7 +191,7 @@ fn bytes(peers: &[Peer], had: f64) {
     let [size, samples] = sums.map(|name| peers[1].metric(name).unwrap_or(f64::NAN));
     values(
         "bytes per sample of history",
-        &[(ours - had) / write::ALL, size / samples],
+        &[(ours - had) / all, size / samples],
     );
 }
 
@@ -173,9 +205,14 @@ fn row(name: &str, columns: &[&str]) {
     );
 }
 
-/// Prints one figure of each, and what part of Prometheus' ours is.
+/// Prints one figure of each, and what part of Prometheus' ours is: of the whole
+/// program, and of `belfry prometheus`.
 fn values(name: &str, all: &[f64]) {
     let columns: String = all.iter().map(|value| format!("{value:>28.2}")).collect();
-    let ratio = all[0] / all[1];
-    println!("{name:<38} {columns}   ours/Prometheus' {ratio:.2}");
+    let ratio = |ours: &f64| format!("{:.2}", ours / all[1]);
+    let alone = all.get(3).map(ratio).unwrap_or_default();
+    println!(
+        "{name:<38} {columns}   ours/Prometheus' {} {alone}",
+        ratio(&all[0])
+    );
 }

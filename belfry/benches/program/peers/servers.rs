@@ -16,6 +16,9 @@ use crate::support::process::Process;
 use crate::support::scratch::Scratch;
 use crate::support::{http, poll, program};
 
+/// Belfry in Prometheus' place, without collectors, page and mail.
+const ALONE: &str = "belfry prometheus";
+
 /// How long a restart may take before the bench gives up.
 const LONG: Duration = Duration::from_secs(600);
 
@@ -63,7 +66,7 @@ impl Peer {
     /// How many rules it has evaluated so far, where it tells.
     pub(crate) fn evaluations(&self) -> f64 {
         let (metric, each) = match self.name {
-            "belfry" => ("belfry_evaluations_total", 200.0),
+            "belfry" | ALONE => ("belfry_evaluations_total", 200.0),
             "Prometheus" => ("prometheus_rule_evaluations_total", 1.0),
             _ => return f64::NAN,
         };
@@ -74,8 +77,8 @@ impl Peer {
     }
 
     /// Stops the first part and starts it again on its data; how long it takes
-    /// from the start until a query of what it had is answered.
-    pub(crate) fn restart(&mut self) -> Duration {
+    /// from the start until a query of a family that it had is answered.
+    pub(crate) fn restart(&mut self, of: &str) -> Duration {
         let address = self.address.clone();
         let (command, process) = &mut self.parts[0];
         process.signal(Signal::TERM);
@@ -83,7 +86,8 @@ impl Peer {
         let began = Instant::now();
         *process = Process::spawn(self.name, command, &self.data.join("restart.log"));
         poll::within(LONG, "an answer after the restart", || {
-            let answer = http::get(&address, "/api/v1/query?query=count(bench_f00)").ok()?;
+            let path = format!("/api/v1/query?query=count(last_over_time({of}[1h]))");
+            let answer = http::get(&address, &path).ok()?;
             (answer.status == 200 && answer.body.contains("value")).then_some(())
         });
         began.elapsed()
@@ -124,11 +128,11 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
         fs::create_dir_all(&data).expect("a folder");
         data
     };
-    let claims: Vec<Claim> = (0..6).map(|_| claim::port()).collect();
+    let claims: Vec<Claim> = (0..7).map(|_| claim::port()).collect();
     let mut addresses = claims
         .iter()
         .map(|claim| format!("127.0.0.1:{}", claim.number));
-    let mut port = || addresses.next().expect("six ports");
+    let mut port = || addresses.next().expect("seven ports");
 
     let (data, address) = (place("belfry"), port());
     let mut command = Command::new(binary());
@@ -169,6 +173,17 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
         vec![command, alert],
     );
 
+    let (data, address) = (place("alone"), port());
+    let mut command = Command::new(binary());
+    command
+        .arg("prometheus")
+        .arg(format!("--config.file={}", full.display()))
+        .arg(format!("--storage.tsdb.path={}", data.display()))
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--web.enable-remote-write-receiver")
+        .arg("--storage.memory=2GiB");
+    let in_place = peer(ALONE, data, address, vec![command]);
+
     let data = place("vmagent");
     let mut command = Command::new(program::find("vmagent", "victoria-metrics"));
     command
@@ -184,7 +199,7 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
     );
     drop(addresses);
     Peers {
-        all: vec![ours, prometheus, victoria, agent],
+        all: vec![ours, prometheus, victoria, in_place, agent],
         _claims: claims,
     }
 }

@@ -2,8 +2,6 @@
 
 use super::pages::{STEP, step_now, value};
 
-/// Series that get a history: half counters, half readings.
-const SERIES: usize = 1000;
 /// Samples of each: a little less than a day, so that none is too old when it comes.
 const SAMPLES: u64 = 23 * 3600 / STEP;
 /// Samples of a series in one request.
@@ -11,11 +9,13 @@ const AT_ONCE: u64 = 120;
 /// Series in one request.
 const TOGETHER: usize = 50;
 
-/// Samples that [`history`] sends to each.
-pub(crate) const ALL: f64 = (SERIES as u64 * SAMPLES) as f64;
+/// Samples that [`history`] sends of so many series.
+pub(crate) fn samples(of: usize) -> f64 {
+    (of as u64 * SAMPLES) as f64
+}
 
-/// Sends a day of history, oldest first.
-pub(crate) fn history(client: &reqwest::Client, url: &str) {
+/// Sends a day of history of so many series, half counters and half readings, oldest first.
+pub(crate) fn history(client: &reqwest::Client, url: &str, count: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -23,7 +23,7 @@ pub(crate) fn history(client: &reqwest::Client, url: &str) {
     let first = step_now() - SAMPLES - 40;
     for from in (first..first + SAMPLES).step_by(AT_ONCE as usize) {
         let steps = from..(from + AT_ONCE).min(first + SAMPLES);
-        for some in (0..SERIES).step_by(TOGETHER) {
+        for some in (0..count).step_by(TOGETHER) {
             let mut body = Vec::new();
             for at in some..some + TOGETHER {
                 field(&mut body, 1, &series(at, steps.clone()));
