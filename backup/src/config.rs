@@ -26,6 +26,8 @@ settings::section! {
         pub watch: Vec<Watch> = Vec::new(),
         /// Docker volumes that need no backup: the volume's name and the reason.
         pub exclude_volumes: BTreeMap<String, String> = BTreeMap::new(),
+        /// Databases that need no backup: the container and the database, as `shop-db-1/scratch`, and the reason.
+        pub exclude_databases: BTreeMap<String, String> = BTreeMap::new(),
     }
 }
 
@@ -34,8 +36,22 @@ settings::section! {
     pub struct Job {
         /// The job's name: letters, digits, `-`, `_` and `.`. It stands in the keys of its backups.
         pub name: String = String::new(),
-        /// The database, with globals of its server beside it.
+        /// The database, with globals of its server beside it. A job has either a database, a directory or a volume.
         pub database: String = String::new(),
+        /// A folder of this host, with all that is in it.
+        pub directory: PathBuf = PathBuf::new(),
+        /// A Docker volume by its name; with `project`, by the name that the compose file gives it.
+        pub volume: String = String::new(),
+        /// The compose project that the volume is of.
+        pub project: String = String::new(),
+        /// What is left out of a directory or volume: `*.log` anywhere, `/cache` at its top, `a/**/tmp` below.
+        pub exclude: Vec<String> = Vec::new(),
+        /// Whether file systems that are mounted within a directory are left out.
+        pub one_file_system: bool = true,
+        /// Whether SQLite files in a directory or volume are copied by SQLite, so that each is whole although somebody writes.
+        pub sqlite: bool = true,
+        /// How many bytes the files of a directory or volume may have before a run fails. 0: any number.
+        pub most: settings::Size = settings::Size(0),
         /// The container of the server. Programs run inside it, and nothing need be installed on this host. Empty: they run here.
         pub container: String = String::new(),
         /// The server's host, or the folder of its socket. Empty: the usual socket.
@@ -76,6 +92,18 @@ settings::section! {
         pub jitter: Duration = Duration::from_secs(120),
         /// Questions to a restored backup, in SQL, each of which must answer true.
         pub checks: Vec<String> = Vec::new(),
+        /// Containers that are stopped while the source is read, and started again in any case. Their own time to end counts.
+        pub stop: Vec<String> = Vec::new(),
+        /// Containers that are paused while the source is read.
+        pub pause: Vec<String> = Vec::new(),
+        /// A command before the run, as a list of its words; if it fails, nothing is backed up.
+        pub before: Vec<String> = Vec::new(),
+        /// A command when the source was read, whatever came of it.
+        pub after: Vec<String> = Vec::new(),
+        /// The container in which these commands run. Empty: they run on this host.
+        pub hook_container: String = String::new(),
+        /// How long each of them may take.
+        pub hook_timeout: Duration = Duration::from_secs(300),
         /// What is kept.
         pub keep: Keep = Keep::default(),
     }
@@ -177,9 +205,7 @@ impl Config {
                     &format!("the name {:?} stands twice", job.name),
                 );
             }
-            if job.database.is_empty() {
-                fault(format!("{key}.database"), "a job needs a database");
-            }
+            job.faults(&key, &mut fault);
             if self.targets.is_empty() {
                 fault(
                     format!("{key}.targets"),
@@ -222,12 +248,17 @@ impl Config {
         if !(1..=19).contains(&self.level) {
             fault("backup.level".into(), "zstd's levels go from 1 to 19");
         }
-        for (volume, reason) in &self.exclude_volumes {
-            if reason.trim().is_empty() {
-                fault(
-                    format!("backup.exclude_volumes[{volume}]"),
-                    "an excluded volume needs a reason",
-                );
+        for (key, what, excluded) in [
+            ("exclude_volumes", "volume", &self.exclude_volumes),
+            ("exclude_databases", "database", &self.exclude_databases),
+        ] {
+            for (name, reason) in excluded {
+                if reason.trim().is_empty() {
+                    fault(
+                        format!("backup.{key}[{name}]"),
+                        &format!("an excluded {what} needs a reason"),
+                    );
+                }
             }
         }
         faults
@@ -237,6 +268,45 @@ impl Config {
     #[must_use]
     pub fn job(&self, name: &str) -> Option<&Job> {
         self.jobs.iter().find(|job| job.name == name)
+    }
+}
+
+impl Job {
+    /// What it is of: `postgres`, `directory` or `volume`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if !self.directory.as_os_str().is_empty() {
+            "directory"
+        } else if !self.volume.is_empty() {
+            "volume"
+        } else {
+            "postgres"
+        }
+    }
+
+    fn faults(&self, key: &str, fault: &mut impl FnMut(String, &str)) {
+        let folder = !self.directory.as_os_str().is_empty();
+        let named = [!self.database.is_empty(), folder, !self.volume.is_empty()];
+        match named.iter().filter(|named| **named).count() {
+            1 => {}
+            0 => fault(
+                format!("{key}.database"),
+                "a job needs a database, a directory or a volume",
+            ),
+            _ => fault(
+                key.to_owned(),
+                "a job is of one thing: a database, a directory or a volume",
+            ),
+        }
+        if folder && !self.directory.is_absolute() {
+            fault(
+                format!("{key}.directory"),
+                "it must begin with a slash: jobs run from anywhere",
+            );
+        }
+        if !self.project.is_empty() && self.volume.is_empty() {
+            fault(format!("{key}.project"), "it is of use with a volume alone");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Coverage: each named volume is backed up, excluded with a reason, or unknown.
 
-use crate::Config;
+use crate::{Config, Job};
 
 /// A Docker volume, as the containers that mount it name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,16 +48,19 @@ pub fn coverage(config: &Config, volumes: &[Volume]) -> Vec<(Volume, Coverage)> 
     volumes
         .into_iter()
         .map(|volume| {
-            let jobs = config.jobs.iter().map(|job| (&job.name, &job.volumes));
+            let jobs = config
+                .jobs
+                .iter()
+                .filter(|job| covers(job, &volume))
+                .map(|job| &job.name);
             let watched = config
                 .watch
                 .iter()
-                .map(|watch| (&watch.name, &watch.volumes));
-            let job = jobs
-                .chain(watched)
-                .find(|(_, volumes)| volumes.contains(&volume.name));
+                .filter(|watch| watch.volumes.contains(&volume.name))
+                .map(|watch| &watch.name);
+            let job = jobs.chain(watched).next();
             let coverage = match (job, config.exclude_volumes.get(&volume.name)) {
-                (Some((job, _)), _) => Coverage::BackedUp(job.clone()),
+                (Some(job), _) => Coverage::BackedUp(job.clone()),
                 (None, Some(reason)) => Coverage::Excluded(reason.clone()),
                 (None, None) => Coverage::Unknown,
             };
@@ -66,14 +69,41 @@ pub fn coverage(config: &Config, volumes: &[Volume]) -> Vec<(Volume, Coverage)> 
         .collect()
 }
 
-fn anonymous(name: &str) -> bool {
+/// Whether a job is of a volume, or says that it covers it.
+fn covers(job: &Job, volume: &Volume) -> bool {
+    let own = if job.project.is_empty() {
+        job.volume == volume.name
+    } else {
+        // As compose calls it.
+        volume.name == format!("{}_{}", job.project, job.volume)
+    };
+    (own && !job.volume.is_empty()) || job.volumes.contains(&volume.name)
+}
+
+/// What is known of the backup of a database of a server in a container.
+#[must_use]
+pub fn of_database(config: &Config, container: &str, database: &str) -> Coverage {
+    let mut jobs = config.jobs.iter();
+    let job = jobs.find(|job| job.container == container && job.database == database);
+    let excluded = &config.exclude_databases;
+    let reason = excluded
+        .get(&format!("{container}/{database}"))
+        .or_else(|| excluded.get(database));
+    match (job, reason) {
+        (Some(job), _) => Coverage::BackedUp(job.name.clone()),
+        (None, Some(reason)) => Coverage::Excluded(reason.clone()),
+        (None, None) => Coverage::Unknown,
+    }
+}
+
+pub(crate) fn anonymous(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Job, Watch};
+    use crate::Watch;
 
     #[test]
     fn each_volume_has_one_of_three_answers() {
@@ -83,11 +113,19 @@ mod tests {
                 volumes: vec!["shop_pg".into()],
                 ..Watch::default()
             }],
-            jobs: vec![Job {
-                name: "shop".into(),
-                volumes: vec!["shop_db".into()],
-                ..Job::default()
-            }],
+            jobs: vec![
+                Job {
+                    name: "shop".into(),
+                    volumes: vec!["shop_db".into()],
+                    ..Job::default()
+                },
+                Job {
+                    name: "git".into(),
+                    volume: "git".into(),
+                    project: "shop".into(),
+                    ..Job::default()
+                },
+            ],
             exclude_volumes: [("shop_cache".to_owned(), "a cache".to_owned())].into(),
             ..Config::default()
         };
@@ -98,6 +136,7 @@ mod tests {
         let volumes = [
             volume("shop_uploads"),
             volume("shop_pg"),
+            volume("shop_git"),
             volume("shop_db"),
             volume("shop_cache"),
             volume("shop_pg"),
@@ -112,6 +151,7 @@ mod tests {
             [
                 ("shop_cache".to_owned(), "excluded"),
                 ("shop_db".to_owned(), "backed_up"),
+                ("shop_git".to_owned(), "backed_up"),
                 ("shop_pg".to_owned(), "backed_up"),
                 ("shop_uploads".to_owned(), "unknown"),
             ]

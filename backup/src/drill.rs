@@ -4,6 +4,8 @@
 //!
 //! A drill can drop nothing but databases named `belfry_drill_...`.
 
+mod tree;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -38,7 +40,9 @@ pub struct Report {
     pub raw_bytes: u64,
     /// Rows that were compared.
     pub rows: Option<u64>,
-    /// The user's questions, and how each was answered.
+    /// Files that were compared, hash by hash.
+    pub files: Option<u64>,
+    /// The user's questions and those of git and SQLite, and how each was answered.
     pub checks: Vec<Check>,
     /// Whether all of it was right.
     pub passed: bool,
@@ -51,7 +55,7 @@ pub struct Report {
 /// One of the user's questions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// The question.
+    /// The question: in SQL, or what else was asked about.
     pub sql: String,
     /// The answer, in one line.
     pub answer: String,
@@ -87,12 +91,18 @@ pub async fn drill(
         seconds: 0.0,
         raw_bytes: copy.manifest.raw_bytes(),
         rows: copy.manifest.rows(),
+        files: None,
         checks: Vec::new(),
         passed: false,
         error: None,
         unsound: false,
     };
-    match scratch(setup, job, target, copy, &mut report, say).await {
+    let done = if copy.manifest.files.is_some() {
+        Box::pin(tree::scratch(setup, job, target, copy, &mut report, say)).await
+    } else {
+        Box::pin(scratch(setup, job, target, copy, &mut report, say)).await
+    };
+    match done {
         Ok(()) => match report.checks.iter().find(|check| !check.passed) {
             None => report.passed = true,
             Some(check) => report.error = Some(format!("{} is {}", check.sql, check.answer)),
@@ -273,6 +283,12 @@ impl Report {
             row(
                 "rows",
                 &format!("{rows}, the same in every table as when it was dumped"),
+            );
+        }
+        if let Some(files) = self.files {
+            row(
+                "files",
+                &format!("{files}, each with the hash that it was packed with"),
             );
         }
         for check in &self.checks {

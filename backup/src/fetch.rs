@@ -34,6 +34,17 @@ pub enum Error {
     Write(io::Error),
 }
 
+impl Error {
+    /// Whether the copy is at fault: it is not there, or not what was stored.
+    #[must_use]
+    pub fn is_unsound(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. } | Self::Target(target::Error::Missing(_))
+        )
+    }
+}
+
 /// Fetches a piece into `out`.
 ///
 /// # Errors

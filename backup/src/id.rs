@@ -127,6 +127,12 @@ pub fn is_safe(name: &str) -> bool {
     !name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.bytes().all(letter)
 }
 
+/// The same name with letters that a key can have.
+#[must_use]
+pub fn made_safe(name: &str) -> String {
+    safe(name)
+}
+
 /// A host may be named with letters that no key can have.
 fn safe(name: &str) -> String {
     if is_safe(name) {

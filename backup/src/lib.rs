@@ -6,22 +6,28 @@
 //! becomes samples, and rules decide what is too old.
 
 pub mod age;
+pub mod archive;
 pub mod catalogue;
 mod config;
 mod coverage;
 pub mod drill;
 pub mod fetch;
+pub mod files;
 pub mod flow;
 mod folder;
+pub mod found;
 pub mod id;
 pub mod known;
 pub mod manifest;
 pub mod marks;
 mod page;
 pub mod postgres;
+pub mod propose;
 pub mod prune;
+pub mod quiet;
 pub mod restore;
 pub mod retain;
+mod root;
 pub mod run;
 pub mod schedule;
 pub mod seal;
@@ -31,7 +37,8 @@ pub mod tool;
 pub mod verify;
 
 pub use config::{Config, Job, Keep, Place, Watch};
-pub use coverage::{Coverage, Volume, coverage};
+pub use coverage::{Coverage, Volume, coverage, of_database};
 pub use folder::{Copies, look};
 pub use page::page;
+pub use root::Root;
 pub use setup::Setup;

@@ -4,6 +4,8 @@
 //! It is not encrypted, so that a listing needs no key: it names tables and
 //! counts, and never holds a password or a row.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::Shelf;
@@ -35,6 +37,9 @@ pub struct Manifest {
     /// What is known of the database, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<Postgres>,
+    /// What is known of the files, if it is of a folder or a volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
     /// Why it does not count as a good one, though it is complete: it is, for
     /// instance, much smaller than the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +67,52 @@ pub struct Piece {
     /// To whom it is encrypted; empty when it is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<String>,
+}
+
+/// What an archive of files holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// The folder on the host that made it.
+    pub path: String,
+    /// The volume, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<Volume>,
+    /// Entries of the archive.
+    pub entries: u64,
+    /// Files among them.
+    pub files: u64,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Files that changed while they were read.
+    #[serde(default)]
+    pub changed: u64,
+    /// What went before it could be read.
+    #[serde(default)]
+    pub vanished: u64,
+    /// What could not be read, and is not in it.
+    #[serde(default)]
+    pub unreadable: u64,
+    /// Sockets, and file systems within.
+    #[serde(default)]
+    pub left_out: u64,
+    /// Files that SQLite copied itself.
+    #[serde(default)]
+    pub sqlite: u64,
+}
+
+/// What makes a volume like the one that was backed up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its name.
+    pub name: String,
+    /// Its driver.
+    pub driver: String,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Its driver's options.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
 }
 
 /// What a database dump holds, as its own snapshot counted it.
@@ -178,6 +229,18 @@ impl Manifest {
     #[must_use]
     pub fn raw_bytes(&self) -> u64 {
         self.pieces.iter().map(|piece| piece.raw_bytes).sum()
+    }
+
+    /// How many files could not be read.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        self.files.as_ref().map_or(0, |files| files.unreadable)
+    }
+
+    /// The piece of this name.
+    #[must_use]
+    pub fn piece(&self, name: &str) -> Option<&Piece> {
+        self.pieces.iter().find(|piece| piece.name == name)
     }
 
     /// Rows of all tables, if it is a database.

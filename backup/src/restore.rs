@@ -6,7 +6,11 @@
 
 pub mod beside;
 mod journal;
+mod loss;
+mod paths;
 mod swap;
+pub mod tree;
+mod users;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +22,8 @@ use crate::target::Target;
 use crate::{Job, Setup};
 
 pub use journal::recover;
+pub use loss::loss as tree_loss;
+pub use paths::Paths;
 
 /// What was done, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,6 +180,9 @@ pub async fn restore(
 /// # Errors
 /// When the server refuses, or there is nothing to confirm.
 pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
+    if job.kind() != "postgres" {
+        return tree::confirm(setup, job).await;
+    }
     let (_lock, mut admin) = at(setup, job).await?;
     let kept = swap::kept(&mut admin, &job.database).await?;
     for name in &kept {
@@ -187,6 +196,9 @@ pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
 /// # Errors
 /// When the server refuses, or nothing was kept.
 pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
+    if job.kind() != "postgres" {
+        return tree::undo(setup, job).await;
+    }
     let (_lock, mut admin) = at(setup, job).await?;
     let kept = swap::kept(&mut admin, &job.database).await?;
     let before = kept.last().ok_or("nothing was kept of a database before")?;

@@ -1,9 +1,11 @@
 //! From the configuration to what runs use: targets, servers, keys, folders.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::age::{Identity, Recipient};
+use crate::files::{Glob, Options};
 use crate::flow::Sealing;
 use crate::id::Shelf;
 use crate::postgres::Server;
@@ -38,7 +40,7 @@ impl Setup {
     pub fn shelf(&self, job: &Job) -> Shelf {
         Shelf {
             host: self.host.clone(),
-            kind: "postgres".to_owned(),
+            kind: job.kind().to_owned(),
             source: job.name.clone(),
         }
         .made_safe()
@@ -125,6 +127,22 @@ impl Setup {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(|err| format!("{}: {err}", folder.display()))?;
         Ok(folder)
+    }
+
+    /// How a job's files are packed. The keys of this host stay out of what they open.
+    #[must_use]
+    pub fn packing(&self, job: &Job, scratch: &std::path::Path) -> Options {
+        let key = std::fs::metadata(&self.config.identity_file);
+        Options {
+            exclude: job.exclude.iter().map(|text| Glob::new(text)).collect(),
+            one_file_system: job.one_file_system,
+            most_bytes: job.most.bytes(),
+            never: key
+                .into_iter()
+                .map(|about| (about.dev(), about.ino()))
+                .collect(),
+            scratch: job.sqlite.then(|| scratch.to_owned()),
+        }
     }
 
     /// The server of a job by way of a database that is always there, for making

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::age::Identity;
+use crate::archive;
 use crate::catalogue::Copy;
 use crate::fetch::{self, Passing, fetch};
 use crate::id::Id;
@@ -72,6 +73,24 @@ async fn check(
         return Err(Error::Unsound(broken.clone()));
     }
     let identities = setup.identities().map_err(Error::Unknown)?;
+    if let Some(files) = &copy.manifest.files {
+        let folder = setup.scratch(job).map_err(Error::Unknown)?;
+        let checked = archive::check(target, &copy.manifest, &identities, &folder).await;
+        let _ = std::fs::remove_dir_all(&folder);
+        checked.map_err(|err| {
+            let why = format!("{}: {err}", target.name());
+            if err.is_unsound() {
+                Error::Unsound(why)
+            } else {
+                Error::Unknown(why)
+            }
+        })?;
+        say(format!(
+            "read    {} entries, {} bytes of files, each as it was packed",
+            files.entries, files.bytes
+        ));
+        return Ok(());
+    }
     // Any pg_restore that is new enough reads it; the server need not be there.
     let server = setup.server(job).map_err(Error::Unknown)?;
     let reader = server
@@ -140,10 +159,9 @@ async fn read(
 }
 
 fn sort(err: fetch::Error) -> Error {
-    match err {
-        fetch::Error::Damaged { .. } | fetch::Error::Target(crate::target::Error::Missing(_)) => {
-            Error::Unsound(err.to_string())
-        }
-        _ => Error::Unknown(err.to_string()),
+    if err.is_unsound() {
+        Error::Unsound(err.to_string())
+    } else {
+        Error::Unknown(err.to_string())
     }
 }

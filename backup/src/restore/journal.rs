@@ -34,6 +34,9 @@ pub(super) fn clear(setup: &Setup, job: &Job) {
 /// # Errors
 /// When another run of the job goes on, or the server does not answer.
 pub async fn recover(setup: &Setup, job: &Job) -> Result<bool, String> {
+    if job.kind() != "postgres" {
+        return super::tree::recover(setup, job);
+    }
     if !file(setup, job).exists() {
         return Ok(false);
     }

@@ -19,10 +19,15 @@ pub(super) fn doubt(new: &Manifest, last: &Manifest) -> Option<String> {
         let postgres = manifest.postgres.as_ref();
         postgres.map_or(0, |postgres| postgres.tables.len() as u64)
     };
+    let files = |manifest: &Manifest| {
+        let files = manifest.files.as_ref();
+        files.map_or(0, |files| files.files)
+    };
     let (rows, before) = (new.rows().unwrap_or(0), last.rows().unwrap_or(0));
     fell("the number of tables", tables(new), tables(last))
         .or_else(|| {
             (rows == 0 && before > 0).then(|| format!("the number of rows fell from {before} to 0"))
         })
+        .or_else(|| fell("the number of files", files(new), files(last)))
         .or_else(|| fell("the size", new.raw_bytes(), last.raw_bytes()))
 }

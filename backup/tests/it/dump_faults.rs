@@ -193,10 +193,10 @@ async fn a_server_that_goes_away_in_the_middle_leaves_nothing() {
 }
 
 /// A small disk of its own, unmounted at the end.
-struct Disk(std::path::PathBuf);
+pub(crate) struct Disk(std::path::PathBuf);
 
 impl Disk {
-    fn new(path: &Path, kib: u32) -> Self {
+    pub(crate) fn new(path: &Path, kib: u32) -> Self {
         std::fs::create_dir_all(path).unwrap();
         let size = format!("size={kib}k");
         crate::cluster::run(

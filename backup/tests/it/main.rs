@@ -18,3 +18,7 @@ mod restore;
 mod store;
 #[cfg(test)]
 mod strict;
+#[cfg(test)]
+mod tree;
+#[cfg(test)]
+mod tree_faults;

@@ -25,6 +25,20 @@ pub(crate) struct Bench {
 impl Bench {
     /// One job `db` of the database `shop`, encrypted, into one folder `local`.
     pub(crate) fn new(cluster: &Cluster) -> Self {
+        let mut bench = Self::bare();
+        bench.change(|config| {
+            config.jobs = vec![Job {
+                name: "db".into(),
+                database: "shop".into(),
+                host: cluster.sockets.display().to_string(),
+                ..Job::default()
+            }];
+        });
+        bench
+    }
+
+    /// No job, a key, and one folder `local`.
+    pub(crate) fn bare() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let key = Identity::generate().unwrap();
         let local = scratch.path().join("local");
@@ -32,12 +46,6 @@ impl Bench {
         let key_file = scratch.path().join("key");
         std::fs::write(&key_file, key.expose()).unwrap();
         let config = Config {
-            jobs: vec![Job {
-                name: "db".into(),
-                database: "shop".into(),
-                host: cluster.sockets.display().to_string(),
-                ..Job::default()
-            }],
             targets: vec![folder("local", &local)],
             recipients: vec![key.recipient().to_string()],
             identity_file: key_file,

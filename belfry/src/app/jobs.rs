@@ -132,6 +132,12 @@ pub(super) async fn run(
             _ = ticks.tick() => {}
         }
         let config = watch.config();
+        if !config.backup.jobs.is_empty() && backup::quiet::is_left(&setup(&config)) {
+            let watch = Arc::clone(&watch);
+            apart(&mut at_work, &room, &stop, move || async move {
+                start_again(&setup(&watch.config())).await;
+            });
+        }
         for job in &config.backup.jobs {
             let again = looked.get(&job.name).is_none_or(|at| at.elapsed() >= LOOK);
             if again {
@@ -167,6 +173,7 @@ async fn begin(watch: &Arc<Watch>) -> Slots {
     }
     let config = watch.config();
     let setup = setup(&config);
+    start_again(&setup).await;
     for job in &config.backup.jobs {
         match backup::restore::recover(&setup, job).await {
             Ok(false) => {}
@@ -189,6 +196,19 @@ async fn begin(watch: &Arc<Watch>) -> Slots {
             watch.state_failed("backup slots", &err);
             Slots::new()
         }
+    }
+}
+
+/// Containers that a run has stopped which was killed, be it ours or one at a
+/// terminal.
+async fn start_again(setup: &Setup) {
+    match backup::quiet::recover(setup).await {
+        Ok(jobs) if jobs.is_empty() => {}
+        Ok(jobs) => tracing::warn!(
+            jobs = jobs.join(" "),
+            "what a killed run had stopped is started again"
+        ),
+        Err(err) => tracing::error!("what a killed run had stopped is not started: {err}"),
     }
 }
 

@@ -3,6 +3,8 @@
 //! the data folder, whoever begins them.
 
 mod copies;
+mod coverage;
+pub(super) mod init;
 mod list;
 mod make;
 mod prove;
@@ -48,11 +50,19 @@ pub(super) enum BackupCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Restore a backup into a scratch database, compare it, and drop it again
+    /// Restore a backup into a scratch place, compare it, and remove it again
     Drill {
         #[command(flatten)]
         wanted: Wanted,
         /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// List every volume and database: backed up, excluded or unknown
+    ///
+    /// Databases are asked for with psql in the containers of PostgreSQL servers.
+    Coverage {
+        /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
@@ -95,6 +105,7 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
             Some(&wanted.job)
         }
         BackupCommand::List { job, .. } => job.as_ref(),
+        BackupCommand::Coverage { .. } => None,
     };
     if let Some(name) = job {
         known(&setup, name)?;
@@ -111,6 +122,7 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
             BackupCommand::Drill { wanted, json } => {
                 prove::drill(&setup, &config, wanted, *json).await
             }
+            BackupCommand::Coverage { json } => coverage::run(&setup, *json).await,
             BackupCommand::Prune {
                 job,
                 dry_run,

@@ -96,7 +96,11 @@ enum Command {
     /// Backups: make, list, verify and restore them
     #[command(subcommand)]
     Backup(backup::BackupCommand),
-    /// Restore a database from a backup, in place of the live one
+    /// Propose a configuration: backup jobs for all databases and volumes here
+    ///
+    /// Databases are asked for with psql in the containers of PostgreSQL servers.
+    Init(backup::init::Init),
+    /// Restore a database, folder or volume from a backup, in place of the live one
     Restore(backup::restore::RestoreCommand),
     /// Configuration: print every key
     #[command(subcommand)]
@@ -199,6 +203,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Why(why) => either(why::run(&cli.place, &why)),
         Command::Ack(ack) => either(ack::run(&cli.place, &ack)),
         Command::Backup(command) => either(backup::run(&cli.place, &command)),
+        Command::Init(init) => either(backup::init::run(&cli.place, &init)),
         Command::Restore(command) => either(backup::restore::run(&cli.place, &command)),
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
         Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),

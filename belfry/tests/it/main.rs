@@ -13,6 +13,12 @@ mod alertmanager_storm;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod backup_coverage;
+#[cfg(test)]
+mod backup_files;
+#[cfg(test)]
+mod backup_quiet;
+#[cfg(test)]
 mod bad_targets;
 #[cfg(test)]
 mod command_line;

@@ -1,8 +1,12 @@
-//! `belfry restore`: a database from a backup, in place of the live one.
+//! `belfry restore`: a database, a folder or a volume from a backup, in place of the
+//! live one; or files elsewhere.
+
+mod tree;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 
-use backup::Setup;
+use backup::{Job, Setup};
 use clap::Args;
 
 use super::super::Place;
@@ -30,13 +34,19 @@ pub(in crate::cli) struct RestoreCommand {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Go on although tables have more rows now than in the backup
+    /// Unpack files into this folder instead, which must be empty or new
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["confirm", "undo"])]
+    into: Option<PathBuf>,
+    /// Only files that this means, such as `etc/*.conf`; may be repeated
+    #[arg(long = "file", value_name = "GLOB", requires = "into")]
+    files: Vec<String>,
+    /// Go on although there is now what the backup lacks
     #[arg(long)]
     lose_newer: bool,
-    /// The restored database is right: drop the one that was there before
+    /// What was restored is right: remove what was there before
     #[arg(long, conflicts_with_all = ["from", "plan", "undo"])]
     confirm: bool,
-    /// The restored database is wrong: put back the one that was there before
+    /// What was restored is wrong: put back what was there before
     #[arg(long, conflicts_with_all = ["from", "plan"])]
     undo: bool,
 }
@@ -60,7 +70,7 @@ async fn perform(setup: &Setup, config: &Config, command: &RestoreCommand) -> Re
     let job = setup.config.job(&command.job).ok_or("no such job")?;
     if command.confirm {
         for name in backup::restore::confirm(setup, job).await? {
-            out::line(format_args!("dropped {name}"));
+            out::line(format_args!("removed {name}"));
         }
         return Ok(exit::OK);
     }
@@ -68,7 +78,7 @@ async fn perform(setup: &Setup, config: &Config, command: &RestoreCommand) -> Re
         let name = backup::restore::undo(setup, job).await?;
         out::line(format_args!(
             "back    {} is what it was before; the restored one is {name}",
-            job.database
+            named(job)
         ));
         return Ok(exit::OK);
     }
@@ -79,10 +89,6 @@ async fn perform(setup: &Setup, config: &Config, command: &RestoreCommand) -> Re
     let from = copies::from(&command.from, config)?;
     let (target, copy) = found.pick(&from, command.target.as_deref(), false)?;
     let manifest = &copy.manifest;
-    let facts = manifest
-        .postgres
-        .as_ref()
-        .ok_or("it is no backup of a database")?;
     let at = jiff::Timestamp::from_millisecond(manifest.started_ms).unwrap_or_default();
     let at = at.to_zoned_datetime(config.zone());
     out::line(format_args!(
@@ -91,6 +97,16 @@ async fn perform(setup: &Setup, config: &Config, command: &RestoreCommand) -> Re
         at.strftime("%Y-%m-%d %H:%M:%S %Z"),
         target.name()
     ));
+    if manifest.files.is_some() {
+        return Box::pin(tree::perform(setup, job, (target, copy), command)).await;
+    }
+    if command.into.is_some() {
+        return Err("a database cannot be unpacked into a folder".to_owned());
+    }
+    let facts = manifest
+        .postgres
+        .as_ref()
+        .ok_or("it is no backup of a database")?;
     let (rows, size) = (
         manifest.rows().unwrap_or(0),
         dashboards::amount::bytes(manifest.raw_bytes()),
@@ -130,7 +146,7 @@ async fn perform(setup: &Setup, config: &Config, command: &RestoreCommand) -> Re
                 .to_owned(),
         );
     }
-    if !command.yes && !asked(&job.database)? {
+    if !command.yes && !asked("database", &job.database)? {
         return Err("nothing was done".to_owned());
     }
     let names = backup::restore::restore(setup, job, target, copy, &|line| out::line(line)).await?;
@@ -142,18 +158,27 @@ async fn perform(setup: &Setup, config: &Config, command: &RestoreCommand) -> Re
     Ok(exit::OK)
 }
 
-/// Asks for the database's name: a reflex must not be enough.
-fn asked(database: &str) -> Result<bool, String> {
+/// What a job is of.
+fn named(job: &Job) -> String {
+    match job.kind() {
+        "postgres" => job.database.clone(),
+        "volume" => job.volume.clone(),
+        _ => job.directory.display().to_string(),
+    }
+}
+
+/// Asks for a name: a reflex must not be enough.
+fn asked(kind: &str, name: &str) -> Result<bool, String> {
     if !std::io::stdin().is_terminal() {
         return Err("nobody can be asked here; --yes says that it is meant".to_owned());
     }
     out::text(format_args!(
-        "Type the name of the database to put it in its place ({database}): "
+        "Type the name of the {kind} to put the backup in its place ({name}): "
     ));
     let _ = std::io::stdout().flush();
     let mut line = String::new();
     std::io::stdin()
         .read_line(&mut line)
         .map_err(|err| err.to_string())?;
-    Ok(line.trim() == database)
+    Ok(line.trim() == name)
 }

@@ -73,6 +73,11 @@ impl Engine {
             .to_owned()
     }
 
+    /// Whether a command of the client ends well.
+    pub(crate) fn tries(&self, arguments: &[&str]) -> bool {
+        program::attempt(self.client().args(arguments)).is_ok()
+    }
+
     /// What the engine knows of a container; `at` is a JSON pointer such as `/State/Status`.
     #[track_caller]
     pub(crate) fn inspect(&self, container: &str, at: &str) -> serde_json::Value {

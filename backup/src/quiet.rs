@@ -1,0 +1,229 @@
+//! Quiet around a run: a command before it, containers stopped or paused while its
+//! source is read, and all of it taken back afterwards.
+//!
+//! What was touched stands in a journal on the disk before it is touched, so that
+//! whoever comes next starts again what a killed run had stopped. Nothing is touched
+//! that the job does not name.
+
+mod engine;
+mod journal;
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::run::{Lock, Say};
+use crate::tool::{Call, Place};
+use crate::{Job, Setup};
+
+use engine::{find, hush, wake};
+use journal::Journal;
+
+/// How long what was touched is tried to be put back when a run is cut off.
+const AT_THE_END: Duration = Duration::from_secs(60);
+
+/// What is quiet now. Letting go of it puts everything back.
+#[derive(Debug)]
+pub struct Quiet {
+    setup: Setup,
+    job: Job,
+    journal: Option<Journal>,
+}
+
+impl Quiet {
+    /// Runs the job's command before, and stops or pauses the containers that it
+    /// names; those that do not run are left alone.
+    ///
+    /// # Errors
+    /// When the command fails or a container cannot be stopped; everything is put
+    /// back then.
+    pub async fn begin(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Self, String> {
+        let mut quiet = Self {
+            setup: setup.clone(),
+            job: job.clone(),
+            journal: None,
+        };
+        let named = !job.stop.is_empty() || !job.pause.is_empty();
+        if !named && job.before.is_empty() && job.after.is_empty() {
+            return Ok(quiet);
+        }
+        if let Err(err) = quiet.enter(say).await {
+            return Err(match quiet.end(say).await {
+                Ok(()) => err,
+                Err(worse) => format!("{err}; and {worse}"),
+            });
+        }
+        Ok(quiet)
+    }
+
+    async fn enter(&mut self, say: Say<'_>) -> Result<(), String> {
+        let (setup, job) = (&self.setup, &self.job);
+        let mut journal = Journal::default();
+        if !job.stop.is_empty() || !job.pause.is_empty() {
+            let engine = setup.engine.as_ref().ok_or("no engine is there")?;
+            for (names, pause) in [(&job.pause, true), (&job.stop, false)] {
+                for name in names {
+                    journal.touched.extend(find(engine, name, pause).await?);
+                }
+            }
+        }
+        command(setup, job, &job.before, "before").await?;
+        journal.after = !job.after.is_empty();
+        journal.write(setup, &job.name)?;
+        let touched = journal.touched.clone();
+        self.journal = Some(journal);
+        for (at, touched) in touched.iter().enumerate() {
+            let engine = self.setup.engine.as_ref().ok_or("no engine is there")?;
+            hush(engine, touched).await?;
+            if let Some(journal) = &mut self.journal {
+                journal.touched[at].done = true;
+                journal.write(&self.setup, &self.job.name)?;
+            }
+            let word = if touched.pause { "pause" } else { "stop" };
+            say(format!("{word:<7} {}", touched.name));
+        }
+        Ok(())
+    }
+
+    /// Puts everything back: containers in the other order, then the command after.
+    ///
+    /// # Errors
+    /// When something cannot be put back; it is tried again by whoever comes next.
+    pub async fn end(&mut self, say: Say<'_>) -> Result<(), String> {
+        let Some(journal) = self.journal.take() else {
+            return Ok(());
+        };
+        put_back(&self.setup, Some(&self.job), &self.job.name, journal, say).await
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let Some(journal) = self.journal.take() else {
+            return;
+        };
+        // The run was cut off where it waited. Those who were stopped must not stay so.
+        let (setup, job) = (self.setup.clone(), self.job.clone());
+        let putting = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let Ok(runtime) = runtime else { return };
+            runtime.block_on(async {
+                let back = put_back(&setup, Some(&job), &job.name, journal, &|_| {});
+                match timeout(AT_THE_END, back).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(err)) => tracing::error!(job = job.name, "{err}"),
+                    Err(_) => tracing::error!(job = job.name, "the engine does not answer"),
+                }
+            });
+        });
+        let _ = putting.join();
+    }
+}
+
+async fn put_back(
+    setup: &Setup,
+    job: Option<&Job>,
+    name: &str,
+    journal: Journal,
+    say: Say<'_>,
+) -> Result<(), String> {
+    let mut failed = Vec::new();
+    for touched in journal.touched.iter().rev() {
+        let Some(engine) = &setup.engine else {
+            failed.push("no engine is there".to_owned());
+            break;
+        };
+        match wake(engine, touched).await {
+            Ok(()) => say(format!("start   {}", touched.name)),
+            Err(err) => failed.push(format!("{} is not started again: {err}", touched.name)),
+        }
+    }
+    if !failed.is_empty() {
+        return Err(failed.join("; "));
+    }
+    // Once, whatever comes of it: it is no state that could be asked for.
+    Journal::clear(setup, name);
+    match job.filter(|_| journal.after) {
+        Some(job) => command(setup, job, &job.after, "after").await,
+        None => Ok(()),
+    }
+}
+
+/// Runs one of the job's commands, on this host or inside the container of its hooks.
+async fn command(setup: &Setup, job: &Job, line: &[String], which: &str) -> Result<(), String> {
+    let Some((program, arguments)) = line.split_first() else {
+        return Ok(());
+    };
+    let place = if job.hook_container.is_empty() {
+        Place::Host { bin: None }
+    } else {
+        Place::Container {
+            engine: setup.engine.clone().ok_or("no engine is there")?,
+            name: job.hook_container.clone(),
+        }
+    };
+    let call = Call {
+        program: program.clone(),
+        arguments: arguments.to_vec(),
+        environment: vec![("BELFRY_JOB".to_owned(), job.name.clone())],
+        password: settings::Secret::default(),
+        input: false,
+    };
+    let run = async {
+        let running = place.start(call).await?;
+        running.finish().await
+    };
+    let told = |why: String| format!("the command {which} the run: {why}");
+    match timeout(job.hook_timeout, run).await {
+        Ok(done) => done.map_err(|err| told(err.to_string())),
+        Err(_) => Err(told(format!(
+            "it took longer than {}",
+            settings::format_duration(job.hook_timeout)
+        ))),
+    }
+}
+
+/// Puts back what runs that were killed left: of all jobs on which nobody is at work.
+/// The names of those jobs.
+///
+/// # Errors
+/// When something cannot be put back; it stays in its journal.
+pub async fn recover(setup: &Setup) -> Result<Vec<String>, String> {
+    let mut done = Vec::new();
+    let mut failed = Vec::new();
+    for name in Journal::all(setup) {
+        let Ok(_lock) = Lock::take(&setup.work, &name) else {
+            continue;
+        };
+        match recover_locked(setup, &name).await {
+            Ok(true) => done.push(name),
+            Ok(false) => {}
+            Err(err) => failed.push(format!("{name}: {err}")),
+        }
+    }
+    if failed.is_empty() {
+        Ok(done)
+    } else {
+        Err(failed.join("; "))
+    }
+}
+
+/// Whether there is something that a killed run left, which costs one look at a lock
+/// for each run that goes on.
+#[must_use]
+pub fn is_left(setup: &Setup) -> bool {
+    let free = |name: &String| Lock::take(&setup.work, name).is_ok();
+    Journal::all(setup).iter().any(free)
+}
+
+/// The same for one job, by who holds its lock.
+pub(crate) async fn recover_locked(setup: &Setup, name: &str) -> Result<bool, String> {
+    let Some(journal) = Journal::read(setup, name) else {
+        return Ok(false);
+    };
+    let job = setup.config.job(name);
+    put_back(setup, job, name, journal, &|_| {}).await?;
+    Ok(true)
+}

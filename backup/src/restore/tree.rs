@@ -1,0 +1,283 @@
+//! Restoring files: unpacked beside the live folder, compared with the index, and
+//! put in its place by two renames. Or unpacked elsewhere, all of it or some.
+
+use std::fs::File;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use tokio::task::spawn_blocking;
+
+use super::paths::{self, Paths};
+use super::users::users;
+use crate::archive::{self, Error};
+use crate::catalogue::Copy;
+use crate::files::{Glob, Manner, Unpacked, same_tree, unpack};
+use crate::root::Root;
+use crate::run::{Lock, Say};
+use crate::target::Target;
+use crate::{Job, Setup};
+
+/// Restores a copy in the place of the live folder or volume.
+///
+/// # Errors
+/// With the step that failed, after everything was put back.
+pub async fn restore(
+    setup: &Setup,
+    job: &Job,
+    target: &Target,
+    copy: &Copy,
+    say: Say<'_>,
+) -> Result<Paths, String> {
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let facts = copy.manifest.files.as_ref().ok_or(NO_FILES)?;
+    recover_locked(setup, job)?;
+    let root = live(setup, job, copy, say).await?;
+    let paths = Paths::new(&root.path, &copy.manifest.id)?;
+    paths.movable()?;
+    if paths.before.exists() {
+        return Err(format!(
+            "{} is still kept of an earlier restore; confirm or undo that first",
+            paths.before.display()
+        ));
+    }
+    unused(setup, &root).await?;
+    let parent = root.path.parent().unwrap_or(&root.path);
+    std::fs::create_dir_all(parent).map_err(|err| format!("{}: {err}", parent.display()))?;
+    archive::room(parent, facts.bytes).map_err(|err| err.to_string())?;
+    write(setup, job, &paths)?;
+    let done = async {
+        let unpacked = filled(setup, job, (target, copy), &paths.beside, &[], say).await?;
+        for warning in told(&unpacked) {
+            say(format!("warn    {warning}"));
+        }
+        // Somebody may have started one meanwhile.
+        unused(setup, &root).await?;
+        paths.swap()
+    };
+    match done.await {
+        Ok(had) => {
+            clear(setup, job);
+            let live = paths.live.display();
+            say(match had {
+                true => format!(
+                    "swap    {live} is the backup; what was there is {}",
+                    paths.before.display()
+                ),
+                false => format!("made    {live} is the backup; there was none before"),
+            });
+            Ok(paths)
+        }
+        Err(err) => Err(match recover_locked(setup, job) {
+            Ok(_) => format!("{err}; everything is as it was"),
+            Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
+        }),
+    }
+}
+
+const NO_FILES: &str = "it is no backup of files";
+
+/// Unpacks a copy into a folder that is empty or not there yet: all of it, or what
+/// one of these patterns means.
+///
+/// # Errors
+/// When the folder is not empty, or what comes out is not what went in.
+pub async fn into(
+    setup: &Setup,
+    job: &Job,
+    target: &Target,
+    copy: &Copy,
+    (folder, only): (&Path, &[Glob]),
+    say: Say<'_>,
+) -> Result<Unpacked, String> {
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let facts = copy.manifest.files.as_ref().ok_or(NO_FILES)?;
+    let failed = |err: std::io::Error| format!("{}: {err}", folder.display());
+    if folder.exists() && std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
+        return Err(format!("{} is not empty", folder.display()));
+    }
+    if only.is_empty() {
+        let parent = folder.ancestors().find(|folder| folder.exists());
+        let bytes = facts.bytes;
+        archive::room(parent.unwrap_or(folder), bytes).map_err(|err| err.to_string())?;
+    }
+    filled(setup, job, (target, copy), folder, only, say).await
+}
+
+/// Unpacks into a folder, and compares if it was all.
+async fn filled(
+    setup: &Setup,
+    job: &Job,
+    (target, copy): (&Target, &Copy),
+    folder: &Path,
+    only: &[Glob],
+    say: Say<'_>,
+) -> Result<Unpacked, String> {
+    let identities = setup.identities()?;
+    let scratch = setup.scratch(job)?;
+    let manifest = &copy.manifest;
+    let index = archive::index(target, manifest, &identities, &scratch).await;
+    let index = index.map_err(|err| err.to_string())?;
+    let _ = std::fs::remove_dir_all(&scratch);
+    let failed = |err: std::io::Error| format!("{}: {err}", folder.display());
+    let mut builder = std::fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(folder);
+    let root = made.and_then(|()| File::open(folder)).map_err(failed)?;
+    let into = root.try_clone().map_err(failed)?;
+    let manner = Manner {
+        only: only.to_vec(),
+        alike: true,
+    };
+    let unpacked = archive::opened(target, manifest, &identities, move |archive| {
+        unpack(archive, into, &manner)
+    });
+    let unpacked = unpacked.await.map_err(|err| err.to_string())?;
+    say(format!(
+        "unpack  {} entries from {}",
+        unpacked.entries,
+        target.name()
+    ));
+    if !only.is_empty() {
+        return Ok(unpacked);
+    }
+    let alike = (
+        rustix::process::geteuid().is_root(),
+        !unpacked.attributes_lost,
+    );
+    let compared = spawn_blocking(move || {
+        // On the disk, before anything else is moved away.
+        rustix::fs::syncfs(&root).map_err(std::io::Error::from)?;
+        let differs = same_tree(root, &mut archive::lines(index), alike, &mut |_, _| {});
+        differs.map_err(std::io::Error::other)
+    });
+    let differs = compared
+        .await
+        .map_err(|_| "comparing panicked".to_owned())?
+        .map_err(failed)?;
+    if !differs.is_empty() {
+        return Err(Error::Differs(differs).to_string());
+    }
+    say("compare all entries, hash by hash, as in the backup".to_owned());
+    Ok(unpacked)
+}
+
+/// What could not be made as it was.
+pub fn told(unpacked: &Unpacked) -> Vec<String> {
+    let mut all = unpacked.warnings.clone();
+    if unpacked.more_warnings > 0 {
+        all.push(format!("and {} more like these", unpacked.more_warnings));
+    }
+    all
+}
+
+/// The folder that is restored; a volume that is missing is made.
+async fn live(setup: &Setup, job: &Job, copy: &Copy, say: Say<'_>) -> Result<Root, String> {
+    let facts = copy.manifest.files.as_ref().ok_or(NO_FILES)?;
+    let found = Root::of(setup, job).await;
+    let (Some(engine), Some(volume)) = (&setup.engine, &facts.volume) else {
+        return found;
+    };
+    match found {
+        Err(err) if err.starts_with("there is no volume") || err.starts_with("no volume is") => {
+            let made = bollard::models::VolumeCreateRequest {
+                name: Some(volume.name.clone()),
+                driver: Some(volume.driver.clone()),
+                labels: Some(volume.labels.clone().into_iter().collect()),
+                driver_opts: Some(volume.options.clone().into_iter().collect()),
+                ..Default::default()
+            };
+            let made = engine.create_volume(made).await;
+            made.map_err(|err| format!("the volume cannot be made: {err}"))?;
+            say(format!("made    the volume {}", volume.name));
+            Root::of_volume(engine, &volume.name).await
+        }
+        found => found,
+    }
+}
+
+/// Whoever uses the folder would go on with what was there before.
+async fn unused(setup: &Setup, root: &Root) -> Result<(), String> {
+    let users = users(setup, root).await?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{} run(s) with it; stop that first, and start it afterwards",
+        users.join(", ")
+    ))
+}
+
+/// Removes what was there before a restore: it is confirmed.
+///
+/// # Errors
+/// When it cannot be removed.
+pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let root = Root::of(setup, job).await?;
+    let mut removed = Vec::new();
+    for kept in Paths::kept(&root.path)? {
+        paths::remove(&kept.before)?;
+        removed.push(kept.before.display().to_string());
+    }
+    Ok(removed)
+}
+
+/// Puts what was there before the last restore back; where the restored folder is then.
+///
+/// # Errors
+/// When nothing was kept, or somebody uses the folder.
+pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let root = Root::of(setup, job).await?;
+    let kept = Paths::kept(&root.path)?;
+    let kept = kept.last().ok_or("nothing was kept of a folder before")?;
+    unused(setup, &root).await?;
+    kept.back()?;
+    Ok(kept.beside.display().to_string())
+}
+
+fn file(setup: &Setup, job: &Job) -> PathBuf {
+    setup.work.join(format!("restore-files-{}.json", job.name))
+}
+
+fn write(setup: &Setup, job: &Job, paths: &Paths) -> Result<(), String> {
+    let file = file(setup, job);
+    let write = || -> std::io::Result<()> {
+        let mut out = File::create(&file)?;
+        std::io::Write::write_all(&mut out, &serde_json::to_vec(paths)?)?;
+        out.sync_all()
+    };
+    write().map_err(|err| format!("{}: {err}", file.display()))
+}
+
+fn clear(setup: &Setup, job: &Job) {
+    // One that stays is followed once more. That would undo: so it must go.
+    let file = file(setup, job);
+    if let Err(err) = std::fs::remove_file(&file) {
+        tracing::error!(file = %file.display(), "the journal of a restore cannot be removed: {err}");
+    }
+}
+
+/// Puts back what a restore of this job left that was cut short; whether there was
+/// one. Nobody was told that it is done, so what was there before is there again.
+///
+/// # Errors
+/// When another run of the job goes on, or the disk refuses.
+pub fn recover(setup: &Setup, job: &Job) -> Result<bool, String> {
+    if !file(setup, job).exists() {
+        return Ok(false);
+    }
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    recover_locked(setup, job)
+}
+
+fn recover_locked(setup: &Setup, job: &Job) -> Result<bool, String> {
+    let Ok(text) = std::fs::read(file(setup, job)) else {
+        return Ok(false);
+    };
+    if let Ok(paths) = serde_json::from_slice::<Paths>(&text) {
+        paths.back()?;
+        paths::remove(&paths.beside)?;
+    }
+    clear(setup, job);
+    Ok(true)
+}

@@ -1,0 +1,82 @@
+//! A database as the source of a run: its dump, and its server's globals.
+
+use tokio::time::timeout_at;
+
+use super::sink::Sink;
+use super::work::{Before, Fault, Work};
+use crate::flow::{Feed, Stopped};
+use crate::manifest::Manifest;
+use crate::postgres::{self, Dumped};
+
+impl From<postgres::Error> for Fault {
+    fn from(err: postgres::Error) -> Self {
+        match err {
+            postgres::Error::Stopped => Self::Stopped,
+            err => Self::Failed(err.to_string()),
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Dumps into all targets.
+    pub(super) async fn database(
+        &self,
+        sinks: &mut [Sink],
+        before: &Before,
+    ) -> Result<Manifest, String> {
+        let server = self.setup.server(self.job)?;
+        let prepared = timeout_at(self.deadline, server.prepared()).await;
+        let (server, _) = prepared
+            .map_err(|_| self.late())?
+            .map_err(|err| err.to_string())?;
+        let server = &server;
+        let mut pieces = Vec::new();
+        let (dumped, piece) = self
+            .piece(
+                sinks,
+                "dump",
+                "pgdump",
+                before.expected("dump"),
+                async |feed: &Feed| {
+                    let give = async |bytes| {
+                        feed.give(bytes)
+                            .await
+                            .map_err(|Stopped| postgres::Error::Stopped)
+                    };
+                    postgres::dump(server, give).await.map_err(Fault::from)
+                },
+            )
+            .await?;
+        pieces.push(piece);
+        let woken = self.loud().await;
+        let Dumped {
+            facts,
+            mut warnings,
+        } = dumped;
+        warnings.extend(woken);
+        let tables = facts.tables.len();
+        let rows: u64 = facts.tables.iter().map(|table| table.rows).sum();
+        (self.say)(format!(
+            "dump    {}: {tables} tables, {rows} rows, whole",
+            facts.dumped_by
+        ));
+        let (warning, piece) = self
+            .piece(
+                sinks,
+                "globals",
+                "globals.sql",
+                before.expected("globals"),
+                async |feed: &Feed| {
+                    let (text, warning) = postgres::globals(server).await?;
+                    feed.give(text.into()).await?;
+                    Ok::<_, Fault>(warning)
+                },
+            )
+            .await?;
+        pieces.push(piece);
+        warnings.extend(warning);
+        Ok(self.manifest(before, pieces, warnings, |manifest| {
+            manifest.postgres = Some(facts);
+        }))
+    }
+}

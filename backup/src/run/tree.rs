@@ -1,0 +1,184 @@
+//! A tree of files as the source of a run: the archive, and its index.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout_at;
+
+use super::sink::Sink;
+use super::work::{Before, Fault, Work};
+use crate::files::{self, Options, Tally, pack};
+use crate::flow::Feed;
+use crate::manifest::{Files, Manifest};
+use crate::root::Root;
+
+/// So much is passed on at a time.
+const CHUNK: usize = 256 << 10;
+
+impl From<files::Error> for Fault {
+    fn from(err: files::Error) -> Self {
+        match err {
+            files::Error::Stopped => Self::Stopped,
+            err => Self::Failed(err.to_string()),
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Packs a tree into all targets.
+    pub(super) async fn tree(
+        &self,
+        sinks: &mut [Sink],
+        before: &Before,
+    ) -> Result<Manifest, String> {
+        let found = timeout_at(self.deadline, Root::of(self.setup, self.job)).await;
+        let root = found.map_err(|_| self.late())??;
+        let scratch = self.setup.scratch(self.job)?;
+        let done = self.packed(sinks, before, root, &scratch).await;
+        // What stays is taken away by the next who needs it.
+        let _ = std::fs::remove_dir_all(&scratch);
+        done
+    }
+
+    async fn packed(
+        &self,
+        sinks: &mut [Sink],
+        before: &Before,
+        root: Root,
+        scratch: &Path,
+    ) -> Result<Manifest, String> {
+        let index = scratch.join("index");
+        let options = self.setup.packing(self.job, scratch);
+        let (tally, archive) = self
+            .piece(
+                sinks,
+                "archive",
+                "tar",
+                before.expected("archive"),
+                async |feed: &Feed| packing(feed, &root.path, options, &index).await,
+            )
+            .await?;
+        // Only the index is left, which lies with us.
+        let woken = self.loud().await;
+        (self.say)(format!(
+            "archive {}: {} files, {} folders, whole",
+            root.path.display(),
+            tally.files,
+            tally.directories
+        ));
+        let ((), index) = self
+            .piece(
+                sinks,
+                "index",
+                "index",
+                before.expected("index"),
+                async |feed: &Feed| reading(feed, &index).await,
+            )
+            .await?;
+        let mut warnings = tally.warnings.clone();
+        warnings.extend(woken);
+        if tally.more_warnings > 0 {
+            warnings.push(format!("and {} more like these", tally.more_warnings));
+        }
+        Ok(
+            self.manifest(before, vec![archive, index], warnings, |manifest| {
+                manifest.files = Some(facts(root, &tally));
+            }),
+        )
+    }
+}
+
+fn facts(root: Root, tally: &Tally) -> Files {
+    Files {
+        path: root.path.display().to_string(),
+        volume: root.volume,
+        entries: tally.entries(),
+        files: tally.files,
+        bytes: tally.bytes,
+        changed: tally.changed,
+        vanished: tally.vanished,
+        unreadable: tally.unreadable,
+        left_out: tally.left_out,
+        sqlite: tally.sqlite,
+    }
+}
+
+/// Packs on a thread of its own, which ends when nobody takes anything any more;
+/// if it hangs on a dead disk, it hangs alone.
+async fn packing(feed: &Feed, root: &Path, options: Options, index: &Path) -> Result<Tally, Fault> {
+    let (give, mut chunks) = mpsc::channel(4);
+    let (root, index) = (root.to_owned(), index.to_owned());
+    let packed = spawn_blocking(move || {
+        let failed = |source| files::Error::Io {
+            path: index.display().to_string(),
+            source,
+        };
+        let mut lines = BufWriter::new(File::create(&index).map_err(failed)?);
+        let mut out = Chunks {
+            give,
+            chunk: Vec::with_capacity(CHUNK),
+        };
+        let tally = pack(&root, &options, &mut out, &mut lines)?;
+        lines.flush().map_err(failed)?;
+        Ok::<_, files::Error>(tally)
+    });
+    while let Some(chunk) = chunks.recv().await {
+        feed.give(chunk).await?;
+    }
+    match packed.await {
+        Ok(tally) => Ok(tally?),
+        Err(_) => Err(Fault::Failed("packing the files panicked".to_owned())),
+    }
+}
+
+async fn reading(feed: &Feed, path: &Path) -> Result<(), Fault> {
+    let (give, mut chunks) = mpsc::channel::<Bytes>(4);
+    let shown = path.display().to_string();
+    let path = path.to_owned();
+    let read = spawn_blocking(move || {
+        let mut file = File::open(path)?;
+        loop {
+            let mut chunk = vec![0; CHUNK];
+            let read = file.read(&mut chunk)?;
+            chunk.truncate(read);
+            if read == 0 || give.blocking_send(chunk.into()).is_err() {
+                return Ok::<_, std::io::Error>(());
+            }
+        }
+    });
+    let failed = |err: std::io::Error| Fault::Failed(format!("{shown}: {err}"));
+    while let Some(chunk) = chunks.recv().await {
+        feed.give(chunk).await?;
+    }
+    match read.await {
+        Ok(done) => done.map_err(failed),
+        Err(_) => Err(Fault::Failed("reading the index panicked".to_owned())),
+    }
+}
+
+/// Gathers what is written, and passes it on.
+struct Chunks {
+    give: mpsc::Sender<Bytes>,
+    chunk: Vec<u8>,
+}
+
+impl Write for Chunks {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = bytes.len().min(CHUNK - self.chunk.len());
+        self.chunk.extend_from_slice(&bytes[..taken]);
+        if self.chunk.len() == CHUNK {
+            self.flush()?;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        let gone = |_| std::io::ErrorKind::BrokenPipe.into();
+        self.give.blocking_send(chunk.into()).map_err(gone)
+    }
+}

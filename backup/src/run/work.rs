@@ -1,0 +1,289 @@
+//! What every run does, whatever its source: look at the targets, send each piece,
+//! commit, and clean up.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::Say;
+use super::doubt::{doubt, newest_good};
+use super::sink::{Sink, alive, nobody};
+use crate::catalogue;
+use crate::flow::{self, Feed, Sent, Stopped};
+use crate::id::Id;
+use crate::manifest::{FORMAT, Manifest, Piece};
+use crate::quiet::{self, Quiet};
+use crate::{Job, Setup};
+
+/// Why a source gave no stream to its end.
+pub(super) enum Fault {
+    /// Nobody took it any more.
+    Stopped,
+    /// In one line.
+    Failed(String),
+}
+
+impl From<Stopped> for Fault {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// What there was before a run.
+pub(super) struct Before {
+    /// The last good backup.
+    pub(super) last: Option<Manifest>,
+    /// How many doubted ones came after it.
+    doubted: usize,
+}
+
+impl Before {
+    /// About how large a piece will be.
+    pub(super) fn expected(&self, name: &str) -> u64 {
+        let last = self.last.as_ref();
+        let piece = last.and_then(|last| last.pieces.iter().find(|piece| piece.name == name));
+        piece.map_or(0, |piece| piece.stored_bytes)
+    }
+}
+
+/// So many backups in a row that lost most of what there was are believed.
+const DOUBTED: usize = 3;
+
+pub(super) struct Work<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) job: &'a Job,
+    pub(super) id: &'a Id,
+    pub(super) started_ms: i64,
+    pub(super) now: &'a (dyn Fn() -> i64 + Send + Sync),
+    pub(super) say: Say<'a>,
+    /// Of the sources: the targets then have the time to give up in order.
+    pub(super) deadline: Instant,
+    /// Who is stopped while the source is read.
+    pub(super) quiet: tokio::sync::Mutex<Option<Quiet>>,
+    /// The keys under which pieces were sent.
+    pub(super) keys: Mutex<Vec<String>>,
+}
+
+impl Work<'_> {
+    pub(super) async fn all(&self, sinks: &mut [Sink]) -> Result<Manifest, String> {
+        // Of a run that was killed: whoever was stopped has waited long enough.
+        quiet::recover_locked(self.setup, &self.job.name).await?;
+        let before = self.before(sinks).await?;
+        *self.quiet.lock().await = Some(Quiet::begin(self.setup, self.job, self.say).await?);
+        let done = match self.job.kind() {
+            "postgres" => self.database(sinks, &before).await,
+            _ => self.tree(sinks, &before).await,
+        };
+        let woken = self.loud().await;
+        let done = match (done, woken.is_empty()) {
+            (Ok(mut manifest), false) => {
+                manifest.warnings.extend(woken);
+                Ok(manifest)
+            }
+            (Err(err), false) => Err(format!("{err}; and {}", woken.join("; "))),
+            (done, true) => done,
+        };
+        let committed = match done {
+            Ok(manifest) => self.commit(sinks, manifest).await,
+            Err(err) => Err(err),
+        };
+        self.clean(sinks, committed.as_ref().ok()).await;
+        committed
+    }
+
+    /// The source was read: whoever was stopped for it is started. What went wrong.
+    pub(super) async fn loud(&self) -> Vec<String> {
+        let mut quiet = self.quiet.lock().await;
+        match quiet.as_mut() {
+            Some(quiet) => quiet.end(self.say).await.err().into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// A manifest of these pieces, and whether it is believed.
+    pub(super) fn manifest(
+        &self,
+        before: &Before,
+        pieces: Vec<Piece>,
+        warnings: Vec<String>,
+        about: impl FnOnce(&mut Manifest),
+    ) -> Manifest {
+        let shelf = self.setup.shelf(self.job);
+        let mut manifest = Manifest {
+            format: FORMAT,
+            id: self.id.to_string(),
+            host: shelf.host,
+            kind: shelf.kind,
+            source: shelf.source,
+            started_ms: self.started_ms,
+            finished_ms: (self.now)(),
+            made_by: self.setup.version.clone(),
+            pieces,
+            postgres: None,
+            files: None,
+            doubt: None,
+            warnings,
+        };
+        about(&mut manifest);
+        manifest.doubt = before.last.as_ref().and_then(|last| doubt(&manifest, last));
+        if before.doubted >= DOUBTED
+            && let Some(doubt) = manifest.doubt.take()
+        {
+            manifest.warnings.push(format!(
+                "{doubt}; taken as right after {DOUBTED} backups that say so"
+            ));
+        }
+        manifest
+    }
+
+    /// Looks at the targets, takes away what dead runs left, and finds the last
+    /// good backup, which tells how large the next will be.
+    async fn before(&self, sinks: &mut [Sink]) -> Result<Before, String> {
+        let prefix = self.setup.shelf(self.job).prefix();
+        let mut last: Option<Manifest> = None;
+        let mut doubted = 0;
+        for sink in sinks.iter_mut() {
+            let looked = async {
+                sink.target.sweep(&prefix).await?;
+                catalogue::list(&sink.target, &prefix, &self.setup.kept()).await
+            };
+            match looked.await {
+                Ok(listing) => {
+                    let newest = newest_good(&listing);
+                    if newest.map(|found| found.started_ms)
+                        > last.as_ref().map(|last| last.started_ms)
+                    {
+                        last = newest.cloned();
+                    }
+                    let newest = listing.copies.iter().rev();
+                    doubted = doubted.max(
+                        newest
+                            .take_while(|copy| copy.manifest.doubt.is_some())
+                            .count(),
+                    );
+                }
+                Err(err) => self.fail(sink, err.to_string()),
+            }
+        }
+        let wanted = last.as_ref().map_or(0, Manifest::stored_bytes);
+        for sink in alive(sinks) {
+            if let Err(err) = sink.target.room_for(wanted + wanted / 2).await {
+                self.fail(sink, err.to_string());
+            }
+        }
+        match nobody(sinks) {
+            Some(nobody) => Err(nobody),
+            None => Ok(Before { last, doubted }),
+        }
+    }
+
+    /// Sends one stream to all targets that are still in.
+    pub(super) async fn piece<T>(
+        &self,
+        sinks: &mut [Sink],
+        name: &str,
+        ending: &str,
+        expected: u64,
+        source: impl AsyncFnOnce(&Feed) -> Result<T, Fault>,
+    ) -> Result<(T, Piece), String> {
+        let sealing = self.setup.sealing();
+        let age = if sealing.recipients.is_empty() {
+            ""
+        } else {
+            ".age"
+        };
+        let key = self
+            .setup
+            .shelf(self.job)
+            .key(self.id, &format!("{ending}.zst{age}"));
+        self.keys().push(key.clone());
+        let targets: Vec<_> = alive(sinks).map(|sink| sink.target.clone()).collect();
+        let in_time = async |feed: &Feed| {
+            let value = timeout_at(self.deadline, source(feed)).await;
+            value.unwrap_or_else(|_| Err(Fault::Failed(self.late())))
+        };
+        let sent = flow::send(&targets, &key, expected, &sealing, in_time).await;
+        let Sent {
+            value,
+            sum,
+            targets,
+        } = match sent {
+            Ok(sent) => sent,
+            Err(Fault::Stopped) => return Err("every target has failed".to_owned()),
+            Err(Fault::Failed(why)) => return Err(why),
+        };
+        for (sink, result) in alive(sinks).zip(targets) {
+            if let Err(err) = result {
+                self.fail(sink, err.to_string());
+            }
+        }
+        if let Some(nobody) = nobody(sinks) {
+            return Err(nobody);
+        }
+        let sum = sum.ok_or("every target has failed")?;
+        let piece = Piece {
+            name: name.to_owned(),
+            key,
+            raw_bytes: sum.raw_bytes,
+            raw_sha256: sum.raw_sha256,
+            stored_bytes: sum.stored_bytes,
+            stored_sha256: sum.stored_sha256,
+            recipients: sealing.recipients.iter().map(ToString::to_string).collect(),
+        };
+        Ok((value, piece))
+    }
+
+    /// Writes the manifests: from then on it is a backup.
+    async fn commit(&self, sinks: &mut [Sink], manifest: Manifest) -> Result<Manifest, String> {
+        let key = self.setup.shelf(self.job).manifest(self.id);
+        let text = manifest.text();
+        for sink in alive(sinks) {
+            if let Err(err) = sink.target.put(&key, text.clone()).await {
+                self.fail(sink, err.to_string());
+            }
+        }
+        if let Some(nobody) = nobody(sinks) {
+            return Err(nobody);
+        }
+        for sink in alive(sinks) {
+            (self.say)(format!("stored  {}: {key}", sink.target.name()));
+        }
+        Ok(manifest)
+    }
+
+    /// Takes away the pieces of this run where it did not come to a manifest.
+    async fn clean(&self, sinks: &[Sink], committed: Option<&Manifest>) {
+        let keys = self.keys().clone();
+        for sink in sinks
+            .iter()
+            .filter(|sink| sink.failed.is_some() || committed.is_none())
+        {
+            for key in &keys {
+                let there = timeout(CLEANING, sink.target.size(key)).await;
+                if matches!(there, Ok(Ok(_))) {
+                    // What stays has no manifest, and is swept when it is old.
+                    let _ = timeout(CLEANING, sink.target.delete(key)).await;
+                }
+            }
+        }
+    }
+
+    fn keys(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// That the time is over.
+    pub(super) fn late(&self) -> String {
+        let limit = settings::format_duration(self.job.timeout);
+        format!("it took longer than {limit}")
+    }
+
+    fn fail(&self, sink: &mut Sink, reason: String) {
+        (self.say)(format!("FAILED  {}: {reason}", sink.target.name()));
+        sink.failed = Some(reason);
+    }
+}
+
+/// A target that does not answer must not hold up the end.
+const CLEANING: Duration = Duration::from_secs(20);

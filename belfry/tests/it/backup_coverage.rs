@@ -1,0 +1,128 @@
+//! What is backed up and what is not, and a configuration for all of it, beside a
+//! real engine with a real PostgreSQL in a container.
+
+use std::fs;
+
+use crate::backup_files::Place;
+use crate::support::container::Container;
+use crate::support::poll;
+
+/// A container in which this host's own PostgreSQL runs: its programs are mounted.
+pub(crate) fn postgres(name: &str, volume: &str) -> Container {
+    let mut container = Container::named(name);
+    for folder in ["/usr", "/lib", "/lib64", "/etc/ssl"] {
+        container = container.option("--volume", &format!("{folder}:{folder}:ro"));
+    }
+    container
+        .option("--volume", &format!("{volume}:/data"))
+        .option("--env", "PGDATA=/data/pg")
+        .option("--env", "POSTGRES_USER=owner")
+        .option("--env", "PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin")
+        .option("--env", "PGHOST=/tmp")
+        .option("--shm-size", "64m")
+        .compose("shop", "db")
+        .script(
+            "set -e; mkdir -p /tmp /var/run/postgresql; chmod 1777 /tmp
+            echo 'postgres:x:999:999::/data:/bin/sh' >>/etc/passwd; echo 'postgres:x:999:' >>/etc/group
+            mkdir -p /data/pg; chown -R 999:999 /data
+            [ -e /data/pg/PG_VERSION ] || /bin/busybox su postgres -c '/usr/lib/postgresql/15/bin/initdb -U owner -A trust -E UTF8 --locale C.UTF-8 -D /data/pg'
+            exec /bin/busybox su postgres -c 'exec /usr/lib/postgresql/15/bin/postgres -D /data/pg -k /tmp -c listen_addresses='",
+        )
+}
+
+/// Asks the server in a container.
+pub(crate) fn sql(place: &Place, container: &str, database: &str, sql: &str) -> String {
+    let words = [
+        "exec", container, "psql", "-XqAt", "-U", "owner", "-d", database, "-c", sql,
+    ];
+    place.engine.docker(&words)
+}
+
+/// Waits until the server in a container answers.
+pub(crate) fn wait(place: &Place, container: &str) {
+    poll::holds("PostgreSQL should answer in its container", || {
+        let words = [
+            "exec", container, "psql", "-XqAt", "-U", "owner", "-d", "postgres", "-c", "SELECT 1",
+        ];
+        place.engine.tries(&words)
+    });
+}
+
+#[test]
+fn every_volume_and_database_is_listed_and_gets_a_job_that_works() {
+    let place = Place::new("    []\n");
+    for volume in ["shop_pg", "shop_up", "shop_cache"] {
+        let short = volume.strip_prefix("shop_").unwrap();
+        let label = format!("--label=com.docker.compose.volume={short}");
+        let words = [
+            "volume",
+            "create",
+            "--label=com.docker.compose.project=shop",
+            &label,
+            volume,
+        ];
+        place.engine.docker(&words);
+    }
+    place.engine.run(&postgres("shop-db-1", "shop_pg"));
+    place
+        .engine
+        .run(&Container::named("web").option("--volume", "shop_up:/up"));
+    wait(&place, "shop-db-1");
+    sql(&place, "shop-db-1", "postgres", "CREATE DATABASE shop");
+    sql(
+        &place,
+        "shop-db-1",
+        "shop",
+        "CREATE TABLE t AS SELECT generate_series(1, 100) n",
+    );
+
+    let told = place.expect(1, &["backup", "coverage"]);
+    assert!(told.lines().all(|line| line.len() <= 80), "{told}");
+    for line in [
+        "UNKNOWN   database  shop-db-1/shop",
+        "UNKNOWN   volume    shop_pg",
+        "UNKNOWN   volume    shop_up",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(
+        !told.contains("shop-db-1/postgres"),
+        "nobody uses it: {told}"
+    );
+
+    // What is proposed is a configuration, and its jobs back up.
+    place.expect(0, &["init", "--write", "proposed.yml"]);
+    place.expect(2, &["init", "--write", "proposed.yml"]);
+    let folder = &place.scratch.path;
+    let config = fs::read_to_string(folder.join("belfry.yml")).unwrap();
+    let (head, _) = config.split_once("backup:").unwrap();
+    let proposed = fs::read_to_string(folder.join("proposed.yml")).unwrap();
+    let copies = folder.join("copies").display().to_string();
+    let proposed = proposed.replace("/var/backups/belfry", &copies)
+        + "  exclude_volumes: {shop_cache: rebuilt at each start}\n";
+    let whole = format!("{head}{proposed}");
+    place.scratch.file("belfry.yml", &whole);
+    let told = place.expect(0, &["backup", "coverage"]);
+    for line in [
+        "backed up database  shop-db-1/shop",
+        "by shop-shop",
+        "excluded  volume    shop_cache",
+        "rebuilt at each start",
+        "backed up volume    shop_pg",
+        "backed up volume    shop_up",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let told = place.expect(0, &["backup", "run", "shop-shop"]);
+    assert!(told.contains("1 tables, 100 rows, whole"), "{told}");
+    place.expect(0, &["backup", "run", "shop_up"]);
+    let told = place.expect(0, &["backup", "coverage", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
+    assert!(
+        all.as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["job"] == "shop-shop"),
+        "{all}"
+    );
+}
