@@ -47,10 +47,15 @@ impl Copy {
     /// found out about it is not that it cannot be opened.
     #[must_use]
     pub fn is_good(&self) -> bool {
+        self.broken.is_none() && self.manifest.doubt.is_none() && !self.is_unsound()
+    }
+
+    /// Whether what was last found out about it is that it cannot be opened.
+    #[must_use]
+    pub fn is_unsound(&self) -> bool {
         let found = self.marks.iter().filter(|mark| mark.kind != Kind::Pinned);
         let newest = found.max_by_key(|mark| (mark.at_ms, mark.kind == Kind::Unsound));
-        let unsound = newest.is_some_and(|mark| mark.kind == Kind::Unsound);
-        self.broken.is_none() && self.manifest.doubt.is_none() && !unsound
+        newest.is_some_and(|mark| mark.kind == Kind::Unsound)
     }
 
     /// When this was last found out, in milliseconds since 1970.

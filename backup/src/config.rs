@@ -92,6 +92,8 @@ settings::section! {
         pub jitter: Duration = Duration::from_secs(120),
         /// Questions to a restored backup, in SQL, each of which must answer true.
         pub checks: Vec<String> = Vec::new(),
+        /// What `belfry restore --bootstrap` restores first among its kind: the lowest.
+        pub importance: u32 = 100,
         /// Containers that are stopped while the source is read, and started again in any case. Their own time to end counts.
         pub stop: Vec<String> = Vec::new(),
         /// Containers that are paused while the source is read.
@@ -104,6 +106,8 @@ settings::section! {
         pub hook_container: String = String::new(),
         /// How long each of them may take.
         pub hook_timeout: Duration = Duration::from_secs(300),
+        /// An address that hears of each scheduled run: `/start` is added when it begins, `/fail` when it fails, nothing when it was good.
+        pub ping: Secret = Secret::default(),
         /// What is kept.
         pub keep: Keep = Keep::default(),
     }
@@ -134,6 +138,8 @@ settings::section! {
         pub secret_access_key: Secret = Secret::default(),
         /// The slowest way up, a second, at which an upload is still waited for.
         pub slowest: settings::Size = settings::Size(32 << 10),
+        /// How many bytes a second are sent at most. 0: as many as it takes.
+        pub limit: settings::Size = settings::Size(0),
     }
 }
 

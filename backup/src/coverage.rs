@@ -96,7 +96,7 @@ pub fn of_database(config: &Config, container: &str, database: &str) -> Coverage
     }
 }
 
-pub(crate) fn anonymous(name: &str) -> bool {
+fn anonymous(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -124,7 +124,10 @@ pub async fn drill(
             kind,
             at_ms: now_ms,
         };
-        if let Err(err) = mark.set(target, &copy.manifest.shelf(), &id).await {
+        // The report lies with the copy, and survives this host as it does.
+        let text = serde_json::to_string_pretty(&report).unwrap_or_default() + "\n";
+        let shelf = copy.manifest.shelf();
+        if let Err(err) = mark.set_with(target, &shelf, &id, text).await {
             say(format!(
                 "warn    {} does not take the mark: {err}",
                 target.name()

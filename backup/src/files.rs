@@ -15,11 +15,11 @@ mod sqlite;
 mod unpack;
 mod walk;
 
-pub use entry::{Entry, Kind};
+pub use entry::{Entry, Kind, Xattrs};
 pub use glob::Glob;
 pub use index::{Index, Line};
 pub use pack::{Options, Tally, pack};
-pub use read::Archive;
+pub use read::{Archive, Each};
 pub use same::{Difference, same_archive, same_tree};
 pub use sqlite::{check as check_sqlite, is_sqlite};
 pub use unpack::{Manner, Unpacked, unpack};

@@ -38,6 +38,8 @@ pub struct KnownTarget {
 pub struct Had {
     /// Good copies.
     pub copies: u64,
+    /// Copies that could not be opened or restored when that was tried.
+    pub unsound: u64,
     /// Bytes of all copies.
     pub bytes: u64,
     /// The newest good one: when it was begun, in milliseconds since 1970, and its bytes.
@@ -82,6 +84,11 @@ pub async fn look_up(setup: &Setup, job: &Job, before: Option<&Known>) -> Known 
                 .map(|copy| (copy.manifest.started_ms, copy.manifest.stored_bytes()));
             Had {
                 copies: good().count() as u64,
+                unsound: listing
+                    .copies
+                    .iter()
+                    .filter(|copy| copy.is_unsound())
+                    .count() as u64,
                 bytes: listing
                     .copies
                     .iter()

@@ -7,6 +7,7 @@
 
 pub mod age;
 pub mod archive;
+pub mod bootstrap;
 pub mod catalogue;
 mod config;
 mod coverage;
@@ -21,10 +22,12 @@ pub mod known;
 pub mod manifest;
 pub mod marks;
 mod page;
+pub mod ping;
 pub mod postgres;
 pub mod propose;
 pub mod prune;
 pub mod quiet;
+pub mod replicate;
 pub mod restore;
 pub mod retain;
 mod root;

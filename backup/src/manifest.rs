@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrap::Origin;
 use crate::id::Shelf;
 
 /// The version of this format.
@@ -40,6 +41,9 @@ pub struct Manifest {
     /// What is known of the files, if it is of a folder or a volume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Files>,
+    /// What a restore onto an empty host needs to know of the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Why it does not count as a good one, though it is complete: it is, for
     /// instance, much smaller than the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]

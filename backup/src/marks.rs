@@ -83,6 +83,20 @@ impl Mark {
     /// When the target does not take it.
     pub async fn set(self, target: &Target, shelf: &Shelf, id: &Id) -> Result<(), Error> {
         let text = format!("{{\"{}_ms\": {}}}\n", self.kind, self.at_ms);
+        self.set_with(target, shelf, id, text).await
+    }
+
+    /// The same with a text of its own, such as a report.
+    ///
+    /// # Errors
+    /// When the target does not take it.
+    pub async fn set_with(
+        self,
+        target: &Target,
+        shelf: &Shelf,
+        id: &Id,
+        text: String,
+    ) -> Result<(), Error> {
         match target
             .put(&shelf.key(id, &self.ending()), text.into_bytes())
             .await

@@ -91,6 +91,18 @@ pub fn page(watched: &[(&Watch, Read)], jobs: &[Known], volumes: &[(Volume, Cove
     );
     each(
         &mut page,
+        "belfry_backup_copies_unsound",
+        "Copies that could not be opened or restored when that was tried.",
+        &|_, _| None,
+        &|known| {
+            known
+                .had()
+                .map(|had| count(had.unsound))
+                .reduce(|one, other| one + other)
+        },
+    );
+    each(
+        &mut page,
         "belfry_backup_copies_too_small",
         "Files that are too small to be a copy.",
         &|_, read| read.as_ref().ok().map(|copies| count(copies.too_small)),

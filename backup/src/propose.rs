@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::found::{Found, FoundVolume};
-use crate::id;
+use crate::{Config, Coverage, coverage, id, of_database};
 
 /// The text of a `belfry.yml` with jobs for all that was found, and that no job of
 /// `config` covers yet. Times are apart from each other.
 #[must_use]
-pub fn propose(found: &Found) -> String {
+pub fn propose(config: &Config, found: &Found) -> String {
     let mut text = String::from(HEAD);
     let mut names = BTreeSet::new();
     let mut minute = 0_usize;
@@ -19,6 +19,10 @@ pub fn propose(found: &Found) -> String {
         format!("'{} {} * * *'", minute % 60, 3 + minute / 60 % 3)
     };
     for database in &found.databases {
+        let known = of_database(config, &database.container, &database.name);
+        if known != Coverage::Unknown {
+            continue;
+        }
         let name = unique(&mut names, &[&database.project, &database.name]);
         let server = |volume: &&FoundVolume| volume.servers.contains(&database.container);
         let volumes: Vec<_> = found
@@ -44,7 +48,10 @@ pub fn propose(found: &Found) -> String {
         );
     }
     for volume in &found.volumes {
-        if !volume.servers.is_empty() || crate::coverage::anonymous(&volume.volume.name) {
+        // An anonymous one has no coverage at all.
+        let known = coverage(config, std::slice::from_ref(&volume.volume));
+        let unknown = known.iter().any(|(_, known)| *known == Coverage::Unknown);
+        if !volume.servers.is_empty() || !unknown {
             continue;
         }
         let name = unique(&mut names, &[&volume.volume.name]);
@@ -157,7 +164,7 @@ mod tests {
             databases: vec![database("shop"), database("on")],
             closed: vec![("other".into(), "no way".into())],
         };
-        let text = propose(&found);
+        let text = propose(&Config::default(), &found);
         for part in [
             "- name: shop-shop\n      container: shop-db-1\n      database: shop\n      user: postgres\n      volumes: [shop_pg]\n",
             "- name: shop-on\n      container: shop-db-1\n      database: 'on'\n",
@@ -172,6 +179,12 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.matches("schedule: ").count(), 4);
-        assert!(propose(&Found::default()).contains("    []\n"));
+        let config = Config {
+            exclude_volumes: [("shop_up".to_owned(), "a cache".to_owned())].into(),
+            exclude_databases: [("shop-db-1/on".to_owned(), "a trial".to_owned())].into(),
+            ..Config::default()
+        };
+        assert_eq!(propose(&config, &found).matches("schedule: ").count(), 2);
+        assert!(propose(&config, &Found::default()).contains("    []\n"));
     }
 }

@@ -5,6 +5,7 @@
 //! any step puts it back. What was under way when we died stands in a journal.
 
 pub mod beside;
+pub mod globals;
 mod journal;
 mod loss;
 mod paths;

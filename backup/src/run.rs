@@ -96,7 +96,7 @@ pub async fn run(
         quiet: tokio::sync::Mutex::default(),
         keys: Mutex::default(),
     };
-    match work.all(&mut sinks).await {
+    match Box::pin(work.all(&mut sinks)).await {
         Ok(manifest) => report.manifest = Some(manifest),
         Err(err) => report.error = Some(err),
     }

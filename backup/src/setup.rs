@@ -9,7 +9,7 @@ use crate::files::{Glob, Options};
 use crate::flow::Sealing;
 use crate::id::Shelf;
 use crate::postgres::Server;
-use crate::target::{Access, Bucket, Error, Folder, Ledger, Target};
+use crate::target::{Access, Bucket, Error, Folder, Ledger, PATIENCE, Target};
 use crate::tool;
 use crate::{Config, Job, Place};
 
@@ -74,6 +74,7 @@ impl Setup {
                 name: place.name.clone(),
                 root: place.folder.clone(),
                 reserve: place.reserve.bytes(),
+                patience: PATIENCE,
             }
             .into());
         }
@@ -86,6 +87,7 @@ impl Setup {
             key_id: place.access_key_id.clone(),
             secret: place.secret_access_key.clone(),
             slowest: place.slowest.bytes(),
+            limit: place.limit.bytes(),
         };
         Ok(Bucket::new(access, Ledger::new(self.work.join("uploads")))?.into())
     }

@@ -6,6 +6,7 @@
 mod bucket;
 mod folder;
 mod ledger;
+mod limit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,7 +102,13 @@ impl Target {
     ) -> Result<(), Error> {
         match self {
             Self::Folder(folder) => folder.take(key, flow).await,
-            Self::Bucket(bucket) => bucket.take(key, expected, flow).await,
+            Self::Bucket(bucket) => {
+                let flow = match bucket.limit() {
+                    0 => flow,
+                    rate => limit::limited(flow, rate),
+                };
+                bucket.take(key, expected, flow).await
+            }
         }
     }
 
@@ -205,4 +212,4 @@ impl Target {
 const SMALL: usize = 32 << 20;
 
 /// How long anything may take that moves no data.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

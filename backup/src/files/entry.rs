@@ -19,6 +19,9 @@ pub enum Kind {
     Block,
 }
 
+/// Extended attributes: names and values.
+pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -41,7 +44,7 @@ pub struct Entry {
     /// The device that it stands for: major and minor number.
     pub device: (u32, u32),
     /// Extended attributes, by name.
-    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub xattrs: Xattrs,
     /// Where a file with holes has data: offset and length of each part.
     pub parts: Option<Vec<(u64, u64)>>,
 }

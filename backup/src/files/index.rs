@@ -136,7 +136,7 @@ impl<R: BufRead> Index<R> {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn next(&mut self) -> Result<Option<Line>, Error> {
+    pub fn forward(&mut self) -> Result<Option<Line>, Error> {
         self.text.clear();
         let bad = || Error::Archive("its index cannot be read".to_owned());
         match self.from.read_line(&mut self.text).map_err(|_| bad())? {
@@ -230,9 +230,9 @@ mod tests {
             let text = line.text();
             assert_eq!(text.matches('\n').count(), 1);
             let mut index = Index::new(text.as_bytes());
-            assert_eq!(index.next().unwrap(), Some(line), "{text}");
-            assert_eq!(index.next().unwrap(), None);
+            assert_eq!(index.forward().unwrap(), Some(line), "{text}");
+            assert_eq!(index.forward().unwrap(), None);
         }
-        assert!(Index::new(&b"- 644 0 0 1.0 5 ab"[..]).next().is_err());
+        assert!(Index::new(&b"- 644 0 0 1.0 5 ab"[..]).forward().is_err());
     }
 }

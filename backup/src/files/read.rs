@@ -4,11 +4,14 @@
 use std::io::Read;
 
 use super::Error;
-use super::entry::{Entry, Kind};
+use super::entry::{Entry, Kind, Xattrs};
 use super::header::{BLOCK, padding};
 
 /// Records of one entry are no longer than this.
 const RECORDS: u64 = 16 << 20;
+
+/// Takes a piece of an entry's content, and its offset.
+pub type Each<'a> = dyn FnMut(u64, &[u8]) -> Result<(), Error> + 'a;
 
 /// An archive that is being read.
 pub struct Archive<R> {
@@ -32,7 +35,7 @@ struct Records {
     gid: Option<u32>,
     size: Option<u64>,
     sparse: Option<(Vec<u8>, u64)>,
-    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    xattrs: Xattrs,
 }
 
 fn foreign(what: &str) -> Error {
@@ -55,7 +58,7 @@ impl<R: Read> Archive<R> {
     ///
     /// # Errors
     /// When the archive is cut, was changed, or is none of ours.
-    pub fn next(&mut self) -> Result<Option<Entry>, Error> {
+    pub fn forward(&mut self) -> Result<Option<Entry>, Error> {
         self.skip()?;
         let mut records = Records::default();
         let mut block = self.block()?;
@@ -203,10 +206,7 @@ impl<R: Read> Archive<R> {
     ///
     /// # Errors
     /// When the archive is cut, or `each` fails.
-    pub fn content(
-        &mut self,
-        each: &mut dyn FnMut(u64, &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub fn content(&mut self, each: &mut Each<'_>) -> Result<(), Error> {
         for (mut offset, mut length) in std::mem::take(&mut self.parts) {
             while length > 0 {
                 let most = usize::try_from(length)

@@ -57,7 +57,7 @@ impl<R: BufRead> Same<'_, R> {
     /// The next line; devices that nobody could make are passed over.
     fn wanted(&mut self, path: &[u8]) -> Result<Option<Line>, Error> {
         loop {
-            match self.index.next()? {
+            match self.index.forward()? {
                 Some(line) if matches!(line.kind, 'c' | 'b') && line.path != path => {}
                 line => return Ok(line),
             }
@@ -113,7 +113,7 @@ pub fn same_archive<R: BufRead>(
         found: Vec::new(),
         lost: false,
     };
-    while let Some(entry) = archive.next()? {
+    while let Some(entry) = archive.forward()? {
         let mut hash = Context::new(&SHA256);
         let mut at = 0;
         archive.content(&mut |offset, bytes| {

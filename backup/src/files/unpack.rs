@@ -71,7 +71,7 @@ pub fn unpack(
         done: Unpacked::default(),
     };
     let mut root = Some(into);
-    while let Some(entry) = archive.next()? {
+    while let Some(entry) = archive.forward()? {
         if entry.path.is_empty() {
             let Some(root) = root.take() else {
                 return Err(disordered(&entry));
@@ -168,10 +168,9 @@ impl Unpacking<'_> {
             else {
                 return Err(Error::Archive("it has no root".to_owned()));
             };
-            mkdirat(&*outer, entry.name(), Mode::RWXU).map_err(failed(entry))?;
+            mkdirat(outer, entry.name(), Mode::RWXU).map_err(failed(entry))?;
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            *made =
-                Some(openat(&*outer, entry.name(), flags, Mode::empty()).map_err(failed(entry))?);
+            *made = Some(openat(outer, entry.name(), flags, Mode::empty()).map_err(failed(entry))?);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use rustix::fs::{Dir, FileType, Mode, OFlags, fgetxattr, flistxattr, openat, rea
 use rustix::io::Errno;
 
 use super::Error;
-use super::entry::{Entry, Kind, join};
+use super::entry::{Entry, Kind, Xattrs, join};
 use super::glob::Glob;
 
 /// Folders within folders are followed so far; each holds a file open.
@@ -279,7 +279,7 @@ fn known(path: Vec<u8>, kind: Kind, about: &std::fs::Metadata) -> Entry {
 }
 
 /// The extended attributes of a file or folder, sorted by name.
-pub(super) fn xattrs(file: &File) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
+pub(super) fn xattrs(file: &File) -> Result<Xattrs, Errno> {
     let mut list = [0_u8; 1024];
     let (mut length, mut more) = (0, Vec::new());
     match flistxattr(file, &mut list[..]) {

@@ -55,7 +55,7 @@ fn compared(live: File, index: File) -> Result<Vec<String>, files::Error> {
     let hasher = RandomState::new();
     let mut kept = HashMap::new();
     let mut lines = archive::lines(index);
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.forward()? {
         kept.insert(hasher.hash_one(&line.path), line.mtime);
     }
     let (mut told, mut more) = (Vec::new(), 0_u64);

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Say;
 use super::doubt::{doubt, newest_good};
 use super::sink::{Sink, alive, nobody};
+use crate::bootstrap::Origin;
 use crate::catalogue;
 use crate::flow::{self, Feed, Sent, Stopped};
 use crate::id::Id;
@@ -72,8 +73,8 @@ impl Work<'_> {
         let before = self.before(sinks).await?;
         *self.quiet.lock().await = Some(Quiet::begin(self.setup, self.job, self.say).await?);
         let done = match self.job.kind() {
-            "postgres" => self.database(sinks, &before).await,
-            _ => self.tree(sinks, &before).await,
+            "postgres" => Box::pin(self.database(sinks, &before)).await,
+            _ => Box::pin(self.tree(sinks, &before)).await,
         };
         let woken = self.loud().await;
         let done = match (done, woken.is_empty()) {
@@ -122,6 +123,7 @@ impl Work<'_> {
             pieces,
             postgres: None,
             files: None,
+            origin: Some(Origin::of(self.job)),
             doubt: None,
             warnings,
         };

@@ -48,6 +48,8 @@ pub struct Access {
     pub secret: Secret,
     /// The slowest way up that is waited for, in bytes a second.
     pub slowest: u64,
+    /// The most that is sent in a second, in bytes; 0 for no limit.
+    pub limit: u64,
 }
 
 /// A bucket.
@@ -103,6 +105,10 @@ impl Bucket {
 
     pub(super) fn name(&self) -> &str {
         &self.access.name
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        self.access.limit
     }
 
     fn path(&self, key: &str) -> Path {

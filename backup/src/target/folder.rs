@@ -7,11 +7,12 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use super::{Entry, Error, Flow};
 
@@ -26,7 +27,12 @@ pub struct Folder {
     pub root: PathBuf,
     /// Bytes that stay free.
     pub reserve: u64,
+    /// How long its disk may take for anything: one that hangs costs its own copy.
+    pub patience: Duration,
 }
+
+/// A disk may need longer to write down all that it was given.
+const SYNCING: u32 = 10;
 
 impl Folder {
     fn path(&self, key: &str) -> Result<PathBuf, Error> {
@@ -44,10 +50,26 @@ impl Folder {
     ) -> Result<T, Error> {
         let path = self.path(key)?;
         let shown = path.clone();
-        match spawn_blocking(move || work(path)).await {
-            Ok(done) => done.map_err(|err| why(&shown, &err)),
-            Err(_) => Err(Error::Failed("the work on it panicked".into())),
+        let work = spawn_blocking(move || work(path));
+        self.ended(&shown, work, self.patience * SYNCING).await
+    }
+
+    /// Waits for work on a thread of its own, which stays behind if the disk hangs.
+    async fn ended<T>(
+        &self,
+        path: &Path,
+        work: JoinHandle<io::Result<T>>,
+        patience: Duration,
+    ) -> Result<T, Error> {
+        match timeout(patience, work).await {
+            Ok(Ok(done)) => done.map_err(|err| why(path, &err)),
+            Ok(Err(_)) => Err(Error::Failed("the work on it panicked".into())),
+            Err(_) => Err(self.hangs()),
         }
+    }
+
+    fn hangs(&self) -> Error {
+        Error::Failed(format!("{} does not answer", self.root.display()))
     }
 
     pub(super) async fn take(
@@ -56,11 +78,14 @@ impl Folder {
         mut flow: mpsc::Receiver<Flow>,
     ) -> Result<(), Error> {
         let root = self.root.clone();
-        let taken = self.apart(key, move |path| {
+        let path = self.path(key)?;
+        let shown = path.clone();
+        let (give, mut blocks) = mpsc::channel(1);
+        let writing = spawn_blocking(move || {
             let partial = Partial::new(&root, &path)?;
             let mut file = &partial.file;
             loop {
-                match flow.blocking_recv() {
+                match blocks.blocking_recv() {
                     Some(Flow::Block(block)) => file.write_all(&block)?,
                     Some(Flow::End(sum)) => {
                         return if file.metadata()?.len() == sum.stored_bytes {
@@ -73,7 +98,17 @@ impl Folder {
                 }
             }
         });
-        taken.await?.then_some(()).ok_or(Error::Abandoned)
+        while let Some(next) = flow.recv().await {
+            match timeout(self.patience, give.send(next)).await {
+                Ok(Ok(())) => {}
+                // It says why itself.
+                Ok(Err(_)) => break,
+                Err(_) => return Err(self.hangs()),
+            }
+        }
+        drop(give);
+        let taken = self.ended(&shown, writing, self.patience * SYNCING).await?;
+        taken.then_some(()).ok_or(Error::Abandoned)
     }
 
     pub(super) async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), Error> {
@@ -92,11 +127,11 @@ impl Folder {
     ) -> Result<mpsc::Receiver<Result<Bytes, Error>>, Error> {
         let mut file = self.apart(key, File::open).await?;
         let shown = self.path(key)?;
-        let (give, flow) = mpsc::channel(4);
+        let (give, mut read) = mpsc::channel(2);
         spawn_blocking(move || {
             loop {
                 let mut block = vec![0; 256 << 10];
-                let read = match file.read(&mut block) {
+                let next = match file.read(&mut block) {
                     Ok(0) => return,
                     Ok(read) => {
                         block.truncate(read);
@@ -104,8 +139,23 @@ impl Folder {
                     }
                     Err(err) => Err(why(&shown, &err)),
                 };
-                let end = read.is_err();
-                if give.blocking_send(read).is_err() || end {
+                let end = next.is_err();
+                if give.blocking_send(next).is_err() || end {
+                    return;
+                }
+            }
+        });
+        let (pass, flow) = mpsc::channel(2);
+        let (patience, hangs) = (self.patience, self.hangs());
+        tokio::spawn(async move {
+            loop {
+                let next = match timeout(patience, read.recv()).await {
+                    Ok(Some(next)) => next,
+                    Ok(None) => return,
+                    Err(_) => Err(hangs.clone()),
+                };
+                let end = next.is_err();
+                if pass.send(next).await.is_err() || end {
                     return;
                 }
             }
@@ -194,10 +244,8 @@ impl Folder {
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        match spawn_blocking(work).await {
-            Ok(done) => done.map_err(|err| why(&self.root, &err)),
-            Err(_) => Err(Error::Failed("the work on it panicked".into())),
-        }
+        self.ended(&self.root, spawn_blocking(work), self.patience)
+            .await
     }
 }
 
@@ -298,3 +346,6 @@ fn why(path: &Path, err: &io::Error) -> Error {
         _ => Error::Failed(format!("{shown}: {err}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,3 +22,5 @@ mod strict;
 mod tree;
 #[cfg(test)]
 mod tree_faults;
+#[cfg(test)]
+mod tree_parts;

@@ -118,6 +118,7 @@ pub(crate) fn access(port: u16) -> Access {
         key_id: KEY_ID.into(),
         secret: Secret::new(SECRET),
         slowest: 1 << 20,
+        limit: 0,
     }
 }
 

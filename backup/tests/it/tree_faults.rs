@@ -13,11 +13,14 @@ use backup::files::{
 
 use crate::cluster::run;
 
+/// What happens once.
+type Happens<'a> = Box<dyn FnMut() + 'a>;
+
 /// Takes an archive, and does something when a name passes for the first time.
 struct Out<'a> {
     bytes: Vec<u8>,
     seen: usize,
-    on: BTreeMap<&'static str, Box<dyn FnMut() + 'a>>,
+    on: BTreeMap<&'static str, Happens<'a>>,
 }
 
 impl Write for Out<'_> {
@@ -47,10 +50,7 @@ impl Write for Out<'_> {
 }
 
 /// Packs with something that happens when a name passes; the archive is whole in any case.
-fn packed<'a>(
-    root: &Path,
-    on: Vec<(&'static str, Box<dyn FnMut() + 'a>)>,
-) -> (Tally, Vec<u8>, Vec<u8>) {
+fn packed<'a>(root: &Path, on: Vec<(&'static str, Happens<'a>)>) -> (Tally, Vec<u8>, Vec<u8>) {
     let mut out = Out {
         bytes: Vec::new(),
         seen: 0,
@@ -80,7 +80,7 @@ fn a_file_that_shrinks_grows_or_is_rewritten_while_it_is_read_is_a_warning() {
         ("is emptied", |path| open(path).set_len(0).unwrap()),
         ("grows", |path| open(path).set_len(9_000_000).unwrap()),
         ("is rewritten", |path| {
-            fs::write(path, vec![8; 2_000_000]).unwrap()
+            fs::write(path, vec![8; 2_000_000]).unwrap();
         }),
     ];
     for (name, change) in changes {
@@ -101,7 +101,7 @@ fn a_file_that_shrinks_grows_or_is_rewritten_while_it_is_read_is_a_warning() {
             "{name}"
         );
         let mut all = Archive::new(&*archive);
-        let sizes: Vec<_> = std::iter::from_fn(|| all.next().unwrap())
+        let sizes: Vec<_> = std::iter::from_fn(|| all.forward().unwrap())
             .map(|entry| entry.size)
             .collect();
         assert_eq!(sizes, [0, 2_000_000, 5], "{name}");

@@ -145,6 +145,7 @@ pub(super) async fn run(
                 let (watch, job) = (Arc::clone(&watch), job.clone());
                 apart(&mut at_work, &room, &stop, move || async move {
                     look(&watch, &job).await;
+                    bring(&watch, &job).await;
                 });
             }
             for task in Task::ALL {
@@ -297,6 +298,38 @@ fn apart<Work, Done>(
             Err(err) => tracing::error!("no thread for a backup: {err}"),
         }
     });
+}
+
+/// Brings the newest backups to a target that was down when they were made.
+async fn bring(watch: &Watch, job: &Job) {
+    let newest = |known: &Known| {
+        let targets = known.targets.iter().filter(|target| target.readable);
+        let newest = targets.filter_map(|target| target.had.as_ref().map(|had| had.newest));
+        newest.collect::<Vec<_>>()
+    };
+    let known = watch.jobs.of(&job.name).map(|known| newest(&known));
+    let Some(known) = known.filter(|newest| newest.iter().any(Option::is_some)) else {
+        return;
+    };
+    if known.windows(2).all(|pair| pair[0] == pair[1]) {
+        return;
+    }
+    let setup = setup(&watch.config());
+    match backup::replicate::replicate(&setup, job, &|_| {}).await {
+        Ok(done) => {
+            for (id, target) in &done.brought {
+                tracing::info!(job = job.name, backup = id, target, "brought later");
+            }
+            for error in &done.errors {
+                tracing::warn!(job = job.name, "a copy cannot be brought: {error}");
+            }
+            if !done.brought.is_empty() {
+                look(watch, job).await;
+            }
+        }
+        // Somebody is at work on it; there is another time.
+        Err(err) => tracing::debug!(job = job.name, "copies are not brought now: {err}"),
+    }
 }
 
 /// Looks at the targets, and at how the tasks went.

@@ -7,6 +7,7 @@ mod coverage;
 pub(super) mod init;
 mod list;
 mod make;
+mod pin;
 mod prove;
 mod prune;
 pub(super) mod restore;
@@ -58,6 +59,22 @@ pub(super) enum BackupCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Bring the newest backups to targets that lack them
+    Replicate {
+        /// The job's name, as belfry.yml gives it
+        job: String,
+    },
+    /// Keep a backup for a while, whatever retention says
+    Pin {
+        /// The job's name, as belfry.yml gives it
+        job: String,
+        /// `latest`, an id of `belfry backup list`, or a time: the newest that is no younger
+        #[arg(long, default_value = "latest")]
+        from: String,
+        /// For how many days from now
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+    },
     /// List every volume and database: backed up, excluded or unknown
     ///
     /// Databases are asked for with psql in the containers of PostgreSQL servers.
@@ -100,7 +117,10 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
     let config = load(place)?;
     let setup = setup(&config);
     let job = match command {
-        BackupCommand::Run { job, .. } | BackupCommand::Prune { job, .. } => Some(job),
+        BackupCommand::Run { job, .. }
+        | BackupCommand::Prune { job, .. }
+        | BackupCommand::Replicate { job }
+        | BackupCommand::Pin { job, .. } => Some(job),
         BackupCommand::Verify { wanted, .. } | BackupCommand::Drill { wanted, .. } => {
             Some(&wanted.job)
         }
@@ -121,6 +141,10 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
             }
             BackupCommand::Drill { wanted, json } => {
                 prove::drill(&setup, &config, wanted, *json).await
+            }
+            BackupCommand::Replicate { job } => make::replicate(&setup, job).await,
+            BackupCommand::Pin { job, from, days } => {
+                pin::run(&setup, &config, job, (from, *days)).await
             }
             BackupCommand::Coverage { json } => coverage::run(&setup, *json).await,
             BackupCommand::Prune {

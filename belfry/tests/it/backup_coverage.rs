@@ -90,16 +90,19 @@ fn every_volume_and_database_is_listed_and_gets_a_job_that_works() {
         "nobody uses it: {told}"
     );
 
+    let folder = &place.scratch.path;
+    let config = fs::read_to_string(folder.join("belfry.yml")).unwrap();
+    let excluded = "  exclude_volumes: {shop_cache: rebuilt at each start}\n";
+    place
+        .scratch
+        .file("belfry.yml", &format!("{config}{excluded}"));
     // What is proposed is a configuration, and its jobs back up.
     place.expect(0, &["init", "--write", "proposed.yml"]);
     place.expect(2, &["init", "--write", "proposed.yml"]);
-    let folder = &place.scratch.path;
-    let config = fs::read_to_string(folder.join("belfry.yml")).unwrap();
     let (head, _) = config.split_once("backup:").unwrap();
     let proposed = fs::read_to_string(folder.join("proposed.yml")).unwrap();
     let copies = folder.join("copies").display().to_string();
-    let proposed = proposed.replace("/var/backups/belfry", &copies)
-        + "  exclude_volumes: {shop_cache: rebuilt at each start}\n";
+    let proposed = proposed.replace("/var/backups/belfry", &copies) + excluded;
     let whole = format!("{head}{proposed}");
     place.scratch.file("belfry.yml", &whole);
     let told = place.expect(0, &["backup", "coverage"]);

@@ -27,6 +27,8 @@ mod configuration;
 #[cfg(test)]
 mod deadman;
 #[cfg(test)]
+mod disaster;
+#[cfg(test)]
 mod engine_faults;
 #[cfg(test)]
 mod escalating;

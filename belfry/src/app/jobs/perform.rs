@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use backup::ping::{Told, ping};
 use backup::prune::Manner;
 use backup::restore::{From, pick};
 use backup::run::Outcome;
@@ -22,7 +23,17 @@ pub(super) async fn perform(
     let id = note(watch, job, task, scheduled_ms).await;
     let setup = setup(config);
     let done = match task {
-        Task::Backup => back_up(watch, config, &setup, job).await,
+        Task::Backup => {
+            ping(job, Told::Start).await;
+            let done = back_up(watch, config, &setup, job).await;
+            match &done {
+                Ok(done) if done.status == "ok" => ping(job, Told::Success).await,
+                // Another run of it tells for itself.
+                Ok(done) if done.status == "skipped" => {}
+                _ => ping(job, Told::Fail).await,
+            }
+            done
+        }
         Task::Verify => Box::pin(verify(watch, &setup, job)).await,
         Task::Drill => Box::pin(drill(watch, &setup, job)).await,
     };

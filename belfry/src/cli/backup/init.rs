@@ -30,7 +30,7 @@ pub(in crate::cli) fn run(place: &Place, init: &Init) -> Result<Exit, Exit> {
             Ok(found) => found,
             Err(err) => return super::unable(&err),
         };
-        let text = propose::propose(&found);
+        let text = propose::propose(&setup.config, &found);
         let Some(file) = &init.write else {
             out::text(text);
             return exit::OK;

@@ -39,6 +39,28 @@ pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) 
     }
 }
 
+/// Brings what targets lack.
+pub(super) async fn replicate(setup: &Setup, name: &str) -> Exit {
+    let Some(job) = setup.config.job(name) else {
+        return exit::USAGE;
+    };
+    let done = match backup::replicate::replicate(setup, job, &|line| out::line(line)).await {
+        Ok(done) => done,
+        Err(err) => return super::unable(&err),
+    };
+    for error in &done.errors {
+        out::error(format_args!("belfry: {error}"));
+    }
+    if done.brought.is_empty() && done.errors.is_empty() {
+        out::line("every target has the newest backups");
+    }
+    if done.errors.is_empty() {
+        exit::OK
+    } else {
+        exit::WARNING
+    }
+}
+
 /// Only after a good run: a job that fails keeps all that it has.
 async fn retain(setup: &Setup, config: &Config, job: &Job, json: bool) -> Exit {
     let manner = Manner {

@@ -1,6 +1,7 @@
 //! `belfry restore`: a database, a folder or a volume from a backup, in place of the
 //! live one; or files elsewhere.
 
+mod bootstrap;
 mod tree;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -18,7 +19,23 @@ use crate::out;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RestoreCommand {
     /// The job's name, as belfry.yml gives it
-    job: String,
+    #[arg(required_unless_present = "bootstrap")]
+    job: Option<String>,
+    /// Restore everything that lies in the targets onto this empty host: folders, then
+    /// volumes, then databases. What is there already is left alone
+    #[arg(long, conflicts_with_all = ["job", "from", "target", "into", "confirm", "undo"])]
+    bootstrap: bool,
+    /// With --bootstrap: a command before the databases, such as 'docker compose up -d'
+    #[arg(long, value_name = "COMMAND", requires = "bootstrap")]
+    start: Option<String>,
+    /// With --bootstrap: seconds that a database's server may take to be there
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 600,
+        requires = "bootstrap"
+    )]
+    wait: u64,
     /// `latest`, an id of `belfry backup list`, or a time: the newest that is no younger
     #[arg(long, default_value = "latest")]
     from: String,
@@ -58,16 +75,25 @@ pub(in crate::cli) fn run(place: &Place, command: &RestoreCommand) -> Result<Exi
     if let Some(host) = &command.host {
         setup.host.clone_from(host);
     }
-    super::known(&setup, &command.job)?;
+    if let Some(job) = &command.job {
+        super::known(&setup, job)?;
+    }
     super::wait(async {
-        perform(&setup, &config, command)
-            .await
-            .unwrap_or_else(|err| super::unable(&err))
+        let done = match &command.job {
+            Some(job) => perform(&setup, &config, job, command).await,
+            None => bootstrap::perform(&setup, command).await,
+        };
+        done.unwrap_or_else(|err| super::unable(&err))
     })
 }
 
-async fn perform(setup: &Setup, config: &Config, command: &RestoreCommand) -> Result<Exit, String> {
-    let job = setup.config.job(&command.job).ok_or("no such job")?;
+async fn perform(
+    setup: &Setup,
+    config: &Config,
+    job: &str,
+    command: &RestoreCommand,
+) -> Result<Exit, String> {
+    let job = setup.config.job(job).ok_or("no such job")?;
     if command.confirm {
         for name in backup::restore::confirm(setup, job).await? {
             out::line(format_args!("removed {name}"));

@@ -1,0 +1,286 @@
+//! An empty host made what it was: everything that lies in the targets, restored in
+//! the order of importance, from the targets and the key alone.
+//!
+//! What is there already is left alone: this fills a host, it replaces nothing.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use crate::catalogue::{self, Copy};
+use crate::manifest::Manifest;
+use crate::postgres::Session;
+use crate::restore::{self, tree};
+use crate::root::Root;
+use crate::run::Say;
+use crate::target::Target;
+use crate::{Job, Setup};
+
+/// What a restore needs to know of a job and what no dump or archive says. No secret
+/// is among it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Restored earlier, where it is lower.
+    #[serde(default)]
+    pub importance: u32,
+    /// The container of the server, if it is a database.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub container: String,
+    /// The server's host.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
+    /// The server's port; 0 is the usual one.
+    #[serde(default)]
+    pub port: u16,
+    /// The user.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
+}
+
+impl Origin {
+    /// What there is to know of a job.
+    #[must_use]
+    pub fn of(job: &Job) -> Self {
+        let database = job.kind() == "postgres";
+        let only = |text: &String| {
+            if database {
+                text.clone()
+            } else {
+                String::new()
+            }
+        };
+        Self {
+            importance: job.importance,
+            container: only(&job.container),
+            host: only(&job.host),
+            port: job.port,
+            user: only(&job.user),
+        }
+    }
+}
+
+/// One thing that is restored.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The job, from the configuration or, where it knows none, from the manifest.
+    pub job: Job,
+    /// The target that has the newest good copy.
+    pub target: Target,
+    /// The copy.
+    pub copy: Copy,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It is there now.
+    Restored,
+    /// It was there before, and was left alone.
+    There(String),
+    /// It could not be restored.
+    Failed(String),
+}
+
+/// What would be restored, first things first.
+///
+/// # Errors
+/// When no target can be listed, or it is not clear which host is meant.
+pub async fn plan(setup: &Setup, host: Option<&str>, say: Say<'_>) -> Result<Vec<Step>, String> {
+    let mut targets = setup.all_targets().map_err(|err| err.to_string())?;
+    // What survived is what counts; a folder may be a disk that was brought along.
+    targets.sort_by_key(|target| !target.is_elsewhere());
+    let mut newest: Vec<(Target, Copy)> = Vec::new();
+    let mut listed = 0;
+    for target in targets {
+        let listing = match catalogue::list(&target, "", &setup.kept()).await {
+            Ok(listing) => listing,
+            Err(err) => {
+                say(format!("warn    {} cannot be listed: {err}", target.name()));
+                continue;
+            }
+        };
+        listed += 1;
+        for copy in listing.copies.into_iter().filter(Copy::is_good) {
+            let shelf = copy.manifest.shelf();
+            let same = newest
+                .iter_mut()
+                .find(|(_, known)| known.manifest.shelf() == shelf);
+            match same {
+                None => newest.push((target.clone(), copy)),
+                Some(known) if known.1.manifest.started_ms < copy.manifest.started_ms => {
+                    *known = (target.clone(), copy);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    if listed == 0 {
+        return Err("no target can be listed".to_owned());
+    }
+    newest.retain(|(_, copy)| host.is_none_or(|host| copy.manifest.host == host));
+    let mut hosts: Vec<_> = newest
+        .iter()
+        .map(|(_, copy)| copy.manifest.host.clone())
+        .collect();
+    hosts.sort();
+    hosts.dedup();
+    if hosts.len() > 1 {
+        return Err(format!(
+            "there are backups of several hosts; --host says which: {}",
+            hosts.join(", ")
+        ));
+    }
+    let mut steps: Vec<_> = newest
+        .into_iter()
+        .map(|(target, copy)| Step {
+            job: job(setup, &copy.manifest),
+            target,
+            copy,
+        })
+        .collect();
+    steps.sort_by_key(rank);
+    if steps.is_empty() {
+        return Err("there is no good backup".to_owned());
+    }
+    Ok(steps)
+}
+
+/// Folders first, for they hold what describes the rest; then volumes; then
+/// databases, whose servers need both.
+fn rank(step: &Step) -> (u8, u32, String) {
+    let manifest = &step.copy.manifest;
+    let kind = match manifest.kind.as_str() {
+        "directory" => 0,
+        "volume" => 1,
+        _ => 2,
+    };
+    let origin = manifest.origin.as_ref();
+    let importance = origin.map_or(step.job.importance, |origin| origin.importance);
+    (kind, importance, manifest.source.clone())
+}
+
+fn job(setup: &Setup, manifest: &Manifest) -> Job {
+    let known = setup.config.jobs.iter();
+    let mut known = known.filter(|job| setup.shelf(job).source == manifest.source);
+    if let Some(job) = known.find(|job| job.kind() == manifest.kind) {
+        return job.clone();
+    }
+    let origin = manifest.origin.clone().unwrap_or_default();
+    let mut job = Job {
+        name: manifest.source.clone(),
+        importance: origin.importance,
+        container: origin.container,
+        host: origin.host,
+        port: origin.port,
+        ..Job::default()
+    };
+    if !origin.user.is_empty() {
+        job.user = origin.user;
+    }
+    if let Some(postgres) = &manifest.postgres {
+        job.database.clone_from(&postgres.database);
+    }
+    if let Some(files) = &manifest.files {
+        match &files.volume {
+            Some(volume) => job.volume.clone_from(&volume.name),
+            None => job.directory = files.path.clone().into(),
+        }
+    }
+    job
+}
+
+/// Restores one thing; `wait` is how long a database's server may take to be there.
+pub async fn perform(setup: &Setup, step: &Step, wait: Duration, say: Say<'_>) -> Ended {
+    let done = match step.copy.manifest.kind.as_str() {
+        "postgres" => Box::pin(database(setup, step, wait, say)).await,
+        _ => Box::pin(files(setup, step, say)).await,
+    };
+    done.unwrap_or_else(Ended::Failed)
+}
+
+async fn files(setup: &Setup, step: &Step, say: Say<'_>) -> Result<Ended, String> {
+    if let Ok(root) = Root::of(setup, &step.job).await
+        && let Ok(mut entries) = std::fs::read_dir(&root.path)
+        && entries.next().is_some()
+    {
+        return Ok(Ended::There(root.path.display().to_string()));
+    }
+    let paths = tree::restore(setup, &step.job, &step.target, &step.copy, say).await?;
+    // What was there was empty.
+    let _ = std::fs::remove_dir(&paths.before);
+    Ok(Ended::Restored)
+}
+
+async fn database(
+    setup: &Setup,
+    step: &Step,
+    wait: Duration,
+    say: Say<'_>,
+) -> Result<Ended, String> {
+    let job = &step.job;
+    let mut admin = server(setup, job, wait, say).await?;
+    let sql = format!(
+        "SELECT count(*) FROM pg_database WHERE datname = {}",
+        crate::postgres::literal(&job.database)
+    );
+    let there = admin.line(&sql).await.map_err(|err| err.to_string())?;
+    if there != "0" && !is_empty(setup, job).await? {
+        return Ok(Ended::There(format!("the database {}", job.database)));
+    }
+    restore::globals::apply(setup, job, &step.target, &step.copy, say).await?;
+    restore::restore(setup, job, &step.target, &step.copy, say).await?;
+    if there != "0" {
+        restore::confirm(setup, job).await?;
+    }
+    Ok(Ended::Restored)
+}
+
+/// Whether a database has no table: an image makes one at its first start.
+async fn is_empty(setup: &Setup, job: &Job) -> Result<bool, String> {
+    let (server, _) = setup
+        .server(job)?
+        .prepared()
+        .await
+        .map_err(|err| err.to_string())?;
+    let mut session = Session::open(&server)
+        .await
+        .map_err(|err| err.to_string())?;
+    let tables = crate::postgres::rows(&mut session)
+        .await
+        .map_err(|err| err.to_string())?;
+    Ok(tables.is_empty())
+}
+
+/// Waits for the server of a database.
+async fn server(setup: &Setup, job: &Job, wait: Duration, say: Say<'_>) -> Result<Session, String> {
+    let deadline = Instant::now() + wait;
+    let mut told = false;
+    loop {
+        let reached = async {
+            let (server, _) = setup
+                .admin(job)?
+                .prepared()
+                .await
+                .map_err(|err| err.to_string())?;
+            Session::open(&server).await.map_err(|err| err.to_string())
+        };
+        let err = match reached.await {
+            Ok(session) => return Ok(session),
+            Err(err) => err,
+        };
+        if Instant::now() >= deadline {
+            return Err(err);
+        }
+        if !told {
+            told = true;
+            let place = if job.container.is_empty() {
+                "its server".to_owned()
+            } else {
+                format!("the container {}", job.container)
+            };
+            say(format!("wait    {} needs {place}: {err}", job.name));
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,152 @@
+//! Bringing copies to targets that lack them: one was down when the backup was made,
+//! or is new. What is stored is copied as it is, sealed as it was, and checked by
+//! its sum on the way.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use ring::digest::{Context, SHA256};
+use tokio::sync::mpsc;
+
+use crate::catalogue::{self, Copy};
+use crate::id::Id;
+use crate::manifest::Piece;
+use crate::run::{Lock, Say};
+use crate::seal::Sum;
+use crate::target::{Error, Flow, Target};
+use crate::{Job, Setup};
+
+/// What became of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replicated {
+    /// The backups that were brought, and where to.
+    pub brought: Vec<(String, String)>,
+    /// What could not be brought, and why.
+    pub errors: Vec<String>,
+}
+
+/// So many of the newest backups are brought: older ones are history.
+const NEWEST: usize = 3;
+
+/// Brings the newest good backups of a job to all of its targets that lack them.
+///
+/// # Errors
+/// When another run of the job goes on, or its settings are at fault.
+pub async fn replicate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Replicated, String> {
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let prefix = setup.shelf(job).prefix();
+    let mut done = Replicated::default();
+    let mut held: Vec<(Target, BTreeMap<String, Copy>)> = Vec::new();
+    for target in setup.targets(job).map_err(|err| err.to_string())? {
+        let listed = async {
+            target.sweep(&prefix).await?;
+            catalogue::list(&target, &prefix, &setup.kept()).await
+        };
+        match listed.await {
+            Ok(listing) => {
+                let copies = listing.copies.into_iter();
+                let by_id = copies.map(|copy| (copy.manifest.id.clone(), copy));
+                held.push((target, by_id.collect()));
+            }
+            Err(err) => done.errors.push(format!("{}: {err}", target.name())),
+        }
+    }
+    for (id, from, to) in missing(&held) {
+        let (from, copy) = (&held[from].0, &held[from].1[&id]);
+        let to = &held[to].0;
+        match bring(setup, job, from, copy, to).await {
+            Ok(()) => {
+                say(format!("stored  {}: {id}, from {}", to.name(), from.name()));
+                done.brought.push((id, to.name().to_owned()));
+            }
+            Err(err) => done.errors.push(format!("{}: {id}: {err}", to.name())),
+        }
+    }
+    Ok(done)
+}
+
+/// Which backups are brought from which target to which; newest first.
+fn missing(held: &[(Target, BTreeMap<String, Copy>)]) -> Vec<(String, usize, usize)> {
+    let mut good: BTreeMap<(i64, &String), usize> = BTreeMap::new();
+    for (at, (_, copies)) in held.iter().enumerate() {
+        for (id, copy) in copies.iter().filter(|(_, copy)| copy.is_good()) {
+            good.entry((copy.manifest.started_ms, id)).or_insert(at);
+        }
+    }
+    let mut all = Vec::new();
+    for ((_, id), from) in good.iter().rev().take(NEWEST) {
+        for (to, (_, copies)) in held.iter().enumerate() {
+            // One that is there and broken is not written over.
+            if !copies.contains_key(*id) {
+                all.push(((*id).clone(), *from, to));
+            }
+        }
+    }
+    all
+}
+
+async fn bring(
+    setup: &Setup,
+    job: &Job,
+    from: &Target,
+    copy: &Copy,
+    to: &Target,
+) -> Result<(), Error> {
+    let manifest = &copy.manifest;
+    to.room_for(manifest.stored_bytes()).await?;
+    for piece in &manifest.pieces {
+        // Of a try that was cut off there may be a piece already.
+        match to.size(&piece.key).await {
+            Ok(bytes) if bytes == piece.stored_bytes => {}
+            Ok(_) => {
+                to.delete(&piece.key).await?;
+                send(from, piece, to).await?;
+            }
+            Err(Error::Missing(_)) => send(from, piece, to).await?,
+            Err(err) => return Err(err),
+        }
+    }
+    let Some(id) = Id::parse(&manifest.id) else {
+        return Err(Error::Failed("it has no id".to_owned()));
+    };
+    to.put(&setup.shelf(job).manifest(&id), manifest.text())
+        .await
+}
+
+/// Sends what is stored of a piece; it ends well only if it is what was stored.
+async fn send(from: &Target, piece: &Piece, to: &Target) -> Result<(), Error> {
+    let mut stored = from.read(&piece.key).await?;
+    let (give, flow) = mpsc::channel(2);
+    let taking = to.take(&piece.key, piece.stored_bytes, flow);
+    let giving = async move {
+        let mut hash = Context::new(&SHA256);
+        let mut bytes = 0;
+        while let Some(block) = stored.recv().await {
+            let block: Bytes = block?;
+            hash.update(&block);
+            bytes += block.len() as u64;
+            if give.send(Flow::Block(block)).await.is_err() {
+                return Ok(());
+            }
+        }
+        let found = HEXLOWER.encode(hash.finish().as_ref());
+        if found != piece.stored_sha256 || bytes != piece.stored_bytes {
+            // It goes without an end, and the other gives it up.
+            return Err(Error::Failed(format!(
+                "{} is damaged where it lies",
+                piece.name
+            )));
+        }
+        let sum = Sum {
+            raw_bytes: piece.raw_bytes,
+            raw_sha256: piece.raw_sha256.clone(),
+            stored_bytes: bytes,
+            stored_sha256: found,
+        };
+        let _ = give.send(Flow::End(sum)).await;
+        Ok(())
+    };
+    let (taken, given) = tokio::join!(taking, giving);
+    given.and(taken)
+}
