@@ -14,7 +14,15 @@ pub struct Taken(pub String);
 /// The right to work on a job, until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Closing is not enough: a program that is being started elsewhere in this
+    /// process has the file too, until it begins.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -35,7 +43,7 @@ impl Lock {
         };
         let file = open().map_err(|err| Taken(format!("{}: {err}", path.display())))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 Err(Taken(format!("another run of {job} goes on")))
             }
