@@ -5,6 +5,7 @@
 //! set. A [`Board`] holds what is looked at, when it is due, and what came of it.
 //! Every step has a deadline and every answer a bound; nothing here alerts.
 
+mod aside;
 mod board;
 mod celery;
 mod certificate;
@@ -34,6 +35,7 @@ mod tcp;
 mod tls;
 mod track;
 mod websocket;
+pub mod wire;
 
 use std::path::Path;
 use std::time::Duration;

@@ -13,6 +13,7 @@ mod page;
 mod query;
 mod rule_file;
 mod template;
+mod wire;
 mod write;
 
 pub use alerting::{alert_api, alerting};
@@ -22,19 +23,21 @@ pub use page::page;
 pub use query::query;
 pub use rule_file::rule_file;
 pub use template::template;
+pub use wire::wire;
 pub use write::write;
 
 /// A way in: its name, what takes the bytes, and samples that are sound.
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 9] = [
+pub const ENTRIES: [Entry; 10] = [
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
     ("page", page, page::samples),
     ("query", query, query::samples),
     ("rule_file", rule_file, rule_file::samples),
     ("template", template, template::samples),
+    ("wire", wire, wire::samples),
     ("write", write, write::samples),
     ("files", files, files::samples),
     ("log", log, log::samples),

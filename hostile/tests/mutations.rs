@@ -145,6 +145,11 @@ fn chunks_and_roll_ups_are_read_without_harm() {
 }
 
 #[test]
+fn answers_to_probes_are_read_without_harm() {
+    throw("wire");
+}
+
+#[test]
 fn configurations_of_the_alerter_are_read_without_harm() {
     throw("alerting");
 }

@@ -41,7 +41,7 @@ pub(super) async fn probe(
     let mut pair = Vec::new();
     // One to speak, and one that only listens.
     for until in [deadline, until] {
-        let mut stream: Stream = Box::new(connect(&found, port, until, samples).await?);
+        let mut stream: Stream = Box::new(connect(&found, port, None, until, samples).await?);
         if celery.tls {
             (stream, _) =
                 tls::secure(stream, &host, &celery.tls_config, &[], until, samples).await?;
@@ -89,6 +89,11 @@ pub(super) async fn probe(
     }
     samples.set("belfry_probe_celery_ready", 1.0);
     Ok(())
+}
+
+/// Whether bytes tell of the end of the task `a`.
+pub(super) fn ends(bytes: &[u8]) -> bool {
+    answer::end(bytes, "a").is_some()
 }
 
 fn timed_out(reason: Reason) -> bool {

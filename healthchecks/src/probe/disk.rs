@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::aside::aside;
 use super::certificate::Certificate;
 use super::samples::Samples;
 
@@ -33,9 +34,9 @@ pub(super) async fn compare(
     samples: &mut Samples,
 ) -> Option<jiff::Timestamp> {
     // The disk may hang.
-    let searching = tokio::task::spawn_blocking(move || search(&path, &host));
-    let found = timeout_at(deadline, searching).await;
-    let found = found.ok().and_then(Result::ok).flatten();
+    let found = aside(deadline, move || search(&path, &host))
+        .await
+        .flatten();
     samples.flag("belfry_probe_ssl_disk_found", found.is_some());
     let found = found?;
     let same = served.is_some_and(|served| found.der == served.as_ref());

@@ -102,7 +102,9 @@ async fn open(target: &str, deadline: Instant, samples: &mut Samples) -> Step<St
         fallback: true,
     };
     let found = addresses(&host, wanted, deadline, samples).await?;
-    Ok(Box::new(connect(&found, port, deadline, samples).await?))
+    Ok(Box::new(
+        connect(&found, port, None, deadline, samples).await?,
+    ))
 }
 
 async fn get(

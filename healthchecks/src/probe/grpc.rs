@@ -53,7 +53,7 @@ pub(super) async fn probe(
     let began = Instant::now();
     // What gRPC calls a server that nobody gets to.
     samples.set("probe_grpc_status_code", UNAVAILABLE);
-    let mut stream: Stream = Box::new(connect(&found, port, deadline, samples).await?);
+    let mut stream: Stream = Box::new(connect(&found, port, None, deadline, samples).await?);
     if grpc.tls {
         (stream, _) =
             tls::secure(stream, &host, &grpc.tls_config, &[b"h2"], deadline, samples).await?;
@@ -106,14 +106,20 @@ async fn check(stream: Stream, authority: &str, grpc: &Grpc) -> Step<(u16, u64)>
     let moving = tokio::spawn(async move { drop(connection.await) });
     let _end = Ending(moving);
     let scheme = if grpc.tls { "https" } else { "http" };
-    let request = Request::post(format!(
+    let mut request = Request::post(format!(
         "{scheme}://{authority}/grpc.health.v1.Health/Check"
     ))
     .header("content-type", "application/grpc")
     .header("te", "trailers")
-    .header("user-agent", concat!("belfry/", env!("CARGO_PKG_VERSION")))
-    .body(Full::new(Bytes::from(message(&grpc.service))))
-    .map_err(|_| Failure::new(Reason::Internal, "the request cannot be made"))?;
+    .header("user-agent", concat!("belfry/", env!("CARGO_PKG_VERSION")));
+    for (name, values) in &grpc.metadata {
+        for value in values {
+            request = request.header(name.to_ascii_lowercase(), value.expose());
+        }
+    }
+    let request = request
+        .body(Full::new(Bytes::from(message(&grpc.service))))
+        .map_err(|_| Failure::new(Reason::Internal, "the request cannot be made"))?;
     let answer = sender.send_request(request).await.map_err(broken)?;
     let (head, mut body) = answer.into_parts();
     if head.status != 200 {
@@ -169,7 +175,7 @@ fn message(service: &str) -> Vec<u8> {
 }
 
 /// The number in the first field of the answer.
-fn serving(bytes: &[u8]) -> Option<u64> {
+pub(super) fn serving(bytes: &[u8]) -> Option<u64> {
     let (length, rest) = bytes.get(1..)?.split_at_checked(4)?;
     let length = u32::from_be_bytes(length.try_into().ok()?);
     let message = rest.get(..usize::try_from(length).ok()?)?;

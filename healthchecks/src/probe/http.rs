@@ -6,12 +6,14 @@ mod check;
 mod exchange;
 mod fetch;
 mod json;
+mod proxy;
+mod token;
 
 use hyper::Uri;
 use hyper::header;
 use tokio::time::Instant;
 
-use super::module::Http;
+use super::module::{Authorization, Http};
 use super::reason::{Failure, Reason, Step};
 use super::samples::Samples;
 
@@ -51,6 +53,20 @@ pub(super) async fn probe(
     };
     let first = parse(&whole)
         .ok_or_else(|| Failure::new(Reason::Protocol, "the target is no URL of http or https"))?;
+    let with_token;
+    let http = match &http.oauth2 {
+        None => http,
+        Some(oauth2) => {
+            with_token = Http {
+                authorization: Some(Authorization {
+                    credentials: token::token(oauth2, deadline).await?,
+                    ..Authorization::default()
+                }),
+                ..http.clone()
+            };
+            &with_token
+        }
+    };
     let mut url = first.clone();
     let mut method = http.method.clone();
     let follow = http.follow_redirects && !http.no_follow_redirects;

@@ -127,7 +127,10 @@ fn open(address: IpAddr, icmp: &Icmp) -> std::io::Result<(UdpSocket, bool)> {
     } else {
         Ipv6Addr::UNSPECIFIED.into()
     };
-    rustix::net::bind(&socket, &SocketAddr::new(any, 0))?;
+    rustix::net::bind(
+        &socket,
+        &SocketAddr::new(icmp.source_ip_address.0.unwrap_or(any), 0),
+    )?;
     let socket = std::net::UdpSocket::from(socket);
     Ok((UdpSocket::from_std(socket)?, raw))
 }

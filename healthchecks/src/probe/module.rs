@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::pattern::{Pattern, Unsupported};
+use super::pattern::{Pattern, Source, Unsupported};
 
 pub(super) use celery::Celery;
 pub(super) use domain::Domain;
 pub(super) use host::{Command, Docker, Systemd};
 pub use http::Http;
-pub(super) use http::{HeaderMatch, JsonMatch};
+pub(super) use http::{Authorization, BasicAuth, HeaderMatch, JsonMatch, Oauth2};
 
 settings::choice! {
     /// How a module probes.
@@ -146,8 +146,8 @@ settings::section! {
         pub tls: bool = false,
         /// How TLS is spoken.
         pub tls_config: Tls = Tls::default(),
-        /// Not supported.
-        pub source_ip_address: Unsupported = Unsupported,
+        /// The address of this host from which it goes out. Empty: any.
+        pub source_ip_address: Source = Source(None),
     }
 }
 
@@ -208,8 +208,8 @@ settings::section! {
         pub validate_additional_rrs: Records = Records::default(),
         /// The addresses or texts that the answer must consist of, in any order. Empty: any.
         pub expect: Vec<String> = vec![],
-        /// Not supported.
-        pub source_ip_address: Unsupported = Unsupported,
+        /// The address of this host from which it goes out. Empty: any.
+        pub source_ip_address: Source = Source(None),
     }
 }
 
@@ -240,8 +240,8 @@ settings::section! {
         pub ttl: u16 = 0,
         /// Not supported.
         pub dont_fragment: Unsupported = Unsupported,
-        /// Not supported.
-        pub source_ip_address: Unsupported = Unsupported,
+        /// The address of this host from which it goes out. Empty: any.
+        pub source_ip_address: Source = Source(None),
     }
 }
 
@@ -258,8 +258,8 @@ settings::section! {
         pub preferred_ip_protocol: Protocol = Protocol::Ip6,
         /// Whether the other version of IP will do.
         pub ip_protocol_fallback: bool = true,
-        /// Not supported.
-        pub metadata: Unsupported = Unsupported,
+        /// Further headers of the request.
+        pub metadata: BTreeMap<String, Vec<settings::Secret>> = BTreeMap::new(),
     }
 }
 
@@ -274,8 +274,8 @@ settings::section! {
         pub preferred_ip_protocol: Protocol = Protocol::Ip6,
         /// Whether the other version of IP will do.
         pub ip_protocol_fallback: bool = true,
-        /// Not supported.
-        pub query_response: Unsupported = Unsupported,
+        /// Messages that are expected and sent, one after the other.
+        pub query_response: Vec<Exchange> = vec![],
         /// Not supported.
         pub basic_auth: Unsupported = Unsupported,
     }
@@ -327,6 +327,13 @@ impl Module {
             {
                 "domain.expect and domain.addresses are addresses of IP"
             }
+            Prober::Websocket
+                if self.websocket.query_response.iter().any(|step| {
+                    step.starttls || !step.expect_bytes.is_empty() || !step.labels.is_empty()
+                }) =>
+            {
+                "websocket.query_response knows only expect and send"
+            }
             _ => return None,
         };
         Some(said.to_owned())
@@ -368,17 +375,18 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_named_with_its_line() {
-        let text = "modules:\n  m:\n    prober: http\n    http:\n      oauth2:\n        client_id: x\n      bogus: 1\n";
+        let text =
+            "modules:\n  m:\n    prober: http\n    http:\n      no_proxy: x\n      bogus: 1\n";
         let faults = settings::read::<File>("blackbox.yml".as_ref(), text, &|_| None).unwrap_err();
         let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
         assert!(
             told.iter()
-                .any(|line| line.starts_with("blackbox.yml:6") && line.contains("oauth2")),
+                .any(|line| line.starts_with("blackbox.yml:5") && line.contains("does not support")),
             "{told:?}"
         );
         assert!(
             told.iter()
-                .any(|line| line.starts_with("blackbox.yml:7") && line.contains("bogus")),
+                .any(|line| line.starts_with("blackbox.yml:6") && line.contains("bogus")),
             "{told:?}"
         );
     }

@@ -64,6 +64,36 @@ impl Value for Pattern {
     }
 }
 
+/// An address of this host.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Source(pub(super) Option<std::net::IpAddr>);
+
+impl Value for Source {
+    fn kind() -> String {
+        "address of IP".into()
+    }
+
+    fn decode(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = String::decode(node, reader)?;
+        if text.is_empty() {
+            return Some(Self(None));
+        }
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            reader.fault(
+                &node.place,
+                "not an address of IP; write one such as 192.0.2.1",
+            );
+        }
+        parsed.map(|address| Self(Some(address)))
+    }
+
+    fn show(&self) -> String {
+        self.0
+            .map_or_else(String::new, |address| address.to_string())
+    }
+}
+
 /// A key that blackbox_exporter has and Belfry has not: it is refused with its
 /// line, since a probe without it would look at something else.
 #[derive(Debug, Clone, Default, PartialEq)]

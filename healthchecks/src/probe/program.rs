@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout_at};
 
+use super::aside::aside;
 use super::reason::{Failure, Reason, Step};
 
 /// So much of each output is kept, in bytes; the rest is read and let go.
@@ -51,12 +52,9 @@ impl Drop for Running {
 pub(super) async fn run(argv: &[String], user: &str, deadline: Instant) -> Step<Ended> {
     let command = command(argv, user)?;
     // The program may lie where reading hangs.
-    let starting = tokio::task::spawn_blocking(move || start(command));
-    let running = timeout_at(deadline, starting)
-        .await
-        .map_err(|_| Failure::new(Reason::Timeout, "the program could not be started in time"))?;
+    let running = aside(deadline, move || start(command)).await;
     let mut running = running
-        .map_err(|_| Failure::new(Reason::Internal, "starting it failed"))?
+        .ok_or_else(|| Failure::new(Reason::Timeout, "the program could not be started in time"))?
         .map_err(|err| unstarted(&err))?;
     let broken = |err: std::io::Error| Failure::new(Reason::Internal, err.to_string());
     #[expect(

@@ -105,6 +105,8 @@ reasons! {
     RedirectLoop = "redirect_loop",
     /// A redirect leads nowhere.
     RedirectInvalid = "redirect_invalid",
+    /// The proxy did not lead there.
+    Proxy = "proxy",
     /// The records of the answer are not as wanted.
     Answer = "answer",
     /// The response code of the answer is not one of those wanted.

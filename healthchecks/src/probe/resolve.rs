@@ -153,7 +153,7 @@ pub(super) async fn exchange(
     recursion: bool,
     deadline: Instant,
 ) -> Step<Message> {
-    let answer = exchange_udp(server, name, kind, class, recursion, deadline).await?;
+    let answer = exchange_udp(server, None, name, kind, class, recursion, deadline).await?;
     if !answer.truncated {
         return Ok(answer);
     }
@@ -176,6 +176,7 @@ fn id() -> u16 {
 /// Asks over UDP; a lost question or answer is asked for again.
 pub(super) async fn exchange_udp(
     server: SocketAddr,
+    from: Option<IpAddr>,
     name: &str,
     kind: u16,
     class: u16,
@@ -190,7 +191,7 @@ pub(super) async fn exchange_udp(
     } else {
         Ipv6Addr::UNSPECIFIED.into()
     };
-    let socket = UdpSocket::bind((any, 0))
+    let socket = UdpSocket::bind((from.unwrap_or(any), 0))
         .await
         .map_err(|err| Failure::connecting(&err))?;
     socket

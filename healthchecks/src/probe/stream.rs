@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use super::module::Protocol;
@@ -75,6 +75,7 @@ pub(super) fn used(address: IpAddr, samples: &mut Samples) {
 pub(super) async fn connect(
     addresses: &[IpAddr],
     port: u16,
+    from: Option<IpAddr>,
     deadline: Instant,
     samples: &mut Samples,
 ) -> Step<TcpStream> {
@@ -89,7 +90,7 @@ pub(super) async fn connect(
         }
         match timeout(
             part.max(Duration::from_millis(1)),
-            TcpStream::connect(SocketAddr::new(*address, port)),
+            open(SocketAddr::new(*address, port), from),
         )
         .await
         {
@@ -107,6 +108,19 @@ pub(super) async fn connect(
         last.detail = format!("{} (port {port})", last.detail);
     }
     Err(last)
+}
+
+/// Connects from an address of ours, if one is stated.
+async fn open(to: SocketAddr, from: Option<IpAddr>) -> std::io::Result<TcpStream> {
+    let Some(from) = from else {
+        return TcpStream::connect(to).await;
+    };
+    let socket = match to {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
 }
 
 /// Takes host and port apart; a host of IPv6 stands in brackets.

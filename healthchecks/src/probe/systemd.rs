@@ -115,6 +115,17 @@ fn publish(unit: &Unit, samples: &mut Samples) {
     }
 }
 
+/// Whether a text tells of a unit that is as it should be.
+pub(super) fn tells(text: &str) -> bool {
+    let unit = read(text);
+    let timer = Systemd {
+        max_age: Some(std::time::Duration::from_secs(1)),
+        ..Systemd::default()
+    };
+    publish(&unit, &mut Samples::default());
+    judge(&timer, &unit).is_ok() && judge_job(&unit).is_ok() && in_time(&timer, &unit, 0.0).is_ok()
+}
+
 /// Whether a unit is as it should be.
 fn judge(systemd: &Systemd, unit: &Unit) -> Step<()> {
     let (active, sub, result) = (

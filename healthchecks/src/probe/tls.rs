@@ -16,6 +16,7 @@ use rustls::{
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::aside::aside;
 use super::certificate::{Certificate, chain_expiry};
 use super::disk;
 use super::module::{Tls, Version};
@@ -275,11 +276,8 @@ static SYSTEM: OnceLock<Arc<Trust>> = OnceLock::new();
 
 /// Files are read on a thread that may block.
 async fn read_trust(file: PathBuf, deadline: Instant) -> Step<Arc<Trust>> {
-    let reading = tokio::task::spawn_blocking(move || trust(&file));
-    timeout_at(deadline, reading)
-        .await
-        .map_err(|_| Failure::new(Reason::TlsTimeout, "reading the authorities took too long"))?
-        .map_err(|_| Failure::new(Reason::Internal, "reading the authorities failed"))?
+    let read = aside(deadline, move || trust(&file)).await;
+    read.ok_or_else(|| Failure::new(Reason::TlsTimeout, "reading the authorities took too long"))?
 }
 
 /// Those of the system are read once; a file each time, since it may change.

@@ -1,8 +1,10 @@
 //! The prober `websocket`: whether a connection becomes a WebSocket.
 
+mod frames;
+
 use tokio::time::Instant;
 
-use super::module::Websocket;
+use super::module::{Exchange, Websocket};
 use super::reason::{Failure, Reason, Step};
 use super::samples::Samples;
 use super::stream::{Stream, Wanted, addresses, connect, host_and_port};
@@ -41,7 +43,7 @@ pub(super) async fn probe(
     samples.phase(PHASES, "resolve", began.elapsed().as_secs_f64());
     let found = found?;
     let began = Instant::now();
-    let mut stream: Stream = Box::new(connect(&found, port, deadline, samples).await?);
+    let mut stream: Stream = Box::new(connect(&found, port, None, deadline, samples).await?);
     if secure {
         (stream, _) = tls::secure(
             stream,
@@ -98,8 +100,54 @@ pub(super) async fn probe(
         ));
     }
     samples.set("probe_websocket_connection_upgraded", 1.0);
-    // A close, masked with zeros: the normal end. It does not matter whether it arrives.
-    let _ = talk.send(&[0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]).await;
+    let began = Instant::now();
+    let mut said = Ok(());
+    for step in &websocket.query_response {
+        said = exchange(&mut talk, step, samples).await;
+        if said.is_err() {
+            break;
+        }
+    }
+    samples.phase(PHASES, "transfer", began.elapsed().as_secs_f64());
+    frames::close(&mut talk).await;
+    said
+}
+
+/// One step of a talk: a message that must come, and one that is sent.
+async fn exchange(talk: &mut Talk, step: &Exchange, samples: &mut Samples) -> Step<()> {
+    let mut send = step.send.clone();
+    if let Some(pattern) = &step.expect {
+        let mut seen = None;
+        let message = loop {
+            match frames::message(talk).await {
+                Ok(message) if pattern.regex().is_match(&message) => break message,
+                // Others may come before it.
+                Ok(message) => seen = Some(message),
+                Err(failure) => {
+                    samples.flag(
+                        "probe_websocket_failed_due_to_regex",
+                        failure.reason == Reason::Closed,
+                    );
+                    let Some(seen) = seen.filter(|_| failure.reason != Reason::BodyTooLarge) else {
+                        return Err(failure);
+                    };
+                    let seen: String = String::from_utf8_lossy(&seen).chars().take(80).collect();
+                    return Err(Failure::new(
+                        Reason::Body,
+                        format!("the last message was {seen:?}"),
+                    ));
+                }
+            }
+        };
+        if let Some(groups) = pattern.regex().captures(&message) {
+            let mut filled = Vec::new();
+            groups.expand(step.send.as_bytes(), &mut filled);
+            send = String::from_utf8_lossy(&filled).into_owned();
+        }
+    }
+    if !send.is_empty() {
+        frames::send(talk, &send).await?;
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use exposition::Entry;
 use healthchecks::probe;
 
 use crate::support::{Server, find, free_port, nginx, saying};
-use crate::{certificates, names, rpc};
+use crate::{certificates, names, proxies, rpc};
 
 const FILE: &str = "\
 modules:
@@ -40,6 +40,9 @@ modules:
   health_absent: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, service: absent}}
   health_tls: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, tls: true, tls_config: {ca_file: RPC, server_name: shop.test}}}
   health_untrusted: {prober: grpc, timeout: 9s, grpc: {preferred_ip_protocol: ip4, tls: true, tls_config: {server_name: shop.test}}}
+  token: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, oauth2: {client_id: shop, client_secret: a secret, token_url: 'http://127.0.0.1:TOKENS/token'}}}
+  proxied: {prober: http, timeout: 9s, http: {preferred_ip_protocol: ip4, proxy_url: 'http://kim:word@127.0.0.1:PROXY', tls_config: {ca_file: ROOT, server_name: shop.test}}}
+  stated: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4, source_ip_address: 127.0.0.3}}
   ping: {prober: icmp, timeout: 9s, icmp: {preferred_ip_protocol: ip4}}
 ";
 
@@ -119,7 +122,12 @@ async fn both_tell_the_same_of_the_same_targets() {
     let (_rpc, rpc_authority, [plain, secure, ..]) = rpc::serve();
     let (_nsd, zone) = names::serve(names::ZONE);
     let text = FILE.replace("ROOT", &authority.root());
-    let text = text.replace("RPC", &rpc_authority.root());
+    let (_proxy, proxy) = proxies::proxy();
+    let (_tokens, tokens) = proxies::tokens();
+    let text = text
+        .replace("RPC", &rpc_authority.root())
+        .replace("PROXY", &proxy.to_string())
+        .replace("TOKENS", &tokens.to_string());
     let file = folder.path().join("blackbox.yml");
     std::fs::write(&file, &text).unwrap();
     let mut command = Command::new(find(
@@ -156,6 +164,10 @@ async fn both_tell_the_same_of_the_same_targets() {
         (format!("127.0.0.1:{banner}"), "banner"),
         (format!("127.0.0.1:{banner}"), "deaf"),
         ("127.0.0.1".to_owned(), "ping"),
+        (format!("http://127.0.0.1:{tokens}/"), "token"),
+        (format!("http://127.0.0.1:{web}/page"), "proxied"),
+        (format!("https://127.0.0.1:{}/", tls("good")), "proxied"),
+        (format!("127.0.0.1:{web}"), "stated"),
         (format!("127.0.0.1:{zone}"), "dns"),
         (format!("127.0.0.1:{zone}"), "dns_tcp"),
         (format!("127.0.0.1:{zone}"), "dns_serial"),

@@ -23,6 +23,8 @@ mod never_ends;
 #[cfg(test)]
 mod on_disk;
 #[cfg(test)]
+mod proxies;
+#[cfg(test)]
 mod rpc;
 #[cfg(test)]
 mod servers;

@@ -112,6 +112,75 @@ async fn a_real_grpc_server_says_how_its_services_are() {
 }
 
 #[tokio::test]
+async fn a_real_websocket_is_talked_with() {
+    let (_server, _, [.., plain, _]) = serve();
+    let target = format!("ws://127.0.0.1:{plain}/");
+    let long = "x".repeat(5000);
+    let huge = "x".repeat(70_000);
+    for (name, target, steps, expected) in [
+        (
+            "it says what it was told",
+            target.clone(),
+            "{send: hello}, {expect: '^hello$', send: again}, {expect: again}".to_owned(),
+            None,
+        ),
+        (
+            "with what was matched",
+            target.clone(),
+            "{send: 'room 7'}, {expect: 'room ([0-9])', send: 'in ${1}'}, {expect: '^in 7$'}"
+                .to_owned(),
+            None,
+        ),
+        (
+            "a longer one",
+            target.clone(),
+            format!("{{send: {long}}}, {{expect: '^x{{900}}'}}"),
+            None,
+        ),
+        (
+            "too long a one",
+            target.clone(),
+            format!("{{send: {huge}}}, {{expect: '^x'}}"),
+            Some(Reason::BodyTooLarge),
+        ),
+        (
+            "it says nothing",
+            target.clone(),
+            "{expect: hello}".to_owned(),
+            Some(Reason::FirstByteTimeout),
+        ),
+        (
+            "it says something else",
+            target.clone(),
+            "{send: hello}, {expect: good bye}".to_owned(),
+            Some(Reason::Body),
+        ),
+        (
+            "it closes",
+            format!("{target}leave"),
+            "{expect: hello}".to_owned(),
+            Some(Reason::Closed),
+        ),
+    ] {
+        let timeout = match expected {
+            Some(Reason::FirstByteTimeout | Reason::Body) => "2s",
+            _ => "20s",
+        };
+        let module = format!(
+            "{{prober: websocket, timeout: {timeout}, websocket: {{query_response: [{steps}]}}}}"
+        );
+        let outcome = look(&target, &module).await;
+        let told = outcome.failure.as_ref().map(|failure| failure.reason);
+        assert_eq!(told, expected, "{name}: {:?}", outcome.failure);
+        let by_pattern = outcome
+            .samples
+            .get("probe_websocket_failed_due_to_regex", &[]);
+        let closed = f64::from(u8::from(expected == Some(Reason::Closed)));
+        assert_eq!(by_pattern, Some(closed), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_real_websocket_is_opened() {
     let (server, authority, [.., plain, secure]) = serve();
     let root = authority.root();

@@ -57,7 +57,7 @@ fn number(line: &[u8], sign: u8) -> Option<usize> {
 }
 
 /// The end of the canary, if a message tells it.
-fn end(payload: &[u8], id: &str) -> Option<Result<(), String>> {
+pub(super) fn end(payload: &[u8], id: &str) -> Option<Result<(), String>> {
     let told: Value = serde_json::from_slice(payload).ok()?;
     if told["task_id"] == id {
         return Some(match told["status"].as_str() {

@@ -34,7 +34,9 @@ pub(super) async fn judge(
         wrong.get_or_insert(failure);
     };
     let status = head.status.as_u16();
-    let good = if http.valid_status_codes.is_empty() {
+    let good = if http.accept_any_response {
+        true
+    } else if http.valid_status_codes.is_empty() {
         (200..300).contains(&status)
     } else {
         http.valid_status_codes.contains(&status)

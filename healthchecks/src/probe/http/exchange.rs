@@ -16,6 +16,7 @@ use super::super::samples::Samples;
 use super::super::stream::{Stream, Wanted, addresses, connect};
 use super::super::tls;
 use super::PHASES;
+use super::proxy::Proxy;
 
 /// A head that is longer is no answer.
 const HEAD: usize = 64 << 10;
@@ -74,17 +75,30 @@ pub(super) async fn run(
         .unwrap_or(if secure { 443 } else { 80 });
     samples.flag("probe_http_ssl", secure);
 
+    let proxy = Proxy::of(http)?;
+    let mut found = Vec::new();
+    if proxy.is_none() || !http.skip_resolve_phase_with_proxy {
+        let began = Instant::now();
+        let wanted = Wanted {
+            first: http.preferred_ip_protocol,
+            fallback: http.ip_protocol_fallback,
+        };
+        let resolved = addresses(host, wanted, deadline, samples).await;
+        samples.phase(PHASES, "resolve", began.elapsed().as_secs_f64());
+        found = resolved?;
+    }
     let began = Instant::now();
-    let wanted = Wanted {
-        first: http.preferred_ip_protocol,
-        fallback: http.ip_protocol_fallback,
+    let connected: Step<Stream> = match &proxy {
+        None => connect(&found, port, None, deadline, samples)
+            .await
+            .map(|stream| Box::new(stream) as Stream),
+        Some(proxy) => {
+            let tunnel = secure.then_some((host, port));
+            proxy.connect(http, tunnel, deadline).await
+        }
     };
-    let found = addresses(host, wanted, deadline, samples).await;
-    samples.phase(PHASES, "resolve", began.elapsed().as_secs_f64());
-    let began = Instant::now();
-    let connected = connect(&found?, port, deadline, samples).await;
     samples.phase(PHASES, "connect", began.elapsed().as_secs_f64());
-    let mut stream: Stream = Box::new(connected?);
+    let mut stream = connected?;
     let mut protocol = None;
     if secure {
         let began = Instant::now();
@@ -112,7 +126,8 @@ pub(super) async fn run(
     let handshake = timeout_at(deadline, Box::pin(handshake(stream, two))).await;
     let (sender, connection) = handshake
         .map_err(|_| Failure::new(Reason::SendTimeout, "the request could not be sent"))??;
-    let request = request(http, asked, two)?;
+    let plain = proxy.as_ref().filter(|_| !secure);
+    let request = request(http, asked, two, plain)?;
     let answering = async {
         match sender {
             Sender::One(mut sender) => sender.send_request(request).await,
@@ -154,7 +169,13 @@ async fn handshake(stream: Stream, two: bool) -> Step<(Sender, Connection)> {
     Ok((Sender::One(sender), Connection(task)))
 }
 
-fn request(http: &Http, asked: &Asked<'_>, two: bool) -> Step<Request<Full<Bytes>>> {
+/// The request; `proxy` is one that reads it.
+fn request(
+    http: &Http,
+    asked: &Asked<'_>,
+    two: bool,
+    proxy: Option<&Proxy>,
+) -> Step<Request<Full<Bytes>>> {
     let bad = |what: &str| Failure::new(Reason::Internal, format!("{what} cannot be sent"));
     let url = asked.url;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
@@ -168,7 +189,7 @@ fn request(http: &Http, asked: &Asked<'_>, two: bool) -> Step<Request<Full<Bytes
     };
     // What stands before an @ is a login, not a host.
     let host = host.rsplit('@').next().unwrap_or(host);
-    let target = if two {
+    let target = if two || proxy.is_some() {
         format!("{}://{host}{path}", url.scheme_str().unwrap_or("https"))
     } else {
         path.to_owned()
@@ -195,6 +216,18 @@ fn request(http: &Http, asked: &Asked<'_>, two: bool) -> Step<Request<Full<Bytes
         if !name.eq_ignore_ascii_case("host") && (asked.to_first || !secret(name)) {
             request = request.header(name, value);
         }
+    }
+    for (name, values) in &http.http_headers {
+        for value in &values.values {
+            request = request.header(name, value);
+        }
+        for value in values.secrets.iter().filter(|_| asked.to_first) {
+            let value = header::HeaderValue::from_str(value.expose());
+            request = request.header(name, value.map_err(|_| bad("a header"))?);
+        }
+    }
+    if let Some(login) = proxy.and_then(Proxy::login) {
+        request = request.header(header::PROXY_AUTHORIZATION, login);
     }
     if let Some(login) = login(http).filter(|_| asked.to_first) {
         let mut value = header::HeaderValue::from_str(&login).map_err(|_| bad("the login"))?;

@@ -11,6 +11,8 @@ settings::section! {
     pub struct Http {
         /// Statuses that are good. Empty: 200 to 299.
         pub valid_status_codes: Vec<u16> = vec![],
+        /// Whether every status is good.
+        pub accept_any_response: bool = false,
         /// Versions that are good, as HTTP/1.1 and HTTP/2.0. Empty: all.
         pub valid_http_versions: Vec<String> = vec![],
         /// The version of IP that is tried first.
@@ -57,20 +59,20 @@ settings::section! {
         pub tls_config: Tls = Tls::default(),
         /// Whether HTTP/2 is offered with TLS.
         pub enable_http2: bool = true,
-        /// Accepted, and without effect: there is no proxy.
+        /// A proxy of HTTP that leads there, as http://USER:PASSWORD@HOST:PORT. Empty: none.
+        pub proxy_url: settings::Secret = settings::Secret::default(),
+        /// Headers that only the proxy is told.
+        pub proxy_connect_header: BTreeMap<String, Vec<settings::Secret>> = BTreeMap::new(),
+        /// Whether only the proxy looks for the address of the target.
         pub skip_resolve_phase_with_proxy: bool = false,
-        /// Not supported.
-        pub proxy_url: Unsupported = Unsupported,
         /// Not supported.
         pub proxy_from_environment: Unsupported = Unsupported,
         /// Not supported.
-        pub proxy_connect_header: Unsupported = Unsupported,
-        /// Not supported.
         pub no_proxy: Unsupported = Unsupported,
-        /// Not supported.
-        pub oauth2: Unsupported = Unsupported,
-        /// Not supported.
-        pub http_headers: Unsupported = Unsupported,
+        /// Where a token is asked for first.
+        pub oauth2: Option<Oauth2> = None,
+        /// Further headers of the request, with values that may be secrets.
+        pub http_headers: BTreeMap<String, HeaderValues> = BTreeMap::new(),
         /// Not supported: `json` says the same.
         pub fail_if_body_json_matches_cel: Unsupported = Unsupported,
         /// Not supported: `json` says the same.
@@ -119,5 +121,37 @@ settings::section! {
         pub r#type: String = "Bearer".to_owned(),
         /// What follows it.
         pub credentials: settings::Secret = settings::Secret::default(),
+    }
+}
+
+settings::section! {
+    /// What a header says.
+    pub struct HeaderValues {
+        /// Values that everybody may see.
+        pub values: Vec<String> = vec![],
+        /// Values that nobody may see.
+        pub secrets: Vec<settings::Secret> = vec![],
+        /// Not supported: `secrets` can be read from the environment.
+        pub files: Unsupported = Unsupported,
+    }
+}
+
+settings::section! {
+    /// A client of OAuth 2.0 that has a secret.
+    pub struct Oauth2 {
+        /// Its name.
+        pub client_id: String = String::new(),
+        /// Its secret.
+        pub client_secret: settings::Secret = settings::Secret::default(),
+        /// Where tokens are given.
+        pub token_url: String = String::new(),
+        /// What the token is for.
+        pub scopes: Vec<String> = vec![],
+        /// What else is said there.
+        pub endpoint_params: BTreeMap<String, String> = BTreeMap::new(),
+        /// How TLS is spoken there.
+        pub tls_config: Tls = Tls::default(),
+        /// Not supported.
+        pub proxy_url: Unsupported = Unsupported,
     }
 }

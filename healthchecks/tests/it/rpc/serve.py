@@ -43,6 +43,8 @@ def refuse(connection, request):
 
 
 async def echo(connection):
+    if connection.request.path == "/leave":
+        return
     async for message in connection:
         await connection.send(message)
 

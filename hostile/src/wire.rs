@@ -1,0 +1,56 @@
+//! What servers answer to probes: messages of DNS, certificates, gRPC, events of
+//! Celery, words of systemd.
+
+use healthchecks::probe::wire;
+
+/// Reads the bytes as all of them.
+///
+/// # Panics
+/// Never, or a reader of them is broken.
+pub fn wire(bytes: &[u8]) {
+    let read = wire::read(bytes);
+    assert!(read <= 5, "{read} ways to read them");
+}
+
+pub(crate) fn samples() -> Vec<Vec<u8>> {
+    // A question and its answer, with a name that points back.
+    let mut answer = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x04shop\x04test\0\0\x01\0\x01".to_vec();
+    answer.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01");
+    let mut samples = vec![answer, vec![0, 0, 0, 0, 2, 8, 1], certificate()];
+    samples.extend(crate::texts(&[
+        "{\"status\": \"SUCCESS\", \"task_id\": \"a\"}",
+        // An event: {"type": "task-succeeded", "uuid": "a"}
+        "{\"body\": \"eyJ0eXBlIjogInRhc2stc3VjY2VlZGVkIiwgInV1aWQiOiAiYSJ9\"}",
+        "LoadState=loaded\nActiveState=active\nSubState=waiting\nResult=success\nLastTriggerUSec=Sun 2026-11-29 10:27:02 UTC\n",
+    ]));
+    samples
+}
+
+/// The frame of a certificate: a serial number, two names, and when it is valid.
+fn certificate() -> Vec<u8> {
+    let tlv = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).expect("short pieces");
+        [&[tag, length][..], content].concat()
+    };
+    let name = tlv(
+        0x30,
+        &tlv(
+            0x31,
+            &tlv(
+                0x30,
+                &[&tlv(6, &[0x55, 4, 3])[..], &tlv(12, b"shop")].concat(),
+            ),
+        ),
+    );
+    let times = [tlv(0x17, b"260101000000Z"), tlv(0x17, b"270101000000Z")].concat();
+    let body = [
+        tlv(2, &[7]),
+        tlv(0x30, &[]),
+        name.clone(),
+        tlv(0x30, &times),
+        name,
+        tlv(0x30, &[]),
+    ]
+    .concat();
+    tlv(0x30, &tlv(0x30, &body))
+}
