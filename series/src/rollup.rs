@@ -1,7 +1,7 @@
 //! Roll-ups: what a month looked like, five minutes at a time, on the disk.
 //!
-//! Memory has the samples of a day. Before they go, each hour of them is rolled
-//! up: of every series and every five minutes the last, the least and the
+//! Memory and archive have the samples of a day. Before they go, each hour of them
+//! is rolled up: of every series and every five minutes the last, the least and the
 //! greatest value, the sum and the count, appended to a file of that day under
 //! `DIR/series/rollup/`. Nothing of it is kept in memory, and nobody reads it
 //! but who asks for [`Store::visit_history`] and the like.
@@ -13,8 +13,8 @@
 //! that ends is seen for five minutes more. Of what only rises within an hour,
 //! as counters do, the last value stands for the others as well.
 //!
-//! A point is used where memory has nothing older of its series: once a series
-//! begins in memory, its samples count and its roll-ups do not.
+//! A point is used where memory and archive have nothing older of its series: once
+//! its samples begin, they count and its roll-ups do not.
 
 mod block;
 mod folder;

@@ -2,7 +2,8 @@
 //! 200 rules, at the same time on the same machine.
 //!
 //! `BENCH_SERIES` is how many series the targets have, `10000,100000` if not
-//! set; `BENCH_MINUTES` how long processor time is counted, 4 if not set.
+//! set; `BENCH_MINUTES` how long processor time is counted, 4 if not set;
+//! `BENCH_DAY` how many series get a day of history, `1000,10000` if not set.
 
 mod ask;
 mod pages;
@@ -39,8 +40,9 @@ pub(crate) fn run() {
         let series: usize = size.parse().expect("a number of series");
         beside(series, Duration::from_secs(60 * minutes));
     }
-    for series in [1000, 10_000] {
-        a_day(series);
+    let sizes = std::env::var("BENCH_DAY").unwrap_or("1000,10000".into());
+    for size in sizes.split(',') {
+        a_day(size.parse().expect("a number of series"));
     }
 }
 

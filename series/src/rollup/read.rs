@@ -1,4 +1,4 @@
-//! Reading roll-ups together with what memory has.
+//! Reading roll-ups together with the samples that are there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -122,7 +122,7 @@ impl Store {
         all
     }
 
-    /// What to look for on the disk; nothing when memory has all that is asked.
+    /// What to look for in roll-ups; nothing when there are samples of all that is asked.
     fn question<'a>(
         &self,
         matchers: &'a [Matcher],
@@ -135,7 +135,7 @@ impl Store {
             return None;
         }
         let mut parts = rollups.status().parts;
-        // The point of a window that is half in memory lies behind its middle.
+        // The point of a window of which half is there lies behind its middle.
         let until = to_ms.min(floor.saturating_add(BLOCK_MS));
         parts.retain(|part| part.overlaps(from_ms, until));
         let question = Question {
