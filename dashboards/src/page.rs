@@ -4,6 +4,7 @@ mod ack;
 mod cards;
 mod host;
 mod now;
+mod probes;
 mod sentence;
 mod services;
 mod show;

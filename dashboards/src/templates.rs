@@ -19,7 +19,7 @@ macro_rules! table {
     };
 }
 
-static TABLE: [(&str, &str); 15] = table![
+static TABLE: [(&str, &str); 16] = table![
     "ack",
     "card",
     "found",
@@ -31,6 +31,7 @@ static TABLE: [(&str, &str); 15] = table![
     "notice",
     "notice_text",
     "page",
+    "probes",
     "services",
     "spark",
     "targets",

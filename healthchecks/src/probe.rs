@@ -11,6 +11,7 @@ mod celery;
 mod certificate;
 mod command;
 mod config;
+pub mod discover;
 mod disk;
 mod dns;
 mod docker;

@@ -1,6 +1,7 @@
 //! Health of others: heartbeats that come in, kept over restarts, and probes.
 
 mod deadman;
+mod discover;
 mod evidence;
 mod heartbeats;
 mod peers;
@@ -16,6 +17,7 @@ use healthchecks::probe::{Board, Loaded, shipped};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use discover::faults as discover_faults;
 pub(crate) use evidence::faults as evidence_faults;
 pub(super) use heartbeats::write as write_heartbeats;
 pub(crate) use probes::compare as compare_certificate;
@@ -36,6 +38,8 @@ pub(crate) struct Health {
     pub told: Told,
     /// The sites of the peers, as they look from here.
     pub abroad: Board,
+    /// Targets that stand in somebody else's configuration.
+    pub discovered: discover::Discovered,
     /// What came of the expressions that must hold for services.
     pub proofs: evidence::Proofs,
     peers: Mutex<Peers>,
@@ -49,6 +53,7 @@ impl Health {
             probes: Board::default(),
             told: Told::default(),
             abroad: Board::default(),
+            discovered: discover::Discovered::default(),
             proofs: evidence::Proofs::default(),
             peers: Mutex::default(),
         };
@@ -105,6 +110,7 @@ pub(super) async fn run(
         deadman::run(&watch, &stop),
         peers::run(&watch, &stop),
         evidence::run(&watch, &stop),
+        discover::run(&watch, &stop),
     );
     Ok("health")
 }
@@ -132,6 +138,7 @@ pub(super) fn metrics(watch: &Watch) -> String {
     healthchecks::service::write(&mut beside, &answers(watch));
     let config = watch.config();
     let me = peers::name(&config.peer, config.host_name());
+    watch.health.discovered.write(&mut beside);
     let looks = watch.health.abroad.views(now_ms);
     let peers = watch.health.peers();
     peers.write(&me, &config.peer, now_ms, &mut beside);

@@ -42,7 +42,8 @@ pub(crate) use engine::{
 };
 pub(crate) use exporters::Exporters;
 pub(crate) use health::{
-    compare_certificate, evidence_faults, page as health_page, services, sight, with_evidence,
+    compare_certificate, discover_faults, evidence_faults, page as health_page, services, sight,
+    with_evidence,
 };
 pub(crate) use jobs::faults as job_faults;
 pub(crate) use letter::test_letter;

@@ -150,6 +150,7 @@ impl Config {
         faults.extend(self.backup.faults());
         faults.extend(crate::app::job_faults(self));
         faults.extend(crate::app::evidence_faults(self));
+        faults.extend(crate::app::discover_faults(self));
         let rules = self.rules.faults().into_iter();
         faults.extend(rules.map(|(key, message)| (format!("rules.{key}"), message)));
         faults.extend(self.peer.faults(&self.probe.targets));

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use healthchecks::liveness::Stalled;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -43,15 +44,18 @@ pub(crate) async fn live(
     Query(form): Query<Form>,
     headers: HeaderMap,
 ) -> Response {
-    let stalled = watch.liveness.stalled(Instant::now());
+    liveness(&watch.liveness.stalled(Instant::now()), form.text(&headers))
+}
+
+fn liveness(stalled: &[Stalled], text: bool) -> Response {
     let code = status(stalled.is_empty());
-    if form.text(&headers) {
+    if text {
         let mut text = String::from(if stalled.is_empty() {
             "live\n"
         } else {
             "not live\n"
         });
-        for of in &stalled {
+        for of in stalled {
             let how = if of.ended { "has ended" } else { "is silent" };
             text.push_str(&format!("{} {how} for {} s\n", of.name, of.silent_seconds));
         }
@@ -131,4 +135,47 @@ pub(crate) async fn peer(State(watch): State<Arc<Watch>>, headers: HeaderMap) ->
     let well = watch.liveness.stalled(Instant::now()).is_empty();
     let sight = app::sight(&watch, asker.unwrap_or_default()).await;
     (status(well), Json(sight)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_stands_still_or_has_ended_makes_it_not_live() {
+        let stalled = |ended| Stalled {
+            name: "rules",
+            silent_seconds: 90,
+            ended,
+        };
+        for (stalled, text, code, body) in [
+            (vec![], true, 200, "live\n"),
+            (vec![], false, 200, r#"{"stalled":[],"status":"pass"}"#),
+            (
+                vec![stalled(false)],
+                true,
+                503,
+                "not live\nrules is silent for 90 s\n",
+            ),
+            (
+                vec![stalled(true)],
+                true,
+                503,
+                "not live\nrules has ended for 90 s\n",
+            ),
+            (
+                vec![stalled(false)],
+                false,
+                503,
+                r#"{"stalled":[{"ended":false,"name":"rules","silent_seconds":90}],"status":"fail"}"#,
+            ),
+        ] {
+            let answer = liveness(&stalled, text);
+            assert_eq!(answer.status().as_u16(), code);
+            let told = to_bytes(answer.into_body(), 1000).await.unwrap();
+            assert_eq!(told, body.as_bytes(), "{body}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::support::belfry::{Belfry, Launch};
 use crate::support::http;
 use crate::support::poll;
 use crate::support::program;
+use crate::support::sink::{Act, Sink};
 
 const UUID: &str = "3f8e8f0a-6c1b-4a53-9b43-7f0a1d2c3b4e";
 
@@ -300,4 +301,44 @@ fn hostile_pings_are_refused_cut_and_bounded_and_hinder_nobody() {
     poll::holds("refusals should be counted", || {
         refused("invalid") == Some(7.0) && refused("full") == Some(1.0)
     });
+}
+
+#[test]
+fn many_that_are_lost_together_make_one_mail() {
+    let sink = Sink::start(&[Act::Accept]);
+    let expect: String = (0..6)
+        .map(|at| format!("job-{at}: {{period: 1s, grace: 6s}}, "))
+        .collect();
+    let setup = Setup::new()
+        .part(&format!("heartbeat: {{expect: {{{expect}}}}}"))
+        .part(&format!(
+            "mail: {{smarthost: '127.0.0.1:{}', from: belfry@example.org, to: ops@example.org, tls: none}}",
+            sink.port()
+        ));
+    let belfry = Launch::with(&setup.config()).start();
+    let state = |state: &str| belfry.metric(&format!("belfry_heartbeats{{state=\"{state}\"}}"));
+    assert_eq!(state("new"), Some(6.0));
+    for at in 0..6 {
+        assert_eq!(belfry.get(&format!("/ping/job-{at}")).status, 200);
+    }
+    poll::holds("all should be lost", || state("down") == Some(6.0));
+    let about = || {
+        let all = sink.received().into_iter();
+        let subjects = all.map(|got| got.mail.header("Subject").to_owned());
+        subjects
+            .filter(|subject| subject.contains("sign"))
+            .collect::<Vec<_>>()
+    };
+    poll::holds("it should be mailed", || !about().is_empty());
+    // None of the six will be mailed while this one fires.
+    let alerts = belfry.get("/api/v2/alerts").json();
+    let missing = alerts.as_array().unwrap().iter().filter(|alert| {
+        alert["labels"]["alertname"] == "HeartbeatMissing"
+            && alert["status"]["inhibitedBy"]
+                .as_array()
+                .is_some_and(|by| by.len() == 1)
+    });
+    assert_eq!(missing.count(), 6, "{alerts}");
+    assert_eq!(about().len(), 1, "{:?}", about());
+    assert!(about()[0].contains("6 jobs"), "{:?}", about());
 }

@@ -84,6 +84,8 @@ mod serving;
 #[cfg(test)]
 mod setup;
 #[cfg(test)]
+mod sites;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod support;

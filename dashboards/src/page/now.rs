@@ -37,6 +37,8 @@ pub struct Now {
     pub services: Vec<Service>,
     /// Why `services` is empty, if it is known: "no Docker engine answers at ...".
     pub services_note: String,
+    /// What is looked at from outside.
+    pub probes: Vec<Probe>,
     /// The host itself.
     pub facts: HostFacts,
     /// What is scraped.
@@ -166,6 +168,34 @@ pub struct Service {
     pub one_shot: bool,
     /// Since when it is in this state.
     pub since_ms: Option<i64>,
+}
+
+/// Something that is looked at from outside.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Probe {
+    /// Its name; a peer's site has the peer's name before it.
+    pub name: String,
+    /// What is looked at.
+    pub target: String,
+    /// Whether it is up; none before the first look.
+    pub up: Option<bool>,
+    /// Since when; none before the first look.
+    pub since_ms: Option<i64>,
+    /// Whether it is up now and down then.
+    pub flapping: bool,
+    /// What went wrong last, in words; empty if nothing did.
+    pub detail: String,
+    /// The last looks, oldest first.
+    pub ticks: Vec<ProbeTick>,
+}
+
+/// One look.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ProbeTick {
+    /// When.
+    pub at_ms: i64,
+    /// Why it failed, in one word; empty if it did not.
+    pub reason: String,
 }
 
 /// The host's own figures; what is unknown is none.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::cards::{self, Cards, Waiting};
 use super::host::{self, Meter};
+use super::probes::{self, Probes};
 use super::sentence::{self, Verdict};
 use super::services::{self, Group};
 use super::shown::Moment;
@@ -37,6 +38,7 @@ pub(super) struct Shown {
     pending: Vec<Waiting>,
     services: Vec<Group>,
     services_note: String,
+    probes: Option<Probes>,
     meters: Vec<Meter>,
     boot: Option<Moment>,
     targets: Targets,
@@ -94,6 +96,7 @@ pub(super) fn show(now: &Now) -> Shown {
         pending: cards::pending(now),
         services: services::groups(now),
         services_note: services_note(now),
+        probes: probes::probes(now),
         meters: host::meters(now),
         boot: now.facts.boot_ms.map(|ms| Moment::new(ms, now)),
         targets: watch::targets(now),

@@ -262,6 +262,25 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_in_the_usual_setting_is_offline_after_60_s() {
+        let usual = Rules {
+            schedule: Schedule::Every(Duration::from_secs(30)),
+            grace: Duration::from_secs(30),
+            paused: false,
+        };
+        let mut kept = Kept::new("agent", false, 0);
+        kept.take(Kind::Success, "", 1_000, &usual);
+        for (now_ms, state) in [
+            (30_999, State::Up),
+            (31_000, State::Late),
+            (60_999, State::Late),
+            (61_000, State::Down),
+        ] {
+            assert_eq!(kept.state(&usual, now_ms).0, state, "{now_ms}");
+        }
+    }
+
+    #[test]
     fn a_run_is_timed_by_its_own_start() {
         let mut kept = Kept::new("job", false, 0);
         kept.take(Kind::Start, "one", 1_000, &RULES);

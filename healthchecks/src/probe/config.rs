@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use settings::Fault;
 
+use super::discover::Discover;
 use super::module::{File, Module, shipped};
 use super::pattern::Pattern;
 
@@ -30,6 +31,8 @@ settings::section! {
         pub flapping_after: u32 = 6,
         /// The addresses under which the world reaches this host, for the prober domain. Empty: those of its interfaces.
         pub addresses: Vec<String> = vec![],
+        /// Targets that are found where sites are configured already.
+        pub discover: Discover = Discover::default(),
         /// Sites that are looked at from inside and from outside, for one verdict on both.
         pub sites: Vec<Site> = vec![],
     }
@@ -208,6 +211,10 @@ impl Config {
                     .map(|said| (format!("probe.modules.{name}"), said)),
             );
         }
+        if !loaded.modules.contains_key(&self.discover.module) {
+            let message = format!("no module is named {:?}", self.discover.module);
+            faults.push(("probe.discover.module".to_owned(), message));
+        }
         for (key, count) in [("down_after", self.down_after), ("up_after", self.up_after)] {
             if count == 0 {
                 faults.push((format!("probe.{key}"), "at least 1".to_owned()));
@@ -297,6 +304,7 @@ mod tests {
                 "no target",
             ),
             ("up_after: 0", "probe.up_after", "1"),
+            ("discover: {module: nope}", "probe.discover.module", "nope"),
             (
                 "blackbox: /no/such/file.yml",
                 "probe.blackbox",

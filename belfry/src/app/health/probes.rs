@@ -32,7 +32,9 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     loop {
         let now_ms = watch.clock.now_ms();
         if found_at.is_none_or(|at| at.elapsed() >= FIND) {
-            watch.health.probes.found(found(watch), now_ms);
+            let mut all = found(watch);
+            all.extend(watch.health.discovered.all());
+            watch.health.probes.found(all, now_ms);
             found_at = Some(Instant::now());
         }
         for of in BOARDS {
