@@ -14,7 +14,7 @@ use crate::support::poll;
 use crate::support::redis::Redis;
 
 /// A page whose status the test sets.
-fn page() -> (u16, Arc<AtomicU16>) {
+pub(crate) fn page() -> (u16, Arc<AtomicU16>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let status = Arc::new(AtomicU16::new(200));

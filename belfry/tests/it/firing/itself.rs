@@ -14,10 +14,10 @@ fn rules_about_targets_and_belfry_itself_fire() {
     let dead = claim::port();
     let target = |more: &str| {
         let setup = Setup::new().mail(dead.number, "1h");
-        let (config, rules) = super::quick(setup);
+        let (config, kept) = super::quick(setup);
         // Beside the quick rules one that cannot be evaluated, and a target
         // where nobody listens.
-        let broken = rules.file(
+        let broken = kept.rules.file(
             "broken.yml",
             "groups: [{name: broken, rules: [{record: 'x:y', expr: 'node_cpu_seconds_total * on (job) node_cpu_seconds_total'}]}]",
         );
@@ -26,17 +26,17 @@ fn rules_about_targets_and_belfry_itself_fire() {
             "rules: {pack: false,",
             &format!("rules: {{pack: false, {more}"),
         );
-        (config, rules)
+        (config, kept)
     };
     let closed = claim::port();
     let scrape = format!(
         "scrape: [{{job_name: shop, scrape_interval: 1s, scrape_timeout: 1s, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}],",
         closed.number
     );
-    let (config, rules) = target(&scrape);
+    let (config, kept) = target(&scrape);
     let mut watched = Watched {
         belfry: crate::support::belfry::Launch::with(&config).start(),
-        _rules: rules,
+        _kept: kept,
     };
     watched.fires(
         &[
@@ -50,10 +50,10 @@ fn rules_about_targets_and_belfry_itself_fire() {
     );
     watched.belfry.reload("interval: [\n");
     watched.fires(&[("BelfryConfigReloadFailed", "warning")], || {});
-    let (config, rules) = target("");
+    let (config, kept) = target("");
     watched.belfry.reload(&config);
     watched.fires(&[("TargetMissing", "warning")], || {});
-    drop(rules);
+    drop(kept);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::Watched;
 use crate::setup::Setup;
+use crate::support::poll;
 use crate::support::postgres::Postgres;
 use crate::support::process::Process;
 use crate::support::program;
@@ -61,6 +62,10 @@ fn rules_about_postgresql_fire_for_locks_a_lack_of_connections_and_its_end() {
 
     // One that holds a table, and sixteen that wait for it.
     let holder = session(port, "begin; lock table seats; select pg_sleep(600)");
+    poll::holds("the table should be locked", || {
+        let locks = "select count(*) from pg_locks where granted and mode = 'AccessExclusiveLock' and relation = 'seats'::regclass";
+        postgres.query(locks) == "1"
+    });
     let wait = || session(port, "update seats set id = id");
     let waiting: Vec<Process> = (0..16).map(|_| wait()).collect();
     let mut turns = 0;
@@ -69,6 +74,8 @@ fn rules_about_postgresql_fire_for_locks_a_lack_of_connections_and_its_end() {
             ("PostgresBlocked", "critical"),
             ("PostgresBlocked", "warning"),
             ("PostgresConnections", "info"),
+            ("PostgresConnections", "warning"),
+            ("PostgresConnections", "critical"),
             ("PostgresArchiverFailing", "warning"),
             ("PostgresLogLarge", "warning"),
         ],

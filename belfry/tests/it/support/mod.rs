@@ -8,6 +8,7 @@
 pub(crate) mod alertmanager;
 pub(crate) mod alone;
 pub(crate) mod belfry;
+pub(crate) mod celery;
 pub(crate) mod certificate;
 pub(crate) mod chromium;
 pub(crate) mod claim;

@@ -59,20 +59,36 @@ impl Postgres {
     fn launch(host: String, claim: Option<Claim>, namespace: Option<i64>) -> Self {
         let scratch = Scratch::new();
         let home = scratch.folder_for("postgres", USER);
-        let data = home.join("data");
-        let mut initdb = program::as_user(USER, &bin("initdb"));
-        initdb
+        make(&home);
+        Self::serve(scratch, home, host, claim, namespace)
+    }
+
+    /// Starts a copy of another server, which goes on to follow it.
+    #[track_caller]
+    pub(crate) fn replica_of(other: &Self) -> Self {
+        let scratch = Scratch::new();
+        let home = scratch.folder_for("postgres", USER);
+        let mut copy = program::as_user(USER, &bin("pg_basebackup"));
+        copy.args(["--write-recovery-conf", "--no-sync", "--checkpoint=fast"])
+            .args(["--username", USER, "--port", &other.port.to_string()])
+            .arg("--host")
+            .arg(&other.home)
             .arg("--pgdata")
-            .arg(&data)
-            .args(["--username", USER, "--auth", "trust"]);
-        program::run(
-            initdb
-                .args(["--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"])
-                .current_dir(&home),
-        );
-        let access = "local all all trust\nhost all postgres 127.0.0.1/32 trust\n\
-            host all all 127.0.0.1/32 scram-sha-256\nhost all all 10.213.0.0/16 scram-sha-256\n";
-        fs::write(data.join("pg_hba.conf"), access).expect("who may log in");
+            .arg(home.join("data"))
+            .current_dir(&home);
+        program::run(&mut copy);
+        let claim = claim::port();
+        Self::serve(scratch, home, "127.0.0.1".to_owned(), Some(claim), None)
+    }
+
+    #[track_caller]
+    fn serve(
+        scratch: Scratch,
+        home: PathBuf,
+        host: String,
+        claim: Option<Claim>,
+        namespace: Option<i64>,
+    ) -> Self {
         let port = claim.as_ref().map_or(5432, |claim| claim.number);
         let process = spawn(&scratch, &home, &host, port, namespace);
         let mut postgres = Self {
@@ -108,6 +124,30 @@ impl Postgres {
         self.wait_until_it_answers();
     }
 
+    /// The folder of its data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
+    /// Has new and empty data from its next start on, as on a volume that was lost.
+    #[track_caller]
+    pub(crate) fn lose_data(&self) {
+        fs::remove_dir_all(self.data()).expect("data of our own");
+        make(&self.home);
+    }
+
+    /// Runs one of PostgreSQL's programs on the data, while the server is stopped.
+    #[track_caller]
+    pub(crate) fn tool(&self, name: &str, arguments: &[&str]) {
+        let mut command = program::as_user(USER, &bin(name));
+        command
+            .args(arguments)
+            .arg("-D")
+            .arg(self.data())
+            .current_dir(&self.home);
+        program::run(&mut command);
+    }
+
     #[track_caller]
     fn wait_until_it_answers(&mut self) {
         let socket = self.home.display().to_string();
@@ -127,9 +167,31 @@ impl Postgres {
         program::run(&mut self.client(sql)).trim_end().to_owned()
     }
 
+    /// Runs a statement that may fail.
+    pub(crate) fn attempt(&self, sql: &str) -> Result<String, String> {
+        program::attempt(&mut self.client(sql))
+    }
+
     fn client(&self, sql: &str) -> Command {
         client(&self.home.display().to_string(), self.port, sql)
     }
+}
+
+/// Makes an empty cluster in the folder `data`.
+#[track_caller]
+fn make(home: &Path) {
+    let data = home.join("data");
+    let mut initdb = program::as_user(USER, &bin("initdb"));
+    initdb
+        .arg("--pgdata")
+        .arg(&data)
+        .args(["--username", USER, "--auth", "trust"])
+        .args(["--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"])
+        .current_dir(home);
+    program::run(&mut initdb);
+    let access = "local all all trust\nlocal replication all trust\nhost all postgres 127.0.0.1/32 trust\n\
+        host all all 127.0.0.1/32 scram-sha-256\nhost all all 10.213.0.0/16 scram-sha-256\n";
+    fs::write(data.join("pg_hba.conf"), access).expect("who may log in");
 }
 
 /// Through the socket in a folder: it is there whatever network the server is in.

@@ -55,7 +55,13 @@ impl Redis {
         let port_number = port.to_string();
         let options = ["--port", &port_number, "--bind", host, "--save", ""];
         let more = ["--unixsocket", &socket, "--requirepass", password];
-        let options = options.iter().chain(&more).map(|word| (*word).to_owned());
+        // A test may send its snapshots elsewhere.
+        let own = ["--enable-protected-configs", "yes"];
+        let options = options
+            .iter()
+            .chain(&more)
+            .chain(&own)
+            .map(|word| (*word).to_owned());
         let mut options: Vec<String> = options.collect();
         options.extend(["--dir".to_owned(), scratch.path.display().to_string()]);
         let process = spawn(&scratch, &options, namespace);
@@ -101,6 +107,11 @@ impl Redis {
     #[track_caller]
     pub(crate) fn command(&self, words: &[&str]) -> String {
         program::run(&mut self.client(words)).trim_end().to_owned()
+    }
+
+    /// Runs a command that may be refused.
+    pub(crate) fn attempt(&self, words: &[&str]) -> Result<String, String> {
+        program::attempt(&mut self.client(words))
     }
 
     fn client(&self, words: &[&str]) -> Command {

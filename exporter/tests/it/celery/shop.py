@@ -48,6 +48,13 @@ def hold(path):
         time.sleep(0.05)
 
 
+@app.task(name="shop.toil")
+def toil(seconds, succeeds):
+    time.sleep(seconds)
+    if not succeeds:
+        raise ValueError("it was in vain")
+
+
 def backlog():
     for priority in (0, 5, 9):
         add.apply_async((1, 2), queue="mail", priority=priority)
@@ -71,7 +78,13 @@ def bulk():
         hold.apply_async((sys.argv[2],), queue="bulk")
 
 
-commands = {"backlog": backlog, "work": work, "bulk": bulk}
+def crowd():
+    queue, count, seconds, succeeds = sys.argv[2:6]
+    for _ in range(int(count)):
+        toil.apply_async((float(seconds), succeeds == "well"), queue=queue)
+
+
+commands = {"backlog": backlog, "work": work, "bulk": bulk, "crowd": crowd}
 
 if __name__ == "__main__":
     commands[sys.argv[1]]()

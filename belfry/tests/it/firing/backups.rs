@@ -1,0 +1,67 @@
+//! Backups that fail, are behind elsewhere, are damaged, or were never tried.
+
+use std::fs;
+use std::path::Path;
+
+use super::Watched;
+use crate::setup::Setup;
+use crate::support::postgres::Postgres;
+use crate::support::scratch::Scratch;
+
+/// Every dump below a folder has another byte in its middle.
+fn damage(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            damage(&path);
+        } else if path.to_string_lossy().contains("pgdump") {
+            // It may be a new one that is not whole yet, or an old one that goes.
+            let Ok(mut bytes) = fs::read(&path) else {
+                continue;
+            };
+            let middle = bytes.len() / 2;
+            if let Some(byte) = bytes.get_mut(middle) {
+                *byte = 0;
+                let _ = fs::write(&path, bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn rules_about_runs_fire_for_failed_lagging_damaged_and_untried_backups() {
+    let postgres = Postgres::start();
+    postgres.query("create table seats as select n, md5(n::text) from generate_series(1, 2000) n");
+    let copies = Scratch::new();
+    for folder in ["here", "away"] {
+        fs::create_dir(copies.path.join(folder)).expect("room for copies");
+    }
+    let (folder, port) = (copies.path.display(), postgres.port());
+    // Nothing fits where a petabyte must stay free.
+    let watched = Watched::start(Setup::new().part(&format!(
+        "backup:\n  targets: [{{name: here, folder: {folder}/here, reserve: 1MiB}}, {{name: away, folder: {folder}/away, reserve: 1024TiB}}]\n  \
+         jobs:\n  - {{name: db, database: postgres, host: 127.0.0.1, port: {port}, schedule: '* * * * *', verify: '* * * * *', jitter: 0s}}\n  \
+         - {{name: lost, database: nowhere, host: 127.0.0.1, port: {port}, targets: [here], schedule: '* * * * *', jitter: 0s}}"
+    )));
+    watched.fires(
+        &[
+            ("BackupFailed", "warning"),
+            ("BackupBehind", "warning"),
+            ("BackupNotDrilled", "warning"),
+            ("BackupUnsound", "critical"),
+        ],
+        || damage(&copies.path.join("here")),
+    );
+}
+
+#[test]
+fn the_rule_about_unread_backups_fires_where_none_was_read_to_its_end() {
+    let postgres = Postgres::start();
+    let copies = Scratch::new();
+    let (folder, port) = (copies.path.display(), postgres.port());
+    let watched = Watched::start(Setup::new().part(&format!(
+        "backup:\n  targets: [{{name: here, folder: {folder}, reserve: 1MiB}}]\n  \
+         jobs: [{{name: db, database: postgres, host: 127.0.0.1, port: {port}, schedule: '* * * * *', jitter: 0s}}]"
+    )));
+    watched.fires(&[("BackupNotVerified", "warning")], || {});
+}

@@ -1,0 +1,85 @@
+//! Services that are declared and not there, machines that watch each other, an
+//! engine that is gone, and the eye outside.
+
+use rustix::process::Signal;
+
+use super::{Watched, quick};
+use crate::setup::Setup;
+use crate::support::belfry::Launch;
+use crate::support::container::Container;
+use crate::support::engine::Engine;
+use crate::support::lan::Lan;
+
+#[test]
+fn rules_about_services_and_the_engine_fire_for_what_is_missing() {
+    let mut engine = Engine::start();
+    // Its check is not through for as long as the test lasts.
+    engine.run(
+        &Container::named("shop-web-1")
+            .compose("shop", "web")
+            .health("false")
+            .option("--health-start-period", "1h")
+            .option("--volume", "uploads:/uploads"),
+    );
+    let closed = crate::support::claim::port();
+    let setup = Setup::new()
+        .engine(&engine)
+        .part("health: {services: {mailer: {project: shop}}}")
+        .part(&format!(
+            "heartbeat: {{out: [{{name: eye, url: 'http://127.0.0.1:{}/', interval: 1s}}], expect: {{never: {{}}}}}}",
+            closed.number
+        ));
+    let watched = Watched::start(setup);
+    watched.fires(
+        &[
+            ("ServiceMissing", "critical"),
+            ("ServiceNotReady", "warning"),
+            ("BackupVolumeUnknown", "info"),
+            ("DeadmanFailing", "warning"),
+            ("HeartbeatNeverSeen", "info"),
+        ],
+        || {},
+    );
+    engine.crash();
+    watched.fires(&[("EngineDown", "critical")], || {});
+}
+
+#[test]
+fn rules_about_other_machines_fire_for_one_that_dies_and_one_that_is_cut_off() {
+    let hosts = ["a", "b", "c"];
+    let lan = Lan::new(&hosts);
+    let mut watched = Vec::new();
+    for host in hosts {
+        let others: String = hosts
+            .iter()
+            .filter(|other| **other != host)
+            .map(|other| {
+                let address = lan.address(other);
+                format!("{{name: {other}, url: 'http://{address}:9911'}}, ")
+            })
+            .collect();
+        let (config, kept) = quick(Setup::new().part(&format!(
+            "peer: {{name: {host}, interval: 1s, silent_after: 4s, peers: [{others}]}}"
+        )));
+        let belfry = Launch::with(&config)
+            .binary(&lan.on(host, env!("CARGO_BIN_EXE_belfry")))
+            .listen(&format!("{}:9911", lan.address(host)))
+            .start();
+        watched.push(Watched {
+            belfry,
+            _kept: kept,
+        });
+    }
+    for one in &watched {
+        one.is_known("sum(belfry_peer_up) == 2");
+    }
+    lan.cut("a", "b", true);
+    lan.cut("b", "a", true);
+    watched[0].fires(&[("PeerLinkCut", "warning")], || {});
+    lan.cut("a", "b", false);
+    lan.cut("b", "a", false);
+    watched[1].is_known("sum(belfry_peer_up) == 2");
+    watched[2].belfry.signal(Signal::STOP);
+    watched[0].fires(&[("PeerDown", "critical")], || {});
+    watched[2].belfry.signal(Signal::CONT);
+}
