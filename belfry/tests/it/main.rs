@@ -47,6 +47,8 @@ mod heartbeats;
 #[cfg(test)]
 mod in_prometheus_place;
 #[cfg(test)]
+mod inhibitions;
+#[cfg(test)]
 mod labelled_containers;
 #[cfg(test)]
 mod load;
@@ -54,6 +56,7 @@ mod load;
 mod logs;
 #[cfg(test)]
 mod mail_faults;
+#[cfg(test)]
 mod memory_cap;
 #[cfg(test)]
 mod notices;

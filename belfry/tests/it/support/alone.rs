@@ -158,11 +158,17 @@ impl Alertmanager {
     /// Starts one on a free port.
     #[track_caller]
     pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// Starts one whose configuration has this too.
+    #[track_caller]
+    pub(crate) fn with(more: &str) -> Self {
         let binary = program::find("prometheus-alertmanager", "prometheus-alertmanager");
         let scratch = Scratch::new();
         scratch.file(
             "alertmanager.yml",
-            "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n",
+            &format!("route: {{receiver: nobody}}\nreceivers: [{{name: nobody}}]\n{more}"),
         );
         let address = free_address();
         let mut command = Command::new(binary);
