@@ -5,7 +5,7 @@ mod blanks;
 mod facts;
 
 pub(crate) use blanks::fill;
-pub(crate) use facts::Facts;
+pub(crate) use facts::{Facts, Logins};
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 pub(crate) struct Shelf {
     runbooks: RwLock<Arc<Runbooks>>,
     containers: Containers,
+    logins: RwLock<Logins>,
 }
 
 impl Shelf {
@@ -27,6 +28,7 @@ impl Shelf {
         Self {
             runbooks: RwLock::new(Arc::new(runbooks)),
             containers,
+            logins: RwLock::default(),
         }
     }
 
@@ -36,6 +38,11 @@ impl Shelf {
             .runbooks
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(runbooks);
+    }
+
+    /// How servers in containers are read from now on.
+    pub(crate) fn know_logins(&self, logins: Logins) {
+        *self.logins.write().unwrap_or_else(PoisonError::into_inner) = logins;
     }
 
     /// All of them.
@@ -89,7 +96,8 @@ impl Shelf {
     }
 
     fn facts(&self) -> Facts {
-        Facts::of(&self.containers.inventory())
+        let logins = self.logins.read().unwrap_or_else(PoisonError::into_inner);
+        Facts::of(&self.containers.inventory(), &logins)
     }
 }
 

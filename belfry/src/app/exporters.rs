@@ -121,6 +121,7 @@ impl Exporters {
             let ground = Ground {
                 containers: here.containers.clone(),
                 readers: Arc::clone(&here.readers),
+                shelf: None,
                 socket,
                 config: here.config.subscribe(),
             };

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::readers::Readers;
 use crate::config::Config;
+use crate::runbooks::{Logins, Shelf};
 
 /// What did not answer is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -67,6 +68,8 @@ struct Known {
 pub(super) struct Ground {
     pub(super) containers: Containers,
     pub(super) readers: Arc<Readers>,
+    /// Whose commands say how a server is asked; nobody's where only pages are served.
+    pub(super) shelf: Option<Arc<Shelf>>,
     /// Where the engine is.
     pub(super) socket: PathBuf,
     /// The configuration in force.
@@ -169,14 +172,20 @@ fn hand_on(ground: &Ground, known: &BTreeMap<String, Known>) {
     let (mut postgres, mut redis, mut celery) = (Vec::new(), Vec::new(), Vec::new());
     let (databases, caches) = (&config.exporter.postgres, &config.exporter.redis);
     let brokers = &config.exporter.celery;
+    let mut logins = Logins::new();
     for one in known.values() {
         let is_known = |place: Option<String>| {
             let place = place.map(|place| place.replace("localhost:", "127.0.0.1:"));
             place.is_some_and(|place| one.place.addresses.contains(&place))
         };
         match &one.server {
-            Server::Postgres(server) if databases.find => {
-                if !databases.servers.iter().any(|had| is_known(had.place())) {
+            Server::Postgres(server) => {
+                let mut configured = databases.servers.iter();
+                let configured = configured.find(|had| is_known(had.place()));
+                if let Some(login) = configured.unwrap_or(server).login() {
+                    logins.insert(one.place.name.clone(), login);
+                }
+                if databases.find && configured.is_none() {
                     postgres.push(server.clone());
                 }
             }
@@ -188,8 +197,10 @@ fn hand_on(ground: &Ground, known: &BTreeMap<String, Known>) {
                     redis.push(server.clone());
                 }
             }
-            Server::Postgres(_) => {}
         }
+    }
+    if let Some(shelf) = &ground.shelf {
+        shelf.know_logins(logins);
     }
     ground.readers.postgres.found(postgres);
     ground.readers.redis.found(redis);

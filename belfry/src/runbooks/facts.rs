@@ -1,5 +1,6 @@
 //! What runs on this host, as far as commands in runbooks need it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use exporter::container::Container;
@@ -24,7 +25,12 @@ struct Known {
     service: String,
     running: bool,
     role: Option<Role>,
+    /// The user and the database of a PostgreSQL server, where they are known.
+    login: Option<(String, String)>,
 }
+
+/// The user and the database by which a server is read, by its container.
+pub(crate) type Logins = BTreeMap<String, (String, String)>;
 
 /// The containers of this host, each with its role.
 #[derive(Debug, Clone, Default)]
@@ -34,14 +40,15 @@ pub(crate) struct Facts(Vec<Known>);
 const APPS: [&str; 5] = ["api", "app", "backend", "web", "server"];
 
 impl Facts {
-    /// What the engine's list tells.
-    pub(crate) fn of(containers: &[Arc<Container>]) -> Self {
+    /// What the engine's list tells, and how servers are read.
+    pub(crate) fn of(containers: &[Arc<Container>], logins: &Logins) -> Self {
         let known = containers.iter().map(|of| Known {
             name: of.name.clone(),
             project: of.project.clone(),
             folder: of.project_folder.clone(),
             service: of.service.clone(),
             running: of.state.has_processes(),
+            login: logins.get(&of.name).cloned(),
             role: role(discover::Container {
                 name: of.name.clone(),
                 image: of.image.clone(),
@@ -68,14 +75,24 @@ impl Facts {
         Some(self.first(Role::Postgres, project)?.name.clone())
     }
 
-    /// The user that every server has; none where there is no server.
+    /// The user by whom the server is read, else the one that most have; none
+    /// where there is no server.
     pub(super) fn database_user(&self, project: &str) -> Option<String> {
-        self.postgres(project).map(|_| "postgres".to_owned())
+        let server = self.first(Role::Postgres, project)?;
+        let login = server.login.as_ref();
+        Some(login.map_or("postgres", |(user, _)| user).to_owned())
     }
 
-    /// The database that every server has; none where there is no server.
+    /// The database where the server is read, else the one that most have; none
+    /// where there is no server.
     pub(super) fn database(&self, project: &str) -> Option<String> {
-        self.postgres(project).map(|_| "postgres".to_owned())
+        let server = self.first(Role::Postgres, project)?;
+        let login = server.login.as_ref();
+        Some(
+            login
+                .map_or("postgres", |(_, database)| database)
+                .to_owned(),
+        )
     }
 
     pub(super) fn redis(&self, project: &str) -> Option<String> {
@@ -175,6 +192,7 @@ impl Facts {
             service: name.into(),
             running: true,
             role: Some(role),
+            login: None,
         };
         Self(vec![
             of("api", Role::App),
@@ -251,5 +269,11 @@ mod tests {
             Some("/srv/shop")
         );
         assert_eq!(Facts::default().database_user(""), None);
+        assert_eq!(facts.database_user("shop").as_deref(), Some("postgres"));
+        let server = facts.0.iter_mut().find(|known| known.name == "shop-db-1");
+        server.unwrap().login = Some(("seller".into(), "wares".into()));
+        assert_eq!(facts.database_user("shop").as_deref(), Some("seller"));
+        assert_eq!(facts.database("shop").as_deref(), Some("wares"));
+        assert_eq!(facts.database("blog").as_deref(), Some("postgres"));
     }
 }

@@ -35,14 +35,17 @@ fn beside(belfry: &Belfry) -> [String; 2] {
 #[test]
 fn commands_are_filled_with_what_runs_here_and_what_the_alert_names() {
     let engine = Engine::start();
+    engine.create_network("shop");
     engine.run(
         &Container::named("shop-db-1")
             .image("postgres:16")
+            .network("shop")
             .compose("shop", "db")
+            .option("--env", "POSTGRES_USER=seller")
             .label("com.docker.compose.project.working_dir", "/srv/shop"),
     );
     let setup = Setup::new().engine(&engine);
-    let belfry = Launch::with(&setup.config()).start();
+    let mut belfry = Launch::with(&setup.config()).start();
     poll::holds("the container should be known", || {
         let page = belfry.get("/runbooks/database").body;
         page.contains("`docker exec shop-db-1 pg_isready`")
@@ -76,6 +79,14 @@ fn commands_are_filled_with_what_runs_here_and_what_the_alert_names() {
     let (_, said, _) = runbook(&["database", "datname=orders", "--json", &flag, &data]);
     let same: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(same, told);
+
+    // Where the server's environment may be looked at, its own user is known.
+    let setup = setup.exporter("postgres: {environment: true}");
+    belfry.reload(&setup.config());
+    poll::holds("its user should be named", || {
+        let (_, said, _) = runbook(&["database", &flag, &data]);
+        said.contains("docker exec shop-db-1 psql -U seller -d seller -c")
+    });
 }
 
 #[test]

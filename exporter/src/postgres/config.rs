@@ -145,6 +145,15 @@ impl Server {
         self.service.is_empty().then_some(access.place)
     }
 
+    /// Who logs in, and to which database, where its address tells.
+    #[must_use]
+    pub fn login(&self) -> Option<(String, String)> {
+        let config = Access::parse(&self.url).ok()?.config;
+        let user = config.get_user().filter(|_| self.service.is_empty())?;
+        let database = config.get_dbname().unwrap_or(user);
+        Some((user.to_owned(), database.to_owned()))
+    }
+
     /// How to reach it; looks into files of the user where the configuration
     /// leaves something open.
     pub(super) async fn access(&self) -> Result<Access, &'static str> {
