@@ -8,6 +8,7 @@
 
 mod alerting;
 mod files;
+mod health;
 mod log;
 mod page;
 mod query;
@@ -18,6 +19,7 @@ mod write;
 
 pub use alerting::{alert_api, alerting};
 pub use files::files;
+pub use health::{blackbox, ping};
 pub use log::log;
 pub use page::page;
 pub use query::query;
@@ -26,21 +28,23 @@ pub use template::template;
 pub use wire::wire;
 pub use write::write;
 
-/// A way in: its name, what takes the bytes, and samples that are sound.
+/// A way in: its name, which is also the one of its fuzz target, what takes the bytes, and samples that are sound.
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 10] = [
+pub const ENTRIES: [Entry; 12] = [
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
-    ("page", page, page::samples),
-    ("query", query, query::samples),
-    ("rule_file", rule_file, rule_file::samples),
-    ("template", template, template::samples),
+    ("blackbox", blackbox, health::blackbox_samples),
+    ("exposition", page, page::samples),
+    ("ping", ping, health::ping_samples),
+    ("promql", query, query::samples),
+    ("rule_files", rule_file, rule_file::samples),
+    ("templates", template, template::samples),
     ("wire", wire, wire::samples),
-    ("write", write, write::samples),
-    ("files", files, files::samples),
-    ("log", log, log::samples),
+    ("remote_write", write, write::samples),
+    ("chunks", files, files::samples),
+    ("log_lines", log, log::samples),
 ];
 
 /// All times here are around this one, in milliseconds since 1970.

@@ -116,32 +116,32 @@ fn throw(name: &str) {
 
 #[test]
 fn pages_are_read_without_harm() {
-    throw("page");
+    throw("exposition");
 }
 
 #[test]
 fn queries_are_read_without_harm() {
-    throw("query");
+    throw("promql");
 }
 
 #[test]
 fn rule_files_are_read_without_harm() {
-    throw("rule_file");
+    throw("rule_files");
 }
 
 #[test]
 fn templates_are_read_without_harm() {
-    throw("template");
+    throw("templates");
 }
 
 #[test]
 fn bodies_of_remote_write_are_read_without_harm() {
-    throw("write");
+    throw("remote_write");
 }
 
 #[test]
 fn chunks_and_roll_ups_are_read_without_harm() {
-    throw("files");
+    throw("chunks");
 }
 
 #[test]
@@ -161,5 +161,28 @@ fn requests_for_the_alerters_api_are_answered_without_harm() {
 
 #[test]
 fn lines_of_logs_are_read_without_harm() {
-    throw("log");
+    throw("log_lines");
+}
+
+#[test]
+fn pings_are_taken_without_harm() {
+    throw("ping");
+}
+
+#[test]
+fn modules_for_probes_are_read_without_harm() {
+    throw("blackbox");
+}
+
+#[test]
+fn every_entry_has_a_fuzz_target_of_its_name() {
+    let targets = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/fuzz_targets");
+    let files = std::fs::read_dir(targets).unwrap().flatten();
+    let mut targets: Vec<_> = files
+        .map(|file| file.file_name().into_string().unwrap().replace(".rs", ""))
+        .collect();
+    targets.sort_unstable();
+    let mut entries = ENTRIES.map(|entry| entry.0);
+    entries.sort_unstable();
+    assert_eq!(targets, entries);
 }
