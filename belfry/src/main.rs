@@ -15,6 +15,7 @@ mod out;
 mod prometheus;
 mod runbooks;
 mod scraping;
+mod sending;
 mod state;
 mod views;
 

@@ -31,7 +31,7 @@ settings::section! {
         pub resend: Duration = Duration::from_secs(60),
         /// Labels for every alert that does not have them.
         pub external_labels: BTreeMap<String, String> = BTreeMap::new(),
-        /// An existing prometheus.yml whose scrape jobs, rule files and external labels are used as well. Empty: none.
+        /// An existing prometheus.yml whose scrape jobs, rule files at their evaluation_interval, external labels and Alertmanagers are used as well. Empty: none.
         pub prometheus_file: PathBuf = PathBuf::new(),
         /// Targets elsewhere, such as an application's own metrics.
         pub scrape: Vec<Job> = vec![],

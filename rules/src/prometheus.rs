@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use settings::{Fault, Place, Reading};
+use settings::{Fault, Page, Place, Reading};
 
 use crate::relabel::Relabel;
 use crate::{Config, Job};
@@ -81,8 +81,6 @@ pub struct PrometheusFile {
     pub alertmanagers: Vec<Alertmanager>,
     /// What becomes of alerts before they are sent.
     pub alert_relabel: Vec<Relabel>,
-    /// Where the file speaks of alerting, if it does.
-    pub alerting_at: Option<Place>,
     /// Keys that change nothing here.
     pub idle: Vec<Fault>,
 }
@@ -100,7 +98,6 @@ impl PrometheusFile {
         let name = file.display().to_string();
         let mut root = settings::parse(&name, text).map_err(|fault| vec![fault])?;
         let found = keys::survey(&mut root);
-        let alerting_at = keys::place(&root, "alerting");
         let mut reading: Reading<File> = settings::read_tree(file, root);
         let mut faults = found.refused;
         check(&mut reading);
@@ -133,9 +130,28 @@ impl PrometheusFile {
                 .collect(),
             alertmanagers: alerting.alertmanagers,
             alert_relabel: alerting.alert_relabel_configs,
-            alerting_at,
             idle: found.idle,
         })
+    }
+}
+
+impl PrometheusFile {
+    /// The configuration as a file would say it, without secrets.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut page = Page::default();
+        page.section("global", |page| {
+            page.value("scrape_interval", &self.scrape_interval);
+            page.value("evaluation_interval", &self.evaluation_interval);
+            page.value("external_labels", &self.external_labels);
+        });
+        page.section("alerting", |page| {
+            page.value("alert_relabel_configs", &self.alert_relabel);
+            page.value("alertmanagers", &self.alertmanagers);
+        });
+        page.value("rule_files", &self.rule_files);
+        page.value("scrape_configs", &self.jobs);
+        page.finish()
     }
 }
 

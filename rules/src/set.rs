@@ -1,6 +1,6 @@
 //! All groups together: loaded from files, evaluated in turn, replaced by a reload.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use exposition::Labels;
@@ -17,6 +17,8 @@ use crate::outputs::end;
 pub struct Site {
     /// Time between evaluations of a group that states none, in milliseconds.
     pub interval_ms: i64,
+    /// The same for the groups of some files, by the file's name.
+    pub intervals_ms: BTreeMap<String, i64>,
     /// Labels for every alert that does not have them.
     pub external_labels: alert::Set,
     /// The address at which people reach this program; no slash at its end.
@@ -31,6 +33,7 @@ impl Default for Site {
     fn default() -> Self {
         Self {
             interval_ms: 15_000,
+            intervals_ms: BTreeMap::new(),
             external_labels: alert::Set::new(),
             external_url: String::new(),
             resend_ms: 60_000,
@@ -87,7 +90,11 @@ impl RuleSet {
     pub fn load(files: &[Source], site: Site) -> Result<Self, Vec<Fault>> {
         let groups = file::read(files)?
             .into_iter()
-            .map(|spec| Group::new(spec, site.interval_ms))
+            .map(|mut spec| {
+                let own = site.intervals_ms.get(&*spec.file).copied();
+                spec.interval_ms = spec.interval_ms.or(own);
+                Group::new(spec, site.interval_ms)
+            })
             .collect();
         Ok(Self {
             groups,

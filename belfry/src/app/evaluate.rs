@@ -89,6 +89,10 @@ async fn round(watch: &Watch, cause: Cause) {
         watch.evaluated(began.elapsed());
     }
     if !alerts.is_empty() {
+        let elsewhere = watch.elsewhere();
+        if !elsewhere.alertmanagers.is_empty() {
+            watch.outbox.put(alerts.clone(), &elsewhere.relabel);
+        }
         match watch.alerter.put(alerts).await {
             Ok(refused) => {
                 for refusal in refused {

@@ -66,8 +66,8 @@ use readers::Readers;
 
 use crate::cli::Place;
 use crate::config::Loaded;
-use crate::http;
 use crate::state::{self, State};
+use crate::{http, scraping, sending};
 
 /// For writing what is in memory there is at least so long, whatever draining took.
 const LEAST_REST: Duration = Duration::from_secs(1);
@@ -118,6 +118,13 @@ impl App {
         tasks.spawn(upkeep::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(discovery::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(foreign::run(Arc::clone(&watch), stop.clone()));
+        let (of, at) = (Arc::clone(&watch), Arc::clone(&watch));
+        tasks.spawn(sending::run(
+            Arc::clone(&watch.outbox),
+            move || of.elsewhere().alertmanagers.clone(),
+            move |_| scraping::containers(&at.containers),
+            stop.clone(),
+        ));
         tasks.spawn(keeper::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(notices::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(jobs::run(Arc::clone(&watch), stop.clone()));

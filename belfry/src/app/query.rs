@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use exposition::Labels;
-use query_api::{Metadata, Runtime, Source, Targets, View};
+use query_api::{Alertmanagers, Metadata, Runtime, Source, Targets, View};
+use settings::{Page, Value as _};
 
 use super::Watch;
+use crate::sending::Recipient;
 use crate::views;
 
 /// The source of the API: the store, and views of the rules and targets.
@@ -13,10 +15,20 @@ pub(crate) fn source(watch: &Arc<Watch>) -> Source {
     let clock = Arc::clone(&watch.clock);
     let mut source = Source::new(Arc::clone(&watch.store), Arc::new(move || clock.now_ms()));
     source.limits.subquery_step = watch.config().interval;
+    let series = &watch.config().series;
+    source.kept = Some(series.retention).filter(|_| !series.rollups.keep.is_zero());
     source.rules = view(watch, |watch| views::groups(&watch.rules()));
     source.targets = view(watch, targets);
     source.metadata = view(watch, metadata);
     source.config = view(watch, config);
+    source.alertmanagers = view(watch, |watch| {
+        let recipients = watch.outbox.recipients();
+        let url = |one: &Arc<Recipient>| one.target.url.clone();
+        Alertmanagers {
+            active: recipients.iter().map(url).collect(),
+            dropped: Vec::new(),
+        }
+    });
     source.external_labels = view(watch, |watch| {
         Labels::from_pairs(watch.config().rules.external_labels.clone())
     });
@@ -62,11 +74,19 @@ fn metadata(watch: &Watch) -> Vec<Metadata> {
     all
 }
 
-/// What of the configuration a client of Prometheus asks for; no secret is in it.
+/// The configuration in force, without secrets; what a client of Prometheus asks
+/// for in front of it, under Prometheus' names.
 fn config(watch: &Watch) -> String {
     let config = watch.config();
-    let every = settings::format_duration(config.interval);
-    format!("global:\n  scrape_interval: {every}\n  evaluation_interval: {every}\n")
+    let mut page = Page::default();
+    page.section("global", |page| {
+        page.value("scrape_interval", &config.interval);
+        let interval = config.rules.interval.unwrap_or(config.interval);
+        page.value("evaluation_interval", &interval);
+        page.value("external_labels", &config.rules.external_labels);
+    });
+    config.fill(&mut page);
+    page.finish()
 }
 
 fn runtime(watch: &Watch) -> Runtime {

@@ -73,6 +73,7 @@ impl Watch {
         }
         self.shelf.renew(runbooks);
         self.set_config(new);
+        self.set_elsewhere(loaded.elsewhere);
         self.reloaded.notify_one();
         Ok(fixed
             .into_iter()
@@ -116,6 +117,7 @@ impl Watch {
         Ground {
             containers: self.containers.clone(),
             readers: Arc::clone(&self.readers),
+            shelf: Some(Arc::clone(&self.shelf)),
             socket: self.socket.clone(),
             config: self.reloads.subscribe(),
         }

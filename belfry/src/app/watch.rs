@@ -28,10 +28,14 @@ use super::ticket::Tickets;
 use super::{Job, engine, former, health, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Elsewhere, Loaded};
 use crate::runbooks::Shelf;
 use crate::scraping::Scraping;
+use crate::sending::Outbox;
 use crate::state::State;
+
+/// So many alerts may wait for an Alertmanager elsewhere.
+const OUTBOX: usize = 10_000;
 
 /// The parts, and what they must know of each other.
 pub(crate) struct Watch {
@@ -68,12 +72,15 @@ pub(crate) struct Watch {
     pub keeper: Keeper,
     /// A collection is in: the rules have something new to look at.
     pub evaluate_now: Notify,
+    /// Alerts on their way to Alertmanagers elsewhere.
+    pub outbox: Arc<Outbox>,
     /// Another configuration is in force.
     pub reloaded: Notify,
     /// The same, for those who follow it.
     pub(super) reloads: watch::Sender<Arc<Config>>,
     pub(super) host: RwLock<Host>,
     pub(super) config: RwLock<Arc<Config>>,
+    elsewhere: RwLock<Arc<Elsewhere>>,
     rules: Mutex<RuleSet>,
     intakes: Mutex<Vec<Intake>>,
     found: Mutex<Vec<Found>>,
@@ -103,6 +110,7 @@ impl Watch {
             config,
             rules,
             runbooks,
+            elsewhere,
             ..
         } = loaded;
         let clock = Arc::new(Clock::start());
@@ -173,6 +181,8 @@ impl Watch {
             own: own::Own::new(now_ms),
             keeper: Keeper::default(),
             evaluate_now: Notify::new(),
+            outbox: Arc::new(Outbox::new(OUTBOX)),
+            elsewhere: RwLock::new(Arc::new(elsewhere)),
             reloaded: Notify::new(),
             reloads: watch::Sender::new(Arc::new(config.clone())),
             intakes: Mutex::new(Vec::new()),
@@ -199,6 +209,23 @@ impl Watch {
                 .report(dependency::STATE, Report::failing(reason), now_ms);
         }
         Ok(watch)
+    }
+
+    /// Who else is told of alerts.
+    pub(super) fn elsewhere(&self) -> Arc<Elsewhere> {
+        let elsewhere = self.elsewhere.read();
+        Arc::clone(&elsewhere.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Others are told of alerts from now on.
+    pub(super) fn set_elsewhere(&self, elsewhere: Elsewhere) {
+        let mut had = self
+            .elsewhere
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *had = Arc::new(elsewhere);
+        drop(had);
+        self.outbox.look_again();
     }
 
     /// The configuration in force.

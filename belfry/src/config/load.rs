@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::{task, time};
 
 use super::file::{self, Source};
-use super::{Config, prometheus, rule_files};
+use super::{Config, Elsewhere, prometheus, rule_files};
 use crate::cli::Place;
 
 /// A configuration with where it came from.
@@ -25,6 +25,8 @@ pub(crate) struct Loaded {
     pub rules: RuleSet,
     /// The runbooks that it names.
     pub runbooks: Runbooks,
+    /// Who else is told of alerts.
+    pub elsewhere: Elsewhere,
     /// What it asks for that changes nothing here.
     pub remarks: Vec<Fault>,
 }
@@ -87,7 +89,11 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
         reading.contradict(&key, &message);
     }
     let prometheus = prometheus::join(&mut reading.value.rules);
-    let rules = rule_files::load(&reading.value, source.file.as_deref());
+    let rules = rule_files::load(
+        &reading.value,
+        prometheus.as_ref().ok(),
+        source.file.as_deref(),
+    );
     if !reading.is_broken("rules.files") && !reading.is_broken("rules.pack") {
         for (at, name) in rules.unknown {
             let message = format!("no rule is named {name:?}");
@@ -97,12 +103,13 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
     let (mut config, faults) = reading.end();
     overrule(&mut config, place, source.file.as_deref());
     match (rules.set, runbooks(&config), prometheus) {
-        (Ok(rules), Ok(runbooks), Ok(remarks)) if faults.is_empty() => Ok(Loaded {
+        (Ok(rules), Ok(runbooks), Ok(joined)) if faults.is_empty() => Ok(Loaded {
             config,
             file: source.file,
             rules,
             runbooks,
-            remarks,
+            elsewhere: joined.elsewhere,
+            remarks: joined.remarks,
         }),
         (rules, runbooks, prometheus) => {
             let unread = prometheus.err().into_iter();

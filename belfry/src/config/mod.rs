@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use load::{Error, Faults, Loaded, glance, load, load_within, runbooks};
-pub(crate) use prometheus::read as read_prometheus;
+pub(crate) use prometheus::{Elsewhere, read as read_prometheus};
 
 settings::section! {
     /// The whole file.

@@ -1,5 +1,6 @@
 //! Which rules are evaluated: the shipped pack and the files of the configuration.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use rules::{RuleSet, Site, Source};
 use settings::Fault;
 
 use super::Config;
+use super::prometheus::Joined;
 
 /// What came of loading the rules.
 pub(super) struct Rules {
@@ -17,8 +19,8 @@ pub(super) struct Rules {
 }
 
 /// Loads all rules. Relative names of files are taken from the folder of the
-/// configuration file.
-pub(super) fn load(config: &Config, file: Option<&Path>) -> Rules {
+/// configuration file. Files that a `prometheus.yml` has `joined` keep its pace.
+pub(super) fn load(config: &Config, joined: Option<&Joined>, file: Option<&Path>) -> Rules {
     let disable = &config.rules.disable;
     let unknown = |has: &dyn Fn(&String) -> bool| {
         let all = disable.iter().cloned().enumerate();
@@ -26,7 +28,7 @@ pub(super) fn load(config: &Config, file: Option<&Path>) -> Rules {
     };
     let (sources, mut faults) = sources(config, file);
     let unread = !faults.is_empty();
-    match RuleSet::load(&sources, site(config)) {
+    match RuleSet::load(&sources, site(config, joined)) {
         Ok(mut rules) if !unread => {
             let missing = rules.disable(disable);
             Rules {
@@ -47,8 +49,19 @@ pub(super) fn load(config: &Config, file: Option<&Path>) -> Rules {
     }
 }
 
-fn site(config: &Config) -> Site {
+fn site(config: &Config, joined: Option<&Joined>) -> Site {
+    let mut intervals_ms = BTreeMap::new();
+    // What we say ourselves wins.
+    let joined = joined.filter(|_| config.rules.interval.is_none());
+    for pattern in joined.iter().flat_map(|joined| &joined.rule_files) {
+        // One that cannot be read is told elsewhere.
+        for path in rules::matching_files(pattern).unwrap_or_default() {
+            let every = joined.map_or(Duration::ZERO, |joined| joined.evaluation_interval);
+            intervals_ms.insert(path.display().to_string(), millis(every));
+        }
+    }
     Site {
+        intervals_ms,
         interval_ms: millis(config.rules.interval.unwrap_or(config.interval)),
         resend_ms: millis(config.rules.resend),
         external_labels: config.rules.external_labels.clone(),

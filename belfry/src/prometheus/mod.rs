@@ -9,7 +9,6 @@ mod flags;
 mod keep;
 mod parsed;
 mod scrape;
-mod send;
 mod serve;
 mod shared;
 mod sift;
@@ -28,8 +27,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::supervise;
-use crate::http;
 use crate::state::State;
+use crate::{http, sending};
 use shared::Shared;
 pub(crate) use shared::{Setup, lines};
 
@@ -76,7 +75,13 @@ impl Alone {
         let mut tasks = JoinSet::new();
         tasks.spawn(scrape::run(Arc::clone(&shared), stop.clone()));
         tasks.spawn(evaluate::run(Arc::clone(&shared), stop.clone()));
-        tasks.spawn(send::run(Arc::clone(&shared), stop.clone()));
+        let (of, at) = (Arc::clone(&shared), Arc::clone(&shared));
+        tasks.spawn(sending::run(
+            Arc::clone(&shared.outbox),
+            move || of.file().alertmanagers.clone(),
+            move |jobs| at.containers(jobs),
+            stop.clone(),
+        ));
         tasks.spawn(keep::run(Arc::clone(&shared), stop.clone()));
         let router = serve::router(&shared);
         tasks.spawn(http::serve(listener, router, stop.clone()));

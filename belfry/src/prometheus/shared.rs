@@ -13,11 +13,12 @@ use tokio::sync::{Notify, watch};
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 
-use super::{Flags, send};
+use super::Flags;
 use crate::app::former;
 use crate::clock::Clock;
 use crate::config;
 use crate::scraping::Scraping;
+use crate::sending::Outbox;
 use crate::state::State;
 
 /// Files that take longer to read than this lie on a disk that hangs.
@@ -72,6 +73,7 @@ impl Setup {
             external_url: external_url(flags, port),
             resend_ms: millis(flags.resend),
             tell_value: false,
+            ..Site::default()
         };
         match RuleSet::load(&sources, site) {
             Ok(rules) if faults.is_empty() => Ok(Self {
@@ -118,11 +120,11 @@ pub(crate) struct Shared {
     pub(super) engine: promql::Engine,
     pub(super) state: State,
     pub(super) scraping: Arc<Scraping>,
-    pub(super) outbox: send::Outbox,
+    pub(super) outbox: Arc<Outbox>,
     /// What the rules know, to be written.
     pub(super) kept: watch::Sender<Option<Arc<Kept>>>,
     /// Another configuration is in force; one for each who follows it.
-    pub(super) reloaded: [Notify; 3],
+    pub(super) reloaded: [Notify; 2],
     pub(super) stop: CancellationToken,
     pub(super) started_ms: i64,
     file: RwLock<Arc<PrometheusFile>>,
@@ -161,7 +163,7 @@ impl Shared {
                 ..promql::Limits::default()
             }),
             scraping: Arc::new(Scraping::new(Arc::clone(&clock), Arc::clone(&store))),
-            outbox: send::Outbox::new(flags.queue),
+            outbox: Arc::new(Outbox::new(flags.queue)),
             kept: watch::Sender::new(None),
             reloaded: Default::default(),
             file: RwLock::new(Arc::new(setup.file)),
@@ -243,6 +245,7 @@ impl Shared {
             for follower in &self.reloaded {
                 follower.notify_one();
             }
+            self.outbox.look_again();
         });
         let mut reload = self.reload.lock().unwrap_or_else(PoisonError::into_inner);
         reload.refused = applied.is_err();

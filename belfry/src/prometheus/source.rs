@@ -21,12 +21,13 @@ pub(super) fn source(shared: &Arc<Shared>) -> Source {
     source.limits.concurrency = flags.query_concurrency;
     source.limits.subquery_step = shared.file().evaluation_interval;
     source.receives = flags.receive;
+    source.kept = flags.retention.is_none().then_some(RETENTION);
     source.flags = flags.told();
     source.rules = view(shared, |shared| views::groups(&shared.rules()));
     source.targets = view(shared, targets);
     source.metadata = view(shared, |shared| shared.scraping.metadata());
     source.alertmanagers = view(shared, alertmanagers);
-    source.config = view(shared, config);
+    source.config = view(shared, |shared| shared.file().print());
     source.external_labels = view(shared, |shared| {
         Labels::from_pairs(shared.file().external_labels.clone())
     });
@@ -60,43 +61,6 @@ fn alertmanagers(shared: &Shared) -> Alertmanagers {
             .collect(),
         dropped: Vec::new(),
     }
-}
-
-/// The configuration as far as it can be shown: no secret is in it.
-fn config(shared: &Shared) -> String {
-    let file = shared.file();
-    let mut out = format!(
-        "global:\n  scrape_interval: {}\n  evaluation_interval: {}\n",
-        format_duration(file.scrape_interval),
-        format_duration(file.evaluation_interval)
-    );
-    if !file.external_labels.is_empty() {
-        out.push_str("  external_labels:\n");
-        for (name, value) in &file.external_labels {
-            out.push_str(&format!("    {name}: {value:?}\n"));
-        }
-    }
-    if !file.rule_files.is_empty() {
-        out.push_str("rule_files:\n");
-        for path in &file.rule_files {
-            out.push_str(&format!("- {:?}\n", path.display().to_string()));
-        }
-    }
-    if !file.jobs.is_empty() {
-        out.push_str("scrape_configs:\n");
-    }
-    for job in &file.jobs {
-        let time = |time: Option<std::time::Duration>| format_duration(time.unwrap_or_default());
-        out.push_str(&format!(
-            "- job_name: {:?}\n  scrape_interval: {}\n  scrape_timeout: {}\n  metrics_path: {:?}\n  scheme: {}\n",
-            job.name(),
-            time(job.scrape_interval),
-            time(job.scrape_timeout),
-            if job.metrics_path.is_empty() { "/metrics" } else { &job.metrics_path },
-            job.scheme.as_str(),
-        ));
-    }
-    out
 }
 
 fn runtime(shared: &Shared) -> Runtime {

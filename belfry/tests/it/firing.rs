@@ -314,3 +314,52 @@ fn the_list_of_rules_is_complete_and_says_what_fires_for_real() {
     }
     assert!(rows.is_empty(), "no such rules: {rows:?}");
 }
+
+/// The text of every source below a folder, tests left out.
+fn sources(folder: &std::path::Path, out: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() {
+            if name != "tests" && name != "target" && name != "shared" {
+                sources(&path, out);
+            }
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            out.push_str(&std::fs::read_to_string(&path).expect("a source"));
+        }
+    }
+}
+
+#[test]
+fn every_name_of_our_own_that_a_rule_asks_for_is_written_by_a_part() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut written = String::new();
+    for part in [
+        "alerter",
+        "backup",
+        "belfry",
+        "exporter",
+        "healthchecks",
+        "rules",
+    ] {
+        sources(&std::path::Path::new(root).join(part), &mut written);
+    }
+    let known = |name: &str| {
+        let family = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end));
+        [Some(name), family]
+            .iter()
+            .flatten()
+            .any(|name| written.contains(&format!("\"{name}\"")))
+    };
+    let mut missing = BTreeSet::new();
+    for (_, text) in rules::pack::FILES {
+        for word in text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_') {
+            if word.starts_with("belfry_") && !known(word) {
+                missing.insert(word);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "nobody writes {missing:?}");
+}

@@ -90,7 +90,7 @@ fn debians_own_configuration_and_promtool_work_with_it() {
         alone.data("/api/v1/status/config")["yaml"]
             .as_str()
             .expect("yaml")
-            .contains("job_name: \"node\"")
+            .contains("job_name: \"node\"\n")
     );
     assert_eq!(
         alone.data("/api/v1/alertmanagers")["activeAlertmanagers"][0]["url"],
@@ -350,8 +350,14 @@ fn the_watch_takes_over_what_a_prometheus_yml_wants_scraped_and_judged() {
     let page = Page::serve("# TYPE broken gauge\nbroken 1\n");
     let scratch = Scratch::new();
     rules(&scratch, "0s");
-    let more = "alerting: {alertmanagers: [{static_configs: [{targets: ['a:9093']}]}]}\n";
-    let file = scratch.file("prometheus.yml", &config(&page, more));
+    let elsewhere = Alertmanager::start();
+    let more = format!(
+        "alerting: {{alert_relabel_configs: [{{target_label: via, replacement: file}}], \
+         alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]}}\n",
+        elsewhere.address
+    );
+    let text = config(&page, &more).replace("evaluation_interval: 1s", "evaluation_interval: 2s");
+    let file = scratch.file("prometheus.yml", &text);
     let own = format!(
         "interval: 1s\nrules: {{pack: false, prometheus_file: {}, external_labels: {{site: ours}}}}",
         file.display()
@@ -375,11 +381,25 @@ fn the_watch_takes_over_what_a_prometheus_yml_wants_scraped_and_judged() {
     );
     let metadata = belfry.get("/api/v1/metadata?metric=broken").json();
     assert_eq!(metadata["data"]["broken"][0]["type"], "gauge", "{metadata}");
-    let log = belfry.log();
-    assert!(
-        log.contains("alerting: it changes nothing here: alerts go to Belfry's own alerter"),
-        "{log}"
+    let there = poll::until("the file's Alertmanager should be told too", || {
+        elsewhere.alerts().into_iter().next()
+    });
+    assert_eq!(
+        (&there["labels"]["alertname"], &there["labels"]["via"]),
+        (&json!("Broken"), &json!("file"))
     );
+    let told = belfry.get("/api/v1/alertmanagers").json();
+    let url = format!("http://{}/api/v2/alerts", elsewhere.address);
+    assert_eq!(told["data"]["activeAlertmanagers"][0]["url"], json!(url));
+    let groups = belfry.get("/api/v1/rules").json();
+    assert_eq!(groups["data"]["groups"][0]["interval"], json!(2));
+    let shown = belfry.get("/api/v1/status/config").json();
+    let shown = shown["data"]["yaml"].as_str().expect("YAML");
+    assert!(
+        shown.contains("\n  external_labels:\n    \"site\": \"ours\"\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("\n  pack: false\n"), "{shown}");
 
     std::fs::write(
         &file,

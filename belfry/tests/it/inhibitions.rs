@@ -203,7 +203,7 @@ fn only_causes_are_told_by_the_shipped_inhibitions() {
         }
     }
     let body = Value::from(alerts).to_string();
-    for address in [theirs.address.clone(), ours.address()] {
+    for address in [theirs.address, ours.address()] {
         let answer = http::post(&address, "/api/v2/alerts", &body).expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.body);
         let mut have = BTreeMap::new();

@@ -52,6 +52,7 @@ async fn a_range_query_reaches_back_to_what_was_rolled_up() {
     let store = Arc::new(filled(&dir));
     let mut source = source(Store::new());
     source.store = Arc::clone(&store);
+    source.kept = Some(Duration::from_secs(4 * 3600));
     let server = serve(source).await;
     let ask = async |query: &str| {
         let (start, end) = ((T0 - 70 * HOUR) / 1000, T0 / 1000);
@@ -72,6 +73,20 @@ async fn a_range_query_reaches_back_to_what_was_rolled_up() {
         assert!((value - 0.1).abs() < 1e-9, "{value}");
     }
     assert_eq!(ask("sum(load offset 10m)").await.len(), 71);
+    // That is said, where it is so.
+    let said = async |query: &str, hours: i64| {
+        let (start, end) = ((T0 - hours * HOUR) / 1000, T0 / 1000);
+        let path = format!("/api/v1/query_range?query={query}&start={start}&end={end}&step=3600");
+        let (_, answer) = server.get(&path).await;
+        answer["infos"].to_string()
+    };
+    assert!(
+        said("load", 70)
+            .await
+            .contains("is read from roll-ups of five minutes")
+    );
+    assert_eq!(said("load", 3).await, "null");
+    assert_eq!(said("nothing", 70).await, "null");
     // At one time, and of what is long gone.
     let at = (T0 - 65 * HOUR) / 1000;
     let path = format!("/api/v1/query?query=gone&time={at}");

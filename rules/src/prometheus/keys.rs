@@ -1,7 +1,7 @@
 //! Which keys of a `prometheus.yml` mean nothing here, which ask for what Belfry
 //! cannot do, and what holds where a job states no limit.
 
-use settings::{Fault, Kind, Name, Node, Place};
+use settings::{Fault, Kind, Name, Node};
 
 /// Keys that change nothing here: where, and why.
 const IDLE: &[(&str, &[&str], &str)] = &[
@@ -124,15 +124,6 @@ pub(super) fn survey(root: &mut Node) -> Found {
     walk(root, "", "", &mut found);
     inherit(root);
     found
-}
-
-/// Where a key of the file itself stands.
-pub(super) fn place(root: &Node, key: &str) -> Option<Place> {
-    let Kind::Map(entries) = &root.kind else {
-        return None;
-    };
-    let found = entries.iter().find(|(name, _)| name.text == key);
-    found.map(|(name, _)| name.place.clone())
 }
 
 /// `key` is the way to a node, `place` the last step of it that has a name.

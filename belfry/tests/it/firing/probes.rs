@@ -54,7 +54,7 @@ fn rules_about_sites_fire_for_those_that_fail_come_and_go_or_are_slow() {
     );
     let began = Instant::now();
     watched.fires(&[("ProbeFlapping", "warning")], || {
-        let up = began.elapsed().as_secs() / 2 % 2 == 0;
+        let up = (began.elapsed().as_secs() / 2).is_multiple_of(2);
         sites[0]
             .1
             .store(if up { 200 } else { 502 }, Ordering::Relaxed);

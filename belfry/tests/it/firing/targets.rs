@@ -66,7 +66,7 @@ fn rules_about_targets_fire_for_those_that_flap_are_slow_or_live_in_the_future()
             ("BelfrySamplesRefused", "info"),
         ],
         || {
-            let up = began.elapsed().as_secs() / 2 % 2 == 0;
+            let up = (began.elapsed().as_secs() / 2).is_multiple_of(2);
             flapping.set(if up { "a 1\n" } else { "this is no sample\n" });
         },
     );

@@ -16,38 +16,41 @@ use super::BATCH;
 
 /// All Alertmanagers with their queues.
 #[derive(Debug)]
-pub(in super::super) struct Outbox {
+pub(crate) struct Outbox {
     capacity: usize,
     recipients: Mutex<Vec<Arc<Recipient>>>,
+    /// Others may be told from now on.
+    pub(super) changed: Notify,
     /// Alerts that were dropped, for want of room or of anybody to tell.
     dropped: AtomicU64,
 }
 
 /// An Alertmanager.
 #[derive(Debug)]
-pub(in super::super) struct Recipient {
-    pub(in super::super) target: Foreign,
+pub(crate) struct Recipient {
+    pub(crate) target: Foreign,
     /// What becomes of alerts before they go to this one.
     relabel: Vec<Relabel>,
     queue: Mutex<VecDeque<Arc<Alert>>>,
     filled: Notify,
     stop: CancellationToken,
-    pub(in super::super) sent: AtomicU64,
-    pub(in super::super) failed: AtomicU64,
+    pub(crate) sent: AtomicU64,
+    pub(crate) failed: AtomicU64,
 }
 
 impl Outbox {
     /// For at most so many alerts at each Alertmanager.
-    pub(in super::super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
             recipients: Mutex::default(),
+            changed: Notify::new(),
             dropped: AtomicU64::new(0),
         }
     }
 
     /// Leaves alerts here for all Alertmanagers; waits for nobody.
-    pub(in super::super) fn put(&self, alerts: Vec<Alert>, rules: &[Relabel]) {
+    pub(crate) fn put(&self, alerts: Vec<Alert>, rules: &[Relabel]) {
         let alerts: Vec<_> = alerts
             .into_iter()
             .filter_map(|alert| relabelled(alert, rules))
@@ -71,6 +74,11 @@ impl Outbox {
                 tracing::warn!(url, dropped, "alerts were dropped: too many wait");
             }
         }
+    }
+
+    /// Another configuration is in force.
+    pub(crate) fn look_again(&self) {
+        self.changed.notify_one();
     }
 
     /// Forgets Alertmanagers that are gone; returns those that are new.
@@ -103,17 +111,17 @@ impl Outbox {
     }
 
     /// The Alertmanagers that are told.
-    pub(in super::super) fn recipients(&self) -> Vec<Arc<Recipient>> {
+    pub(crate) fn recipients(&self) -> Vec<Arc<Recipient>> {
         self.list().clone()
     }
 
     /// How many alerts were dropped, ever.
-    pub(in super::super) fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
     /// How many alerts may wait at each.
-    pub(in super::super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
@@ -141,7 +149,7 @@ impl Recipient {
     }
 
     /// How many alerts wait.
-    pub(in super::super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.queue().len()
     }
 

@@ -9,25 +9,26 @@ mod outbox;
 #[cfg(test)]
 mod tests;
 
-pub(super) use outbox::Outbox;
+pub(crate) use outbox::{Outbox, Recipient};
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::{Clients, Discovery, Foreign, Job};
+use rules::{Alertmanager, Clients, Container, Discovery, Foreign, Job};
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
-
-use super::Shared;
 
 /// How often one looks for Alertmanagers.
 const PULSE: Duration = Duration::from_secs(5);
 /// So many alerts go in one request.
 const BATCH: usize = 256;
 
-/// Sends until told to stop, and then what still waits, once.
-pub(super) async fn run(
-    shared: Arc<Shared>,
+/// Sends until told to stop, and then what still waits, once. `wanted` says who
+/// is told by the configuration in force, `containers` where those may be.
+pub(crate) async fn run(
+    outbox: Arc<Outbox>,
+    wanted: impl Fn() -> Vec<Alertmanager>,
+    containers: impl Fn(&[Job]) -> Vec<Container>,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
     let mut clients = Clients::default();
@@ -35,14 +36,10 @@ pub(super) async fn run(
     let mut told: Vec<String> = Vec::new();
     let mut tasks = JoinSet::new();
     loop {
-        let file = shared.file();
-        let jobs: Vec<Job> = file
-            .alertmanagers
-            .iter()
-            .enumerate()
-            .map(|(at, one)| one.job(at))
-            .collect();
-        let containers = shared.containers(&jobs);
+        let alertmanagers = wanted();
+        let jobs = alertmanagers.iter().enumerate();
+        let jobs: Vec<Job> = jobs.map(|(at, one)| one.job(at)).collect();
+        let containers = containers(&jobs);
         // Files may lie on a disk that hangs; who is known is told meanwhile.
         let look = task::spawn_blocking(move || {
             let found = discovery.look(&jobs, &containers, PULSE, false);
@@ -60,19 +57,19 @@ pub(super) async fn run(
         let of = |target: &Foreign| {
             let pool = target.target.origin.as_ref().map(|origin| &*origin.pool);
             let at = pool.and_then(|pool| pool.strip_prefix("config-")?.parse().ok());
-            let config = at.and_then(|at: usize| file.alertmanagers.get(at));
+            let config = at.and_then(|at: usize| alertmanagers.get(at));
             config.map_or_else(Vec::new, |config| config.alert_relabel_configs.clone())
         };
         let wanted = found.1.targets.into_iter();
         let wanted: Vec<_> = wanted.map(|target| (of(&target), target)).collect();
-        for recipient in shared.outbox.take_over(wanted, &stop) {
+        for recipient in outbox.take_over(wanted, &stop) {
             let client = clients.of(&recipient.target);
             tasks.spawn(async move { recipient.run(&client).await });
         }
         while tasks.try_join_next().is_some() {}
         tokio::select! {
             () = stop.cancelled() => break,
-            () = shared.reloaded[2].notified() => {}
+            () = outbox.changed.notified() => {}
             () = tokio::time::sleep(PULSE) => {}
         }
     }
