@@ -62,8 +62,7 @@ async fn main() -> std::io::Result<()> {
         let _ = task.await;
         return printed;
     }
-    let connect = container::at_socket(Path::new(&what));
-    let containers = container::Containers::new(container::Config::default(), connect);
+    let containers = container::Containers::new(container::Config::default(), Path::new(&what));
     let stop = CancellationToken::new();
     let task = tokio::spawn({
         let (containers, stop) = (containers.clone(), stop.clone());

@@ -4,17 +4,26 @@
 //! [`Containers::run`] listens to the engine; [`Containers::page`] reads
 //! control groups and writes what is known, and never waits for the engine.
 
+mod answers;
 mod cadvisor;
 mod cadvisor_families;
 mod cgroup;
 mod cgroup_v1;
 mod cgroup_v2;
+mod config;
+mod declared;
+mod declared_page;
+mod disk_usage;
 mod engine;
 mod inventory;
 mod machine;
 mod model;
 mod own;
+mod own_more;
+mod raw;
 mod readings;
+mod resources;
+mod sizes;
 mod translate;
 mod usage;
 
@@ -32,31 +41,10 @@ use tokio_util::sync::CancellationToken;
 use crate::crew::{Crew, Outcome};
 use crate::files::{Files, Roots};
 use crate::served::Trouble;
+pub use config::{Compose, Config, Project};
+pub use declared_page::DeclaredService;
 use inventory::Inventory;
 pub use model::{Container, Health, Mount, Port, State};
-
-settings::section! {
-    /// The containers of the Docker engine.
-    pub struct Config {
-        /// Where the host's /proc is seen; in a container, where it is mounted.
-        pub procfs: PathBuf = PathBuf::from("/proc"),
-        /// Where the host's /sys is seen.
-        pub sysfs: PathBuf = PathBuf::from("/sys"),
-        /// Where the host's / is seen.
-        pub rootfs: PathBuf = PathBuf::from("/"),
-        /// Container labels that become container_label_* on each series.
-        pub labels: Vec<String> = vec![
-            "com.docker.compose.project".to_owned(),
-            "com.docker.compose.service".to_owned(),
-        ],
-        /// How long the engine may take to answer a call.
-        pub deadline: Duration = Duration::from_secs(5),
-        /// How often all containers are listed, beside the stream of events.
-        pub relist: Duration = Duration::from_secs(60),
-        /// How often the engine is asked whether it is there.
-        pub ping: Duration = Duration::from_secs(15),
-    }
-}
 
 /// How long the control groups of one container may take.
 const PATIENCE: Duration = Duration::from_millis(750);
@@ -91,16 +79,18 @@ pub struct EngineState {
 #[derive(Debug, Clone)]
 pub struct Containers(Arc<Shared>);
 
-/// Makes a client for the engine. It is called for each connection, because
-/// the version that is spoken is settled anew with an engine that came back.
-type Connect = dyn Fn() -> Result<Docker, EngineError> + Send + Sync;
-
 struct Shared {
-    connect: Box<Connect>,
+    socket: PathBuf,
     roots: Roots,
     deadline: Duration,
     relist: Duration,
     ping: Duration,
+    disk: Duration,
+    sizes_every: Duration,
+    compose: Compose,
+    declared: declared::Declared,
+    resources: resources::Resources,
+    sizes: sizes::Sizes,
     inventory: Mutex<Inventory>,
     engine: Mutex<EngineState>,
     changes: watch::Sender<u64>,
@@ -127,15 +117,13 @@ pub fn at_socket(
 }
 
 impl Containers {
-    /// Makes a watcher that reaches the engine through `connect`.
-    pub fn new(
-        config: Config,
-        connect: impl Fn() -> Result<Docker, EngineError> + Send + Sync + 'static,
-    ) -> Self {
+    /// Makes a watcher of the engine behind a Unix socket.
+    #[must_use]
+    pub fn new(config: Config, socket: &Path) -> Self {
         let mut labels = config.labels;
         labels.truncate(MOST_LABELS);
         Self(Arc::new(Shared {
-            connect: Box::new(connect),
+            socket: socket.to_owned(),
             roots: Roots {
                 proc: config.procfs,
                 sys: config.sysfs,
@@ -145,6 +133,12 @@ impl Containers {
             // An interval of nothing is not allowed.
             relist: config.relist.max(Duration::from_millis(1)),
             ping: config.ping.max(Duration::from_millis(1)),
+            disk: config.disk,
+            sizes_every: config.sizes,
+            compose: config.compose,
+            declared: declared::Declared::default(),
+            resources: resources::Resources::default(),
+            sizes: sizes::Sizes::default(),
             inventory: Mutex::new(Inventory::new(labels)),
             engine: Mutex::default(),
             changes: watch::Sender::new(0),
@@ -158,7 +152,19 @@ impl Containers {
     /// Listens to the engine until `stop`, however often it goes away. Returns
     /// only then.
     pub async fn run(&self, stop: CancellationToken) {
-        engine::run(&self.0, &stop).await;
+        tokio::join!(
+            engine::run(&self.0, &stop),
+            declared::run(&self.0, &stop),
+            resources::run(&self.0, &stop),
+            sizes::run(&self.0, &stop),
+        );
+    }
+
+    /// The services that compose files declare, whether they have containers or
+    /// not; those that may be missing want none.
+    #[must_use]
+    pub fn declared(&self) -> Vec<DeclaredService> {
+        declared_page::services(&self.0.declared.known(), &self.0.compose.except)
     }
 
     /// All containers as last heard of, ordered by name.
@@ -245,7 +251,8 @@ impl Shared {
                 None => {
                     let mut page = Writer::new();
                     lock(&here.machine).encode(&mut files, &mut page);
-                    Measured::Machine(page.finish())
+                    let usage = usage::of_machine(&mut files).map(Box::new);
+                    Measured::Machine(page.finish(), usage)
                 }
             }
         };
@@ -254,10 +261,16 @@ impl Shared {
         let mut machine = String::new();
         for (at, outcome) in outcomes.into_iter().enumerate() {
             match outcome {
-                Outcome::Done(Measured::Container(usage), _) => {
-                    measured.push((running[at].clone(), *usage));
+                Outcome::Done(Measured::Container(mut usage), _) => {
+                    let container = running[at].clone();
+                    usage.files = self.size(&container).and_then(|size| size.files);
+                    measured.push((container, *usage));
                 }
-                Outcome::Done(Measured::Machine(text), _) => machine = text,
+                Outcome::Done(Measured::Machine(text, usage), _) => {
+                    machine = text;
+                    let nobody = Arc::new(Container::new(String::new()));
+                    measured.extend(usage.map(|usage| (nobody, *usage)));
+                }
                 // Gone in the middle of the scrape, stuck, or not to be read.
                 Outcome::Done(Measured::Nothing, _) | Outcome::Late | Outcome::Panicked => {}
             }
@@ -266,7 +279,22 @@ impl Shared {
         let now_ms = now_ms();
         cadvisor::encode(&measured, &engine, now_ms, &mut page);
         own::encode(&containers, &engine, now_ms, &mut page);
+        let resources = self.resources.state();
+        own_more::encode(
+            &containers,
+            &resources.names,
+            &|one| self.size(one),
+            &mut page,
+        );
+        let known = self.declared.known();
+        let (except, names) = (&self.compose.except, &resources.names);
+        declared_page::encode(&known, except, &containers, names, &mut page);
+        disk_usage::encode(&resources.disk, &mut page);
         page.finish() + &machine
+    }
+
+    fn size(&self, container: &Container) -> Option<sizes::Size> {
+        self.sizes.of(&container.id, self.sizes_every)
     }
 
     fn inventory(&self) -> MutexGuard<'_, Inventory> {
@@ -332,7 +360,7 @@ impl Shared {
 /// What one job of a page found.
 enum Measured {
     Container(Box<usage::Usage>),
-    Machine(String),
+    Machine(String, Option<Box<usage::Usage>>),
     Nothing,
 }
 

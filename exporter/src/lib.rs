@@ -8,6 +8,7 @@ pub mod api;
 pub mod celery;
 pub mod container;
 mod crew;
+mod du;
 mod files;
 mod fleet;
 pub mod host;

@@ -155,7 +155,21 @@ impl Services {
     /// Puts together what was found and what is declared.
     #[must_use]
     pub fn new(config: &Config, instances: Vec<Instance>) -> Self {
+        Self::expecting(config, instances, Vec::new())
+    }
+
+    /// The same, where each of `expected`, as service and project, should have
+    /// a container.
+    #[must_use]
+    pub fn expecting(
+        config: &Config,
+        instances: Vec<Instance>,
+        expected: Vec<(String, String)>,
+    ) -> Self {
         let mut services = Self::default();
+        for key in expected {
+            services.all.entry(key).or_default();
+        }
         for instance in instances {
             let key = (instance.service.clone(), instance.project.clone());
             services.all.entry(key).or_default().1.push(instance);

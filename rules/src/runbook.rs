@@ -11,7 +11,7 @@ pub use shelf::{Runbook, Runbooks};
 pub const PATH: &str = "/runbooks/";
 
 /// All runbooks by name, in order.
-pub const ALL: [(&str, &str); 24] = [
+pub const ALL: [(&str, &str); 25] = [
     ("api-down", include_str!("../runbooks/api-down.md")),
     ("backup", include_str!("../runbooks/backup.md")),
     ("belfry", include_str!("../runbooks/belfry.md")),
@@ -30,6 +30,7 @@ pub const ALL: [(&str, &str); 24] = [
         include_str!("../runbooks/container-unhealthy.md"),
     ),
     ("database", include_str!("../runbooks/database.md")),
+    ("declared", include_str!("../runbooks/declared.md")),
     ("disk-failing", include_str!("../runbooks/disk-failing.md")),
     ("disk-full", include_str!("../runbooks/disk-full.md")),
     ("engine-down", include_str!("../runbooks/engine-down.md")),

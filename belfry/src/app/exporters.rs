@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use exporter::container::{Containers, at_socket};
+use exporter::container::Containers;
 use exporter::host::Host;
 use exposition::{Kind, Writer};
 use healthchecks::probe::{Loaded, Module};
@@ -88,7 +88,7 @@ impl Exporters {
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let socket = engine::socket(&config);
-        let containers = Containers::new(config.exporter.container.clone(), at_socket(&socket));
+        let containers = Containers::new(config.exporter.container.clone(), &socket);
         let here = Arc::new(Self {
             jobs: collectors.iter().copied().chain([Job::Belfry]).collect(),
             place,

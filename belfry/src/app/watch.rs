@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use alerter::{Alerter, Parts};
 use anyhow::Context as _;
-use exporter::container::{Containers, EngineState, at_socket};
+use exporter::container::{Containers, EngineState};
 use exporter::host::Host;
 use healthchecks::discover::Found;
 use healthchecks::liveness::Liveness;
@@ -130,7 +130,7 @@ impl Watch {
         let rules = former::restored(rules, &state, own.chain(foreign).collect(), now_ms).await;
 
         let socket = engine::socket(&config);
-        let containers = Containers::new(config.exporter.container.clone(), at_socket(&socket));
+        let containers = Containers::new(config.exporter.container.clone(), &socket);
         let shelf = Arc::new(Shelf::new(runbooks, containers.clone()));
         let key = state
             .key()

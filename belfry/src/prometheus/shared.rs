@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use exporter::container::{Containers, at_socket};
+use exporter::container::Containers;
 use rules::{Job, Kept, PrometheusFile, RuleSet, Site, Source};
 use series::Store;
 use settings::{Fault, Place};
@@ -210,7 +210,7 @@ impl Shared {
         let known = self.containers.get_or_init(|| {
             let path = first.host.strip_prefix("unix://").unwrap_or(ENGINE);
             let config = exporter::container::Config::default();
-            let containers = Containers::new(config, at_socket(Path::new(path)));
+            let containers = Containers::new(config, Path::new(path));
             let (watching, stop) = (containers.clone(), self.stop.clone());
             tokio::spawn(async move { watching.run(stop).await });
             containers

@@ -106,6 +106,40 @@ fn a_service_without_http_is_ready_as_its_containers_checks_and_needs_are() {
 }
 
 #[test]
+fn a_service_that_compose_files_declare_is_missing_without_a_container() {
+    let engine = Engine::start();
+    let scratch = Scratch::new();
+    let files = scratch.file(
+        "compose.yaml",
+        "services: {web: {image: web}, ghost: {image: ghost}, tools: {image: t, profiles: [tools]}}\n",
+    );
+    engine.run(
+        &worker("shop-web-1", "web")
+            .label(
+                "com.docker.compose.project.working_dir",
+                &scratch.path.display().to_string(),
+            )
+            .label(
+                "com.docker.compose.project.config_files",
+                &files.display().to_string(),
+            ),
+    );
+    let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
+    belfry.wait_for_status("/health/ready/web", 200);
+    let ghost = belfry
+        .wait_for_status("/health/ready/shop.ghost", 503)
+        .json();
+    assert_eq!(ghost["service"]["reasons"][0][0], "missing");
+    assert_eq!(belfry.get("/health/ready/tools").status, 404);
+    poll::holds("ServiceMissing should be able to see it", || {
+        let page = belfry.get("/metrics/probe").body;
+        page.contains("belfry_service_not_ready_info{project=\"shop\",reason=\"missing\",service=\"ghost\"} 1")
+    });
+    engine.run(&worker("shop-ghost-1", "ghost"));
+    belfry.wait_for_status("/health/ready/ghost", 200);
+}
+
+#[test]
 fn details_are_for_those_who_may_see_them() {
     let engine = Engine::start();
     engine.run(&Container::named("shop-web-1").compose("shop", "web"));

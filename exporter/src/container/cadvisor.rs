@@ -7,6 +7,7 @@ use exposition::{Kind, Writer};
 use super::EngineState;
 use super::cadvisor_families::FAMILIES;
 use super::model::Container;
+use super::sizes::Filesystem;
 use super::usage::{Device, Interface, Usage};
 
 /// A running container and what it uses.
@@ -153,6 +154,7 @@ pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut
         }
     }
     encode_devices(&rows, page);
+    encode_files(&rows, page);
     for (name, help, column) in INTERFACES {
         page.family(name, help, Kind::Counter);
         for (_, usage, labels) in &rows {
@@ -191,6 +193,43 @@ fn encode_devices(rows: &[Labelled<'_>], page: &mut Writer) {
                     ("operation", operation),
                 ];
                 page.sample(&with(labels, &own), value);
+            }
+        }
+    }
+}
+
+/// A family with one series for each container that writes to a disk.
+type FilesFamily = (&'static str, &'static str, fn(&Filesystem) -> f64);
+
+const FILES: [FilesFamily; 4] = [
+    (
+        "container_fs_usage_bytes",
+        "Bytes that the container takes on the disk: the layer it writes to, and its folder with the log.",
+        |files| files.usage,
+    ),
+    (
+        "container_fs_limit_bytes",
+        "Bytes of the file system below.",
+        |files| files.limit,
+    ),
+    (
+        "container_fs_inodes_total",
+        "Inodes of the file system below.",
+        |files| files.inodes,
+    ),
+    (
+        "container_fs_inodes_free",
+        "Free inodes of the file system below.",
+        |files| files.inodes_free,
+    ),
+];
+
+fn encode_files(rows: &[Labelled<'_>], page: &mut Writer) {
+    for (name, help, value) in FILES {
+        page.family(name, help, Kind::Gauge);
+        for (_, usage, labels) in rows {
+            if let Some(files) = &usage.files {
+                page.sample(&with(labels, &[("device", &files.device)]), value(files));
             }
         }
     }

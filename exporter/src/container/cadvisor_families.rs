@@ -258,27 +258,32 @@ pub(super) const FAMILIES: [Family; 44] = [
         "container_oom_events_total",
         "Times memory ran out while we watched.",
         Kind::Counter,
-        |c, _| Some(c.oom_events as f64),
+        |c, _| told(c).map(|c| c.oom_events as f64),
     ),
     (
         "container_start_time_seconds",
         "When it was started last, in seconds since 1970.",
         Kind::Gauge,
-        |c, _| Some(c.started_ms.unwrap_or(c.created_ms) as f64 / 1e3),
+        |c, _| told(c).map(|c| c.started_ms.unwrap_or(c.created_ms) as f64 / 1e3),
     ),
     (
         "container_creation_time_seconds",
         "When it was made, in seconds since 1970.",
         Kind::Gauge,
-        |c, _| Some(c.created_ms as f64 / 1e3),
+        |c, _| told(c).map(|c| c.created_ms as f64 / 1e3),
     ),
     (
         "container_health_state",
         "1 healthy, 0 not, -1 without a check.",
         Kind::Gauge,
-        |c, _| Some(health(c)),
+        |c, _| told(c).map(health),
     ),
 ];
+
+/// A container that the engine told of; the machine as a whole is none.
+fn told(container: &Container) -> Option<&Container> {
+    (!container.id.is_empty()).then_some(container)
+}
 
 fn quota(usage: &Usage, value: fn(&Throttled) -> f64) -> Option<f64> {
     usage.limits.quota.and(usage.throttled.as_ref()).map(value)

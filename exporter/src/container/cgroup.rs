@@ -62,6 +62,28 @@ pub(super) fn find(id: &str, pid: u32, files: &mut Files<'_>) -> Option<Groups> 
     })
 }
 
+/// The groups of the whole machine.
+pub(super) fn root(files: &Files<'_>) -> Groups {
+    let base = files.roots.sys.join("fs/cgroup");
+    let folders = if base.join("cgroup.controllers").is_file() {
+        Folders::V2(base)
+    } else {
+        let [cpu, cpuacct, memory, blkio, pids] =
+            CONTROLLERS.map(|controller| base.join(controller));
+        Folders::V1 {
+            cpu,
+            cpuacct,
+            memory,
+            blkio,
+            pids,
+        }
+    };
+    Groups {
+        path: "/".to_owned(),
+        folders,
+    }
+}
+
 /// The path that `/proc/<pid>/cgroup` names for a controller; version 2 has
 /// none, and an empty name.
 fn path_of<'a>(text: &'a str, controller: &str) -> Option<&'a str> {

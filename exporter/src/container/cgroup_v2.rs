@@ -42,7 +42,9 @@ fn cpu(folder: &Path, files: &mut Files<'_>) -> (Option<Cpu>, Option<Throttled>)
 }
 
 fn memory(folder: &Path, files: &mut Files<'_>) -> Option<Memory> {
-    let usage = files.number(&folder.join("memory.current"))?;
+    let usage = files
+        .number(&folder.join("memory.current"))
+        .or_else(|| of_all(folder, files))?;
     let mut number = |file: &str| files.number(&folder.join(file)).unwrap_or_default();
     // Kernels before 5.19 do not keep the peak.
     let most = number("memory.peak");
@@ -77,6 +79,12 @@ fn memory(folder: &Path, files: &mut Files<'_>) -> Option<Memory> {
             events_max: events_max.unwrap_or_default(),
         }),
     })
+}
+
+/// The root of the hierarchy has no sum of its own.
+fn of_all(folder: &Path, files: &mut Files<'_>) -> Option<f64> {
+    let text = files.text(&folder.join("memory.stat")).ok()?;
+    Some(field(&text, "anon")? + field(&text, "file")?)
 }
 
 pub(super) fn limits(folder: &Path, files: &mut Files<'_>) -> Limits {

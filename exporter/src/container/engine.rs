@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bollard::Docker;
 use bollard::errors::Error as EngineError;
 use bollard::models::{ContainerInspectResponse, ContainerSummary};
-use bollard::query_parameters::{EventsOptions, ListContainersOptions};
+use bollard::query_parameters::EventsOptions;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -23,7 +23,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::inventory::Question;
-use super::{Shared, now_ms, translate};
+use super::raw::{self, Fault};
+use super::{Shared, answers, at_socket, now_ms, translate};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -54,6 +55,8 @@ pub(super) enum Trouble {
     Hung(&'static str),
     #[error("the engine failed to answer {0}: {1}")]
     Failed(&'static str, #[source] EngineError),
+    #[error("the engine failed to answer {0}: {1}")]
+    Refused(&'static str, #[source] Fault),
     #[error("the engine ended the stream of events")]
     Ended,
 }
@@ -106,7 +109,7 @@ async fn session(shared: &Shared) -> Trouble {
 }
 
 async fn connect(shared: &Shared) -> Result<Docker, Trouble> {
-    let docker = (shared.connect)().map_err(Trouble::Missing)?;
+    let docker = at_socket(&shared.socket)().map_err(Trouble::Missing)?;
     let begun = Instant::now();
     let version = within(shared, "its version", docker.version()).await?;
     let latency = begun.elapsed();
@@ -218,23 +221,46 @@ fn ticks(every: Duration) -> tokio::time::Interval {
 
 async fn list(shared: &Shared, docker: &Docker) -> Answer {
     let asked = shared.inventory().listing();
-    let options = ListContainersOptions {
-        all: true,
-        ..ListContainersOptions::default()
-    };
-    let rows = within(shared, "the listing", docker.list_containers(Some(options))).await;
+    let read = |body: Vec<u8>| answers::listing(&body);
+    let rows = plainly(
+        shared,
+        docker,
+        "the listing",
+        "/containers/json?all=1",
+        read,
+    )
+    .await;
     Answer::Listing(asked, rows)
 }
 
+/// Asks over a connection of its own, and reads what can be understood.
+async fn plainly<T>(
+    shared: &Shared,
+    docker: &Docker,
+    what: &'static str,
+    path: &str,
+    read: impl FnOnce(Vec<u8>) -> Result<T, serde_json::Error>,
+) -> Result<T, Trouble> {
+    let version = docker.client_version().to_string();
+    let call = raw::get(&shared.socket, &version, path);
+    match tokio::time::timeout(shared.deadline, call).await {
+        Err(_) => Err(Trouble::Hung(what)),
+        Ok(answer) => answer
+            .and_then(|body| Ok(read(body)?))
+            .map_err(|fault| Trouble::Refused(what, fault)),
+    }
+}
+
 async fn inspect(shared: &Shared, docker: &Docker, question: Question) -> Answer {
-    let call = docker.inspect_container(&question.id, None);
-    let answer = within(shared, "an inspection", call).await;
+    let path = format!("/containers/{}/json", question.id);
+    let read = |body: Vec<u8>| answers::inspection(&body);
+    let answer = plainly(shared, docker, "an inspection", &path, read).await;
     Answer::Inspection(question, Box::new(answer))
 }
 
 /// A client of its own, for a call that lasts.
 pub(super) async fn client(shared: &Shared) -> Result<Docker, Trouble> {
-    let docker = (shared.connect)().map_err(Trouble::Missing)?;
+    let docker = at_socket(&shared.socket)().map_err(Trouble::Missing)?;
     within(shared, "its version", docker.negotiate_version()).await
 }
 
@@ -266,13 +292,8 @@ fn inspected(
 ) -> Result<bool, Trouble> {
     match answer {
         Ok(answer) => Ok(shared.inventory().inspected(question, answer)),
-        Err(Trouble::Failed(
-            _,
-            EngineError::DockerResponseServerError {
-                status_code: 404, ..
-            },
-        )) => Ok(shared.inventory().vanished(question)),
-        Err(Trouble::Failed(_, err)) => {
+        Err(Trouble::Refused(_, Fault::Status(404))) => Ok(shared.inventory().vanished(question)),
+        Err(Trouble::Refused(_, err @ (Fault::Status(_) | Fault::Senseless(_)))) => {
             tracing::debug!(container = question.id, "cannot inspect a container: {err}");
             Ok(false)
         }

@@ -33,6 +33,9 @@ impl Known {
     }
 }
 
+/// Names of containers whose images are remembered.
+const MOST_NAMES: usize = 4096;
+
 /// All containers, by id.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
@@ -45,6 +48,35 @@ pub(super) struct Inventory {
     gone: BTreeSet<String>,
     /// Events heard so far.
     events: u64,
+    images: Images,
+}
+
+/// The image of each container's name, and since when it is that one. It
+/// outlives the container: another one of the name may have the same image.
+#[derive(Debug, Default)]
+struct Images(BTreeMap<String, (String, i64)>);
+
+impl Images {
+    fn date(&mut self, container: &mut Container) {
+        let (name, image, made) = (&container.name, &container.image_id, container.created_ms);
+        if name.is_empty() || image.is_empty() || made == 0 {
+            return;
+        }
+        let known = self.0.get(name);
+        let since = match known {
+            Some((before, since)) if before == image => made.min(*since),
+            // One that is about to go may have its successor's name for a moment.
+            Some((_, since)) if made < *since => return,
+            _ => made,
+        };
+        container.image_since_ms = Some(since);
+        if known.is_none_or(|(before, was)| before != image || *was != since) {
+            self.0.insert(name.clone(), (image.clone(), since));
+        }
+        if self.0.len() > MOST_NAMES {
+            self.0.pop_first();
+        }
+    }
 }
 
 /// A container to inspect, and the last event about it so far.
@@ -109,6 +141,7 @@ impl Inventory {
             let container = Arc::make_mut(&mut known.container);
             let before = (container.state, container.health);
             translate::listed(row, &self.kept, container);
+            self.images.date(container);
             if before != (container.state, container.health) {
                 changed = true;
                 self.questions.insert(id);
@@ -205,7 +238,9 @@ impl Inventory {
             return false;
         }
         let before = known.container.clone();
-        translate::inspected(answer, &self.kept, Arc::make_mut(&mut known.container));
+        let container = Arc::make_mut(&mut known.container);
+        translate::inspected(answer, &self.kept, container);
+        self.images.date(container);
         before != known.container
     }
 

@@ -147,6 +147,11 @@ pub struct Container {
     pub project: String,
     /// The folder of the project's compose file; empty without one.
     pub project_folder: String,
+    /// The project's compose files, with commas between them; empty without one.
+    pub project_files: String,
+    /// Files with variables that the project was started with, with commas
+    /// between them; empty for the usual one.
+    pub project_variables: String,
     /// Compose service; empty without one.
     pub service: String,
     /// The labels whose names the config lists.
@@ -185,6 +190,13 @@ pub struct Container {
     pub networks: Vec<String>,
     /// Its address in each network that gives it one, by the network's name.
     pub addresses: BTreeMap<String, String>,
+    /// Where its log lies on the host; empty where that is no file.
+    pub log_path: String,
+    /// The folder that its writes go to; empty where the engine does not tell.
+    pub layer: String,
+    /// Since when containers of its name are made from its image, as far as it
+    /// was seen, in milliseconds since 1970.
+    pub image_since_ms: Option<i64>,
     /// Its ports, published or not.
     pub ports: Vec<Port>,
     /// Its volumes and folders.
@@ -192,6 +204,13 @@ pub struct Container {
 }
 
 impl Container {
+    /// Whether `compose run` made it for one job, beside those of its service.
+    #[must_use]
+    pub fn is_one_off(&self) -> bool {
+        let label = self.all_labels.get("com.docker.compose.oneoff");
+        label.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     pub(super) fn new(id: String) -> Self {
         Self {
             id,
@@ -202,6 +221,8 @@ impl Container {
             command: String::new(),
             project: String::new(),
             project_folder: String::new(),
+            project_files: String::new(),
+            project_variables: String::new(),
             service: String::new(),
             labels: BTreeMap::new(),
             all_labels: BTreeMap::new(),
@@ -221,6 +242,9 @@ impl Container {
             network_mode: String::new(),
             networks: Vec::new(),
             addresses: BTreeMap::new(),
+            log_path: String::new(),
+            layer: String::new(),
+            image_since_ms: None,
             ports: Vec::new(),
             mounts: Vec::new(),
         }

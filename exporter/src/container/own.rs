@@ -180,7 +180,10 @@ fn encode_engine(engine: &EngineState, now_ms: i64, page: &mut Writer) {
     }
 }
 
-fn with<'a>(container: &'a Container, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub(super) fn with<'a>(
+    container: &'a Container,
+    more: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
     let own = [
         ("name", container.name.as_str()),
         ("project", &container.project),

@@ -11,9 +11,13 @@ use super::model::{Container, Health, Mount, Port, State};
 
 const PROJECT: &str = "com.docker.compose.project";
 const PROJECT_FOLDER: &str = "com.docker.compose.project.working_dir";
+const PROJECT_FILES: &str = "com.docker.compose.project.config_files";
+const PROJECT_VARIABLES: &str = "com.docker.compose.project.environment_file";
 const SERVICE: &str = "com.docker.compose.service";
 /// Longer label values and outputs are cut: they end up in every page.
 const LONGEST: usize = 256;
+/// Lists of paths are longer.
+const LONGEST_LIST: usize = 8192;
 
 /// Takes over what one row of a listing says. State, health and the rest that
 /// only an inspection knows are left as they are.
@@ -25,7 +29,10 @@ pub(super) fn listed(summary: ContainerSummary, kept: &[String], container: &mut
         // One that is being removed may have lost its name already.
         container.name = container.id.chars().take(12).collect();
     }
-    if let Some(image) = summary.image {
+    // When its tag has come to mean another image, a listing has the id instead.
+    if let Some(image) = summary.image
+        && (container.image.is_empty() || !image.starts_with("sha256:"))
+    {
         container.image = image;
     }
     if let Some(command) = summary.command {
@@ -110,6 +117,11 @@ pub(super) fn inspected(
     if let Some(created) = answer.created.as_deref().and_then(instant) {
         container.created_ms = created;
     }
+    container.log_path = answer.log_path.unwrap_or_default();
+    let layer = answer.graph_driver.map(|driver| driver.data);
+    container.layer = layer
+        .and_then(|mut data| data.remove("UpperDir"))
+        .unwrap_or_default();
     if let Some(count) = answer.restart_count {
         container.restart_count = u64::try_from(count).unwrap_or_default();
     }
@@ -220,7 +232,13 @@ fn joined(networks: HashMap<String, EndpointSettings>, container: &mut Container
 fn label(labels: HashMap<String, String>, kept: &[String], container: &mut Container) {
     let get = |name: &str| labels.get(name).map(|value| cut(value)).unwrap_or_default();
     container.project = get(PROJECT);
-    container.project_folder = get(PROJECT_FOLDER);
+    let list = |name: &str| -> String {
+        let found = labels.get(name).map_or("", String::as_str);
+        found.chars().take(LONGEST_LIST).collect()
+    };
+    container.project_folder = list(PROJECT_FOLDER);
+    container.project_files = list(PROJECT_FILES);
+    container.project_variables = list(PROJECT_VARIABLES);
     container.service = get(SERVICE);
     let found = kept.iter().map(|name| (name.clone(), get(name)));
     container.labels = found

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::cgroup::{Folders, Groups};
 use super::model::Container;
+use super::sizes::Filesystem;
 use super::{cgroup_v1, cgroup_v2};
 use crate::files::Files;
 use crate::host::Stalled;
@@ -22,6 +23,8 @@ pub(super) struct Usage {
     /// Processes and threads, and how many there may be (0: any number).
     pub(super) threads: Option<(f64, f64)>,
     pub(super) pressure: Option<Pressure>,
+    /// What it wrote to the disk, as it was added up last.
+    pub(super) files: Option<Filesystem>,
 }
 
 /// Seconds.
@@ -187,6 +190,18 @@ pub(super) fn read(
     Some(usage)
 }
 
+/// What the whole machine uses, as the root of its control groups tells.
+pub(super) fn of_machine(files: &mut Files<'_>) -> Option<Usage> {
+    let groups = super::cgroup::root(files);
+    read(
+        &groups,
+        Settings::default(),
+        1,
+        &Container::new(String::new()),
+        files,
+    )
+}
+
 fn network(pid: u32, files: &mut Files<'_>) -> Vec<Interface> {
     let Ok(text) = files.proc(&format!("{pid}/net/dev")) else {
         return Vec::new();
@@ -203,7 +218,7 @@ fn network(pid: u32, files: &mut Files<'_>) -> Vec<Interface> {
 }
 
 /// The path under /dev, as long as the kernel knows the device.
-fn device_name(major: &str, minor: &str, files: &Files<'_>) -> String {
+pub(super) fn device_name(major: &str, minor: &str, files: &Files<'_>) -> String {
     let link = files.roots.sys.join(format!("dev/block/{major}:{minor}"));
     let device = std::fs::read_link(link).ok();
     let name = device.as_deref().and_then(Path::file_name);

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod celery;
 #[cfg(test)]
+mod compose;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod engine;
@@ -13,7 +15,11 @@ mod fuse;
 #[cfg(test)]
 mod hung_mount;
 #[cfg(test)]
+mod lying_engine;
+#[cfg(test)]
 mod peer;
+#[cfg(test)]
+mod possessions;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter::container::{Config, Container, Containers, EngineState, at_socket};
+use exporter::container::{Config, Container, Containers, EngineState};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn start(socket: &Path, config: Config) -> Self {
-        let containers = Containers::new(config, at_socket(socket));
+        let containers = Containers::new(config, socket);
         let stop = CancellationToken::new();
         let task = tokio::spawn({
             let (containers, stop) = (containers.clone(), stop.clone());
@@ -71,6 +71,22 @@ impl Watch {
             )
         };
         assert!(seen.is_ok(), "waited in vain for {}", now());
+    }
+}
+
+/// Makes pages until one is as wanted, and returns it.
+pub(crate) async fn page_with(watch: &Watch, wanted: impl Fn(&str) -> bool) -> String {
+    let begun = std::time::Instant::now();
+    loop {
+        let page = watch.containers.page().await;
+        if wanted(&page) {
+            return page;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "waited in vain:\n{page}"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -27,6 +27,24 @@ fn config(text: &str) -> Config {
 }
 
 #[test]
+fn a_service_that_is_expected_and_has_no_container_is_missing() {
+    let key = |service: &str| (service.to_owned(), "shop".to_owned());
+    let found = vec![instance("web", Running::Yes, Check::None)];
+    let services = Services::expecting(&Config::default(), found, vec![key("web"), key("worker")]);
+    let told: Vec<_> = services
+        .answers(NOTHING)
+        .into_iter()
+        .map(|answer| (answer.service, answer.reasons.first().map(|why| why.0)))
+        .collect();
+    let missing = Some(Cause::Missing);
+    assert_eq!(told, [("web".into(), None), ("worker".into(), missing)]);
+    // What the configuration says of it, in whichever project, is of the same service.
+    let said = config("services: {worker: {probe: jobs}}");
+    let services = Services::expecting(&said, Vec::new(), vec![key("worker")]);
+    assert_eq!(services.named("worker"), [("worker", "shop")]);
+}
+
+#[test]
 fn the_best_container_decides() {
     use Check::{Healthy, None as NoCheck, Starting, Unhealthy};
     use Running::{Completed, Paused, Restarting, Stopped, Yes};

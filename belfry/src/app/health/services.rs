@@ -12,7 +12,13 @@ use super::super::Watch;
 pub(crate) fn services(watch: &Watch) -> Services {
     let inventory = watch.containers.inventory();
     let instances = inventory.iter().map(|container| instance(container));
-    Services::new(&watch.config().health, instances.collect())
+    let declared = watch.containers.declared().into_iter();
+    let expected = declared.filter(|one| one.wanted > 0);
+    Services::expecting(
+        &watch.config().health,
+        instances.collect(),
+        expected.map(|one| (one.service, one.project)).collect(),
+    )
 }
 
 /// How they all are.

@@ -1,0 +1,4 @@
+//! Beside the peer.
+
+#[cfg(test)]
+mod peer;
