@@ -9,18 +9,24 @@ mod collectors;
 mod cpu;
 mod disk;
 mod filesystem;
+mod folders;
 mod hardware;
 mod hwmon;
+mod interrupts;
 mod kernel;
 mod memory;
 mod mounts;
 mod netclass;
 mod netstat;
 mod network;
+mod oom;
 mod pressure;
+mod processes;
 mod sockets;
 mod stat;
 mod system;
+mod systemd;
+mod tcp;
 mod textfile;
 mod timex;
 
@@ -56,6 +62,14 @@ settings::section! {
         pub patience: Duration = Duration::from_millis(750),
         /// A folder whose *.prom files are added to the page.
         pub textfiles: Option<PathBuf> = None,
+        /// Folders whose size is added up, as du does.
+        pub folders: Vec<PathBuf> = vec![],
+        /// How often they are added up.
+        pub folders_interval: Duration = Duration::from_secs(30 * 60),
+        /// The socket of systemd's manager or of the system's bus. Empty: the usual ones.
+        pub systemd: Option<PathBuf> = None,
+        /// Collectors that are left out, such as systemd or interrupts.
+        pub without: Vec<String> = vec![],
     }
 }
 
@@ -69,6 +83,13 @@ struct Machine {
     roots: Roots,
     patience: Duration,
     textfiles: Option<PathBuf>,
+    systemd_socket: Option<PathBuf>,
+    /// The collectors that are wanted.
+    wanted: Vec<(&'static str, collectors::Read)>,
+    folders: folders::Folders,
+    systemd: std::sync::Mutex<systemd::Known>,
+    processes: std::sync::Mutex<processes::Known>,
+    oom: std::sync::Mutex<oom::Known>,
     collectors: Crew,
     mounts: Crew,
     cpus: std::sync::Mutex<stat::History>,
@@ -96,6 +117,15 @@ impl Host {
             },
             patience: config.patience.min(Duration::from_millis(900)),
             textfiles: config.textfiles,
+            systemd_socket: config.systemd,
+            wanted: COLLECTORS
+                .into_iter()
+                .filter(|(name, _)| !config.without.iter().any(|one| one == name))
+                .collect(),
+            folders: folders::Folders::new(config.folders, config.folders_interval),
+            systemd: std::sync::Mutex::default(),
+            processes: std::sync::Mutex::default(),
+            oom: std::sync::Mutex::default(),
             collectors: Crew::default(),
             mounts: Crew::default(),
             cpus: std::sync::Mutex::default(),
@@ -141,18 +171,18 @@ impl Machine {
     }
 
     async fn collect(self: Arc<Self>) -> (String, Vec<Report>) {
-        let names = COLLECTORS.iter().map(|(name, _)| (*name).to_owned());
+        let names = self.wanted.iter().map(|(name, _)| (*name).to_owned());
         let (machine, patience) = (self.clone(), self.patience);
         let work = move |at: usize| {
             let mut page = Writer::new();
-            let read = COLLECTORS[at].1;
+            let read = machine.wanted[at].1;
             let result = read(&machine, &mut Files::new(&machine.roots), &mut page);
             (page.finish(), result)
         };
         let outcomes = self.collectors.run(names.collect(), patience, work).await;
         let mut page = String::with_capacity(64 << 10);
         let mut reports = Vec::with_capacity(outcomes.len());
-        for ((name, _), outcome) in COLLECTORS.iter().zip(outcomes) {
+        for ((name, _), outcome) in self.wanted.iter().zip(outcomes) {
             let (took, result) = match outcome {
                 Outcome::Done((text, result), took) => {
                     page.push_str(&text);

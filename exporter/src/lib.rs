@@ -8,6 +8,7 @@ pub mod api;
 pub mod celery;
 pub mod container;
 mod crew;
+mod dbus;
 mod du;
 mod files;
 mod fleet;

@@ -160,7 +160,8 @@ fn encode_profiles(known: &BTreeMap<String, Known>, page: &mut Writer) {
 /// Networks and volumes that a service needs.
 fn resources(known: &BTreeMap<String, Known>, names: &Names, page: &mut Writer) {
     type Of = fn(&compose::Project) -> &BTreeMap<String, compose::Resource>;
-    let kinds: [(&str, &str, &str, Of, &Option<BTreeSet<String>>); 2] = [
+    type Sort<'a> = (&'a str, &'a str, &'a str, Of, &'a Option<BTreeSet<String>>);
+    let kinds: [Sort<'_>; 2] = [
         (
             "belfry_compose_network_missing",
             "Whether the network is declared and needed, and not there.",

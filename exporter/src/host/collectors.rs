@@ -4,15 +4,15 @@
 use exposition::Writer;
 
 use super::{
-    Machine, cpu, disk, hardware, hwmon, kernel, memory, netclass, netstat, network, pressure,
-    sockets, stat, system, textfile, timex,
+    Machine, cpu, disk, folders, hardware, hwmon, interrupts, kernel, memory, netclass, netstat,
+    network, oom, pressure, processes, sockets, stat, system, systemd, tcp, textfile, timex,
 };
 use crate::files::{Failure, Files};
 
 /// Reads one source and writes its families.
 pub(super) type Read = fn(&Machine, &mut Files<'_>, &mut Writer) -> Result<(), Failure>;
 
-pub(super) const COLLECTORS: [(&str, Read); 34] = [
+pub(super) const COLLECTORS: [(&str, Read); 40] = [
     ("stat", stat::read),
     ("meminfo", memory::meminfo),
     ("vmstat", memory::vmstat),
@@ -47,4 +47,10 @@ pub(super) const COLLECTORS: [(&str, Read); 34] = [
     ("watchdog", hardware::watchdogs),
     ("hwmon", hwmon::read),
     ("textfile", textfile::read),
+    ("interrupts", interrupts::read),
+    ("processes", processes::read),
+    ("tcpstat", tcp::read),
+    ("systemd", systemd::read),
+    ("oom", oom::read),
+    ("folders", folders::read),
 ];

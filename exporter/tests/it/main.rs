@@ -13,6 +13,8 @@ mod engine_faults;
 #[cfg(test)]
 mod fuse;
 #[cfg(test)]
+mod host;
+#[cfg(test)]
 mod hung_mount;
 #[cfg(test)]
 mod lying_engine;
@@ -26,5 +28,7 @@ mod postgres;
 mod redis;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod systemd;
 #[cfg(test)]
 mod watch;

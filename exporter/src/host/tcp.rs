@@ -1,0 +1,85 @@
+//! TCP sockets by state.
+//!
+//! Read from `/proc/<1>/net/tcp` and not over netlink: netlink would tell of our
+//! own network alone, and in a container that is not the host's.
+
+use exposition::{Kind, Writer};
+
+use super::Machine;
+use crate::files::{Failure, Files};
+
+/// The states in the kernel's order, from 1 on.
+const STATES: [&str; 11] = [
+    "established",
+    "syn_sent",
+    "syn_recv",
+    "fin_wait1",
+    "fin_wait2",
+    "time_wait",
+    "close",
+    "close_wait",
+    "last_ack",
+    "listen",
+    "closing",
+];
+
+#[derive(Debug, Default, PartialEq)]
+struct Sockets {
+    states: [u64; STATES.len()],
+    queued: (u64, u64),
+}
+
+pub(super) fn read(_: &Machine, files: &mut Files<'_>, page: &mut Writer) -> Result<(), Failure> {
+    let mut sockets = Sockets::default();
+    count(&files.net("tcp")?, &mut sockets);
+    // Without IPv6 there is none of these.
+    if let Ok(text) = files.net("tcp6") {
+        count(&text, &mut sockets);
+    }
+    page.family(
+        "node_tcp_connection_states",
+        "TCP sockets by state, and bytes that wait in their queues.",
+        Kind::Gauge,
+    );
+    for (state, count) in STATES.iter().zip(sockets.states) {
+        page.sample(&[("state", state)], count as f64);
+    }
+    let (sent, received) = sockets.queued;
+    page.sample(&[("state", "rx_queued_bytes")], received as f64);
+    page.sample(&[("state", "tx_queued_bytes")], sent as f64);
+    Ok(())
+}
+
+fn count(text: &str, sockets: &mut Sockets) {
+    for line in text.lines().skip(1) {
+        let mut words = line.split_ascii_whitespace().skip(3);
+        let hex = |word: &str| u64::from_str_radix(word, 16).ok();
+        let state = words.next().and_then(hex);
+        let slot = state.and_then(|state| usize::try_from(state.checked_sub(1)?).ok());
+        let Some(slot) = slot.and_then(|at| sockets.states.get_mut(at)) else {
+            continue;
+        };
+        *slot += 1;
+        let queues = words.next().and_then(|word| word.split_once(':'));
+        if let Some((sent, received)) = queues.and_then(|(sent, rest)| hex(sent).zip(hex(rest))) {
+            sockets.queued.0 += sent;
+            sockets.queued.1 += received;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_hexadecimal_from_one_on() {
+        let text = "  sl  local rem st\n   0: 0100007F:1 0:0 0A 00000000:00000001 00:0\n   1: a b 01 00000010:00000002 x\n\
+                    2: a b 01 junk\n 3: a b FF 0:0\n 4: a b 00 0:0\nodd\n";
+        let mut sockets = Sockets::default();
+        count(text, &mut sockets);
+        assert_eq!((sockets.states[0], sockets.states[9]), (2, 1));
+        assert_eq!(sockets.states.iter().sum::<u64>(), 3);
+        assert_eq!(sockets.queued, (0x10, 3));
+    }
+}
