@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use exporter::api::{Api, Config, Log};
-use exporter::container::{self, Containers, at_socket};
+use exporter::container::{self, Containers};
 use rustix::time::{ClockId, clock_gettime};
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +34,7 @@ async fn main() -> io::Result<()> {
     let file = folder.path().join("access.log");
     File::create(&file)?;
     let socket = folder.path().join("no-engine.sock");
-    let containers = Containers::new(container::Config::default(), at_socket(&socket));
+    let containers = Containers::new(container::Config::default(), &socket);
     let logs = vec![Log {
         file: file.clone(),
         ..Log::default()
