@@ -13,6 +13,7 @@ mod event;
 mod histogram;
 mod names;
 mod queues;
+mod rabbit;
 mod scene;
 mod tally;
 mod tasks;
@@ -30,9 +31,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Beat, Broker, Config};
 
+use crate::amqp;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
 use crate::redis::client::{Address, Failure};
+use crate::served::Trouble;
 use broker::{Access, Poll, listen};
 use names::Names;
 use scene::Scene;
@@ -261,6 +264,16 @@ impl Shared {
 
     async fn follow(&self, member: &Member<Setup>, scene: &Scene) {
         let setup = &member.setup;
+        if let Some((host, port)) = setup.broker.rabbit() {
+            scene.located(0);
+            let access = rabbit::Access { host, port, setup };
+            let poll = Asking::Rabbit(rabbit::Poll::new(&access, scene));
+            tokio::join!(
+                rabbit::listen(&access, scene),
+                self.measure(poll, member, scene)
+            );
+            return;
+        }
         let Some(address) = Address::parse(&setup.broker.address) else {
             let trouble = Err("its address is malformed".into());
             self.fleet.put(member, trouble, Instant::now());
@@ -281,20 +294,17 @@ impl Shared {
         let names = Names::new(database, &setup.broker.key_prefix, asker);
         tokio::join!(
             listen(&access, &names, scene),
-            self.measure(&access, &names, member, scene)
+            self.measure(
+                Asking::Redis(Poll::new(&access, &names, scene)),
+                member,
+                scene
+            )
         );
     }
 
     /// Measures queues and asks workers, for ever.
-    async fn measure(
-        &self,
-        access: &Access<'_>,
-        names: &Names,
-        member: &Member<Setup>,
-        scene: &Scene,
-    ) {
+    async fn measure(&self, mut poll: Asking<'_>, member: &Member<Setup>, scene: &Scene) {
         let config = &member.setup.config;
-        let mut poll = Poll::new(access, names, scene);
         // An interval of nothing is not allowed.
         let mut ticks = interval(config.interval.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -306,11 +316,33 @@ impl Shared {
                 let pieces: Pieces = scene.state().encode(config, now(), sheet);
                 vec![Arc::new(pieces)]
             });
-            self.fleet
-                .put(member, read.map_err(Failure::trouble), began);
+            self.fleet.put(member, read, began);
             if let Err(err) = poll.inspect().await {
+                let err = err.text;
                 tracing::debug!(broker = member.served.name, "cannot ask workers: {err}");
             }
+        }
+    }
+}
+
+/// What a broker is asked by.
+enum Asking<'a> {
+    Redis(Poll<'a>),
+    Rabbit(rabbit::Poll<'a>),
+}
+
+impl Asking<'_> {
+    async fn once(&mut self) -> Result<(), Trouble> {
+        match self {
+            Self::Redis(poll) => poll.once().await.map_err(Failure::trouble),
+            Self::Rabbit(poll) => poll.once().await.map_err(amqp::Failure::trouble),
+        }
+    }
+
+    async fn inspect(&mut self) -> Result<(), Trouble> {
+        match self {
+            Self::Redis(poll) => poll.inspect().await.map_err(Failure::trouble),
+            Self::Rabbit(poll) => poll.inspect().await.map_err(amqp::Failure::trouble),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! of them stores a series, judges a value or sends an alert, and none makes
 //! the page wait for a source that hangs.
 
+mod amqp;
 pub mod api;
 pub mod celery;
 pub mod container;

@@ -8,7 +8,7 @@ use crate::redis::client::Address;
 settings::section! {
     /// Celery applications, by their brokers: celery-exporter's names.
     pub struct Config {
-        /// The brokers. Redis is spoken; see `find` for those in containers.
+        /// The brokers, Redis or RabbitMQ; see `find` for those in containers.
         pub brokers: Vec<Broker> = Vec::new(),
         /// Whether Celery is looked for in the Redis servers of containers.
         pub find: bool = true,
@@ -33,19 +33,21 @@ settings::section! {
 settings::section! {
     /// A broker.
     pub struct Broker {
-        /// The address of the Redis server: host:port, or the path of a socket.
-        /// No password here.
+        /// The address of a Redis server: host:port, or the path of a socket; or
+        /// that of a RabbitMQ server: amqp://host:port. No password here.
         pub address: String = "127.0.0.1:6379".to_owned(),
-        /// The number of the database.
+        /// The number of the database, in Redis.
         pub database: u32 = 0,
+        /// The virtual host, in RabbitMQ.
+        pub vhost: String = "/".to_owned(),
         /// The label `instance` of its series. Empty: none with one broker, the
         /// address and database with several.
         pub name: String = String::new(),
-        /// The user to log in as. Empty: the default user.
+        /// The user to log in as. Empty: the default user; `guest` in RabbitMQ.
         pub username: String = String::new(),
-        /// The password. Empty: none is sent.
+        /// The password. Empty: none is sent; `guest` to RabbitMQ.
         pub password: settings::Secret = settings::Secret::default(),
-        /// Queues that neither the bindings nor the workers tell of.
+        /// Queues that neither the bindings in Redis nor the workers tell of.
         pub queues: Vec<String> = Vec::new(),
         /// The application's `priority_steps`.
         pub priority_steps: Vec<u32> = vec![0, 3, 6, 9],
@@ -72,9 +74,9 @@ impl Config {
         let mut names = BTreeSet::new();
         for (at, broker) in self.brokers.iter().enumerate() {
             let key = format!("celery.brokers[{at}]");
-            if Address::parse(&broker.address).is_none() {
+            if Address::parse(&broker.address).is_none() && broker.rabbit().is_none() {
                 // Not repeated here: there may be a password in it.
-                let message = "host:port or the path of a socket is wanted, without a password";
+                let message = "host:port, the path of a socket or amqp://host:port is wanted, without a password";
                 faults.push((format!("{key}.address"), message.to_owned()));
             } else if !names.insert(broker.label()) {
                 let message = format!("{:?} stands twice", broker.label());
@@ -108,9 +110,26 @@ impl Config {
 impl Broker {
     /// What tells it from others.
     pub(super) fn label(&self) -> String {
-        match self.name.is_empty() {
-            true => format!("{}/{}", self.address, self.database),
-            false => self.name.clone(),
+        match (self.name.is_empty(), self.rabbit()) {
+            (false, _) => self.name.clone(),
+            (true, None) => format!("{}/{}", self.address, self.database),
+            (true, Some(_)) => {
+                let address = self.address.trim_end_matches('/');
+                format!("{address}/{}", self.vhost.trim_start_matches('/'))
+            }
+        }
+    }
+
+    /// Host and port, where it is RabbitMQ.
+    pub(super) fn rabbit(&self) -> Option<(&str, u16)> {
+        let place = self.address.strip_prefix("amqp://")?.trim_end_matches('/');
+        if place.is_empty() || place.contains(['@', '/', ' ', '?']) {
+            return None;
+        }
+        match place.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() => Some((host, port.parse().ok()?)),
+            Some(_) => None,
+            None => Some((place, 5672)),
         }
     }
 

@@ -14,9 +14,9 @@ use super::workers::Told;
 use crate::redis::client::{Failure, Link};
 
 /// What is asked; the place is the ticket.
-const QUESTIONS: [&str; 4] = ["stats", "active_queues", "reserved", "scheduled"];
+pub(super) const QUESTIONS: [&str; 4] = ["stats", "active_queues", "reserved", "scheduled"];
 /// Workers that are busy answer late, or not at all.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Questions that were not heard by then are void, in seconds.
 const EXPIRES: f64 = 10.0;
 /// The exchange for answers.
@@ -82,10 +82,15 @@ pub(super) async fn ask(
     Ok(told)
 }
 
-fn question(method: &str, reply_to: Option<(&str, usize)>, now: f64) -> String {
-    let mut body = json!({
+/// A question to all workers, without an envelope.
+pub(super) fn bare(method: &str) -> Value {
+    json!({
         "method": method, "arguments": {}, "destination": null, "pattern": null, "matcher": null,
-    });
+    })
+}
+
+fn question(method: &str, reply_to: Option<(&str, usize)>, now: f64) -> String {
+    let mut body = bare(method);
     if let Some((asker, ticket)) = reply_to {
         body["ticket"] = json!(format!("{asker}-{ticket}"));
         body["reply_to"] = json!({ "exchange": REPLIES, "routing_key": asker });

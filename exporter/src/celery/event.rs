@@ -81,7 +81,16 @@ pub(super) fn task_of(message: &str) -> Option<String> {
 
 /// The events of a message.
 pub(super) fn events(message: &str) -> Vec<Event> {
-    match open(message) {
+    events_in(open(message))
+}
+
+/// The events of a message that comes without an envelope.
+pub(super) fn bare_events(message: &[u8]) -> Vec<Event> {
+    events_in(serde_json::from_slice(message).ok())
+}
+
+fn events_in(body: Option<Value>) -> Vec<Event> {
+    match body {
         Some(Value::Array(all)) => all.iter().take(MOST_EVENTS).filter_map(event).collect(),
         Some(one) => event(&one).into_iter().collect(),
         None => Vec::new(),

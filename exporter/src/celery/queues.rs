@@ -8,18 +8,21 @@ use exposition::Kind;
 use super::event;
 use super::names::{self, Names};
 use super::tasks::Tasks;
+use crate::amqp::Queue;
 use crate::pieces::Sheet;
 use crate::redis::client::{Failure, Link};
 use crate::redis::resp::Answer;
 
 /// The most queues that are asked for.
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 
 /// What was found out about the queues of a broker.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     /// By queue and priority.
     lengths: BTreeMap<String, Vec<(u32, i64)>>,
+    /// Where the broker counts: messages that wait, and who takes them.
+    whole: BTreeMap<String, Queue>,
     /// Taken by workers and not acknowledged.
     unacked: Option<i64>,
     /// When the oldest of these was taken, in seconds since 1970.
@@ -111,9 +114,15 @@ impl Queues {
         Ok(())
     }
 
+    /// Puts down what a broker counted itself.
+    pub(super) fn counted(&mut self, found: BTreeMap<String, Queue>) {
+        self.whole = found;
+    }
+
     /// Their names.
     pub(super) fn names(&self) -> Vec<&str> {
-        self.lengths.keys().map(String::as_str).collect()
+        let all = self.lengths.keys().chain(self.whole.keys());
+        all.map(String::as_str).collect()
     }
 
     pub(super) fn encode(&self, tasks: &Tasks, now: f64, sheet: &mut Sheet) {
@@ -122,6 +131,16 @@ impl Queues {
         for (queue, steps) in &self.lengths {
             let all: i64 = steps.iter().map(|(_, length)| length).sum();
             family.sample(&[("queue_name", queue)], all as f64);
+        }
+        for (queue, counted) in &self.whole {
+            family.sample(&[("queue_name", queue)], counted.messages.into());
+        }
+        if !self.whole.is_empty() {
+            let help = "Consumers of the queue, as the broker counts them.";
+            let mut family = sheet.family("celery_active_consumer_count", help, Kind::Gauge);
+            for (queue, counted) in &self.whole {
+                family.sample(&[("queue_name", queue)], counted.consumers.into());
+            }
         }
         let help = "Messages that wait in the queue, by priority; 0 is taken first.";
         let name = "belfry_celery_queue_priority_length";

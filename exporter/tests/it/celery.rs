@@ -28,21 +28,8 @@ impl Shop {
     }
 
     fn python(&self) -> Command {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let tools = root.join("../.tools/celery");
-        assert!(
-            tools.join("celery").is_dir(),
-            "Celery is not installed: run `make setup`"
-        );
-        let mut python = Command::new(crate::server::find("python3", "python3"));
-        let paths = [tools, root.join("tests/it/celery")];
         let broker = format!("redis+socket://{}", self.redis.socket.display());
-        python
-            .env("PYTHONPATH", std::env::join_paths(paths).unwrap())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("BROKER", broker)
-            .current_dir(&self.scratch.path);
-        python
+        python(&broker, &self.scratch.path)
     }
 
     fn send(&self, words: &[&str]) {
@@ -51,14 +38,8 @@ impl Shop {
 
     /// A worker, in a process group of its own.
     fn worker(&self, node: &str, queues: &str, concurrency: &str) -> Server {
-        use std::os::unix::process::CommandExt;
-        let mut command = self.python();
-        command.args(["-m", "celery", "-A", "shop", "worker"]);
-        command.args(["-n", node, "-Q", queues, "-c", concurrency]);
-        // Root may run it here: its tasks are ours.
-        command.env("C_FORCE_ROOT", "1").process_group(0);
-        let log = self.scratch.path.join(format!("{node}.log"));
-        Server::start(&mut command, &log, Signal::TERM)
+        let log = self.path(&format!("{node}.log"));
+        worker(self.python(), &log, &[node, queues, concurrency])
     }
 
     fn watch(&self, kept: Option<&str>) -> Work {
@@ -89,14 +70,43 @@ impl Shop {
     }
 }
 
+/// Python with the application, whose broker is this.
+pub(crate) fn python(broker: &str, folder: &Path) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tools = root.join("../.tools/celery");
+    assert!(
+        tools.join("celery").is_dir(),
+        "Celery is not installed: run `make setup`"
+    );
+    let mut python = Command::new(crate::server::find("python3", "python3"));
+    let paths = [tools, root.join("tests/it/celery")];
+    python
+        .env("PYTHONPATH", std::env::join_paths(paths).unwrap())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("BROKER", broker)
+        .current_dir(folder);
+    python
+}
+
+/// A worker, in a process group of its own: its node, queues and concurrency.
+pub(crate) fn worker(mut python: Command, log: &Path, of: &[&str; 3]) -> Server {
+    use std::os::unix::process::CommandExt;
+    let [node, queues, concurrency] = of;
+    python.args(["-m", "celery", "-A", "shop", "worker"]);
+    python.args(["-n", node, "-Q", queues, "-c", concurrency]);
+    // Root may run it here: its tasks are ours.
+    python.env("C_FORCE_ROOT", "1").process_group(0);
+    Server::start(&mut python, log, Signal::TERM)
+}
+
 /// A watcher at work, until it is dropped.
-struct Work {
-    celery: Celery,
+pub(crate) struct Work {
+    pub(crate) celery: Celery,
     stop: CancellationToken,
 }
 
 impl Work {
-    fn start(celery: Celery) -> Self {
+    pub(crate) fn start(celery: Celery) -> Self {
         let stop = CancellationToken::new();
         tokio::spawn({
             let (celery, stop) = (celery.clone(), stop.clone());
@@ -106,7 +116,7 @@ impl Work {
     }
 
     /// The first page with all these lines.
-    async fn until(&self, wanted: &[&str]) -> String {
+    pub(crate) async fn until(&self, wanted: &[&str]) -> String {
         let mut readings = self.celery.readings();
         let mut page = String::new();
         let found = async {

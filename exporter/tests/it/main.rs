@@ -25,6 +25,8 @@ mod possessions;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod rabbit;
+#[cfg(test)]
 mod redis;
 #[cfg(test)]
 mod server;

@@ -1,0 +1,177 @@
+//! A real Celery application over a real RabbitMQ.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use exporter::celery::{Broker, Celery, Config};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::celery::{Work, python, worker};
+use crate::server::{Port, Scratch, Server, run};
+
+/// Debian's own script would change to the user of the packaged server.
+const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+/// A running RabbitMQ, with a register of names that no other uses.
+struct Rabbit {
+    server: Server,
+    port: Port,
+    register: Port,
+    _between: Port,
+}
+
+impl Rabbit {
+    fn start(folder: &Path) -> Self {
+        let (port, register, between) = (Port::claim(), Port::claim(), Port::claim());
+        assert!(
+            Path::new(SERVER).exists(),
+            "RabbitMQ is not installed: run `make setup`, or `apt-get install rabbitmq-server`"
+        );
+        let config = folder.join("rabbit.conf");
+        let text = format!(
+            "listeners.tcp.1 = 127.0.0.1:{}\nlog.console = true\n",
+            port.number
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new(SERVER);
+        command
+            .env("HOME", folder)
+            .env("ERL_EPMD_PORT", register.number.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_DIST_PORT", between.number.to_string())
+            .env(
+                "RABBITMQ_NODENAME",
+                format!("belfry{}@localhost", port.number),
+            )
+            .env("RABBITMQ_CONFIG_FILE", &config)
+            .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
+            .env("RABBITMQ_LOG_BASE", folder.join("log"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none")
+            .process_group(0);
+        let server = Server::start(&mut command, &folder.join("rabbit.log"), Signal::KILL);
+        Self {
+            server,
+            port,
+            register,
+            _between: between,
+        }
+    }
+
+    /// Ends the server and all that its script has started.
+    fn stop(&mut self) {
+        let group = Pid::from_raw(self.server.pid() as i32).unwrap();
+        let _ = kill_process_group(group, Signal::KILL);
+        self.server.end();
+    }
+}
+
+impl Drop for Rabbit {
+    fn drop(&mut self) {
+        self.stop();
+        // The register of names makes itself a daemon.
+        let mut epmd = Command::new("epmd");
+        let _ = epmd
+            .args(["-port", &self.register.number.to_string(), "-kill"])
+            .output();
+    }
+}
+
+fn watch(port: u16, password: &str) -> Celery {
+    Celery::new(Config {
+        brokers: vec![Broker {
+            address: format!("amqp://127.0.0.1:{port}"),
+            password: settings::Secret::new(password),
+            queues: vec!["mail".into()],
+            ..Broker::default()
+        }],
+        interval: Duration::from_millis(200),
+        deadline: Duration::from_secs(20),
+        inspect: Duration::from_secs(1),
+        worker_timeout: Duration::from_secs(8),
+        ..Config::default()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_celery_application_over_rabbitmq_is_told_by_its_events_and_queues() {
+    let scratch = Scratch::new();
+    let mut rabbit = Rabbit::start(&scratch.path);
+    let port = rabbit.port.number;
+    let work = Work::start(watch(port, ""));
+    // It takes its time to start.
+    for _ in 0..2 {
+        let up = tokio::time::timeout(Duration::from_secs(80), async {
+            while work.celery.standing()[0].up != Some(true) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        let _ = up.await;
+    }
+    work.until(&["belfry_celery_broker_up 1"]).await;
+    let broker = format!("amqp://guest:guest@127.0.0.1:{port}//");
+    let send = |words: &[&str]| {
+        run(python(&broker, &scratch.path)
+            .args(["-m", "shop"])
+            .args(words));
+    };
+
+    // Nobody works.
+    send(&["backlog"]);
+    work.until(&[
+        "celery_queue_length{queue_name=\"mail\"} 3",
+        "celery_queue_length{queue_name=\"celery\"} 1",
+        "celery_active_consumer_count{queue_name=\"mail\"} 0",
+        "belfry_celery_listening 1",
+    ])
+    .await;
+
+    let log = scratch.path.join("alpha.log");
+    let alpha = worker(
+        python(&broker, &scratch.path),
+        &log,
+        &["celery@alpha", "mail,celery", "2"],
+    );
+    work.until(&[
+        "celery_worker_up{hostname=\"alpha\"} 1",
+        "belfry_celery_worker_pool_size{hostname=\"alpha\"} 2",
+        "celery_active_worker_count{queue_name=\"mail\"} 1",
+        "celery_active_consumer_count{queue_name=\"mail\"} 1",
+        "celery_queue_length{queue_name=\"mail\"} 0",
+    ])
+    .await;
+    send(&["work"]);
+    let of = |what: &str, name: &str, queue: &str, count: u32| {
+        format!(
+            "celery_task_{what}_total{{hostname=\"alpha\",name=\"shop.{name}\",queue_name=\"{queue}\"}} {count}"
+        )
+    };
+    let lines = [
+        of("succeeded", "add", "mail", 3),
+        of("received", "fail", "celery", 2),
+        of("retried", "flaky", "celery", 1),
+        of("succeeded", "flaky", "celery", 1),
+        of("rejected", "refuse", "celery", 1),
+        "celery_task_failed_total{exception=\"ValueError\",hostname=\"alpha\",name=\"shop.fail\",queue_name=\"celery\"} 2".to_owned(),
+        "celery_task_runtime_count{hostname=\"alpha\",name=\"shop.add\",queue_name=\"mail\"} 3".to_owned(),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let page = work.until(&lines).await;
+    assert!(!page.contains("hunter2"), "{page}");
+
+    let locked_out = Work::start(watch(port, "wrong"));
+    locked_out.until(&["belfry_celery_broker_up 0"]).await;
+    let standing = &locked_out.celery.standing()[0];
+    assert_eq!(standing.trouble, "the server refused the login");
+
+    // The broker goes away; nobody is called silent for that.
+    rabbit.stop();
+    let page = work.until(&["belfry_celery_broker_up 0"]).await;
+    assert!(
+        !page.contains("celery_worker_up{hostname=\"alpha\"} 0"),
+        "{page}"
+    );
+    drop(alpha);
+}
