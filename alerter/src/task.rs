@@ -115,10 +115,9 @@ impl Task {
                 self.mails.start(&mut self.alerter, now_ms);
             }
             let all = self.stopping.is_some() || self.lazy <= Instant::now();
-            if all {
+            if self.writer.start(&mut self.alerter, all, now_ms) && all {
                 self.lazy = Instant::now() + LAZY;
             }
-            self.writer.start(&mut self.alerter, all, now_ms);
             if self.is_over() {
                 break;
             }
@@ -174,7 +173,8 @@ impl Task {
         if let Some(retry) = self.writer.retry() {
             wake = wake.min(retry);
         }
-        if self.alerter.has_lazy_changes() {
+        // The end of a write that runs wakes us too.
+        if self.alerter.has_lazy_changes() && self.writer.is_idle() {
             wake = wake.min(self.lazy);
         }
         wake

@@ -15,7 +15,7 @@ use super::{Active, Alerter, GroupId};
 use crate::pairs::Pairs;
 
 /// Bytes of the intake after which a fold begins by itself.
-pub(super) const INTAKE: usize = 32 << 20;
+pub(super) const INTAKE: usize = 64 << 20;
 
 /// Bytes of it that wait for a database that is away: names alone wait longer.
 const WAITING: usize = 4 << 20;

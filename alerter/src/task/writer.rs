@@ -75,24 +75,27 @@ impl Writer {
         }
     }
 
-    /// Starts a write if there is something to write and none runs.
-    pub(crate) fn start(&mut self, alerter: &mut Alerter, all: bool, now_ms: i64) {
+    /// Starts a write if there is something to write and none runs; whether it
+    /// came to look.
+    pub(crate) fn start(&mut self, alerter: &mut Alerter, all: bool, now_ms: i64) -> bool {
         if self.running.is_some() || self.finished.is_some() {
-            return;
+            return false;
         }
         if self.retry.is_some_and(|retry| retry > Instant::now()) {
             // Nobody waits for a database that is known to fail.
             self.waiting[1].let_go(false);
-            return;
+            // Else a fold would be due without end.
+            return true;
         }
         let changes = alerter.changes(all, now_ms);
         if changes.is_empty() {
             self.waiting[1].let_go(true);
-            return;
+            return true;
         }
         self.waiting.swap(0, 1);
         self.patience = Instant::now() + PATIENCE;
         self.running = Some(tokio::spawn(write(self.pool.clone(), changes)));
+        true
     }
 
     /// Returns when the write that runs has ended.

@@ -13,7 +13,7 @@ const CONFIG: &str = "route: {receiver: ops}\n\
 
 /// What speaks of how Alertmanager works inside, or of its cluster; here no such
 /// thing exists, and a figure that is always zero would be a lie.
-const LEFT_OUT: [&str; 18] = [
+const LEFT_OUT: [&str; 19] = [
     "alertmanager_dispatcher_alert_processing_duration_seconds",
     "alertmanager_http_concurrency_limit_exceeded_total",
     "alertmanager_http_requests_in_flight",
@@ -31,8 +31,8 @@ const LEFT_OUT: [&str; 18] = [
     "alertmanager_silences_query_errors_total",
     "alertmanager_silences_snapshot_duration_seconds",
     "alertmanager_silences_snapshot_size_bytes",
-    // Only with a feature flag.
     "alertmanager_http_request_duration_seconds",
+    "alertmanager_http_response_size_bytes",
 ];
 
 fn families(page: &str) -> BTreeSet<(String, String)> {
