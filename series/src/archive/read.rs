@@ -12,9 +12,9 @@ use crate::Store;
 use crate::codec::{Chunk, Point, Reader};
 use crate::samples::Series;
 
-/// So many series are looked for in the archive at a time: neighbours share pages,
-/// and the chunks of so many are held.
-pub(crate) const TOGETHER: usize = 64;
+/// So many series are looked for in the archive at a time: neighbours share pages, and
+/// another thread is waited for each time. Their chunks are held, a day of some MiB.
+pub(crate) const TOGETHER: usize = 256;
 
 /// A disk that takes longer for so many series is left alone until it has answered.
 const PATIENCE: Duration = Duration::from_secs(10);
