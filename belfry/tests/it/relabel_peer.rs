@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::support::alone::{Alone, Page};
 use crate::support::peer::Prometheus;
 use crate::support::poll;
+use crate::support::prometheus::escaped;
 use crate::support::scratch::Scratch;
 
 /// Relabelling of targets; every target that is left is scraped.
@@ -179,4 +180,32 @@ fn targets_and_series_are_those_of_a_real_prometheus() {
         });
         assert!(same, "{path}: {} differ\n{}", last.len(), last.join("\n"));
     }
+}
+
+#[test]
+fn a_target_that_is_taken_away_ends_its_series_in_both() {
+    let page = Page::serve("kept 1\n");
+    let scratch = Scratch::new();
+    let list = |targets: &str| format!("[{{\"targets\": [{targets}]}}]");
+    let file = scratch.file("targets.json", &list(&format!("\"{}\"", page.address)));
+    let config = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n\
+         - {{job_name: app, file_sd_configs: [{{files: [{file:?}], refresh_interval: 1s}}]}}\n"
+    );
+    let theirs = Prometheus::start(&config);
+    let ours = Alone::start(Scratch::new(), &config, &[]);
+    // What each says to an expression: theirs, ours.
+    let both = |expr: &str| {
+        let path = format!("/api/v1/query?query={}", escaped(expr));
+        [theirs.data(&path), ours.data(&path)]
+            .map(|data| data["result"].as_array().expect("a vector").len())
+    };
+    poll::holds("both should scrape it", || both("kept and up") == [1, 1]);
+    // In one step, so that nobody reads a half.
+    std::fs::rename(scratch.file("targets.new", &list("")), &file).expect("a rename");
+    // Long before five minutes without a sample, and with what was there before.
+    poll::holds("its series should end in both", || {
+        both("kept or up or scrape_duration_seconds") == [0, 0]
+            && both("count_over_time(kept[5m])") == [1, 1]
+    });
 }
