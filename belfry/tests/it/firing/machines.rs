@@ -48,6 +48,10 @@ fn rules_about_services_and_the_engine_fire_for_what_is_missing() {
 fn rules_about_other_machines_fire_for_one_that_dies_and_one_that_is_cut_off() {
     let hosts = ["a", "b", "c"];
     let lan = Lan::new(&hosts);
+    let shop = Launch::with(&Setup::switched("1h").config())
+        .binary(&lan.on("c", env!("CARGO_BIN_EXE_belfry")))
+        .listen(&format!("{}:8080", lan.address("c")))
+        .start();
     let mut watched = Vec::new();
     for host in hosts {
         let others: String = hosts
@@ -58,8 +62,16 @@ fn rules_about_other_machines_fire_for_one_that_dies_and_one_that_is_cut_off() {
                 format!("{{name: {other}, url: 'http://{address}:9911'}}, ")
             })
             .collect();
+        // The site of the last one is looked at by the others too.
+        let share = if host == "c" { "share: [shop], " } else { "" };
+        let site = format!(
+            "{{name: shop, target: 'http://{}:8080/health/live'}}",
+            lan.address("c")
+        );
+        let probes = if host == "c" { site.as_str() } else { "" };
         let (config, kept) = quick(Setup::new().part(&format!(
-            "peer: {{name: {host}, interval: 1s, silent_after: 4s, peers: [{others}]}}"
+            "peer: {{name: {host}, interval: 1s, silent_after: 4s, token: word, {share}peers: [{others}]}}\n\
+             probe: {{up_after: 1, targets: [{probes}]}}"
         )));
         let belfry = Launch::with(&config)
             .binary(&lan.on(host, env!("CARGO_BIN_EXE_belfry")))
@@ -73,6 +85,9 @@ fn rules_about_other_machines_fire_for_one_that_dies_and_one_that_is_cut_off() {
     for one in &watched {
         one.is_known("sum(belfry_peer_up) == 2");
     }
+    watched[2].is_known("count(belfry_site_outside_up == 1) == 2");
+    lan.shut("c", 8080, true);
+    watched[2].fires(&[("SiteDownOutside", "critical")], || {});
     lan.cut("a", "b", true);
     lan.cut("b", "a", true);
     watched[0].fires(&[("PeerLinkCut", "warning")], || {});
@@ -82,4 +97,5 @@ fn rules_about_other_machines_fire_for_one_that_dies_and_one_that_is_cut_off() {
     watched[2].belfry.signal(Signal::STOP);
     watched[0].fires(&[("PeerDown", "critical")], || {});
     watched[2].belfry.signal(Signal::CONT);
+    drop(shop);
 }
