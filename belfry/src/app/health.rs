@@ -9,12 +9,14 @@ mod probes;
 mod services;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use healthchecks::deadman::Told;
 use healthchecks::heartbeat::Book;
 use healthchecks::peer::{self, Peers, Sight, Standing, View};
 use healthchecks::probe::{Board, Loaded, shipped};
 use serde_json::{Value, json};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use discover::faults as discover_faults;
@@ -26,6 +28,9 @@ pub(crate) use services::{answers, needs, services, with_evidence};
 use super::Watch;
 use crate::config::Config;
 use crate::state::State;
+
+/// A peer that asks how we are waits no longer for what fires here.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is known of the health of others.
 #[derive(Debug)]
@@ -176,10 +181,10 @@ pub(crate) async fn sight(watch: &Watch, asker: &str) -> Sight {
 
 /// How this Belfry is, for those who may have to tell of it.
 async fn standing(watch: &Watch) -> Standing {
-    let mut firing: Vec<_> = watch
-        .alerter
-        .alerts()
-        .await
+    // To be slow is not to be dead: who asks is answered without it.
+    let alerts = time::timeout(PATIENCE, watch.alerter.alerts()).await;
+    let mut firing: Vec<_> = alerts
+        .map(Result::unwrap_or_default)
         .unwrap_or_default()
         .iter()
         .filter(|alert| !super::evaluate::is_watchdog(&alert.labels))
