@@ -75,12 +75,13 @@ impl Outcome {
 }
 
 impl Module {
-    /// Whether it runs a program or writes somewhere, so that only the configuration may ask for it.
+    /// Whether it runs a program, writes somewhere, or reaches the sockets of this host, so that
+    /// only the configuration may ask for it.
     #[must_use]
     pub fn acts(&self) -> bool {
         matches!(
             self.prober,
-            Prober::Command | Prober::Systemd | Prober::Celery
+            Prober::Command | Prober::Systemd | Prober::Celery | Prober::Docker
         )
     }
 

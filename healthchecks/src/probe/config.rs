@@ -305,6 +305,28 @@ mod tests {
             ),
             ("up_after: 0", "probe.up_after", "1"),
             ("discover: {module: nope}", "probe.discover.module", "nope"),
+            ("addresses: [here]", "probe.addresses", "IP"),
+            (
+                "{targets: [{target: a}], sites: [{name: s, inside: a, outside: a, dns: b}]}",
+                "probe.sites[0].dns",
+                "no target",
+            ),
+            ("modules: {m: {prober: command}}", "probe.modules.m", "argv"),
+            (
+                "modules: {m: {prober: domain, domain: {resolvers: [dns.example]}}}",
+                "probe.modules.m",
+                "resolvers",
+            ),
+            (
+                "modules: {m: {prober: domain, domain: {expect: [here]}}}",
+                "probe.modules.m",
+                "IP",
+            ),
+            (
+                "modules: {m: {prober: websocket, websocket: {query_response: [{starttls: true}]}}}",
+                "probe.modules.m",
+                "expect and send",
+            ),
             (
                 "blackbox: /no/such/file.yml",
                 "probe.blackbox",
@@ -319,7 +341,13 @@ mod tests {
                 "{text}: {faults:?}"
             );
         }
-        assert_eq!(config("targets: [{target: a}]").faults(), []);
+        for good in [
+            "targets: [{target: a}]",
+            "{targets: [{target: a}], sites: [{name: s, inside: a, outside: a}]}",
+            "{addresses: [192.0.2.1], modules: {m: {prober: domain, domain: {here: true}}}}",
+        ] {
+            assert_eq!(config(good).faults(), [], "{good}");
+        }
     }
 
     #[test]
