@@ -1,13 +1,12 @@
 //! The section `backup` of the configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod faults;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use settings::Secret;
-
-use crate::age::Recipient;
-use crate::id;
 
 settings::section! {
     /// Backups: what is backed up and where to; the folders in which other tools leave theirs; the volumes that need none.
@@ -92,6 +91,8 @@ settings::section! {
         pub jitter: Duration = Duration::from_secs(120),
         /// Questions to a restored backup, in SQL, each of which must answer true.
         pub checks: Vec<String> = Vec::new(),
+        /// Whether it holds secrets: then it goes into no bucket unless backups are encrypted.
+        pub secret: bool = false,
         /// What `belfry restore --bootstrap` restores first among its kind: the lowest.
         pub importance: u32 = 100,
         /// Containers that are stopped while the source is read, and started again in any case. Their own time to end counts.
@@ -178,98 +179,6 @@ settings::section! {
 }
 
 impl Config {
-    /// What contradicts itself, as (key, message).
-    #[must_use]
-    pub fn faults(&self) -> Vec<(String, String)> {
-        let mut faults = Vec::new();
-        let mut fault = |key: String, message: &str| faults.push((key, message.to_owned()));
-        let mut names = BTreeSet::new();
-        for (at, watch) in self.watch.iter().enumerate() {
-            let key = format!("backup.watch[{at}]");
-            if watch.name.is_empty() {
-                fault(format!("{key}.name"), "a watched backup needs a name");
-            } else if !names.insert(watch.name.as_str()) {
-                fault(
-                    format!("{key}.name"),
-                    &format!("the name {:?} stands twice", watch.name),
-                );
-            }
-            if watch.folder.as_os_str().is_empty() {
-                fault(format!("{key}.folder"), "a watched backup needs a folder");
-            }
-        }
-        for (at, job) in self.jobs.iter().enumerate() {
-            let key = format!("backup.jobs[{at}]");
-            if !id::is_safe(&job.name) {
-                fault(
-                    format!("{key}.name"),
-                    "a job needs a name of letters, digits, - and _",
-                );
-            } else if !names.insert(job.name.as_str()) {
-                fault(
-                    format!("{key}.name"),
-                    &format!("the name {:?} stands twice", job.name),
-                );
-            }
-            job.faults(&key, &mut fault);
-            if self.targets.is_empty() {
-                fault(
-                    format!("{key}.targets"),
-                    "there is no target in backup.targets",
-                );
-            }
-            for (at, name) in job.targets.iter().enumerate() {
-                if !self.targets.iter().any(|target| target.name == *name) {
-                    fault(
-                        format!("{key}.targets[{at}]"),
-                        &format!("no target is named {name:?}"),
-                    );
-                }
-            }
-            if job.keep.min_keep == 0 {
-                fault(format!("{key}.keep.min_keep"), "at least 1 is kept");
-            }
-        }
-        let mut places = BTreeSet::new();
-        for (at, place) in self.targets.iter().enumerate() {
-            let key = format!("backup.targets[{at}]");
-            if !id::is_safe(&place.name) {
-                fault(
-                    format!("{key}.name"),
-                    "a target needs a name of letters, digits, - and _",
-                );
-            } else if !places.insert(place.name.as_str()) {
-                fault(
-                    format!("{key}.name"),
-                    &format!("the name {:?} stands twice", place.name),
-                );
-            }
-            place.faults(&key, &mut fault);
-        }
-        for (at, text) in self.recipients.iter().enumerate() {
-            if let Err(err) = text.parse::<Recipient>() {
-                fault(format!("backup.recipients[{at}]"), &err.to_string());
-            }
-        }
-        if !(1..=19).contains(&self.level) {
-            fault("backup.level".into(), "zstd's levels go from 1 to 19");
-        }
-        for (key, what, excluded) in [
-            ("exclude_volumes", "volume", &self.exclude_volumes),
-            ("exclude_databases", "database", &self.exclude_databases),
-        ] {
-            for (name, reason) in excluded {
-                if reason.trim().is_empty() {
-                    fault(
-                        format!("backup.{key}[{name}]"),
-                        &format!("an excluded {what} needs a reason"),
-                    );
-                }
-            }
-        }
-        faults
-    }
-
     /// The job of this name.
     #[must_use]
     pub fn job(&self, name: &str) -> Option<&Job> {
@@ -289,86 +198,9 @@ impl Job {
             "postgres"
         }
     }
-
-    fn faults(&self, key: &str, fault: &mut impl FnMut(String, &str)) {
-        let folder = !self.directory.as_os_str().is_empty();
-        let named = [!self.database.is_empty(), folder, !self.volume.is_empty()];
-        match named.iter().filter(|named| **named).count() {
-            1 => {}
-            0 => fault(
-                format!("{key}.database"),
-                "a job needs a database, a directory or a volume",
-            ),
-            _ => fault(
-                key.to_owned(),
-                "a job is of one thing: a database, a directory or a volume",
-            ),
-        }
-        if folder && !self.directory.is_absolute() {
-            fault(
-                format!("{key}.directory"),
-                "it must begin with a slash: jobs run from anywhere",
-            );
-        }
-        if !self.project.is_empty() && self.volume.is_empty() {
-            fault(format!("{key}.project"), "it is of use with a volume alone");
-        }
-    }
 }
 
 impl Place {
-    fn faults(&self, key: &str, fault: &mut impl FnMut(String, &str)) {
-        let (folder, bucket) = (!self.folder.as_os_str().is_empty(), !self.bucket.is_empty());
-        if folder == bucket {
-            fault(key.to_owned(), "a target is either a folder or a bucket");
-        }
-        if !bucket {
-            return;
-        }
-        if self.r2_account.is_empty() == self.endpoint.is_empty() {
-            fault(
-                format!("{key}.endpoint"),
-                "a bucket needs either r2_account or endpoint",
-            );
-        }
-        if !self
-            .r2_account
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
-        {
-            fault(
-                format!("{key}.r2_account"),
-                "an account is letters and digits",
-            );
-        }
-        let loopback = ["http://127.0.0.1", "http://[::1]", "http://localhost"];
-        let safe = self.endpoint.starts_with("https://")
-            || loopback
-                .iter()
-                .any(|start| self.endpoint.starts_with(start));
-        if !self.endpoint.is_empty() && !safe {
-            fault(
-                format!("{key}.endpoint"),
-                "it must begin with https://, or be on this host",
-            );
-        }
-        if !self.prefix.is_empty() && !self.prefix.split('/').all(id::is_safe) {
-            fault(
-                format!("{key}.prefix"),
-                "it is made of letters, digits, - and _, with / between",
-            );
-        }
-        if self.access_key_id.is_empty() {
-            fault(
-                format!("{key}.access_key_id"),
-                "a bucket needs the id of a key",
-            );
-        }
-        if self.secret_access_key.is_empty() {
-            fault(format!("{key}.secret_access_key"), "a bucket needs a key");
-        }
-    }
-
     /// Where the bucket is.
     #[must_use]
     pub fn endpoint(&self) -> String {

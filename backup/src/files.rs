@@ -7,6 +7,7 @@
 mod entry;
 mod glob;
 mod header;
+mod holes;
 mod index;
 mod pack;
 mod read;

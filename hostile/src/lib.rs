@@ -7,6 +7,7 @@
 //! No program uses this crate.
 
 mod alerting;
+mod archive;
 mod files;
 mod health;
 mod log;
@@ -18,6 +19,7 @@ mod wire;
 mod write;
 
 pub use alerting::{alert_api, alerting};
+pub use archive::archive;
 pub use files::files;
 pub use health::{blackbox, ping};
 pub use log::log;
@@ -32,7 +34,8 @@ pub use write::write;
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 12] = [
+pub const ENTRIES: [Entry; 13] = [
+    ("archives", archive, archive::samples),
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
     ("blackbox", blackbox, health::blackbox_samples),

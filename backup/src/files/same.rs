@@ -7,8 +7,8 @@ use std::io::{BufRead, Read};
 use ring::digest::{Context, SHA256};
 
 use super::entry::{Entry, Kind};
+use super::holes::zeros;
 use super::index::{Index, Line};
-use super::pack::zeros;
 use super::walk::{Found, Walk};
 use super::{Archive, Error, shown};
 

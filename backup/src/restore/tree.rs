@@ -92,6 +92,7 @@ pub async fn into(
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     let facts = copy.manifest.files.as_ref().ok_or(NO_FILES)?;
     let failed = |err: std::io::Error| format!("{}: {err}", folder.display());
+    let folder = &std::path::absolute(folder).map_err(failed)?;
     if folder.exists() && std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
         return Err(format!("{} is not empty", folder.display()));
     }

@@ -9,9 +9,13 @@ mod dump;
 #[cfg(test)]
 mod dump_faults;
 #[cfg(test)]
+mod ping;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod prune;
+#[cfg(test)]
+mod replicate;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]
@@ -24,3 +28,5 @@ mod tree;
 mod tree_faults;
 #[cfg(test)]
 mod tree_parts;
+#[cfg(test)]
+mod tree_restore;

@@ -196,10 +196,34 @@ fn wait(work: impl Future<Output = Exit>) -> Result<Exit, Exit> {
         out::error(format_args!("belfry: cannot start: {err}"));
         exit::USAGE
     })?;
-    let exit = runtime.block_on(work);
+    let exit = runtime.block_on(async {
+        tokio::select! {
+            exit = work => exit,
+            // Letting go of the work starts again what it had stopped.
+            () = told_to_end() => {
+                out::error("belfry: told to end; what was begun is given up");
+                exit::CRITICAL
+            }
+        }
+    });
     // A target that hangs must not hold up the end.
     runtime.shutdown_background();
     Ok(exit)
+}
+
+/// Ends when a signal says that we should.
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = async |kind| match signal(kind) {
+        Ok(mut signals) => {
+            signals.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+    }
 }
 
 /// A faulty configuration backs nothing up: half of it may be what is wrong.

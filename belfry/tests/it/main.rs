@@ -17,6 +17,8 @@ mod backup_coverage;
 #[cfg(test)]
 mod backup_files;
 #[cfg(test)]
+mod backup_kills;
+#[cfg(test)]
 mod backup_quiet;
 #[cfg(test)]
 mod bad_targets;

@@ -1,0 +1,201 @@
+//! Backups and restores of files that are killed in the middle, or find no room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::poll;
+use crate::support::program;
+use crate::support::scratch::Scratch;
+
+/// A folder of a job, and where its copies go.
+struct Place {
+    scratch: Scratch,
+    folder: PathBuf,
+}
+
+impl Place {
+    /// `large` MiB that do not become smaller, so that there is time to kill.
+    fn new(large: usize) -> Self {
+        let scratch = Scratch::new();
+        let folder = scratch.path.join("files");
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir(scratch.path.join("copies")).unwrap();
+        fs::write(folder.join("small"), "small").unwrap();
+        let mut state = 7_u64;
+        for at in 0..large {
+            let noise: Vec<u8> = std::iter::repeat_with(|| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (state >> 32).to_le_bytes()
+            })
+            .take(1 << 17)
+            .flatten()
+            .collect();
+            fs::write(folder.join(format!("large{at}")), noise).unwrap();
+        }
+        let config = format!(
+            "host: here\ndata: data\nexporter: {{engine: /nowhere.sock}}\nbackup:\n  targets: [{{name: local, folder: copies, reserve: 1MiB}}]\n  \
+             jobs: [{{name: files, directory: {folder:?}}}]\n"
+        );
+        scratch.file("belfry.yml", &config);
+        Self { scratch, folder }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        command
+            .args(arguments)
+            .current_dir(&self.scratch.path)
+            .stdin(Stdio::null());
+        command
+    }
+
+    #[track_caller]
+    fn expect(&self, code: i32, arguments: &[&str]) -> String {
+        let done = self.command(arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {told}");
+        told.into_owned()
+    }
+
+    /// Starts it, and kills it when something has come to be.
+    #[track_caller]
+    fn kill_when(&self, arguments: &[&str], what: &str, there: impl Fn() -> bool) {
+        let mut command = self.command(arguments);
+        let mut run = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        poll::holds(what, &there);
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+}
+
+/// Whether a file whose name has this part is anywhere below.
+fn has(folder: &Path, part: &str) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| {
+        entry.file_name().to_string_lossy().contains(part)
+            || (entry.path().is_dir() && has(&entry.path(), part))
+    })
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_packs_leaves_no_backup_and_the_next_one_cleans_up() {
+    let place = Place::new(96);
+    let copies = place.scratch.path.join("copies");
+    place.expect(0, &["backup", "run", "files"]);
+    let run = ["backup", "run", "files"];
+    place.kill_when(&run, "it should be packing", || has(&copies, ".partial"));
+    let told = place.expect(0, &["backup", "list"]);
+    assert_eq!(
+        told.matches(" stored ").count(),
+        1,
+        "only the first counts: {told}"
+    );
+    assert!(
+        place
+            .scratch
+            .path
+            .join("data/backup/scratch/files")
+            .exists()
+    );
+    place.expect(0, &run);
+    assert!(!has(&copies, ".partial"), "it is swept");
+    assert!(
+        !place
+            .scratch
+            .path
+            .join("data/backup/scratch/files")
+            .exists()
+    );
+    place.expect(0, &["backup", "verify", "files"]);
+    place.expect(0, &["backup", "drill", "files"]);
+}
+
+#[test]
+fn a_restore_that_is_killed_while_it_unpacks_leaves_the_live_folder_and_is_cleaned_up() {
+    let place = Place::new(96);
+    place.expect(0, &["backup", "run", "files"]);
+    fs::write(place.folder.join("small"), "changed").unwrap();
+    let restore = ["restore", "files", "--yes", "--lose-newer"];
+    let near = &place.scratch.path;
+    place.kill_when(&restore, "it should be unpacking", || {
+        fs::read_dir(near).unwrap().flatten().any(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .contains("belfry-restore-")
+                && has(&entry.path(), "large1")
+        })
+    });
+    assert_eq!(fs::read(place.folder.join("small")).unwrap(), b"changed");
+    // Whoever comes next takes it away, even for a plan alone.
+    let told = place.expect(1, &["restore", "files", "--plan"]);
+    assert!(
+        told.contains("what an earlier restore left unfinished was put back"),
+        "{told}"
+    );
+    assert!(!has(near, "belfry-restore-"));
+    place.expect(0, &restore);
+    assert_eq!(fs::read(place.folder.join("small")).unwrap(), b"small");
+    place.expect(0, &["restore", "files", "--confirm"]);
+    assert!(!has(near, "belfry-before-"));
+}
+
+#[test]
+fn a_disk_without_room_is_told_before_anything_is_unpacked() {
+    let place = Place::new(24);
+    place.expect(0, &["backup", "run", "files"]);
+    let small = place.scratch.path.join("small");
+    fs::create_dir(&small).unwrap();
+    program::run(
+        Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"])
+            .arg(&small),
+    );
+    let told = place.expect(2, &["restore", "files", "--into", "small/out"]);
+    let left = has(&small, "large");
+    program::run(Command::new("umount").arg("--lazy").arg(&small));
+    assert!(told.contains("are needed to unpack it"), "{told}");
+    assert!(!left);
+}
+
+#[test]
+fn files_that_nobody_may_read_make_a_run_a_warning_and_the_rest_is_there() {
+    let place = Place::new(0);
+    fs::write(place.folder.join("secret"), "secret").unwrap();
+    program::run(
+        Command::new("chmod")
+            .args(["-R", "a+rwX"])
+            .arg(&place.scratch.path),
+    );
+    program::run(
+        Command::new("chmod")
+            .arg("000")
+            .arg(place.folder.join("secret")),
+    );
+    // Where everybody can enter: the checkout may lie in a closed folder.
+    let belfry = place.scratch.path.join("belfry");
+    fs::copy(env!("CARGO_BIN_EXE_belfry"), &belfry).unwrap();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&belfry)
+        .args(["backup", "run", "files"])
+        .current_dir(&place.scratch.path);
+    let done = command.output().unwrap();
+    let told = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("warn    secret cannot be read: Permission denied"),
+        "{told}"
+    );
+    let told = place.expect(0, &["restore", "files", "--into", "out"]);
+    assert!(told.contains("hash by hash"), "{told}");
+    assert!(place.scratch.path.join("out/small").exists());
+}
