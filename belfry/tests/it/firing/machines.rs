@@ -9,6 +9,7 @@ use crate::support::belfry::Launch;
 use crate::support::container::Container;
 use crate::support::engine::Engine;
 use crate::support::lan::Lan;
+use crate::support::scratch::Scratch;
 
 #[test]
 fn rules_about_services_and_the_engine_fire_for_what_is_missing() {
@@ -42,6 +43,48 @@ fn rules_about_services_and_the_engine_fire_for_what_is_missing() {
     );
     engine.crash();
     watched.fires(&[("EngineDown", "critical")], || {});
+}
+
+#[test]
+fn rules_about_compose_files_fire_for_what_they_declare_and_is_not_there() {
+    let engine = Engine::start();
+    let folder = Scratch::new();
+    let file = folder.file(
+        "docker-compose.yml",
+        "services:\n  api: {image: a, scale: 2, networks: [back]}\n  db: {image: b, volumes: ['data:/d']}\n\
+         volumes: {data: {}}\nnetworks: {back: {}}\n",
+    );
+    let container = |project: &str, service: &str, file: &std::path::Path| {
+        let labels = "com.docker.compose.project";
+        engine.run(
+            &Container::named(&format!("{project}-{service}-1"))
+                .compose(project, service)
+                .label(
+                    &format!("{labels}.working_dir"),
+                    &folder.path.display().to_string(),
+                )
+                .label(
+                    &format!("{labels}.config_files"),
+                    &file.display().to_string(),
+                ),
+        );
+    };
+    container("shop", "api", &file);
+    container("shop", "worker", &file);
+    container("blog", "web", &folder.path.join("no-such-file.yml"));
+    let setup = Setup::new()
+        .engine(&engine)
+        .exporter("container: {relist: 1s, compose: {interval: 1s}}");
+    Watched::start(setup).fires(
+        &[
+            ("ServiceIncomplete", "warning"),
+            ("VolumeMissing", "warning"),
+            ("NetworkMissing", "warning"),
+            ("ContainerUndeclared", "info"),
+            ("ComposeUnreadable", "info"),
+        ],
+        || {},
+    );
 }
 
 #[test]
