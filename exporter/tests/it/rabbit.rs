@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use exporter::celery::{Broker, Celery, Config};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -71,11 +71,21 @@ impl Rabbit {
 impl Drop for Rabbit {
     fn drop(&mut self) {
         self.stop();
-        // The register of names makes itself a daemon.
-        let mut epmd = Command::new("epmd");
-        let _ = epmd
-            .args(["-port", &self.register.number.to_string(), "-kill"])
-            .output();
+        // The register of names makes itself a daemon, and will not end while it
+        // believes that the server lives.
+        let began = Instant::now();
+        let port = self.register.number.to_string();
+        let ends = || {
+            let mut epmd = Command::new("epmd");
+            let said = epmd.args(["-port", &port, "-kill"]).output();
+            said.map_or(true, |said| {
+                let words = String::from_utf8_lossy(&said.stderr).into_owned();
+                said.status.success() || words.contains("Cannot connect")
+            })
+        };
+        while !ends() && began.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
