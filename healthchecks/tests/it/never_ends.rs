@@ -222,6 +222,23 @@ async fn what_never_ends_is_ended_with_a_reason_by_every_prober() {
 }
 
 #[tokio::test]
+async fn who_takes_nothing_is_given_up() {
+    use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    // What is accepted inherits it; the rest waits on our side.
+    sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
+    bind(&socket, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    listen(&socket, 8).unwrap();
+    let listener = std::net::TcpListener::from(socket);
+    let target = listener.local_addr().unwrap().to_string();
+    let much = "x".repeat(8 << 20);
+    let module =
+        format!("{{prober: tcp, timeout: 1s, tcp: {{query_response: [{{send: {much}}}]}}}}");
+    let outcome = look(&target, &module).await;
+    assert_eq!(outcome.failure.unwrap().reason, Reason::SendTimeout);
+}
+
+#[tokio::test]
 async fn redirects_between_two_servers_end_too() {
     let ports = std::sync::Arc::new(std::sync::OnceLock::<[u16; 2]>::new());
     let to = |at: usize| {

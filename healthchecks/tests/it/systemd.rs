@@ -128,6 +128,7 @@ async fn each_state_of_a_real_unit_has_its_reason() {
         ("job", "", None),
         ("job.timer", "", None),
         ("job.timer", ", max_age: 1h", None),
+        ("job.timer", ", max_age: 0s", Some(Reason::Overdue)),
         ("sorry.timer", "", Some(Reason::NotServing)),
         ("absent.timer", "", Some(Reason::Missing)),
         ("absent", "", Some(Reason::Missing)),
