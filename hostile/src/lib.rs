@@ -8,6 +8,7 @@
 
 mod alerting;
 mod archive;
+mod compose_files;
 mod files;
 mod health;
 mod log;
@@ -20,6 +21,7 @@ mod write;
 
 pub use alerting::{alert_api, alerting};
 pub use archive::archive;
+pub use compose_files::compose_files;
 pub use files::files;
 pub use health::{blackbox, ping};
 pub use log::log;
@@ -34,11 +36,12 @@ pub use write::write;
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 13] = [
+pub const ENTRIES: [Entry; 14] = [
     ("archives", archive, archive::samples),
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
     ("blackbox", blackbox, health::blackbox_samples),
+    ("compose_files", compose_files, compose_files::samples),
     ("exposition", page, page::samples),
     ("ping", ping, health::ping_samples),
     ("promql", query, query::samples),

@@ -107,6 +107,11 @@ fn take(text: &str, bytes: bool, devices: &mut BTreeMap<(String, String), Device
         else {
             continue;
         };
+        // They become part of a path.
+        let digits = |word: &str| word.parse::<u32>().is_ok();
+        if !digits(major) || !digits(minor) {
+            continue;
+        }
         any = true;
         let device = devices
             .entry((major.to_owned(), minor.to_owned()))

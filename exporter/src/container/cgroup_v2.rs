@@ -124,6 +124,8 @@ fn devices(text: &str) -> Vec<Device> {
     let device = |line: &str| {
         let (numbers, fields) = line.split_once(' ')?;
         let (major, minor) = numbers.split_once(':')?;
+        // They become part of a path.
+        (major.parse::<u32>().is_ok() && minor.parse::<u32>().is_ok()).then_some(())?;
         let get = |name: &str| {
             let mut fields = fields.split(' ').filter_map(|field| field.split_once('='));
             let value = fields

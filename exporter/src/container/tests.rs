@@ -10,6 +10,8 @@ use bollard::models::{
 
 use super::*;
 
+mod malformed;
+
 pub(super) fn id(number: usize) -> String {
     format!("{number:064x}")
 }
