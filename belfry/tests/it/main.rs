@@ -73,6 +73,8 @@ mod probes;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod prometheus_flags;
+#[cfg(test)]
 mod query_command;
 #[cfg(test)]
 mod relabel_peer;
