@@ -135,6 +135,10 @@ impl Known {
     fn take(&mut self, all: Vec<(u32, Process)>) {
         let page = rustix::param::page_size() as u64;
         let mut summary = Summary::default();
+        // Series of the usual states do not come and go.
+        summary
+            .states
+            .extend("DIRSTZ".chars().map(|state| (state, 0)));
         let mut ticks = HashMap::with_capacity(all.len());
         for (pid, process) in all {
             summary.pids += 1;
@@ -278,5 +282,7 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("node_processes_pids 5000\n"));
+        assert!(page.contains("node_processes_state{state=\"S\"} 5000\n"));
+        assert!(page.contains("node_processes_state{state=\"R\"} 0\n"));
     }
 }
