@@ -13,8 +13,11 @@ use hyper::service::Service;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time;
 
-/// Nobody is asked to leave who has just come, or was just served.
+/// Nobody is asked to leave who has just come.
 const LEAST: Duration = Duration::from_millis(300);
+
+/// Nor who was just answered: the answer may be on its way still.
+const TAKE: Duration = Duration::from_secs(2);
 
 /// The places of a listener.
 #[derive(Debug)]
@@ -177,7 +180,7 @@ where
         let (seat, answer) = (Arc::clone(&self.seat), self.inner.call(request));
         Box::pin(async move {
             let answer = answer.await;
-            seat.set(State::Waiting(Instant::now()));
+            seat.set(State::Waiting(Instant::now() + TAKE));
             answer
         })
     }

@@ -120,13 +120,13 @@ fn a_module_that_cannot_be_is_refused_with_file_and_line() {
     let setup = Setup::new();
     let file = setup.file(
         "blackbox.yml",
-        "modules:\n  m:\n    prober: http\n    http:\n      proxy_url: http://x\n",
+        "modules:\n  m:\n    prober: http\n    http:\n      proxy_from_environment: true\n",
     );
     let setup = setup.part(&format!("probe: {{blackbox: {file:?}}}"));
     let (code, log) = Launch::with(&setup.config()).fail();
     assert_eq!(code, Some(3));
     assert!(
-        log.contains("blackbox.yml:5") && log.contains("proxy_url"),
+        log.contains("blackbox.yml:5") && log.contains("proxy_from_environment"),
         "{log}"
     );
 }
