@@ -8,12 +8,14 @@ enum From {
     Label(&'static str),
     /// The host part of the alert's label of this name, where it is an address.
     Site(&'static str),
+    /// The alert's label of this name, where it is a unit of systemd.
+    Unit(&'static str),
     /// What runs on this host.
     Host(fn(&Facts, &str) -> Option<String>),
 }
 
 /// Every blank, and what fills it, the better source first.
-const BLANKS: [(&str, &[From]); 23] = [
+const BLANKS: [(&str, &[From]); 24] = [
     ("APP", &[From::Host(Facts::app)]),
     ("APP_SERVICE", &[From::Host(Facts::app_service)]),
     ("BEAT", &[From::Host(Facts::beat)]),
@@ -43,6 +45,7 @@ const BLANKS: [(&str, &[From]); 23] = [
     ("REDIS", &[From::Host(Facts::redis)]),
     ("SERVICE", &[From::Label("service")]),
     ("SITE", &[From::Site("instance")]),
+    ("UNIT", &[From::Label("unit"), From::Unit("instance")]),
     ("VOLUME", &[From::Label("volume")]),
     ("WORKER", &[From::Host(Facts::worker)]),
     ("WORKER_SERVICE", &[From::Host(Facts::worker_service)]),
@@ -83,6 +86,7 @@ fn value(word: &str, labels: &alert::Set, facts: &Facts) -> Option<String> {
         .filter_map(|source| match source {
             From::Label(name) => label(name),
             From::Site(name) => label(name).map(|address| site(&address)),
+            From::Unit(name) => label(name).filter(|name| is_unit(name)),
             From::Host(ask) => ask(facts, project),
         })
         .find(|value| harmless(value))
@@ -95,6 +99,15 @@ fn site(address: &str) -> String {
         .map_or(address, |(_, behind)| behind);
     let host = host.split('/').next().unwrap_or_default();
     host.split(':').next().unwrap_or_default().to_owned()
+}
+
+/// Whether it is called as systemd's units are that can fail, `nginx.service`.
+fn is_unit(name: &str) -> bool {
+    let kind = name.rsplit_once('.').map(|(_, kind)| kind);
+    matches!(
+        kind,
+        Some("service" | "timer" | "socket" | "mount" | "path")
+    )
 }
 
 fn harmless(value: &str) -> bool {

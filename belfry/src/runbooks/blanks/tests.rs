@@ -73,6 +73,7 @@ fn everything() -> alert::Set {
         ("project", "shop"),
         ("queue_name", "mail"),
         ("service", "api"),
+        ("unit", "nginx.service"),
         ("volume", "shop_data"),
     ])
 }
@@ -122,6 +123,13 @@ fn blanks_are_filled_with_what_a_shell_takes_as_one_word() {
     for hostile in ["$(reboot)", "a b", "a;b", "-f", "`x`", "", "é"] {
         assert_eq!(fill(step, &named(hostile), &none), step, "{hostile}");
     }
+}
+
+#[test]
+fn a_probe_of_a_unit_names_it_and_other_targets_are_no_units() {
+    let named = |target: &str| fill("UNIT", &labels(&[("instance", target)]), &Facts::default());
+    assert_eq!(named("backup.timer"), "backup.timer");
+    assert_eq!(named("https://shop.example/health"), "UNIT");
 }
 
 #[test]
