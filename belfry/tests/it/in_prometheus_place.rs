@@ -1,5 +1,7 @@
 //! `belfry prometheus`: Prometheus' flags and file in, its API and its alerts out.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
