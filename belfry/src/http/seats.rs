@@ -3,13 +3,17 @@
 //! leaves, so that a question about our health is answered in any crowd.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::Service;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time;
 
@@ -37,6 +41,8 @@ pub(super) struct Seat {
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// It was taken, and nobody has looked yet whether its question is in.
+    New,
     /// Its next question is not in yet.
     Waiting(Instant),
     /// The rest of a question is read, and it can be answered without it.
@@ -75,7 +81,7 @@ impl Seats {
             }
         };
         let seat = Arc::new(Seat {
-            state: Mutex::new(State::Waiting(Instant::now())),
+            state: Mutex::new(State::New),
             leave: Notify::new(),
             hurry: Notify::new(),
         });
@@ -146,7 +152,15 @@ impl Seat {
     fn since(&self) -> Option<Instant> {
         match *self.state() {
             State::Waiting(since) | State::Reading(since) => Some(since),
-            State::Served | State::Leaving => None,
+            State::New | State::Served | State::Leaving => None,
+        }
+    }
+
+    /// What was sent is read, and no whole question was in it.
+    fn found_nothing(&self) {
+        let mut state = self.state();
+        if *state == State::New {
+            *state = State::Waiting(Instant::now());
         }
     }
 
@@ -156,6 +170,57 @@ impl Seat {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream that tells its seat when nothing more is in: on a busy machine a
+/// question may have come long before anybody is free to read it.
+pub(super) struct Heard {
+    pub(super) stream: TcpStream,
+    pub(super) seat: Arc<Seat>,
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if read.is_pending() {
+            self.seat.found_nothing();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -196,7 +261,12 @@ mod tests {
         let (first, second, third) = (seats.take().await, seats.take().await, seats.take().await);
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
+        assert_eq!(seats.make_room(at(50)), LEAST, "all are new");
+        first.seat.found_nothing();
+        assert!(first.seat.since().is_some());
         first.seat.set(State::Served);
+        first.seat.found_nothing();
+        assert!(first.seat.since().is_none());
         second.seat.set(State::Waiting(at(5)));
         third.seat.set(State::Reading(at(3)));
         let wait = seats.make_room(at(3) + LEAST / 2);

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::seats::{Seated, Seats, Taken};
+use super::seats::{Heard, Seated, Seats, Taken};
 use crate::files;
 
 /// So many connections at most.
@@ -53,6 +53,10 @@ pub(crate) async fn serve(
         let seat = taken.seat();
         let service = Seated {
             inner: TowerToHyperService::new(router.clone()),
+            seat: Arc::clone(&seat),
+        };
+        let stream = Heard {
+            stream,
             seat: Arc::clone(&seat),
         };
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
