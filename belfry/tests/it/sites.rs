@@ -1,13 +1,11 @@
 //! Sites that are found where they are configured already, and how they are shown.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::Ordering;
 
+use crate::probes::page;
 use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::chromium::Chromium;
@@ -161,25 +159,6 @@ fn targets_stand_in_a_table_and_end_with_their_rows() {
     wait_for_up(&belfry, &["docs", "shop"]);
     postgres.query("delete from sites where name = 'docs'");
     wait_for_up(&belfry, &["shop"]);
-}
-
-/// A page whose status the test sets.
-fn page() -> (u16, Arc<AtomicU16>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let status = Arc::new(AtomicU16::new(200));
-    let said = Arc::clone(&status);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
-            let status = said.load(Ordering::Relaxed);
-            let _ = write!(
-                stream,
-                "HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            );
-        }
-    });
-    (port, status)
 }
 
 #[test]
