@@ -6,6 +6,7 @@ mod app;
 mod cli;
 mod clock;
 mod config;
+mod daemon;
 mod exit;
 mod files;
 mod http;

@@ -16,15 +16,15 @@ use std::time::Duration;
 use alerter::{Alerter, Parts, Rendered};
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use flags::Flags;
 
+use crate::daemon::{self, Signals};
 use crate::exit::{self, Exit};
 use crate::state::State;
-use crate::{files, http, log, out};
+use crate::{http, log, out};
 use configuration::Source;
 
 /// How long mails under way may take at the end.
@@ -44,33 +44,11 @@ pub(crate) fn run(flags: &Flags) -> Exit {
         Err(reason) => return refused(&reason),
     };
     let log = log::start(flags.level(), flags.log_format);
-    files::raise();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(16)
-        .enable_all()
-        .build();
-    let result = runtime.context("cannot start").and_then(|runtime| {
-        let result = runtime.block_on(serve(flags, source));
-        runtime.shutdown_background();
-        result
-    });
-    let exit = match result {
-        Ok(()) => exit::OK,
-        Err(err) => {
-            log.say(format_args!("belfry: {err:#}"));
-            exit::CRITICAL
-        }
-    };
-    log.finish();
-    exit
+    daemon::run(&log, 16, serve(flags, source))
 }
 
 async fn serve(flags: &Flags, source: Source) -> anyhow::Result<()> {
-    let on = |kind| signal(kind).context("cannot listen for signals");
-    let mut terminate = on(SignalKind::terminate())?;
-    let mut interrupt = on(SignalKind::interrupt())?;
-    let mut hangup = on(SignalKind::hangup())?;
+    let mut signals = Signals::new()?;
     let mut alone = Alone::start(flags, source).await?;
     for note in flags.notes() {
         tracing::info!("{note}");
@@ -80,9 +58,9 @@ async fn serve(flags: &Flags, source: Source) -> anyhow::Result<()> {
     }
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => {
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => {
                 // What was refused is logged where it is found.
                 let shared = Arc::clone(&alone.shared);
                 tokio::spawn(async move { shared.reload().await });

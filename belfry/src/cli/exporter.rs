@@ -8,14 +8,11 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::Place;
-use super::run::Signals;
 use crate::app::{Exporters, Job};
 use crate::config::{self, Loaded};
+use crate::daemon::{self, Signals};
 use crate::exit::{self, Exit};
-use crate::{files, log, out};
-
-/// Two workers: one that waits for nothing must be left when the other is busy.
-const WORKERS: usize = 2;
+use crate::{log, out};
 
 /// Which exporters.
 #[derive(Debug, Args)]
@@ -63,28 +60,7 @@ pub(super) fn run(place: &Place, which: &Exporter) -> Exit {
         }
     };
     let log = log::start(loaded.config.log.level, log::Form::Text);
-    files::raise();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(16)
-        .enable_all()
-        .build();
-    let collectors = which.collectors();
-    let result = runtime.context("cannot start").and_then(|runtime| {
-        let result = runtime.block_on(serve(loaded, place.clone(), collectors));
-        // A read that hangs must not hold up the end.
-        runtime.shutdown_background();
-        result
-    });
-    let exit = match result {
-        Ok(()) => exit::OK,
-        Err(err) => {
-            log.say(format_args!("belfry: {err:#}"));
-            exit::CRITICAL
-        }
-    };
-    log.finish();
-    exit
+    daemon::run(&log, 16, serve(loaded, place.clone(), which.collectors()))
 }
 
 async fn serve(loaded: Loaded, place: Place, collectors: Vec<Job>) -> anyhow::Result<()> {

@@ -5,15 +5,12 @@ use std::ffi::OsString;
 use anyhow::Context as _;
 
 use super::Place;
-use super::run::Signals;
+use crate::daemon::{self, Signals};
 use crate::exit::{self, Exit};
 use crate::prometheus::{self, Alone, Setup};
-use crate::{files, log, out};
+use crate::{log, out};
 
 pub(super) use crate::prometheus::Flags;
-
-/// One more than the work that waits for nothing.
-const WORKERS: usize = 2;
 
 /// Takes flags out of the command line that mean nothing here; returns what is
 /// left, and those flags.
@@ -53,27 +50,7 @@ pub(super) fn run(place: &Place, flags: Flags, idle: &[String]) -> Exit {
     for remark in &setup.remarks {
         tracing::warn!("{remark}");
     }
-    files::raise();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(32)
-        .enable_all()
-        .build();
-    let result = runtime.context("cannot start").and_then(|runtime| {
-        let result = runtime.block_on(alone(flags, setup));
-        // A read that hangs must not hold up the end.
-        runtime.shutdown_background();
-        result
-    });
-    let exit = match result {
-        Ok(()) => exit::OK,
-        Err(err) => {
-            log.say(format_args!("belfry: {err:#}"));
-            exit::CRITICAL
-        }
-    };
-    log.finish();
-    exit
+    daemon::run(&log, 32, alone(flags, setup))
 }
 
 async fn alone(flags: Flags, setup: Setup) -> anyhow::Result<()> {

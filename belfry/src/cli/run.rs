@@ -1,18 +1,14 @@
 //! `belfry run`: the watch, until a signal or a fault ends it.
 
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Place;
 use crate::app::App;
 use crate::config::{self, Loaded};
+use crate::daemon::{self, Signals};
 use crate::exit::{self, Exit};
-use crate::files;
 use crate::log;
 use crate::out;
-
-/// Two workers: one that waits for nothing must be left when the other is busy.
-const WORKERS: usize = 2;
 
 /// Runs; a configuration that is at fault ends it before anything starts.
 pub(super) fn run(place: &Place) -> Exit {
@@ -27,27 +23,7 @@ pub(super) fn run(place: &Place) -> Exit {
         }
     };
     let log = log::start(loaded.config.log.level, log::Form::Text);
-    files::raise();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(16)
-        .enable_all()
-        .build();
-    let result = runtime.context("cannot start").and_then(|runtime| {
-        let result = runtime.block_on(watch(loaded, place.clone()));
-        // A read that hangs must not hold up the end.
-        runtime.shutdown_background();
-        result
-    });
-    let exit = match result {
-        Ok(()) => exit::OK,
-        Err(err) => {
-            log.say(format_args!("belfry: {err:#}"));
-            exit::CRITICAL
-        }
-    };
-    log.finish();
-    exit
+    daemon::run(&log, 16, watch(loaded, place.clone()))
 }
 
 async fn watch(loaded: Loaded, place: Place) -> anyhow::Result<()> {
@@ -97,29 +73,5 @@ async fn watch(loaded: Loaded, place: Place) -> anyhow::Result<()> {
     tokio::select! {
         result = app.stop() => result,
         () = signals.end() => Err(anyhow::anyhow!("ended at once by a second signal")),
-    }
-}
-
-pub(super) struct Signals {
-    pub(super) terminate: Signal,
-    pub(super) interrupt: Signal,
-    pub(super) hangup: Signal,
-}
-
-impl Signals {
-    pub(super) fn new() -> anyhow::Result<Self> {
-        let on = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            terminate: on(SignalKind::terminate())?,
-            interrupt: on(SignalKind::interrupt())?,
-            hangup: on(SignalKind::hangup())?,
-        })
-    }
-
-    pub(super) async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }
