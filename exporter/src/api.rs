@@ -114,27 +114,17 @@ impl Api {
 
     /// Follows every log and asks every proxy until `stop`. Returns only then.
     pub async fn run(&self, stop: CancellationToken) {
-        let follow = |member: Arc<Member<Setup>>, stop: CancellationToken| {
+        let follow = |member: Arc<Member<Setup>>| {
             let shared = Arc::clone(&self.0);
-            async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = shared.follow(&member) => {}
-                }
-            }
+            async move { shared.follow(&member).await }
         };
-        let ask = |member: Arc<Member<Asked>>, stop: CancellationToken| {
+        let ask = |member: Arc<Member<Asked>>| {
             let shared = Arc::clone(&self.0);
-            async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = shared.ask(&member) => {}
-                }
-            }
+            async move { shared.ask(&member).await }
         };
         tokio::join!(
-            self.0.logs.run(stop.clone(), follow),
-            self.0.proxies.run(stop, ask)
+            self.0.logs.run_cut(stop.clone(), follow),
+            self.0.proxies.run_cut(stop, ask)
         );
     }
 

@@ -139,17 +139,14 @@ impl Celery {
     /// Watches every broker until `stop`. Returns only then.
     pub async fn run(&self, stop: CancellationToken) {
         let shared = &self.0;
-        let follow = |member: Arc<Member<Setup>>, stop: CancellationToken| {
+        let follow = |member: Arc<Member<Setup>>| {
             let shared = Arc::clone(shared);
             async move {
                 let scene = shared.scene(&member);
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = shared.follow(&member, &scene) => {}
-                }
+                shared.follow(&member, &scene).await;
             }
         };
-        shared.fleet.run(stop, follow).await;
+        shared.fleet.run_cut(stop, follow).await;
     }
 
     /// Tells when a reading of any broker has ended. The value counts them.

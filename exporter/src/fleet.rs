@@ -147,6 +147,23 @@ impl<S: PartialEq> Fleet<S> {
         tasks.wait().await;
     }
 
+    /// As [`Fleet::run`], for work that may be cut off wherever it waits.
+    pub(crate) async fn run_cut<F>(
+        &self,
+        stop: CancellationToken,
+        follow: impl Fn(Arc<Member<S>>) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.run(stop, |member, stop| {
+            let work = follow(member);
+            async move {
+                stop.run_until_cancelled_owned(work).await;
+            }
+        })
+        .await;
+    }
+
     /// Puts down how a reading went, and tells those who wait for one.
     pub(crate) fn put(
         &self,

@@ -120,7 +120,7 @@ impl Logs {
                 keep: KEEP,
                 found: false,
                 setup: Setup {
-                    source: service.source(&journal),
+                    source: service.spot().source(&journal),
                     service,
                     lines,
                 },
@@ -131,16 +131,11 @@ impl Logs {
 
     /// Follows every log until `stop`. Returns only then.
     pub async fn run(&self, stop: CancellationToken) {
-        let follow = |member: Arc<Member<Setup>>, stop: CancellationToken| {
+        let follow = |member: Arc<Member<Setup>>| {
             let shared = Arc::clone(&self.0);
-            async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = shared.follow(&member) => {}
-                }
-            }
+            async move { shared.follow(&member).await }
         };
-        self.0.fleet.run(stop, follow).await;
+        self.0.fleet.run_cut(stop, follow).await;
     }
 
     /// Whether no log is followed.

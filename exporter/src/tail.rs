@@ -9,6 +9,7 @@ mod file;
 mod frames;
 mod journal;
 mod output;
+mod spot;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::container::Containers;
 use crate::served::Trouble;
 pub(crate) use file::Place;
+pub(crate) use spot::Spot;
 
 /// A longer line is left out, in bytes.
 pub(crate) const LONGEST: usize = 256 << 10;

@@ -2,10 +2,10 @@
 //! them.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::tail::{Source, Streams};
+use crate::tail::Spot;
 
 settings::section! {
     /// Requests, errors and times of what is served over HTTP, from the access logs of reverse proxies, and the proxies' own status.
@@ -140,16 +140,11 @@ impl Config {
         let mut names = BTreeSet::new();
         for (at, log) in self.logs.iter().enumerate() {
             let key = format!("api.logs[{at}]");
-            let has_file = !log.file.as_os_str().is_empty();
-            let said = [has_file, !log.container.is_empty(), !log.unit.is_empty()];
-            if said.iter().filter(|one| **one).count() != 1 {
-                let message = "one of file, container and unit is wanted".to_owned();
-                faults.push((key, message));
-                continue;
-            }
-            if has_file && !log.file.is_absolute() {
-                let message = "the whole path is wanted, from / on".to_owned();
-                faults.push((format!("{key}.file"), message));
+            if let Some((below, message)) = log.spot().fault() {
+                faults.push((format!("{key}{below}"), message.to_owned()));
+                if below.is_empty() {
+                    continue;
+                }
             }
             let ending = log.file.extension().and_then(|ending| ending.to_str());
             if matches!(ending, Some("gz" | "zst" | "xz" | "bz2")) {
@@ -203,19 +198,15 @@ impl Config {
 impl Log {
     /// What tells it from others.
     pub(super) fn label(&self) -> String {
-        let mut texts = [&self.name, &self.container, &self.unit].into_iter();
-        let label = texts.find(|text| !text.is_empty()).cloned();
-        label.unwrap_or_else(|| self.file.display().to_string())
+        self.spot().label(&self.name)
     }
 
     /// Where its lines come from.
-    pub(super) fn source(&self, journal: &Path) -> Source {
-        if !self.container.is_empty() {
-            Source::Container(self.container.clone(), Streams::Both)
-        } else if !self.unit.is_empty() {
-            Source::Unit(self.unit.clone(), journal.to_owned())
-        } else {
-            Source::File(self.file.clone())
+    pub(super) fn spot(&self) -> Spot<'_> {
+        Spot {
+            file: &self.file,
+            container: &self.container,
+            unit: &self.unit,
         }
     }
 }

@@ -55,7 +55,7 @@ impl Sources {
             } else {
                 label.clone()
             };
-            let source = log.source(&config.journal);
+            let source = log.spot().source(&config.journal);
             (log.clone(), label, instance, source, false)
         });
         let wanted = |found: &&Found| {

@@ -1,11 +1,11 @@
 //! The configuration: whose logs are read, and what is looked for in them.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use regex::Regex;
 
-use crate::tail::{Source, Streams};
+use crate::tail::Spot;
 
 settings::section! {
     /// Logs of services: patterns become counters, and the last lines are kept in memory. Services that are not named are left alone.
@@ -64,20 +64,11 @@ impl Config {
         let mut names = BTreeSet::new();
         for (at, service) in self.services.iter().enumerate() {
             let key = format!("logs.services[{at}]");
-            let has_file = !service.file.as_os_str().is_empty();
-            let said = [
-                has_file,
-                !service.container.is_empty(),
-                !service.unit.is_empty(),
-            ];
-            if said.iter().filter(|one| **one).count() != 1 {
-                let message = "one of container, unit and file is wanted".to_owned();
-                faults.push((key, message));
-                continue;
-            }
-            if has_file && !service.file.is_absolute() {
-                let message = "the whole path is wanted, from / on".to_owned();
-                faults.push((format!("{key}.file"), message));
+            if let Some((below, message)) = service.spot().fault() {
+                faults.push((format!("{key}{below}"), message.to_owned()));
+                if below.is_empty() {
+                    continue;
+                }
             }
             if !names.insert(service.label()) {
                 let message = format!("{:?} stands twice", service.label());
@@ -113,19 +104,15 @@ impl Service {
     /// What tells it from others.
     #[must_use]
     pub fn label(&self) -> String {
-        let mut texts = [&self.name, &self.container, &self.unit].into_iter();
-        let label = texts.find(|text| !text.is_empty()).cloned();
-        label.unwrap_or_else(|| self.file.display().to_string())
+        self.spot().label(&self.name)
     }
 
     /// Where its lines come from.
-    pub(super) fn source(&self, journal: &Path) -> Source {
-        if !self.container.is_empty() {
-            Source::Container(self.container.clone(), Streams::Both)
-        } else if !self.unit.is_empty() {
-            Source::Unit(self.unit.clone(), journal.to_owned())
-        } else {
-            Source::File(self.file.clone())
+    pub(super) fn spot(&self) -> Spot<'_> {
+        Spot {
+            file: &self.file,
+            container: &self.container,
+            unit: &self.unit,
         }
     }
 }
