@@ -46,6 +46,9 @@ impl Store {
         let now = self.to_kept(now_ms);
         self.write().shed.retain(|_, until| *until > now);
         let retention = millis(self.settings.retention);
+        // A shortage of memory is none of the archive's: only this ends what it has.
+        let oldest = now.saturating_sub(retention);
+        self.oldest.fetch_max(oldest, Ordering::Relaxed);
         let mut maintained = Maintained {
             expired: self.expire(now, retention),
             ..Maintained::default()
@@ -105,14 +108,17 @@ impl Store {
         self.read().bytes() as u64 + self.counts.chunk_bytes()
     }
 
-    /// Gives up everything older than `history`, and says how many series.
+    /// Gives up everything in memory that is older than `history`, and says how
+    /// many series went with it.
     fn expire(&self, now: i64, history: i64) -> usize {
         let oldest = now.saturating_sub(history);
         // A sample from far in the future would keep its series for ever, and
         // keep every true one out of it.
         let newest = now.saturating_add(history.max(IDLE_MS));
         let idle = now.saturating_sub(IDLE_MS);
-        self.oldest.fetch_max(oldest, Ordering::Relaxed);
+        let kept = self.oldest.load(Ordering::Relaxed);
+        // A series takes with it what the archive has of it.
+        let gone = self.archive.as_ref().map_or(oldest, |_| oldest.min(kept));
         let recent = now.saturating_sub(millis(self.settings.recent));
         let (mut expired, mut first) = (0, i64::MAX);
         let (mut cold_bytes, mut coldest) = (0, i64::MAX);
@@ -121,7 +127,7 @@ impl Store {
             let mut samples = series.lock();
             let time = samples.newest().map(|(time, _)| time);
             // None: begun by an appender that has not come to its first sample.
-            if time.is_some_and(|time| time < oldest || time > newest) {
+            if time.is_some_and(|time| time < gone || time > newest) {
                 self.counts.grown(-(samples.end() as i64));
                 expired += 1;
                 leaving.push(series.clone());
@@ -144,8 +150,8 @@ impl Store {
             first = first.min(archive.from().unwrap_or(i64::MAX));
         }
         // Some have a little more; all have all from here on.
-        let oldest = self.oldest.load(Ordering::Relaxed);
-        self.floor.store(first.max(oldest), Ordering::Relaxed);
+        let floor = self.archive.as_ref().map_or(oldest, |_| kept);
+        self.floor.store(first.max(floor), Ordering::Relaxed);
         expired
     }
 

@@ -352,6 +352,38 @@ fn short_memory_is_relieved_by_the_disk_before_history_is_given_up() {
 }
 
 #[test]
+fn a_burst_of_series_costs_no_archived_sample() {
+    let dir = TempDir::new().unwrap();
+    let tight = Settings {
+        max_bytes: 400_000,
+        ..settings()
+    };
+    let (store, _) = Store::open(dir.path(), tight);
+    live(&[&store], 0, 2400);
+    let old = |store: &Store| {
+        let mut all = contents(store);
+        all.retain(|labels, _| labels.to_string().starts_with("gauge"));
+        for samples in all.values_mut() {
+            samples.retain(|(time, _)| *time < end(2400) - 3 * HOUR);
+        }
+        all
+    };
+    let before = old(&store);
+    assert!(before.len() == 6 && before.values().all(|samples| samples.len() > 1000));
+    for id in 0..10_000 {
+        let wide = labels("requests", &[("path", &id.to_string())]);
+        let _ = store.append(&wide, end(2400), 1.0);
+    }
+    let maintained = store.maintain(end(2400));
+    assert!(
+        maintained.cut_to_ms.is_some() && maintained.shed.len() == 1,
+        "{maintained:?}"
+    );
+    store.put_away(end(2400)).unwrap();
+    have_the_same(&old(&store), &before);
+}
+
+#[test]
 fn a_sample_from_far_ahead_costs_no_archived_one() {
     let dir = TempDir::new().unwrap();
     let (store, _) = Store::open(dir.path(), settings());
