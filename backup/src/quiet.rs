@@ -69,7 +69,12 @@ impl Quiet {
         }
         command(setup, job, &job.before, "before").await?;
         journal.after = !job.after.is_empty();
-        journal.write(setup, &job.name)?;
+        if let Err(err) = journal.write(setup, &job.name) {
+            // The command after belongs to the one before, and nothing else was touched.
+            journal.touched.clear();
+            self.journal = Some(journal);
+            return Err(err);
+        }
         let touched = journal.touched.clone();
         self.journal = Some(journal);
         for (at, touched) in touched.iter().enumerate() {

@@ -307,10 +307,10 @@ impl<O: Write, I: Write> Packing<'_, O, I> {
                 let file = File::open(&copy).map_err(|err| failed(entry, err))?;
                 // It lives as long as it is open.
                 std::fs::remove_file(&copy).map_err(|err| failed(entry, err))?;
-                self.companions = sqlite::COMPANIONS
-                    .iter()
-                    .map(|ending| [entry.path.as_slice(), ending].concat())
-                    .collect();
+                // Other databases may come in between: `app.db-old` before `app.db-wal`.
+                let companions = sqlite::COMPANIONS.iter();
+                let companions = companions.map(|ending| [entry.path.as_slice(), ending].concat());
+                self.companions.extend(companions);
                 self.tally.sqlite += 1;
                 Ok(Some(file))
             }

@@ -22,7 +22,11 @@ pub(super) async fn users(setup: &Setup, root: &Root) -> Result<Vec<String>, Str
     let asked = timeout(PATIENCE, engine.list_containers(None)).await;
     let containers = match asked {
         Ok(Ok(containers)) => containers,
-        // Of a volume the engine was asked a moment ago: it must know.
+        // It is there, and must know.
+        Ok(Err(err @ bollard::errors::Error::DockerResponseServerError { .. })) => {
+            return Err(err.to_string().chars().take(200).collect());
+        }
+        // Of a volume it was asked a moment ago.
         Ok(Err(_)) if root.volume.is_none() => return Ok(Vec::new()),
         Ok(Err(err)) => return Err(err.to_string().chars().take(200).collect()),
         Err(_) => return Err("the engine does not answer".to_owned()),
