@@ -56,7 +56,7 @@ pub async fn restore(
     };
     match done.await {
         Ok(had) => {
-            clear(setup, job);
+            clear(setup, job)?;
             let live = paths.live.display();
             say(match had {
                 true => format!(
@@ -250,12 +250,14 @@ fn write(setup: &Setup, job: &Job, paths: &Paths) -> Result<(), String> {
     write().map_err(|err| format!("{}: {err}", file.display()))
 }
 
-fn clear(setup: &Setup, job: &Job) {
-    // One that stays is followed once more. That would undo: so it must go.
+fn clear(setup: &Setup, job: &Job) -> Result<(), String> {
+    // One that stays, or is back after a power cut, would undo what is done.
     let file = file(setup, job);
-    if let Err(err) = std::fs::remove_file(&file) {
-        tracing::error!(file = %file.display(), "the journal of a restore cannot be removed: {err}");
-    }
+    let gone = std::fs::remove_file(&file).and_then(|()| File::open(&setup.work)?.sync_all());
+    gone.map_err(|err| {
+        let file = file.display();
+        format!("{file}: the journal of a restore must go, and cannot be removed: {err}")
+    })
 }
 
 /// Puts back what a restore of this job left that was cut short; whether there was
@@ -279,6 +281,6 @@ fn recover_locked(setup: &Setup, job: &Job) -> Result<bool, String> {
         paths.back()?;
         paths::remove(&paths.beside)?;
     }
-    clear(setup, job);
+    clear(setup, job)?;
     Ok(true)
 }

@@ -172,7 +172,7 @@ async fn perform(
                 .to_owned(),
         );
     }
-    if !command.yes && !asked("database", &job.database)? {
+    if !command.yes && !asked("database", &job.database).await? {
         return Err("nothing was done".to_owned());
     }
     let names = backup::restore::restore(setup, job, target, copy, &|line| out::line(line)).await?;
@@ -194,7 +194,7 @@ fn named(job: &Job) -> String {
 }
 
 /// Asks for a name: a reflex must not be enough.
-fn asked(kind: &str, name: &str) -> Result<bool, String> {
+async fn asked(kind: &str, name: &str) -> Result<bool, String> {
     if !std::io::stdin().is_terminal() {
         return Err("nobody can be asked here; --yes says that it is meant".to_owned());
     }
@@ -202,9 +202,12 @@ fn asked(kind: &str, name: &str) -> Result<bool, String> {
         "Type the name of the {kind} to put the backup in its place ({name}): "
     ));
     let _ = std::io::stdout().flush();
-    let mut line = String::new();
-    std::io::stdin()
-        .read_line(&mut line)
-        .map_err(|err| err.to_string())?;
+    // Elsewhere: a signal must end it while it waits.
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    let line = read.await.map_err(|err| err.to_string())?;
+    let line = line.map_err(|err| err.to_string())?;
     Ok(line.trim() == name)
 }

@@ -23,7 +23,7 @@ pub(super) async fn perform(setup: &Setup, command: &RestoreCommand) -> Result<E
     if command.plan {
         return Ok(exit::OK);
     }
-    if !command.yes && !asked("host", &host)? {
+    if !command.yes && !asked("host", &host).await? {
         return Err("nothing was done".to_owned());
     }
     let wait = Duration::from_secs(command.wait);

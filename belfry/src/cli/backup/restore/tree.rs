@@ -69,7 +69,7 @@ pub(super) async fn perform(
     } else {
         "folder"
     };
-    if !command.yes && !asked(kind, &named(job))? {
+    if !command.yes && !asked(kind, &named(job)).await? {
         return Err("nothing was done".to_owned());
     }
     let paths = tree::restore(setup, job, target, copy, &say).await?;
