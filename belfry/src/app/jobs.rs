@@ -118,6 +118,8 @@ pub(super) async fn run(
 ) -> anyhow::Result<&'static str> {
     let mut at_work = JoinSet::new();
     let room = Arc::new(Semaphore::new(AT_ONCE));
+    // Nobody waits for a long run before what another had stopped is started.
+    let recovery = Arc::new(Semaphore::new(1));
     let mut slots = begin(&watch).await;
     let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
     let mut ticks = time::interval(TICK);
@@ -125,16 +127,20 @@ pub(super) async fn run(
     loop {
         tokio::select! {
             () = stop.cancelled() => {
-                at_work.shutdown().await;
+                // Who gives up starts again what it had stopped.
+                while at_work.join_next().await.is_some() {}
                 return Ok("backup jobs");
             }
             Some(_) = at_work.join_next() => continue,
             _ = ticks.tick() => {}
         }
         let config = watch.config();
-        if !config.backup.jobs.is_empty() && backup::quiet::is_left(&setup(&config)) {
+        if !config.backup.jobs.is_empty()
+            && recovery.available_permits() > 0
+            && backup::quiet::is_left(&setup(&config))
+        {
             let watch = Arc::clone(&watch);
-            apart(&mut at_work, &room, &stop, move || async move {
+            apart(&mut at_work, &recovery, &stop, move || async move {
                 start_again(&setup(&watch.config())).await;
             });
         }
@@ -279,16 +285,15 @@ fn apart<Work, Done>(
 {
     let (room, stop) = (Arc::clone(room), stop.clone());
     at_work.spawn(async move {
-        let _room = room.acquire_owned().await;
+        let Some(_room) = stop.run_until_cancelled(room.acquire_owned()).await else {
+            return;
+        };
         let (tell, told) = oneshot::channel::<()>();
         let runtime = Handle::current();
         let thread = std::thread::Builder::new().name("backup".to_owned());
         let begun = thread.spawn(move || {
             runtime.block_on(async {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = work() => {}
-                }
+                stop.run_until_cancelled(work()).await;
             });
             drop(tell);
         });
@@ -335,18 +340,19 @@ async fn bring(watch: &Watch, job: &Job) {
 /// Looks at the targets, and at how the tasks went.
 async fn look(watch: &Watch, job: &Job) {
     let config = watch.config();
-    let mut known = Box::pin(look_up(
-        &setup(&config),
-        job,
-        watch.jobs.of(&job.name).as_ref(),
-    ))
-    .await;
-    let last = state::last_runs(&watch.state.pool)
-        .await
-        .unwrap_or_default();
-    let slots = state::load_slots(&watch.state.pool)
-        .await
-        .unwrap_or_default();
+    let before = watch.jobs.of(&job.name);
+    let mut known = Box::pin(look_up(&setup(&config), job, before.as_ref())).await;
+    let pool = &watch.state.pool;
+    let (last, slots) = match (state::last_runs(pool).await, state::load_slots(pool).await) {
+        (Ok(last), Ok(slots)) => (last, slots),
+        (Err(err), _) | (_, Err(err)) => {
+            watch.state_failed("backup runs", &err);
+            // A failed run is not over because nobody can read of it.
+            known.runs = before.map_or_else(Vec::new, |before| before.runs);
+            watch.jobs.put(known);
+            return;
+        }
+    };
     for task in Task::ALL {
         let of_task = |run: &&Last| run.job == job.name && run.task == task.as_str();
         let last = last.iter().find(of_task).map(|run| {

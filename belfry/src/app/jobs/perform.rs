@@ -108,7 +108,12 @@ async fn back_up(
                 &manner,
                 watch.clock.now_ms(),
             ))
-            .await?;
+            .await;
+            // The backup is good whatever becomes of older ones.
+            let pruned = pruned.unwrap_or_else(|err| {
+                tracing::warn!(job = job.name, "retention: {err}");
+                Vec::new()
+            });
             for pruned in pruned {
                 for error in &pruned.errors {
                     tracing::warn!(job = job.name, target = pruned.target, "retention: {error}");
