@@ -154,6 +154,14 @@ impl Known {
             group.processes += 1;
             group.bytes += process.pages.saturating_mul(page);
         }
+        if self.used.len() >= MOST_NAMES {
+            // Names of which nothing runs make room for those that come.
+            let rest = |name: &str| name == REST || summary.groups.contains_key(name);
+            let gone = self.used.iter().filter(|(name, _)| !rest(name));
+            let gone: u64 = gone.map(|(_, ticks)| ticks).sum();
+            self.used.retain(|name, _| rest(name));
+            *self.used.entry(REST.to_owned()).or_default() += gone;
+        }
         self.ticks = ticks;
         self.summary = summary;
     }

@@ -63,7 +63,7 @@ impl Entries {
 
     /// Takes the next line; true when a traceback begins with it.
     pub(super) fn add(&mut self, line: &str, at_ms: i64) -> bool {
-        let line = plain(line);
+        let line = narrow(plain(line));
         if self.belongs(&line) {
             let open = self.open;
             if let Some(entry) = self.last.back_mut() {
@@ -191,15 +191,21 @@ fn is_go(line: &str) -> bool {
         || line.ends_with(')') && line.contains('(') && line.contains('.') && !line.contains(": ")
 }
 
-/// A line without colours and other control characters, cut where it is too wide.
-fn plain(line: &str) -> String {
-    let mut out = String::with_capacity(line.len().min(WIDEST));
+/// A line, cut where it is too wide.
+fn narrow(mut line: String) -> String {
+    if line.len() > WIDEST {
+        let end = (WIDEST..).find(|at| line.is_char_boundary(*at));
+        line.truncate(end.unwrap_or(WIDEST));
+        line.push('…');
+    }
+    line
+}
+
+/// A line without colours and other control characters.
+pub(super) fn plain(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
     let mut letters = line.chars();
     while let Some(letter) = letters.next() {
-        if out.len() >= WIDEST {
-            out.push('…');
-            break;
-        }
         match letter {
             // ESC [ ... letter
             '\u{1b}' => {

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 /// What stands in the place of a secret.
-const MASK: &str = "<secret>";
+pub(super) const MASK: &str = "<secret>";
 
 /// Headers whose whole value is secret, names with their values, passwords in
 /// URLs, and tokens by their form.

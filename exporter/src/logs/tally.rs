@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::entries::Entries;
+use super::entries::{Entries, plain};
 use super::mask::{self, Mask};
 use crate::tail::{Batch, Position};
 
@@ -89,7 +89,9 @@ impl Tally {
     ) {
         for line in batch.lines() {
             self.lines += 1;
+            // Colours would part a secret's name from the secret.
             let line = String::from_utf8_lossy(&line[..line.len().min(SEARCHED)]);
+            let line = plain(&line);
             for search in searches {
                 self.search(search, &line);
             }
@@ -109,14 +111,18 @@ impl Tally {
                 self.count(search, Vec::new());
             }
         } else if let Some(found) = search.regex.captures(line) {
-            let values = search.labels.iter().map(|label| {
-                let value = found.name(label).map_or("", |value| value.as_str());
-                let value: Cow<'_, str> = mask::text(value);
-                value
-                    .chars()
-                    .filter(|letter| !letter.is_control())
-                    .take(LONGEST)
-                    .collect()
+            // What is a secret shows in its line alone: `password=` stands before it.
+            let masked = mask::text(line);
+            let found = match &masked {
+                Cow::Borrowed(_) => Some(found),
+                Cow::Owned(masked) => search.regex.captures(masked),
+            };
+            let values = search.labels.iter().map(|label| match &found {
+                Some(found) => {
+                    let value = found.name(label).map_or("", |value| value.as_str());
+                    mask::text(value).chars().take(LONGEST).collect()
+                }
+                None => mask::MASK.to_owned(),
             });
             self.count(search, values.collect());
         }
@@ -204,6 +210,14 @@ mod tests {
         assert_eq!(task(&tally, ["a", "mail"]), Some(1));
         assert_eq!(task(&tally, ["a", ""]), Some(2));
         assert_eq!(task(&tally, ["token=<secret>", ""]), Some(1));
+        let coloured = [search("login", r"password=(?P<given>\S+)")];
+        let mut painted = Tally::default();
+        painted.look_for(&coloured);
+        let line = "\u{1b}[36mpassword\u{1b}[0m=\u{1b}[35mhunter2\u{1b}[0m\n";
+        let mut last = Entries::new(10);
+        painted.take(&batch(line), &coloured, &mut Mask::default(), &mut last, 5);
+        assert_eq!(painted.matches["login"][&vec!["<secret>".to_owned()]], 1);
+        assert_eq!(last.all().0[0].lines, ["password=<secret>"]);
         let many: String = (0..100)
             .map(|number| format!("task t{number} failed\n"))
             .collect();

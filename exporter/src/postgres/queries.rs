@@ -131,10 +131,10 @@ impl Query {
         let timeout = self.timeout.as_millis().max(1);
         let most = self.limit + 1;
         // A cursor takes a query and nothing else. The names in it are the
-        // user's, who thinks of the usual path.
+        // user's, who thinks of the usual path. What ends in a remark ends there.
         format!(
             "BEGIN READ ONLY; SET LOCAL statement_timeout = {timeout}; \
-             SET LOCAL search_path TO DEFAULT; DECLARE belfry NO SCROLL CURSOR FOR {}; FETCH {most} FROM belfry; ROLLBACK",
+             SET LOCAL search_path TO DEFAULT; DECLARE belfry NO SCROLL CURSOR FOR {}\n; FETCH {most} FROM belfry; ROLLBACK",
             self.question()
         )
     }

@@ -105,10 +105,16 @@ impl Follower {
     }
 
     fn add(&mut self, batch: &mut Batch) -> io::Result<()> {
-        for one in &mut self.old {
-            one.take(&mut self.buffer, batch)?;
-        }
-        self.old.retain(|one| one.stirred.elapsed() < QUIET);
+        let (buffer, mut fault) = (&mut self.buffer, Ok(()));
+        self.old.retain_mut(|one| match one.take(buffer, batch) {
+            Ok(()) => batch.more || one.stirred.elapsed() < QUIET,
+            // Told once; the log goes on without it.
+            Err(err) => {
+                fault = Err(err);
+                false
+            }
+        });
+        fault?;
         if let Some(current) = &mut self.current {
             current.take(&mut self.buffer, batch)?;
         }

@@ -178,7 +178,10 @@ async fn a_celery_application_over_rabbitmq_is_told_by_its_events_and_queues() {
 
     // The broker goes away; nobody is called silent for that.
     rabbit.stop();
-    let page = work.until(&["belfry_celery_broker_up 0"]).await;
+    work.until(&["belfry_celery_broker_up 0"]).await;
+    // Longer than a worker may be silent.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let page = work.celery.page().await;
     assert!(
         !page.contains("celery_worker_up{hostname=\"alpha\"} 0"),
         "{page}"
