@@ -198,6 +198,8 @@ impl Loader<'_> {
             let mut variables = Environment::default();
             self.variables(&named, &theirs, &mut variables);
             variables.prefer(environment);
+            // What was read for another is filled with the variables of that.
+            self.parsed.clear();
             let model = self.model(&files, &theirs, &variables, depth)?;
             self.weigh(&model, first)?;
             whole = merge("", whole, model);
