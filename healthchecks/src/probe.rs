@@ -44,6 +44,7 @@ use std::time::Duration;
 use exposition::Writer;
 use tokio::time::Instant;
 
+pub use aside::aside_in;
 pub use board::{Board, Due};
 pub use config::{Allowed, Config, Loaded, Site, Target};
 pub use http::fetch;

@@ -12,7 +12,17 @@ pub(super) async fn aside<T: Send + 'static>(
     deadline: Instant,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    let place = timeout_at(deadline, ROOM.acquire()).await.ok()?.ok()?;
+    aside_in(&ROOM, deadline, work).await
+}
+
+/// The result of work that may hang, on no more threads at once than `room` has
+/// places; nothing if it is not done in time.
+pub async fn aside_in<T: Send + 'static>(
+    room: &'static Semaphore,
+    deadline: Instant,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let place = timeout_at(deadline, room.acquire()).await.ok()?.ok()?;
     let working = tokio::task::spawn_blocking(move || {
         // Given back when it ends, and not when we no longer wait.
         let _place = place;

@@ -11,7 +11,8 @@ use exposition::{Kind, Writer};
 use healthchecks::probe::discover::{self, Discover};
 use healthchecks::probe::{self, Http, Target};
 use promql::Value;
-use tokio::{task, time};
+use tokio::sync::Semaphore;
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Watch;
@@ -21,6 +22,8 @@ use crate::config::Config;
 const IDLE: Duration = Duration::from_secs(2);
 /// A source that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// So many looks may hang; those who come later find no place and hold no thread.
+static ROOM: Semaphore = Semaphore::const_new(2);
 /// A configuration is no longer than this, in bytes.
 const MOST: u64 = 4 << 20;
 
@@ -181,12 +184,8 @@ async fn look(watch: &Arc<Watch>, config: &Discover) {
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
-    let work = time::timeout(PATIENCE, task::spawn_blocking(work));
-    match work.await {
-        Ok(Ok(result)) => result,
-        Ok(Err(err)) => Err(err.to_string()),
-        Err(_) => Err("the disk does not answer".to_owned()),
-    }
+    let done = probe::aside_in(&ROOM, time::Instant::now() + PATIENCE, work).await;
+    done.unwrap_or_else(|| Err("it is not answered in time".to_owned()))
 }
 
 async fn caddy(place: &str) -> Result<Vec<String>, String> {

@@ -38,10 +38,16 @@ pub(super) async fn message(talk: &mut Talk) -> Step<Vec<Vec<u8>>> {
         let length = number(&line, b'$')
             .ok_or_else(|| Failure::new(Reason::Protocol, "this is no Redis server"))?;
         if length > BYTES {
-            return Err(Failure::new(
-                Reason::BodyTooLarge,
-                "a message is longer than it may be",
-            ));
+            // A batch of others' events: read away, piece by piece.
+            let mut left = length.saturating_add(2);
+            while left > 0 {
+                talk.begin();
+                let piece = left.min(BYTES);
+                talk.bytes(piece).await?;
+                left -= piece;
+            }
+            parts.push(Vec::new());
+            continue;
         }
         let mut part = talk.bytes(length + 2).await?;
         part.truncate(length);
