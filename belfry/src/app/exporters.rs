@@ -13,7 +13,8 @@ use exposition::{Kind, Writer};
 use healthchecks::probe::{Loaded, Module};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::pages::{Pages, Panicked, Text};
@@ -165,10 +166,17 @@ impl Exporters {
     pub(crate) async fn reload(&self) -> Result<(), String> {
         let loaded = config::load_within(&self.place, PATIENCE).await;
         let config = loaded.map_err(|err| err.to_string())?.config;
+        let probe = config.probe.clone();
+        let read = task::spawn_blocking(move || probe.load());
+        let read = time::timeout(PATIENCE, read).await;
+        let probes = read
+            .map_err(|_| "the modules of probes are not read in time".to_owned())?
+            .map_err(|err| err.to_string())?
+            .map_err(|faults| format!("the modules of probes cannot be read: {faults:?}"))?;
         let host = Host::new(config.exporter.host.clone());
         *self.host.write().unwrap_or_else(PoisonError::into_inner) = host;
         self.readers.configure(&config.exporter);
-        let loaded = Arc::new(probes(&config));
+        let loaded = Arc::new(probes);
         *self.probes.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         self.config.send_replace(Arc::new(config));
         Ok(())

@@ -1,7 +1,7 @@
 //! Pages packed, or in another form: what many ask for is made once.
 
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::body::Bytes;
 use flate2::Compression;
@@ -19,7 +19,7 @@ pub(super) struct Packed(Mutex<Vec<Kept>>);
 
 #[derive(Debug)]
 struct Kept {
-    texts: Vec<Text>,
+    texts: Vec<Weak<str>>,
     form: Form,
     coding: Coding,
     body: Bytes,
@@ -33,7 +33,7 @@ impl Packed {
         let same = |one: &Kept| {
             let mut pairs = one.texts.iter().zip(texts);
             (one.form, one.coding, one.texts.len()) == (form, coding, texts.len())
-                && pairs.all(|(a, b)| Arc::ptr_eq(a, b))
+                && pairs.all(|(a, b)| a.ptr_eq(&Arc::downgrade(b)))
         };
         if let Some(one) = kept.iter().find(|one| same(one)) {
             return one.body.clone();
@@ -52,12 +52,12 @@ impl Packed {
             Coding::Zstd => zstd(&pieces.concat()),
         };
         // The pages of a moment ago are asked for no more.
-        kept.retain(|one| !one.texts.iter().any(|text| Arc::strong_count(text) == 1));
+        kept.retain(|one| one.texts.iter().all(|text| text.strong_count() > 0));
         if kept.len() >= MOST {
             kept.remove(0);
         }
         kept.push(Kept {
-            texts: texts.to_vec(),
+            texts: texts.iter().map(Arc::downgrade).collect(),
             form,
             coding,
             body: body.clone(),
