@@ -55,6 +55,11 @@ impl Needs {
     pub(crate) fn of(&self, service: &Service) -> impl Iterator<Item = &Service> {
         self.0.get(service).into_iter().flatten()
     }
+
+    /// Whether others need it.
+    pub(crate) fn is_needed(&self, service: &Service) -> bool {
+        self.0.values().any(|needed| needed.contains(service))
+    }
 }
 
 fn reached(direct: &BTreeMap<Service, BTreeSet<Service>>, from: &Service) -> BTreeSet<Service> {

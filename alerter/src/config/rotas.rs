@@ -97,7 +97,7 @@ pub(super) fn recipients(
     rotas: &Rotas,
     problems: &mut Problems,
 ) -> Option<Recipients> {
-    if text.trim().is_empty() {
+    if text.is_empty() {
         return None;
     }
     let mut to = Recipients::default();
@@ -128,6 +128,10 @@ pub(super) fn recipients(
                 sound = false;
             }
         }
+    }
+    if sound && to.fixed.is_empty() && to.rotas.is_empty() {
+        problems.add(key, format!("{text:?} is not a list of addresses"));
+        sound = false;
     }
     sound.then_some(to)
 }

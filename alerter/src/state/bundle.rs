@@ -109,6 +109,14 @@ impl Alerter {
         (id, integration): (GroupId, usize),
         now_ms: i64,
     ) -> Delivery {
+        // Those who have it already do not get this mail: it tells of nothing else.
+        if self
+            .flying
+            .get(&first.id)
+            .is_some_and(|one| one.only_missed)
+        {
+            return first;
+        }
         let receiver = self.plan.routes[id.route].receiver;
         let address = Arc::clone(first.integration.address());
         let queue = self.ready.remove(&address).unwrap_or_default();

@@ -53,8 +53,14 @@ impl Alerter {
     }
 
     fn is_cause(&self, fingerprint: u64, labels: &Pairs, now_ms: i64) -> bool {
-        // Of several hosts each has services of its own.
-        let same_host = |alert: &Active| alert.labels.get("instance") == labels.get("instance");
+        // Of several hosts each has services of its own. A probe's instance is what
+        // it looks at, and tells no host.
+        let same_host = |alert: &Active| {
+            let is_probe = |labels: &Pairs| labels.get("probe").is_some();
+            is_probe(&alert.labels)
+                || is_probe(labels)
+                || alert.labels.get("instance") == labels.get("instance")
+        };
         self.alerts.get(&fingerprint).is_some_and(|alert| {
             !alert.ended_at(now_ms)
                 && alert.held_end_ms.is_none()
@@ -66,8 +72,9 @@ impl Alerter {
     /// Whether the alert can be the cause of others.
     pub(super) fn may_be_cause(&self, fingerprint: u64) -> bool {
         let alert = self.alerts.get(&fingerprint);
+        let alert = alert.filter(|alert| alert.is_critical());
         let service = alert.and_then(|alert| service_of(&alert.labels));
-        service.is_some_and(|it| self.symptoms.by_service.contains_key(&it))
+        service.is_some_and(|it| self.symptoms.needs.is_needed(&it))
     }
 }
 

@@ -11,8 +11,8 @@ fn need(service: &str, needs: &str) -> Need {
     }
 }
 
-const DB: &str = "alertname=ContainerDown project=shop service=db severity=critical";
-const WEB: &str = "alertname=ProbeFailed project=shop service=web severity=critical";
+const DB: &str = "alertname=ContainerDown instance=host1 project=shop service=db severity=critical";
+const WEB: &str = "alertname=ProbeFailed instance=shop.example probe=web project=shop service=web severity=critical";
 const OTHER: &str = "alertname=ProbeFailed project=blog service=web severity=critical";
 
 #[test]
@@ -63,6 +63,17 @@ fn what_is_down_for_want_of_another_is_listed_with_the_cause_and_told_when_it_st
             "{last:?}"
         );
     }
+}
+
+#[test]
+fn services_of_another_host_are_not_hidden() {
+    let mut world = World::new(own());
+    world.alerter.set_needs(&[need("web", "db")]);
+    world.fire(DB);
+    world.fire("alertname=ContainerDown instance=host2 project=shop service=web severity=critical");
+    world.run(100);
+    let hidden = world.alerter.alerts(world.now_ms);
+    assert!(hidden.iter().all(|it| it.inhibited_by.is_none()));
 }
 
 #[test]
