@@ -120,6 +120,7 @@ pub(super) async fn run(
     let room = Arc::new(Semaphore::new(AT_ONCE));
     // Nobody waits for a long run before what another had stopped is started.
     let recovery = Arc::new(Semaphore::new(1));
+    let mut turns: BTreeMap<String, Arc<Semaphore>> = BTreeMap::new();
     let mut slots = begin(&watch).await;
     let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
     let mut ticks = time::interval(TICK);
@@ -140,7 +141,7 @@ pub(super) async fn run(
             && backup::quiet::is_left(&setup(&config))
         {
             let watch = Arc::clone(&watch);
-            apart(&mut at_work, &recovery, &stop, move || async move {
+            apart(&mut at_work, &[&recovery], &stop, move || async move {
                 start_again(&setup(&watch.config())).await;
             });
         }
@@ -149,18 +150,21 @@ pub(super) async fn run(
             if again {
                 looked.insert(job.name.clone(), Instant::now());
                 let (watch, job) = (Arc::clone(&watch), job.clone());
-                apart(&mut at_work, &room, &stop, move || async move {
+                apart(&mut at_work, &[&room], &stop, move || async move {
                     look(&watch, &job).await;
                     bring(&watch, &job).await;
                 });
             }
+            // A job's tasks wait for each other, before they take room from others.
+            let turn = turns.entry(job.name.clone());
+            let turn = turn.or_insert_with(|| Arc::new(Semaphore::new(1)));
             for task in Task::ALL {
                 due(
                     (&watch, &config),
                     job,
                     task,
                     &mut slots,
-                    (&mut at_work, &room, &stop),
+                    (&mut at_work, &[turn, &room], &stop),
                 )
                 .await;
             }
@@ -224,7 +228,7 @@ async fn due(
     job: &Job,
     task: Task,
     slots: &mut Slots,
-    (at_work, room, stop): (&mut JoinSet<()>, &Arc<Semaphore>, &CancellationToken),
+    (at_work, places, stop): (&mut JoinSet<()>, &[&Arc<Semaphore>], &CancellationToken),
 ) {
     let Ok(cron) = Cron::parse(task.line(job)) else {
         return;
@@ -264,7 +268,7 @@ async fn due(
         }
         Decision::Run(scheduled_ms) => {
             let (watch, config, job) = (Arc::clone(watch), Arc::clone(config), job.clone());
-            apart(at_work, room, stop, move || async move {
+            apart(at_work, places, stop, move || async move {
                 perform(&watch, &config, &job, task, scheduled_ms).await;
                 look(&watch, &job).await;
             });
@@ -272,22 +276,27 @@ async fn due(
     }
 }
 
-/// Does it on a thread of its own, when there is room: a run may hold on to files
-/// and memory, and must not hold up the watch.
+/// Does it on a thread of its own, when there is a place of each kind: a run may
+/// hold on to files and memory, and must not hold up the watch.
 fn apart<Work, Done>(
     at_work: &mut JoinSet<()>,
-    room: &Arc<Semaphore>,
+    places: &[&Arc<Semaphore>],
     stop: &CancellationToken,
     work: Work,
 ) where
     Work: FnOnce() -> Done + Send + 'static,
     Done: Future<Output = ()>,
 {
-    let (room, stop) = (Arc::clone(room), stop.clone());
+    let places: Vec<_> = places.iter().map(|place| Arc::clone(place)).collect();
+    let stop = stop.clone();
     at_work.spawn(async move {
-        let Some(_room) = stop.run_until_cancelled(room.acquire_owned()).await else {
-            return;
-        };
+        let mut taken = Vec::new();
+        for place in places {
+            let Some(place) = stop.run_until_cancelled(place.acquire_owned()).await else {
+                return;
+            };
+            taken.push(place);
+        }
         let (tell, told) = oneshot::channel::<()>();
         let runtime = Handle::current();
         let thread = std::thread::Builder::new().name("backup".to_owned());

@@ -124,11 +124,15 @@ async fn back_up(
     Ok(done)
 }
 
-/// The newest good backup, from a target that survives this host if there is one.
+/// That there is nothing to try is for the rules about the age of backups.
+const NOTHING: &str = "there is no good backup yet";
+
+/// The newest good backup, from a target that survives this host if there is one;
+/// nothing where there is none yet.
 async fn newest(
     setup: &Setup,
     job: &Job,
-) -> Result<(backup::target::Target, catalogue::Copy), String> {
+) -> Result<Option<(backup::target::Target, catalogue::Copy)>, String> {
     let mut targets = setup.targets(job).map_err(|err| err.to_string())?;
     targets.sort_by_key(|target| !target.is_elsewhere());
     let mut listings = Vec::new();
@@ -142,14 +146,19 @@ async fn newest(
         }
     }
     let backups = catalogue::merge(&listings);
+    if !names.is_empty() && !backups.iter().any(catalogue::Backup::is_good) {
+        return Ok(None);
+    }
     let (name, copy) = pick(&backups, &From::Latest, &names)?;
     let target = targets.iter().find(|target| target.name() == name);
     let target = target.ok_or("no target can be listed")?;
-    Ok((target.clone(), copy.clone()))
+    Ok(Some((target.clone(), copy.clone())))
 }
 
 async fn verify(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String> {
-    let (target, copy) = newest(setup, job).await?;
+    let Some((target, copy)) = newest(setup, job).await? else {
+        return Ok(ended("skipped", NOTHING));
+    };
     let done =
         backup::verify::verify(setup, job, &target, &copy, watch.clock.now_ms(), &|_| {}).await;
     let status = if done.is_ok() { "ok" } else { "failed" };
@@ -164,7 +173,9 @@ async fn verify(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String
 }
 
 async fn drill(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String> {
-    let (target, copy) = newest(setup, job).await?;
+    let Some((target, copy)) = newest(setup, job).await? else {
+        return Ok(ended("skipped", NOTHING));
+    };
     let report =
         backup::drill::drill(setup, job, &target, &copy, watch.clock.now_ms(), &|_| {}).await?;
     let status = if report.passed { "ok" } else { "failed" };
