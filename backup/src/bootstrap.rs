@@ -228,12 +228,18 @@ async fn database(
     if there != "0" && !is_empty(setup, job).await? {
         return Ok(Ended::There(format!("the database {}", job.database)));
     }
-    restore::globals::apply(setup, job, &step.target, &step.copy, say).await?;
+    let applied = restore::globals::apply(setup, job, &step.target, &step.copy, say).await?;
     restore::restore(setup, job, &step.target, &step.copy, say).await?;
     if there != "0" {
         restore::confirm(setup, job).await?;
     }
-    Ok(Ended::Restored)
+    match applied.failed.len() {
+        0 => Ok(Ended::Restored),
+        count => Err(format!(
+            "the database is back, but {count} of the globals are not: {}",
+            applied.failed[0]
+        )),
+    }
 }
 
 /// Whether a database has no table: an image makes one at its first start.

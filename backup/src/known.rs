@@ -59,6 +59,8 @@ pub struct LastRun {
     pub next_ms: Option<i64>,
     /// Whether the last run was good, and how many seconds it took.
     pub last: Option<(bool, f64)>,
+    /// Whether it has made a backup, and something about it is wrong all the same.
+    pub partly: bool,
 }
 
 /// A target that takes longer to list is not readable.

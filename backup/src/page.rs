@@ -12,7 +12,12 @@ type Read = Result<Copies, io::Error>;
 /// Writes the page from what was read; a folder that could not be read has
 /// samples that say so, and none that look like a backup.
 #[must_use]
-pub fn page(watched: &[(&Watch, Read)], jobs: &[Known], volumes: &[(Volume, Coverage)]) -> String {
+pub fn page(
+    watched: &[(&Watch, Read)],
+    jobs: &[Known],
+    left: &[(String, String)],
+    volumes: &[(Volume, Coverage)],
+) -> String {
     let mut page = Writer::new();
     let each = |page: &mut Writer,
                 name: &str,
@@ -109,6 +114,7 @@ pub fn page(watched: &[(&Watch, Read)], jobs: &[Known], volumes: &[(Volume, Cove
         &|_| None,
     );
     of_jobs(&mut page, jobs);
+    stopped(&mut page, left);
     if !volumes.is_empty() {
         page.family(
             "belfry_backup_volume_coverage",
@@ -125,6 +131,20 @@ pub fn page(watched: &[(&Watch, Read)], jobs: &[Known], volumes: &[(Volume, Cove
         page.sample(&labels, 1.0);
     }
     page.finish()
+}
+
+/// Containers that runs have stopped which are over.
+fn stopped(page: &mut Writer, left: &[(String, String)]) {
+    let mut left = left.iter().filter(|(_, container)| !container.is_empty());
+    let Some(first) = left.next() else { return };
+    page.family(
+        "belfry_backup_container_stopped",
+        "A container that a run has stopped or paused, and that does not run again yet.",
+        Kind::Gauge,
+    );
+    for (job, container) in std::iter::once(first).chain(left) {
+        page.sample(&[("job_name", job), ("stopped", container)], 1.0);
+    }
 }
 
 /// What only our own jobs have.
@@ -196,6 +216,11 @@ fn of_jobs(page: &mut Writer, jobs: &[Known]) {
             "How long the last run of the task took.",
             Run::Took,
         ),
+        (
+            "belfry_backup_last_run_incomplete",
+            "Whether the last run of the task has made a backup, and something about it is wrong all the same.",
+            Run::Partly,
+        ),
     ] {
         page.family(name, help, Kind::Gauge);
         for known in jobs {
@@ -204,6 +229,7 @@ fn of_jobs(page: &mut Writer, jobs: &[Known]) {
                     Run::Next => run.next_ms.map(|next_ms| number(next_ms) / 1e3),
                     Run::Good => run.last.map(|(good, _)| f64::from(u8::from(good))),
                     Run::Took => run.last.map(|(_, seconds)| seconds),
+                    Run::Partly => run.last.map(|_| f64::from(u8::from(run.partly))),
                 };
                 if let Some(value) = value {
                     page.sample(&[("job_name", &known.job), ("task", &run.task)], value);
@@ -219,6 +245,7 @@ enum Run {
     Next,
     Good,
     Took,
+    Partly,
 }
 
 #[expect(
@@ -244,7 +271,12 @@ mod tests {
             name: "db".into(),
             ..Watch::default()
         };
-        let lost = page(&[(&watch, Err(io::ErrorKind::NotFound.into()))], &[], &[]);
+        let lost = page(
+            &[(&watch, Err(io::ErrorKind::NotFound.into()))],
+            &[],
+            &[],
+            &[],
+        );
         assert!(lost.contains("belfry_backup_folder_readable{job_name=\"db\"} 0\n"));
         assert!(!lost.contains("belfry_backup_last_success_timestamp_seconds{"));
         let copies = Copies {
@@ -253,7 +285,7 @@ mod tests {
             too_small: 0,
             newest: Some((1_500, 5)),
         };
-        let read = page(&[(&watch, Ok(copies))], &[], &[]);
+        let read = page(&[(&watch, Ok(copies))], &[], &[], &[]);
         assert!(
             read.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 1.5\n")
         );
@@ -272,14 +304,14 @@ mod tests {
             targets: vec![target("r2", None)],
             ..Known::default()
         };
-        let told = page(&[], &[known.clone()], &[]);
+        let told = page(&[], &[known.clone()], &[], &[]);
         assert!(
             told.contains("belfry_backup_target_readable{job_name=\"db\",target=\"r2\"} 0\n"),
             "{told}"
         );
         assert!(!told.contains("success_timestamp_seconds{"), "{told}");
         known.targets.push(target("local", Some(Had::default())));
-        let told = page(&[], &[known.clone()], &[]);
+        let told = page(&[], &[known.clone()], &[], &[]);
         assert!(
             told.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 0\n"),
             "{told}"
@@ -289,7 +321,7 @@ mod tests {
             ..Had::default()
         };
         known.targets[0].had = Some(had);
-        let told = page(&[], &[known], &[]);
+        let told = page(&[], &[known], &[], &[]);
         assert!(
             told.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 1.5\n"),
             "{told}"
@@ -298,7 +330,43 @@ mod tests {
     }
 
     #[test]
+    fn unsound_copies_of_all_targets_are_counted_and_runs_that_were_good_in_part_are_told() {
+        use crate::known::{KnownTarget, LastRun};
+        let target = |name: &str, unsound| KnownTarget {
+            name: name.into(),
+            readable: true,
+            had: Some(Had {
+                unsound,
+                ..Had::default()
+            }),
+        };
+        let known = Known {
+            job: "db".into(),
+            targets: vec![target("local", 1), target("r2", 2)],
+            runs: vec![LastRun {
+                task: "backup".into(),
+                last: Some((false, 2.0)),
+                partly: true,
+                ..LastRun::default()
+            }],
+            ..Known::default()
+        };
+        let left = [("db".to_owned(), "shop-web-1".to_owned())];
+        let told = page(&[], &[known], &left, &[]);
+        for line in [
+            "belfry_backup_copies_unsound{job_name=\"db\"} 3\n",
+            "belfry_backup_last_run_success{job_name=\"db\",task=\"backup\"} 0\n",
+            "belfry_backup_last_run_incomplete{job_name=\"db\",task=\"backup\"} 1\n",
+            "belfry_backup_container_stopped{job_name=\"db\",stopped=\"shop-web-1\"} 1\n",
+        ] {
+            assert!(told.contains(line), "{line}{told}");
+        }
+        let command = [("db".to_owned(), String::new())];
+        assert!(!page(&[], &[], &command, &[]).contains("stopped"));
+    }
+
+    #[test]
     fn nothing_configured_is_an_empty_page() {
-        assert_eq!(page(&[], &[], &[]), "");
+        assert_eq!(page(&[], &[], &[], &[]), "");
     }
 }

@@ -215,12 +215,22 @@ pub async fn recover(setup: &Setup) -> Result<Vec<String>, String> {
     }
 }
 
-/// Whether there is something that a killed run left, which costs one look at a lock
-/// for each run that goes on.
+/// What runs left stopped or paused that are over: the job, and the container's name,
+/// empty where only a command after the run is due. It costs one look at a lock for
+/// each run that goes on.
 #[must_use]
-pub fn is_left(setup: &Setup) -> bool {
+pub fn left(setup: &Setup) -> Vec<(String, String)> {
     let free = |name: &String| Lock::take(&setup.work, name).is_ok();
-    Journal::all(setup).iter().any(free)
+    let mut left = Vec::new();
+    for name in Journal::all(setup).into_iter().filter(free) {
+        let journal = Journal::read(setup, &name).unwrap_or_default();
+        let containers = journal.touched.into_iter().map(|touched| touched.name);
+        left.extend(containers.map(|container| (name.clone(), container)));
+        if !left.iter().any(|(job, _)| *job == name) {
+            left.push((name, String::new()));
+        }
+    }
+    left
 }
 
 /// The same for one job, by who holds its lock.

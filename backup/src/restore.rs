@@ -37,6 +37,9 @@ pub struct Names {
     pub before: String,
 }
 
+/// What recovering found to do, in words; nothing where nothing was unfinished.
+pub type Recovered = Option<String>;
+
 /// Which backup is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
@@ -152,7 +155,7 @@ pub async fn restore(
     };
     match done.await {
         Ok(had) => {
-            journal::clear(setup, job);
+            journal::clear(setup, job)?;
             say(match had {
                 true => format!(
                     "swap    {} is the backup; what was there is {}",
@@ -169,7 +172,7 @@ pub async fn restore(
             // The session may be what broke.
             let back = journal::recover_locked(setup, job, &server).await;
             Err(match back {
-                Ok(()) => format!("{err}; everything is as it was"),
+                Ok(_) => format!("{err}; everything is as it was"),
                 Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
             })
         }

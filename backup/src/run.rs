@@ -24,7 +24,8 @@ use work::Work;
 pub enum Outcome {
     /// Every target has it.
     Good,
-    /// It is there, but a target lacks it, or it is doubted.
+    /// It is there, but a target lacks it, it is doubted, or what was stopped for it
+    /// is not started again.
     Partly,
     /// There is nothing.
     Failed,
@@ -43,6 +44,8 @@ pub struct Report {
     pub targets: Vec<(String, Result<(), String>)>,
     /// Why it failed, in one line.
     pub error: Option<String>,
+    /// What was stopped for it and is not started again, and commands after it that failed.
+    pub left: Vec<String>,
 }
 
 /// Told what happens while it happens.
@@ -66,6 +69,7 @@ pub async fn run(
         manifest: None,
         targets: Vec::new(),
         error: None,
+        left: Vec::new(),
     };
     let begun = Id::new(started_ms)
         .map_err(|err| err.to_string())
@@ -95,16 +99,19 @@ pub async fn run(
         deadline: Instant::now() + job.timeout,
         quiet: tokio::sync::Mutex::default(),
         keys: Mutex::default(),
+        left: Mutex::default(),
     };
     match Box::pin(work.all(&mut sinks)).await {
         Ok(manifest) => report.manifest = Some(manifest),
         Err(err) => report.error = Some(err),
     }
+    report.left = work.left.into_inner().unwrap_or_default();
     report.outcome = match &report.manifest {
         None => Outcome::Failed,
         Some(manifest)
             if manifest.doubt.is_none()
                 && manifest.unreadable() == 0
+                && report.left.is_empty()
                 && sinks.iter().all(|sink| sink.failed.is_none()) =>
         {
             Outcome::Good

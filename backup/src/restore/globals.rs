@@ -1,20 +1,44 @@
 //! The globals of a server: roles, memberships and tablespaces, made before the
 //! databases that need them.
 
+mod statements;
+
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::catalogue::Copy;
 use crate::fetch::fetch;
+use crate::postgres::Session;
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup};
 
+use statements::statements;
+
 /// A server with more is nobody's.
 const MOST: usize = 64 << 20;
+/// A server that takes longer for its roles does not answer.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// What a server says when such a role or tablespace is there already.
+const THERE: &str = "42710";
+
+/// What became of the statements of globals.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Statements that the server took.
+    pub done: u64,
+    /// Roles and tablespaces that were there already.
+    pub there: u64,
+    /// What it refused, in its own words.
+    pub failed: Vec<String>,
+}
 
 /// Makes what the globals of a backup say and the server lacks. A role that is there
-/// gets the attributes and the password that it had.
+/// gets the attributes and the password that it had. What the server refuses stops
+/// nothing else, and is told.
 ///
 /// # Errors
 /// When they cannot be fetched, or no server takes them.
@@ -24,10 +48,10 @@ pub async fn apply(
     target: &Target,
     copy: &Copy,
     say: Say<'_>,
-) -> Result<(), String> {
+) -> Result<Applied, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     let Some(piece) = copy.manifest.piece("globals") else {
-        return Ok(());
+        return Ok(Applied::default());
     };
     let identities = setup.identities()?;
     let kept = Kept::default();
@@ -35,23 +59,40 @@ pub async fn apply(
         .await
         .map_err(|err| err.to_string())?;
     let text = std::mem::take(&mut *kept.0.lock().unwrap_or_else(PoisonError::into_inner));
-    let (server, _) = setup
-        .admin(job)?
-        .prepared()
-        .await
-        .map_err(|err| err.to_string())?;
-    // What is there already is told as an error of its own, and the rest goes on.
-    let arguments = ["--no-psqlrc", "--quiet", "--no-password", "--file=-"];
-    let mut call = server.call("psql", &arguments);
-    call.input = true;
-    let told = |err: crate::tool::Error| err.to_string();
-    let mut running = server.place.start(call).await.map_err(told)?;
-    for part in text.chunks(64 << 10) {
-        running.write(part).await.map_err(told)?;
+    let applied = timeout(PATIENCE, told(setup, job, &String::from_utf8_lossy(&text))).await;
+    let applied = applied.map_err(|_| "the server takes too long for its globals".to_owned())??;
+    say(format!(
+        "roles   {} statements of the globals of {}, {} were there",
+        applied.done, copy.manifest.id, applied.there
+    ));
+    for failed in &applied.failed {
+        say(format!("FAILED  {failed}"));
     }
-    running.finish().await.map_err(told)?;
-    say(format!("roles   as in the globals of {}", copy.manifest.id));
-    Ok(())
+    Ok(applied)
+}
+
+async fn told(setup: &Setup, job: &Job, text: &str) -> Result<Applied, String> {
+    let why = |err: crate::postgres::Error| err.to_string();
+    let (server, _) = setup.admin(job)?.prepared().await.map_err(why)?;
+    let mut session = Session::open(&server).await.map_err(why)?;
+    // One that is refused must not keep the others from being made.
+    let go_on = "\\set ON_ERROR_STOP off\n";
+    session.lines(go_on).await.map_err(why)?;
+    let mut applied = Applied::default();
+    for statement in statements(text) {
+        let asked = format!(
+            "{statement};\n\\if :ERROR\n\\echo :LAST_ERROR_SQLSTATE :LAST_ERROR_MESSAGE\n\\endif\n"
+        );
+        let answer = session.lines(&asked).await.map_err(why)?.join(" ");
+        match answer.split_once(' ') {
+            None => applied.done += 1,
+            Some((THERE, _)) => applied.there += 1,
+            // Its message names a role or a folder, and never a password.
+            Some((_, message)) => applied.failed.push(message.chars().take(200).collect()),
+        }
+    }
+    session.close().await.map_err(why)?;
+    Ok(applied)
 }
 
 /// Keeps what is written, which holds hashes of passwords, in memory alone.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Names, swap};
+use super::{Names, Recovered, swap};
 use crate::postgres::{Server, Session};
 use crate::run::Lock;
 use crate::{Job, Setup};
@@ -18,27 +18,33 @@ pub(super) fn write(setup: &Setup, job: &Job, names: &Names) -> Result<(), Strin
         std::fs::create_dir_all(&setup.work)?;
         let mut out = std::fs::File::create(&path)?;
         std::io::Write::write_all(&mut out, &serde_json::to_vec(names)?)?;
-        out.sync_all()
+        out.sync_all()?;
+        std::fs::File::open(&setup.work)?.sync_all()
     };
     write().map_err(|err| format!("{}: {err}", path.display()))
 }
 
-pub(super) fn clear(setup: &Setup, job: &Job) {
-    // One that stays is followed once more, which changes nothing: see below.
-    let _ = std::fs::remove_file(file(setup, job));
+pub(super) fn clear(setup: &Setup, job: &Job) -> Result<(), String> {
+    // One that stays, or is back after a power cut, would undo what is done.
+    let file = file(setup, job);
+    let gone =
+        std::fs::remove_file(&file).and_then(|()| std::fs::File::open(&setup.work)?.sync_all());
+    gone.map_err(|err| {
+        let file = file.display();
+        format!("{file}: the journal of a restore must go, and cannot be removed: {err}")
+    })
 }
 
-/// Puts back what a restore of this job left that was cut short; whether there
-/// was one.
+/// Puts back what a restore of this job left that was cut short.
 ///
 /// # Errors
 /// When another run of the job goes on, or the server does not answer.
-pub async fn recover(setup: &Setup, job: &Job) -> Result<bool, String> {
+pub async fn recover(setup: &Setup, job: &Job) -> Result<Recovered, String> {
     if job.kind() != "postgres" {
         return super::tree::recover(setup, job);
     }
     if !file(setup, job).exists() {
-        return Ok(false);
+        return Ok(None);
     }
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     let (server, _) = setup
@@ -46,7 +52,7 @@ pub async fn recover(setup: &Setup, job: &Job) -> Result<bool, String> {
         .prepared()
         .await
         .map_err(|err| err.to_string())?;
-    recover_locked(setup, job, &server).await.map(|()| true)
+    recover_locked(setup, job, &server).await
 }
 
 /// The same, by who holds the lock.
@@ -54,16 +60,24 @@ pub(super) async fn recover_locked(
     setup: &Setup,
     job: &Job,
     server: &Server,
-) -> Result<(), String> {
+) -> Result<Recovered, String> {
     let Ok(text) = std::fs::read(file(setup, job)) else {
-        return Ok(());
+        return Ok(None);
     };
+    let mut done = "what an unfinished restore left was put back".to_owned();
     if let Ok(names) = serde_json::from_slice::<Names>(&text) {
         let mut admin = Session::open(server).await.map_err(|err| err.to_string())?;
+        // What never had the live name is ours to drop; once it had, somebody may
+        // have written into it.
+        let unused = swap::exists(&mut admin, &names.beside).await?;
         // Nobody was told that it is done, so what was there before is there again.
         swap::back(&mut admin, &names).await?;
-        swap::drop(&mut admin, &names.beside).await?;
+        if unused {
+            swap::drop(&mut admin, &names.beside).await?;
+        } else if let Some(kept) = swap::aside(&mut admin, &names).await? {
+            done = format!("{done}; what had taken its place is {kept}");
+        }
     }
-    clear(setup, job);
-    Ok(())
+    clear(setup, job)?;
+    Ok(Some(done))
 }

@@ -21,6 +21,7 @@ pub struct Paths {
 
 const BESIDE: &str = "belfry-restore-";
 const BEFORE: &str = "belfry-before-";
+const ASIDE: &str = "belfry-aside-";
 
 fn told(path: &Path) -> impl Fn(io::Error) -> String {
     let shown = path.display().to_string();
@@ -99,6 +100,26 @@ impl Paths {
         self.sync()
     }
 
+    /// Gives what had the live name for a while a name that nothing of ours removes.
+    pub(super) fn aside(&self) -> Result<Option<PathBuf>, String> {
+        if !self.beside.exists() {
+            return Ok(None);
+        }
+        let name = self.beside.file_name().unwrap_or_default();
+        let aside = name.as_bytes().to_vec();
+        let start = aside.len().saturating_sub(BESIDE.len() + TAIL);
+        let mut name = std::ffi::OsStr::from_bytes(&aside[..start]).to_owned();
+        name.push(ASIDE);
+        name.push(std::ffi::OsStr::from_bytes(&aside[start + BESIDE.len()..]));
+        let aside = self.beside.with_file_name(name);
+        if aside.exists() {
+            return Ok(Some(self.beside.clone()));
+        }
+        std::fs::rename(&self.beside, &aside).map_err(told(&self.beside))?;
+        self.sync()?;
+        Ok(Some(aside))
+    }
+
     fn sync(&self) -> Result<(), String> {
         let parent = self.live.parent().unwrap_or(&self.live);
         let folder = std::fs::File::open(parent).map_err(told(parent))?;
@@ -126,9 +147,12 @@ impl Paths {
     }
 }
 
+/// So many letters of an id stand in our names.
+const TAIL: usize = 8;
+
 /// The eight letters at the end of an id.
 fn is_tail(tail: &str) -> bool {
-    tail.len() == 8 && tail.bytes().all(|byte| byte.is_ascii_hexdigit())
+    tail.len() == TAIL && tail.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Removes a folder of ours with all that is in it: its name says that it is.

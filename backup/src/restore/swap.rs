@@ -72,6 +72,20 @@ pub(super) async fn back(admin: &mut Session, names: &Names) -> Result<(), Strin
     Ok(())
 }
 
+/// Gives what had the live name for a while a name that nothing of ours drops; the name.
+pub(super) async fn aside(admin: &mut Session, names: &Names) -> Result<Option<String>, String> {
+    if !exists(admin, &names.beside).await? {
+        return Ok(None);
+    }
+    let aside = names.beside.replace("__restore_", "__aside_");
+    if exists(admin, &aside).await? {
+        return Ok(Some(names.beside.clone()));
+    }
+    rename(admin, &names.beside, &aside).await?;
+    open(admin, &aside).await?;
+    Ok(Some(aside))
+}
+
 /// Databases that were kept of restores, oldest first.
 pub(super) async fn kept(admin: &mut Session, live: &str) -> Result<Vec<String>, String> {
     let short: String = live.chars().take(30).collect();

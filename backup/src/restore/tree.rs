@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
 
+use super::Recovered;
 use super::paths::{self, Paths};
 use super::users::users;
 use crate::archive::{self, Error};
@@ -38,6 +39,12 @@ pub async fn restore(
         return Err(format!(
             "{} is still kept of an earlier restore; confirm or undo that first",
             paths.before.display()
+        ));
+    }
+    if paths.beside.exists() {
+        return Err(format!(
+            "{} is left of an earlier restore; look at it, and move or remove it first",
+            paths.beside.display()
         ));
     }
     unused(setup, &root).await?;
@@ -260,27 +267,35 @@ fn clear(setup: &Setup, job: &Job) -> Result<(), String> {
     })
 }
 
-/// Puts back what a restore of this job left that was cut short; whether there was
-/// one. Nobody was told that it is done, so what was there before is there again.
+/// Puts back what a restore of this job left that was cut short. Nobody was told
+/// that it is done, so what was there before is there again.
 ///
 /// # Errors
 /// When another run of the job goes on, or the disk refuses.
-pub fn recover(setup: &Setup, job: &Job) -> Result<bool, String> {
+pub fn recover(setup: &Setup, job: &Job) -> Result<Recovered, String> {
     if !file(setup, job).exists() {
-        return Ok(false);
+        return Ok(None);
     }
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     recover_locked(setup, job)
 }
 
-fn recover_locked(setup: &Setup, job: &Job) -> Result<bool, String> {
+fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
     let Ok(text) = std::fs::read(file(setup, job)) else {
-        return Ok(false);
+        return Ok(None);
     };
+    let mut done = "what an unfinished restore left was put back".to_owned();
     if let Ok(paths) = serde_json::from_slice::<Paths>(&text) {
+        // What never had the live name is ours to remove; once it had, somebody may
+        // have written into it, and it may be the only one that is left.
+        let unused = paths.beside.exists();
         paths.back()?;
-        paths::remove(&paths.beside)?;
+        if unused && paths.live.exists() {
+            paths::remove(&paths.beside)?;
+        } else if let Some(kept) = paths.aside()? {
+            done = format!("{done}; what had taken its place is {}", kept.display());
+        }
     }
     clear(setup, job)?;
-    Ok(true)
+    Ok(Some(done))
 }

@@ -64,6 +64,8 @@ pub(super) struct Work<'a> {
     pub(super) quiet: tokio::sync::Mutex<Option<Quiet>>,
     /// The keys under which pieces were sent.
     pub(super) keys: Mutex<Vec<String>>,
+    /// What could not be put back as it was.
+    pub(super) left: Mutex<Vec<String>>,
 }
 
 impl Work<'_> {
@@ -96,10 +98,13 @@ impl Work<'_> {
     /// The source was read: whoever was stopped for it is started. What went wrong.
     pub(super) async fn loud(&self) -> Vec<String> {
         let mut quiet = self.quiet.lock().await;
-        match quiet.as_mut() {
-            Some(quiet) => quiet.end(self.say).await.err().into_iter().collect(),
-            None => Vec::new(),
-        }
+        let Some(quiet) = quiet.as_mut() else {
+            return Vec::new();
+        };
+        let wrong: Vec<_> = quiet.end(self.say).await.err().into_iter().collect();
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.extend(wrong.iter().cloned());
+        wrong
     }
 
     /// A manifest of these pieces, and whether it is believed.

@@ -242,7 +242,10 @@ async fn a_restore_that_cannot_succeed_touches_nothing() {
     bench.change(|config| config.identity_file = file);
     assert_eq!(databases(&cluster), "postgres shop");
     assert_eq!(cluster.fingerprint("shop"), wanted);
-    assert!(!restore::recover(&bench.setup, bench.job()).await.unwrap());
+    assert_eq!(
+        restore::recover(&bench.setup, bench.job()).await.unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
@@ -277,10 +280,19 @@ async fn a_restore_that_died_at_any_step_is_put_back() {
             cluster.sql("postgres", sql);
         }
         assert!(
-            restore::recover(&bench.setup, bench.job()).await.unwrap(),
+            restore::recover(&bench.setup, bench.job())
+                .await
+                .unwrap()
+                .is_some(),
             "{done:?}"
         );
-        assert_eq!(databases(&cluster), "postgres shop", "{done:?}");
+        // What had the live name may have been written into: it is not dropped.
+        let aside = beside.replace("__restore_", "__aside_");
+        let left = match done.len() {
+            3 => format!("postgres shop {aside}"),
+            _ => "postgres shop".to_owned(),
+        };
+        assert_eq!(databases(&cluster), left, "{done:?}");
         assert_eq!(cluster.fingerprint("shop"), wanted, "{done:?}");
         assert!(!journal.exists());
     }

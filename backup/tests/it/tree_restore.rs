@@ -80,7 +80,10 @@ async fn a_restore_of_a_folder_that_died_at_any_step_is_put_back() {
         fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
         steps.iter().for_each(|step| step());
         assert!(
-            restore::recover(&bench.setup, bench.job()).await.unwrap(),
+            restore::recover(&bench.setup, bench.job())
+                .await
+                .unwrap()
+                .is_some(),
             "{at}"
         );
         assert_eq!(fs::read(root.join("is")).unwrap(), b"live", "{at}");
@@ -89,10 +92,40 @@ async fn a_restore_of_a_folder_that_died_at_any_step_is_put_back() {
             "{at}"
         );
         assert!(
-            !restore::recover(&bench.setup, bench.job()).await.unwrap(),
+            restore::recover(&bench.setup, bench.job())
+                .await
+                .unwrap()
+                .is_none(),
             "{at}"
         );
+        // What had the live name may have been written into: it is not removed.
+        let name = paths.beside.file_name().unwrap().to_string_lossy();
+        let aside = paths
+            .beside
+            .with_file_name(name.replace("-restore-", "-aside-"));
+        assert_eq!(aside.exists(), at == 3, "{at}");
     }
+    // The only one that is left, because somebody removed the live one.
+    let journal = bench.setup.work.join("restore-files-files.json");
+    fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
+    fs::remove_dir_all(paths.beside.parent().unwrap().join(format!(
+        ".{}.belfry-aside-{}",
+        root.file_name().unwrap().to_string_lossy(),
+        manifest.id.rsplit('-').next().unwrap()
+    )))
+    .unwrap();
+    beside();
+    fs::remove_dir_all(&root).unwrap();
+    let told = restore::recover(&bench.setup, bench.job())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(told.contains("belfry-aside-"), "{told}");
+    let left = fs::read_dir(root.parent().unwrap()).unwrap().flatten();
+    let left: Vec<_> = left
+        .filter(|entry| entry.path().join("is").exists())
+        .collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 }
 
 #[tokio::test]

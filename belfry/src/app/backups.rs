@@ -59,7 +59,8 @@ impl Backups {
         let watched = &config.backup.watch;
         let read = self.look(watched).await;
         let read: Vec<_> = watched.iter().zip(read).collect();
-        backup::page(&read, &watch.jobs.known(&config), &coverage)
+        let (known, left) = (watch.jobs.known(&config), watch.jobs.left());
+        backup::page(&read, &known, &left, &coverage)
     }
 
     /// All folders, in their order; one that does not answer in time is an error of its own.

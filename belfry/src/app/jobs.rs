@@ -1,13 +1,15 @@
 //! Backup jobs by their schedules: what is due is begun, each in a task of its
 //! own; what became of it goes into the database and onto the metrics page.
 
+mod look;
 mod perform;
+mod recover;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use backup::known::{Known, LastRun, look_up};
+use backup::known::Known;
 use backup::schedule::{Decision, Slot, decide, jitter_ms};
 use backup::{Job, Setup};
 use healthchecks::heartbeat::Cron;
@@ -21,38 +23,54 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Watch, engine_socket};
 use crate::config::Config;
-use crate::state::{self, Last};
+use crate::state;
 
+use look::{bring, look};
 use perform::{end, ended, note, perform};
+use recover::{begin, put_back, start_again};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(5);
 /// So many runs go on at once: each needs memory, and the disk.
 const AT_ONCE: usize = 2;
+/// A round that takes longer is reported: nothing is due meanwhile.
+const SILENCE: Duration = Duration::from_secs(120);
 /// How often the targets are looked at, when nothing was run.
 const LOOK: Duration = Duration::from_secs(900);
 
 /// What is known of the jobs, for the page.
 #[derive(Debug, Default)]
-pub(crate) struct Jobs(Mutex<Vec<Known>>);
+pub(crate) struct Jobs {
+    known: Mutex<Vec<Known>>,
+    /// What runs left stopped that are over, with the job.
+    left: Mutex<Vec<(String, String)>>,
+}
 
 impl Jobs {
     /// What is known now; jobs that are no longer configured are left out.
     pub(super) fn known(&self, config: &Config) -> Vec<Known> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let configured = |known: &&Known| config.backup.job(&known.job).is_some();
         known.iter().filter(configured).cloned().collect()
     }
 
     fn put(&self, fresh: Known) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|known| known.job != fresh.job);
         all.push(fresh);
         all.sort_by(|one, other| one.job.cmp(&other.job));
     }
 
+    /// What runs left stopped that are over: the job and the container.
+    pub(super) fn left(&self) -> Vec<(String, String)> {
+        self.left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     fn of(&self, job: &str) -> Option<Known> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().find(|known| known.job == job).cloned()
     }
 }
@@ -121,7 +139,17 @@ pub(super) async fn run(
     // Nobody waits for a long run before what another had stopped is started.
     let recovery = Arc::new(Semaphore::new(1));
     let mut turns: BTreeMap<String, Arc<Semaphore>> = BTreeMap::new();
+    let beat = watch.liveness.watch("backup jobs", SILENCE, Instant::now());
     let mut slots = begin(&watch).await;
+    for job in &watch.config().backup.jobs {
+        // What is due of a job waits until what a dead restore left is put back.
+        let turn = turns.entry(job.name.clone());
+        let turn = turn.or_insert_with(|| Arc::new(Semaphore::new(1)));
+        let (watch, job) = (Arc::clone(&watch), job.clone());
+        apart(&mut at_work, &[turn], &stop, move || async move {
+            put_back(&setup(&watch.config()), &job).await;
+        });
+    }
     let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
     let mut ticks = time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -135,15 +163,25 @@ pub(super) async fn run(
             Some(_) = at_work.join_next() => continue,
             _ = ticks.tick() => {}
         }
+        beat.beat(Instant::now());
         let config = watch.config();
-        if !config.backup.jobs.is_empty()
-            && recovery.available_permits() > 0
-            && backup::quiet::is_left(&setup(&config))
-        {
-            let watch = Arc::clone(&watch);
-            apart(&mut at_work, &[&recovery], &stop, move || async move {
-                start_again(&setup(&watch.config())).await;
-            });
+        // While it is being started it still counts as stopped.
+        if recovery.available_permits() > 0 {
+            let left = match config.backup.jobs.is_empty() {
+                true => Vec::new(),
+                false => backup::quiet::left(&setup(&config)),
+            };
+            if !left.is_empty() {
+                let watch = Arc::clone(&watch);
+                apart(&mut at_work, &[&recovery], &stop, move || async move {
+                    start_again(&setup(&watch.config())).await;
+                });
+            }
+            *watch
+                .jobs
+                .left
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = left;
         }
         for job in &config.backup.jobs {
             let again = looked.get(&job.name).is_none_or(|at| at.elapsed() >= LOOK);
@@ -173,55 +211,6 @@ pub(super) async fn run(
 }
 
 type Slots = BTreeMap<(String, String), Slot>;
-
-/// What was known before, and what a dead Belfry left.
-async fn begin(watch: &Arc<Watch>) -> Slots {
-    let pool = &watch.state.pool;
-    match state::interrupt_runs(pool, watch.clock.now_ms()).await {
-        Ok(0) => {}
-        Ok(count) => tracing::warn!(count, "backup runs were interrupted when Belfry last ended"),
-        Err(err) => watch.state_failed("backup runs", &err),
-    }
-    let config = watch.config();
-    let setup = setup(&config);
-    start_again(&setup).await;
-    for job in &config.backup.jobs {
-        match backup::restore::recover(&setup, job).await {
-            Ok(false) => {}
-            Ok(true) => tracing::warn!(
-                job = job.name,
-                "what an unfinished restore left was put back"
-            ),
-            Err(err) => tracing::error!(
-                job = job.name,
-                "an unfinished restore cannot be put back: {err}"
-            ),
-        }
-    }
-    match state::load_slots(pool).await {
-        Ok(slots) => slots
-            .into_iter()
-            .map(|(job, task, slot)| ((job, task), slot))
-            .collect(),
-        Err(err) => {
-            watch.state_failed("backup slots", &err);
-            Slots::new()
-        }
-    }
-}
-
-/// Containers that a run has stopped which was killed, be it ours or one at a
-/// terminal.
-async fn start_again(setup: &Setup) {
-    match backup::quiet::recover(setup).await {
-        Ok(jobs) if jobs.is_empty() => {}
-        Ok(jobs) => tracing::warn!(
-            jobs = jobs.join(" "),
-            "what a killed run had stopped is started again"
-        ),
-        Err(err) => tracing::error!("what a killed run had stopped is not started: {err}"),
-    }
-}
 
 async fn due(
     (watch, config): (&Arc<Watch>, &Arc<Config>),
@@ -312,80 +301,6 @@ fn apart<Work, Done>(
             Err(err) => tracing::error!("no thread for a backup: {err}"),
         }
     });
-}
-
-/// Brings the newest backups to a target that was down when they were made.
-async fn bring(watch: &Watch, job: &Job) {
-    let newest = |known: &Known| {
-        let targets = known.targets.iter().filter(|target| target.readable);
-        let newest = targets.filter_map(|target| target.had.as_ref().map(|had| had.newest));
-        newest.collect::<Vec<_>>()
-    };
-    let known = watch.jobs.of(&job.name).map(|known| newest(&known));
-    let Some(known) = known.filter(|newest| newest.iter().any(Option::is_some)) else {
-        return;
-    };
-    if known.windows(2).all(|pair| pair[0] == pair[1]) {
-        return;
-    }
-    let setup = setup(&watch.config());
-    match backup::replicate::replicate(&setup, job, &|_| {}).await {
-        Ok(done) => {
-            for (id, target) in &done.brought {
-                tracing::info!(job = job.name, backup = id, target, "brought later");
-            }
-            for error in &done.errors {
-                tracing::warn!(job = job.name, "a copy cannot be brought: {error}");
-            }
-            if !done.brought.is_empty() {
-                look(watch, job).await;
-            }
-        }
-        // Somebody is at work on it; there is another time.
-        Err(err) => tracing::debug!(job = job.name, "copies are not brought now: {err}"),
-    }
-}
-
-/// Looks at the targets, and at how the tasks went.
-async fn look(watch: &Watch, job: &Job) {
-    let config = watch.config();
-    let before = watch.jobs.of(&job.name);
-    let mut known = Box::pin(look_up(&setup(&config), job, before.as_ref())).await;
-    let pool = &watch.state.pool;
-    let (last, slots) = match (state::last_runs(pool).await, state::load_slots(pool).await) {
-        (Ok(last), Ok(slots)) => (last, slots),
-        (Err(err), _) | (_, Err(err)) => {
-            watch.state_failed("backup runs", &err);
-            // A failed run is not over because nobody can read of it.
-            known.runs = before.map_or_else(Vec::new, |before| before.runs);
-            watch.jobs.put(known);
-            return;
-        }
-    };
-    for task in Task::ALL {
-        let of_task = |run: &&Last| run.job == job.name && run.task == task.as_str();
-        let last = last.iter().find(of_task).map(|run| {
-            let took =
-                Duration::from_millis(u64::try_from(run.finished_ms - run.started_ms).unwrap_or(0));
-            (run.status == "ok", took.as_secs_f64())
-        });
-        let slot = slots
-            .iter()
-            .find(|(name, what, _)| *name == job.name && what == task.as_str());
-        let scheduled = !task.line(job).is_empty();
-        let next_ms = slot
-            .filter(|_| scheduled)
-            .and_then(|(_, _, slot)| slot.next_ms);
-        if last.is_some() || next_ms.is_some() {
-            let task = task.as_str().to_owned();
-            known.runs.push(LastRun {
-                task,
-                next_ms,
-                last,
-            });
-        }
-    }
-    watch.jobs.put(known);
 }
 
 fn setup(config: &Config) -> Setup {

@@ -15,7 +15,7 @@ enum From {
 }
 
 /// Every blank, and what fills it, the better source first.
-const BLANKS: [(&str, &[From]); 24] = [
+const BLANKS: [(&str, &[From]); 25] = [
     ("APP", &[From::Host(Facts::app)]),
     ("APP_SERVICE", &[From::Host(Facts::app_service)]),
     ("BEAT", &[From::Host(Facts::beat)]),
@@ -44,6 +44,7 @@ const BLANKS: [(&str, &[From]); 24] = [
     ),
     ("REDIS", &[From::Host(Facts::redis)]),
     ("SERVICE", &[From::Label("service")]),
+    ("STOPPED", &[From::Label("stopped")]),
     ("SITE", &[From::Site("instance")]),
     ("UNIT", &[From::Label("unit"), From::Unit("instance")]),
     ("VOLUME", &[From::Label("volume")]),

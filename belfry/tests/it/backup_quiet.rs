@@ -71,7 +71,7 @@ fn a_run_that_fails_after_the_stop_starts_them_again() {
         ("stop: [app], most: 1B", 2, "more than 1 bytes"),
         (
             "stop: [app], after: [sh, -c, 'exit 8']",
-            0,
+            1,
             "the command after the run: sh ended with code 8",
         ),
     ] {

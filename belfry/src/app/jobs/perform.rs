@@ -73,16 +73,16 @@ async fn back_up(
         .targets
         .iter()
         .filter_map(|(name, result)| Some(format!("{name}: {}", result.as_ref().err()?)));
-    let failed: Vec<_> = failed.collect();
-    let doubt = report
-        .manifest
-        .as_ref()
-        .and_then(|manifest| manifest.doubt.clone());
-    let why = report
-        .error
-        .clone()
-        .or(doubt)
-        .unwrap_or_else(|| failed.join("; "));
+    let mut partly: Vec<_> = failed.collect();
+    if let Some(manifest) = &report.manifest {
+        partly.extend(manifest.doubt.clone());
+        match manifest.unreadable() {
+            0 => {}
+            count => partly.push(format!("{count} files could not be read")),
+        }
+        partly.extend(report.left.clone());
+    }
+    let why = report.error.clone().unwrap_or_else(|| partly.join("; "));
     let mut done = Ended {
         status: "ok",
         backup: report.id,

@@ -134,6 +134,9 @@ fn screen(report: &Report) -> Vec<String> {
         Outcome::Partly if missing > 0 => {
             format!("partly  {}: {missing} target(s) lack it", report.id)
         }
+        Outcome::Partly if !report.left.is_empty() => {
+            format!("partly  {}: not all is as it was before", report.id)
+        }
         Outcome::Partly => format!("partly  {}", report.id),
         Outcome::Failed => "nothing was backed up".to_owned(),
     });
@@ -155,6 +158,7 @@ fn value(report: &Report) -> Value {
         "id": report.id,
         "outcome": outcome,
         "error": report.error,
+        "left": report.left,
         "targets": targets,
         "manifest": report.manifest,
     })

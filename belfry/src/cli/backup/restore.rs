@@ -108,8 +108,8 @@ async fn perform(
         ));
         return Ok(exit::OK);
     }
-    if backup::restore::recover(setup, job).await? {
-        out::line("back    what an earlier restore left unfinished was put back");
+    if let Some(done) = backup::restore::recover(setup, job).await? {
+        out::line(format_args!("back    {done}"));
     }
     let found = copies::find(setup, job).await?;
     let from = copies::from(&command.from, config)?;

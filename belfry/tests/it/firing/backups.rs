@@ -46,6 +46,7 @@ fn rules_about_runs_fire_for_failed_lagging_damaged_and_untried_backups() {
     watched.fires(
         &[
             ("BackupFailed", "warning"),
+            ("BackupIncomplete", "warning"),
             ("BackupBehind", "warning"),
             ("BackupNotDrilled", "warning"),
             ("BackupUnsound", "critical"),
