@@ -4,6 +4,7 @@
 //! unknown key, so that no file is half obeyed. [`plan`] compiles both sections
 //! and names every fault at once.
 
+mod collapse;
 mod compile;
 mod email;
 mod escalation;
@@ -28,6 +29,7 @@ pub use global::Global;
 pub use http::{Authorization, BasicAuth, HeaderValues, HttpConfig, OAuth2, TlsConfig};
 pub(crate) use making::{Made, Making, Section, Text, entry};
 
+pub use collapse::Collapse;
 pub use escalation::Escalation;
 pub use rotas::OnCall;
 
@@ -70,6 +72,9 @@ settings::section! {
         /// How ends are believed. Absent, without a `route` of your own: as by the
         /// defaults below; with a `route`: at once.
         pub recovery: Option<Recovery> = None,
+        /// When one mail tells of much that is down at once on one host. Absent, without
+        /// a `route` of your own: as by the defaults below; with a `route`: never.
+        pub collapse: Option<Collapse> = None,
         /// How long the history of alerts and messages is kept.
         pub history: Duration = Duration::from_secs(30 * 86_400),
         /// How many past alerts the history keeps at most, within that time.
@@ -298,6 +303,9 @@ settings::section! {
         /// muted, is told in one mail a day: `HH:MM` in `timezone`; empty for never.
         /// Without a `route` of your own.
         pub digest: String = "08:00".into(),
+        /// Whether mails tell how it was when an alert began: the container's last log
+        /// lines without their secrets, the busiest processes, a change of the image.
+        pub context: bool = true,
         /// How often a mail is sent only to show that pages arrive; 0s for never.
         pub canary: Duration = Duration::ZERO,
         /// The sender; the user name if that is an address.

@@ -39,10 +39,10 @@ mod words;
 
 pub(crate) use config::plan;
 pub use config::{
-    Authorization, BasicAuth, Config, Email, Escalation as EscalationPolicy, Global, HeaderValues,
-    HttpConfig, InhibitRule, Mail, MailToken, OAuth2, OnCall, Problem, Receiver,
-    Recovery as RecoveryPolicy, Route, Silences, Spare, TimeInterval, TimeOfDay, TimeSpan,
-    TlsConfig, check,
+    Authorization, BasicAuth, Collapse as CollapsePolicy, Config, Email,
+    Escalation as EscalationPolicy, Global, HeaderValues, HttpConfig, InhibitRule, Mail, MailToken,
+    OAuth2, OnCall, Problem, Receiver, Recovery as RecoveryPolicy, Route, Silences, Spare,
+    TimeInterval, TimeOfDay, TimeSpan, TlsConfig, check,
 };
 pub use dedup::Reason;
 pub use depend::Need;

@@ -43,6 +43,9 @@ pub struct Notification {
     pub second_ms: Option<i64>,
     /// How many groups it tells of: more than one when there were too many mails.
     pub groups: usize,
+    /// The host of which so much is down at once that one mail tells of it; empty if
+    /// the mail tells of something else.
+    pub down_at: String,
     /// How often the one that comes and goes most has ended lately; 0 if none
     /// does.
     pub flaps: usize,

@@ -268,6 +268,17 @@ impl Email {
     }
 }
 
+/// When much of one host that is down at once is told in one mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Collapse {
+    /// So many groups are much.
+    pub from: usize,
+    /// What is due within so many milliseconds counts too.
+    pub within_ms: i64,
+    /// The label that says which host.
+    pub by: String,
+}
+
 /// Everything the decisions need to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -286,6 +297,8 @@ pub(crate) struct Plan {
     pub escalation: Vec<Policy>,
     /// How ends are believed.
     pub recovery: Recovery,
+    /// When much of one host is told in one mail.
+    pub collapse: Option<Collapse>,
     /// Episodes of alerts that are kept at most.
     pub episodes: usize,
     /// How many silences there may be, and how long they stay.

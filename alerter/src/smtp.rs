@@ -149,8 +149,9 @@ pub(crate) async fn send(servers: &[Arc<Server>], open: Option<Open>, envelope: 
             tokio::spawn(open.quit());
             continue;
         }
-        if outcome.failed.is_none() {
-            server.rest(false);
+        match outcome.failed {
+            None => server.works(),
+            Some(_) => server.may_have_taken(),
         }
         if !Arc::ptr_eq(&server, &servers[0]) && !outcome.accepted.is_empty() {
             outcome.reply = format!("{} by {}", outcome.reply, server.address);
@@ -184,7 +185,7 @@ fn pass_over(
     servers: &[Arc<Server>],
 ) -> Failure {
     if servers.len() > 1 {
-        server.rest(true);
+        server.fails();
         warn!(
             server = &*server.address,
             "passed over a mail server: {failure}"

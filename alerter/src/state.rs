@@ -8,6 +8,7 @@
 
 mod bundle;
 mod changes;
+mod collapse;
 mod compose;
 mod episodes;
 mod escalate;

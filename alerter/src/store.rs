@@ -19,13 +19,13 @@ const ROWS: usize = 32;
 /// Writes everything or nothing.
 pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<()> {
     let mut connection = pool.acquire().await?;
+    if let Some((id, alerts)) = changes.only_intake() {
+        // One statement is a transaction of its own, and three walks less.
+        return write_intake(&mut connection, *id, alerts).await;
+    }
     let mut transaction = connection.begin().await?;
     if let Some((id, alerts)) = &changes.intake {
-        sqlx::query("INSERT OR REPLACE INTO alerter_intake VALUES (?, ?)")
-            .bind(*id as i64)
-            .bind(alerts)
-            .execute(&mut *transaction)
-            .await?;
+        write_intake(&mut transaction, *id, alerts).await?;
     }
     if let Some(over) = changes.intake_over {
         sqlx::query("DELETE FROM alerter_intake WHERE id <= ?")
@@ -57,6 +57,15 @@ pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<
             .await?;
     }
     transaction.commit().await
+}
+
+async fn write_intake(db: &mut SqliteConnection, id: u64, alerts: &str) -> sqlx::Result<()> {
+    sqlx::query("INSERT OR REPLACE INTO alerter_intake VALUES (?, ?)")
+        .bind(id as i64)
+        .bind(alerts)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 async fn write_alerts(

@@ -32,6 +32,9 @@ const LAZY: Duration = Duration::from_secs(60);
 /// The longest sleep: an instant that is too far away cannot be named.
 const LONGEST_MS: i64 = 86_400_000;
 
+/// Commands that are obeyed before the rest of the work goes on.
+const AT_ONCE: usize = 64;
+
 /// What the task is told.
 pub(crate) enum Command {
     Put {
@@ -124,7 +127,16 @@ impl Task {
             let wake = self.wake(now_ms);
             tokio::select! {
                 command = self.inbox.recv(), if self.listens() => match command {
-                    Some(command) => self.obey(command),
+                    Some(command) => {
+                        self.obey(command);
+                        // What has come meanwhile shares the write.
+                        for _ in 1..AT_ONCE {
+                            match self.inbox.try_recv() {
+                                Ok(command) => self.obey(command),
+                                Err(_) => break,
+                            }
+                        }
+                    }
                     None => self.stop(Duration::ZERO, None),
                 },
                 Some(done) = self.mails.next() => {

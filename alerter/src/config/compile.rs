@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::email::{self, Lanes};
+use super::email;
 use super::making::{Section, channel};
 use super::rotas::{self, Rotas};
+use super::servers::Servers;
 use super::words::Templates;
-use super::{Config, Global, Mail, Problem, escalation, intervals, tree};
+use super::{Config, Global, Mail, Problem, collapse, escalation, intervals, tree};
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{InhibitRule, Integration, Kind, Plan, Receiver};
 use crate::recovery::Recovery;
@@ -38,14 +39,14 @@ impl Problems {
 
 pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>> {
     let mut problems = Problems::default();
-    let mut lanes = Lanes::default();
+    let mut servers = Servers::default();
     let rotas = rotas::compile(config, &mut problems);
-    let by_mail = email::from_mail(mail, &rotas, &mut lanes, &mut problems);
+    let by_mail = email::from_mail(mail, &rotas, &mut servers, &mut problems);
     let inhibit = inhibit_rules(config, &mut problems);
     let intervals = intervals::compile(config, &mut problems);
     let (routes, mut receivers) = match &config.route {
         Some(route) => {
-            let receivers = receivers(config, (mail, &rotas), &mut lanes, &mut problems);
+            let receivers = receivers(config, (mail, &rotas), &mut servers, &mut problems);
             let names: BTreeMap<&str, usize> = receivers
                 .iter()
                 .enumerate()
@@ -71,6 +72,7 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
     Ok(Plan {
         escalation,
         recovery: recovery(config),
+        collapse: collapse::compile(config),
         routes,
         inhibit,
         receivers,
@@ -109,7 +111,7 @@ pub(super) fn millis(duration: Duration) -> i64 {
 fn receivers(
     config: &Config,
     mail: (&Mail, &Rotas),
-    lanes: &mut Lanes,
+    servers: &mut Servers,
     problems: &mut Problems,
 ) -> Vec<Receiver> {
     let mut names = BTreeSet::new();
@@ -142,7 +144,7 @@ fn receivers(
                 mail,
                 &templates,
                 &key,
-                lanes,
+                servers,
                 problems,
             );
             let slot = Kind::Email.slot(at);

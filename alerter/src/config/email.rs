@@ -1,16 +1,16 @@
 //! From the mail sections to an integration.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 use super::compile::Problems;
 use super::rotas::{Rotas, recipients};
+use super::servers::{self, Servers};
 use super::words::{self, Templates};
-use super::{Email as Section, Global, Mail, http, servers};
+use super::{Email as Section, Global, Mail, http};
 use crate::plan::Email;
 use crate::rota::Recipients;
 use crate::smtp::{Server, Tls};
@@ -25,22 +25,11 @@ const OWN_FIELDS: [&str; 5] = [
     "Mime-Version",
 ];
 
-/// One lane for each server, however many integrations use it.
-#[derive(Default)]
-pub(super) struct Lanes(BTreeMap<(String, u16), Arc<Mutex<()>>>);
-
-impl Lanes {
-    pub(super) fn of(&mut self, host: &str, port: u16) -> Arc<Mutex<()>> {
-        let lane = self.0.entry((host.to_owned(), port)).or_default();
-        Arc::clone(lane)
-    }
-}
-
 /// The integration of the `mail` section, if it says anything.
 pub(super) fn from_mail(
     mail: &Mail,
     rotas: &Rotas,
-    lanes: &mut Lanes,
+    known: &mut Servers,
     problems: &mut Problems,
 ) -> Option<Email> {
     if *mail == Mail::default() {
@@ -76,8 +65,8 @@ pub(super) fn from_mail(
     word(&mail.hello, "mail.hello", problems);
     let to = addresses(&mail.to, "mail.to", rotas, problems);
     let from = sender(from_of(mail), "mail.from", problems);
-    let first = servers::of_mail(mail, lanes, problems);
-    let spare = servers::spare(mail, lanes, problems);
+    let first = servers::of_mail(mail, known, problems);
+    let spare = servers::spare(mail, known, problems);
     Some(Email {
         to: to?,
         from: from?,
@@ -97,7 +86,7 @@ pub(super) fn compile(
     (mail, rotas): (&Mail, &Rotas),
     templates: &Templates,
     key: &str,
-    lanes: &mut Lanes,
+    known: &mut Servers,
     problems: &mut Problems,
 ) -> Option<Email> {
     let at = |name: &str| format!("{key}.{name}");
@@ -169,7 +158,7 @@ pub(super) fn compile(
         password: password.clone(),
         secret: secret.clone(),
         oauth: match borrowed {
-            true => servers::tokens(mail, problems),
+            true => known.tokens(mail, problems),
             false => None,
         },
         trust,
@@ -177,7 +166,7 @@ pub(super) fn compile(
             true => mail.timeout,
             false => Duration::from_secs(30),
         },
-        lane: lanes.of(&host, port),
+        lane: known.lane(&host, port),
         rest: std::sync::Mutex::default(),
         cached: OnceCell::new(),
         address: format!("{host}:{port}").into(),
@@ -185,7 +174,7 @@ pub(super) fn compile(
         port,
     };
     let spare = match borrowed {
-        true => servers::spare(mail, lanes, problems),
+        true => servers::spare(mail, known, problems),
         false => Vec::new(),
     };
     Some(Email {
@@ -195,7 +184,7 @@ pub(super) fn compile(
         words,
         headers,
         hourly: if borrowed { mail.hourly } else { 0 },
-        servers: [Arc::new(server)].into_iter().chain(spare).collect(),
+        servers: [known.share(server)].into_iter().chain(spare).collect(),
     })
 }
 

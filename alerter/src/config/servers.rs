@@ -1,5 +1,7 @@
-//! From the `mail` section to the servers that mail goes by.
+//! From the `mail` section to the servers that mail goes by, and keeping those
+//! that are the same one for all receivers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use settings::Secret;
@@ -7,41 +9,78 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::Mail;
 use super::compile::Problems;
-use super::email::{Lanes, hello_of, host_port};
+use super::email::{hello_of, host_port};
 use crate::http::{OAuth, Trust, Way, check_url};
 use crate::smtp::{Server, Tls, Tokens};
+
+/// The servers of a configuration, each once, however many receivers use it: what
+/// is known of it, its token and its open connections serve all of them.
+#[derive(Default)]
+pub(super) struct Servers {
+    known: Vec<Arc<Server>>,
+    lanes: BTreeMap<(String, u16), Arc<Mutex<()>>>,
+    tokens: Option<Tokens>,
+}
+
+impl Servers {
+    /// The lane of all mail to an address.
+    pub(super) fn lane(&mut self, host: &str, port: u16) -> Arc<Mutex<()>> {
+        let lane = self.lanes.entry((host.to_owned(), port)).or_default();
+        Arc::clone(lane)
+    }
+
+    /// The server, or the one that is known already and no other than it.
+    pub(super) fn share(&mut self, server: Server) -> Arc<Server> {
+        if let Some(known) = self.known.iter().find(|known| known.is(&server)) {
+            return Arc::clone(known);
+        }
+        let server = Arc::new(server);
+        self.known.push(Arc::clone(&server));
+        server
+    }
+
+    /// Who gives tokens for the section's server, if it wants any.
+    pub(super) fn tokens(&mut self, mail: &Mail, problems: &mut Problems) -> Option<Tokens> {
+        mail.oauth2.as_ref()?;
+        if self.tokens.is_none() {
+            self.tokens = tokens(mail, problems);
+        }
+        self.tokens.clone()
+    }
+}
 
 /// The section's own server.
 pub(super) fn of_mail(
     mail: &Mail,
-    lanes: &mut Lanes,
+    known: &mut Servers,
     problems: &mut Problems,
 ) -> Option<Arc<Server>> {
     let (host, port) = host_port(&mail.smarthost, "mail.smarthost", problems)?;
-    Some(Arc::new(Server {
+    let server = Server {
         tls: tls_of(mail.tls, port),
         hello: hello_of(mail),
         username: mail.username.clone(),
         password: mail.password.clone(),
         secret: Secret::default(),
-        oauth: tokens(mail, problems),
+        oauth: known.tokens(mail, problems),
         trust: Trust {
             ca_file: mail.ca_file.clone(),
             server_name: host.clone(),
             ..Trust::default()
         },
         timeout: mail.timeout,
-        lane: lanes.of(&host, port),
+        lane: known.lane(&host, port),
         rest: std::sync::Mutex::default(),
         cached: OnceCell::new(),
         address: format!("{host}:{port}").into(),
         host,
         port,
-    }))
+    };
+    Some(known.share(server))
 }
 
 /// Those for when it takes no mail.
-pub(super) fn spare(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems) -> Vec<Arc<Server>> {
+pub(super) fn spare(mail: &Mail, known: &mut Servers, problems: &mut Problems) -> Vec<Arc<Server>> {
     let mut servers = Vec::new();
     for (at, spare) in mail.spare.iter().enumerate() {
         let key = format!("mail.spare[{at}]");
@@ -64,14 +103,13 @@ pub(super) fn spare(mail: &Mail, lanes: &mut Lanes, problems: &mut Problems) -> 
             ..mail.clone()
         };
         let mut faults = Problems::default();
-        servers.extend(of_mail(&own, lanes, &mut faults));
+        servers.extend(of_mail(&own, known, &mut faults));
         problems.take_under(&key, faults);
     }
     servers
 }
 
-/// Who gives tokens for the section's server, if it wants any.
-pub(super) fn tokens(mail: &Mail, problems: &mut Problems) -> Option<Tokens> {
+fn tokens(mail: &Mail, problems: &mut Problems) -> Option<Tokens> {
     let section = mail.oauth2.as_ref()?;
     let mut missing = |name: &str| {
         problems.add(
@@ -93,13 +131,13 @@ pub(super) fn tokens(mail: &Mail, problems: &mut Problems) -> Option<Tokens> {
             return None;
         }
     };
-    Some(Box::new(OAuth {
+    Some(Arc::new(OAuth {
         client_id: section.client_id.clone(),
         client_secret: section.client_secret.clone(),
         token_url,
         refresh: section.refresh_token.clone(),
         scopes: section.scopes.clone(),
-        params: std::collections::BTreeMap::new(),
+        params: BTreeMap::new(),
         way: Way {
             trust: Trust {
                 ca_file: mail.ca_file.clone(),

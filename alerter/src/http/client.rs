@@ -17,7 +17,7 @@ use settings::Secret;
 use super::{AGENT, Way};
 
 /// By what the other side's certificate is checked.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Trust {
     /// Certificates to trust instead of the system's: in a file, or as text.
     pub ca_file: Option<PathBuf>,

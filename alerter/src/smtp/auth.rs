@@ -5,6 +5,7 @@
 //! better.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -162,7 +163,7 @@ fn hmac_md5(key: &[u8], text: &[u8]) -> String {
 }
 
 /// Who gives tokens for mail.
-pub(crate) type Tokens = Box<http::OAuth>;
+pub(crate) type Tokens = Arc<http::OAuth>;
 
 #[cfg(test)]
 mod tests {

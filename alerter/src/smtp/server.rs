@@ -19,6 +19,9 @@ use crate::http::Trust;
 /// How long one of several servers that took no mail is tried last.
 const REST: Duration = Duration::from_secs(60);
 
+/// Mails in a row that a server may have taken before others are tried.
+const DOUBTS: u32 = 1;
+
 settings::choice! {
     /// How mail is encrypted on its way to the server.
     pub enum Tls {
@@ -29,6 +32,15 @@ settings::choice! {
         /// Not at all.
         None = "none",
     }
+}
+
+/// Whether a server is to be left alone for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    /// Until when others are tried before it.
+    until: Option<Instant>,
+    /// Mails in a row that it may have taken.
+    doubts: u32,
 }
 
 /// A mail server.
@@ -56,8 +68,7 @@ pub(crate) struct Server {
     /// For connecting and greeting together, and again for the mail.
     pub timeout: Duration,
     pub(crate) lane: Arc<Mutex<()>>,
-    /// Until when others are tried before it.
-    pub(crate) rest: std::sync::Mutex<Option<Instant>>,
+    pub(crate) rest: std::sync::Mutex<Rest>,
     pub(crate) cached: OnceCell<TlsParameters>,
 }
 
@@ -68,16 +79,52 @@ impl Server {
         Arc::clone(&self.lane).lock_owned().await
     }
 
-    /// Whether others are to be tried before it, as it took no mail lately.
-    pub(super) fn rests(&self) -> bool {
-        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        rest.is_some_and(|until| until > Instant::now())
+    /// Whether it is reached, greeted and believed in the same way as another.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let tokens = match (&self.oauth, &other.oauth) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        tokens
+            && self.address == other.address
+            && self.tls == other.tls
+            && self.hello == other.hello
+            && self.username == other.username
+            && self.password == other.password
+            && self.secret == other.secret
+            && self.trust == other.trust
+            && self.timeout == other.timeout
     }
 
-    /// Notes whether it takes mail.
-    pub(super) fn rest(&self, rests: bool) {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        *rest = rests.then(|| Instant::now() + REST);
+    /// Whether others are to be tried before it, as it took no mail lately.
+    pub(super) fn rests(&self) -> bool {
+        let until = self.with_rest(|rest| rest.until);
+        until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// It took a mail.
+    pub(super) fn works(&self) {
+        self.with_rest(|rest| *rest = Rest::default());
+    }
+
+    /// It took no mail.
+    pub(super) fn fails(&self) {
+        self.with_rest(|rest| rest.until = Some(Instant::now() + REST));
+    }
+
+    /// It may have taken a mail, and is asked once more: whoever gets that twice
+    /// can tell. One that never says what became of it is of no use.
+    pub(super) fn may_have_taken(&self) {
+        self.with_rest(|rest| {
+            rest.doubts += 1;
+            if rest.doubts > DOUBTS {
+                rest.until = Some(Instant::now() + REST);
+            }
+        });
+    }
+
+    fn with_rest<T>(&self, act: impl FnOnce(&mut Rest) -> T) -> T {
+        act(&mut self.rest.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the way to it stays on this machine.

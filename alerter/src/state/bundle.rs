@@ -109,12 +109,7 @@ impl Alerter {
         (id, integration): (GroupId, usize),
         now_ms: i64,
     ) -> Delivery {
-        // Those who have it already do not get this mail: it tells of nothing else.
-        if self
-            .flying
-            .get(&first.id)
-            .is_some_and(|one| one.only_missed)
-        {
+        if self.tells_only_missed(&first) {
             return first;
         }
         let receiver = self.plan.routes[id.route].receiver;
@@ -130,20 +125,43 @@ impl Alerter {
         }
         self.ready.insert(address, rest);
         for other in others {
-            let Some(delivery) = self.compose_ready(other, integration, now_ms) else {
-                continue;
-            };
-            if let Some(more) = self.flying.remove(&delivery.id)
-                && let Some(flight) = self.flying.get_mut(&first.id)
-            {
-                flight.more.push(more);
-                first
-                    .notification
-                    .alerts
-                    .extend(delivery.notification.alerts);
-                first.notification.groups += 1;
-            }
+            self.add_to(&mut first, other, integration, now_ms);
         }
+        Self::as_one(&mut first);
+        first
+    }
+
+    /// Those who have it already do not get this mail: it tells of nothing else.
+    pub(super) fn tells_only_missed(&self, delivery: &Delivery) -> bool {
+        let flight = self.flying.get(&delivery.id);
+        flight.is_some_and(|one| one.only_missed)
+    }
+
+    /// Lets a mail tell of another group too, if that has something to say.
+    pub(super) fn add_to(
+        &mut self,
+        first: &mut Delivery,
+        other: GroupId,
+        integration: usize,
+        now_ms: i64,
+    ) {
+        let Some(delivery) = self.compose_ready(other, integration, now_ms) else {
+            return;
+        };
+        if let Some(more) = self.flying.remove(&delivery.id)
+            && let Some(flight) = self.flying.get_mut(&first.id)
+        {
+            flight.more.push(more);
+            first
+                .notification
+                .alerts
+                .extend(delivery.notification.alerts);
+            first.notification.groups += 1;
+        }
+    }
+
+    /// What is true of all that a mail of several groups tells.
+    pub(super) fn as_one(first: &mut Delivery) {
         let told = &mut first.notification;
         if told.groups > 1 {
             let sets = || told.alerts.iter().map(|alert| &alert.labels);
@@ -163,6 +181,5 @@ impl Alerter {
             told.sent_before = 0;
             first.message_id = format!("{}.{}.together", first.message_id, told.groups);
         }
-        first
     }
 }

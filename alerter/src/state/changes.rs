@@ -50,6 +50,10 @@ pub(super) struct Dirty {
     pub intake_over: Option<u64>,
     /// What is being brought to the tables.
     pub fold: Fold,
+    /// Whether what could wait is to be brought there with the next write.
+    pub fold_soon: bool,
+    /// Whether the last write failed.
+    pub away: bool,
 }
 
 /// An alert as it is stored; `Active` says what the fields mean.
@@ -133,13 +137,22 @@ impl Changes {
     /// Whether there is nothing to write.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
+        self.intake.is_none() && self.is_empty_but_for_intake()
+    }
+
+    /// The row of the intake, if there is nothing else to write.
+    pub(crate) fn only_intake(&self) -> Option<&(u64, String)> {
+        let intake = self.intake.as_ref();
+        intake.filter(|_| self.is_empty_but_for_intake())
+    }
+
+    fn is_empty_but_for_intake(&self) -> bool {
         self.alerts.is_empty()
             && self.groups.is_empty()
             && self.log.is_empty()
             && self.silences.is_empty()
             && self.history.is_empty()
             && self.episodes.is_empty()
-            && self.intake.is_none()
             && self.intake_over.is_none()
             && self.trim_before_ms.is_none()
     }
@@ -157,7 +170,8 @@ impl Alerter {
     /// more may be left; see [`Alerter::folds`].
     pub(crate) fn changes(&mut self, all: bool, now_ms: i64) -> Changes {
         let intake = self.take_intake();
-        if (all || self.dirty.intake_bytes > super::fold::INTAKE) && self.has_lazy_changes() {
+        let soon = all || self.dirty.fold_soon || self.dirty.intake_bytes > super::fold::INTAKE;
+        if soon && self.has_lazy_changes() {
             self.begin_fold();
         }
         let part = self.take_part();
@@ -175,6 +189,8 @@ impl Alerter {
             began,
             intake_id: dirty.intake_id,
             intake_bytes: dirty.intake_bytes,
+            fold_soon: dirty.fold_soon,
+            away: dirty.away,
             ..Dirty::default()
         };
         let mut dirty = std::mem::replace(dirty, kept);
@@ -238,9 +254,15 @@ impl Alerter {
         }
     }
 
+    /// What was handed out is stored.
+    pub(crate) fn stored(&mut self) {
+        self.dirty.away = false;
+    }
+
     /// Takes back what could not be stored.
     pub(crate) fn take_back(&mut self, changes: Changes) {
         let dirty = &mut self.dirty;
+        dirty.away = true;
         dirty
             .alerts
             .extend(changes.alerts.iter().map(|(fingerprint, _)| *fingerprint));

@@ -66,11 +66,15 @@ impl Alerter {
             let (_, queue) =
                 queues.find(|(address, queue)| !queue.is_empty() && has_room(address))?;
             let (id, integration) = queue.pop_front()?;
-            match self.way(id, integration, now_ms) {
+            let (way, down) = self.way_of(id, integration, now_ms);
+            match way {
                 Way::Later { until_ms } => self.put_off(id, integration, until_ms),
                 Way::Alone => {
                     if let Some(delivery) = self.compose_ready(id, integration, now_ms) {
-                        return Some(delivery);
+                        return Some(match down {
+                            Some(down) => self.tell_down(delivery, down, integration, now_ms),
+                            None => delivery,
+                        });
                     }
                 }
                 Way::Together => {
@@ -241,6 +245,7 @@ impl Alerter {
             raises_ms: self.next_of(&looked.firing, |it| it.raises_ms),
             second_ms: self.second_for(id, integration, &looked.firing, now_ms),
             groups: 1,
+            down_at: String::new(),
             flaps: self.flaps(&looked.firing, now_ms),
             inhibits: self.inhibited_by(&looked.firing, now_ms),
             external_url: self.external_url.clone(),

@@ -81,25 +81,33 @@ impl Alerter {
             }
         }
         if group.next_ms <= now_ms {
-            // From the look, not from the end of sending.
-            group.next_ms = now_ms + self.plan.routes[id.route].group_interval_ms.max(1);
-            group.looked = Some(self.step);
-            for fingerprint in &group.members {
-                if let Some(alert) = self.alerts.get_mut(fingerprint) {
-                    alert.looked_at = true;
-                }
-            }
-            self.mark_looked(id);
-            let plan = self.plan();
-            for integration in plan.receiver_of(id.route).integrations.keys().copied() {
-                self.look(id, integration, now_ms);
-            }
+            self.look_now(id, now_ms);
             self.settle(id);
         }
         for integration in due {
             self.queue_up(id, integration);
         }
         self.rewake(id);
+    }
+
+    /// Looks at a group for all of its receiver, and again after the interval.
+    pub(super) fn look_now(&mut self, id: GroupId, now_ms: i64) {
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        // From the look, not from the end of sending.
+        group.next_ms = now_ms + self.plan.routes[id.route].group_interval_ms.max(1);
+        group.looked = Some(self.step);
+        for fingerprint in &group.members {
+            if let Some(alert) = self.alerts.get_mut(fingerprint) {
+                alert.looked_at = true;
+            }
+        }
+        self.mark_looked(id);
+        let plan = self.plan();
+        for integration in plan.receiver_of(id.route).integrations.keys().copied() {
+            self.look(id, integration, now_ms);
+        }
     }
 
     /// Decides for one integration, and enters what is to be sent.

@@ -17,8 +17,8 @@ use crate::pairs::Pairs;
 /// Bytes of the intake after which a fold begins by itself.
 pub(super) const INTAKE: usize = 64 << 20;
 
-/// Bytes of it that wait for a database that is away: names alone wait longer.
-const WAITING: usize = 4 << 20;
+/// Bytes of it that wait for a write to end; beyond, names alone wait.
+const WAITING: usize = 32 << 20;
 
 /// Names of each kind that are brought to the tables at a time.
 const PORTION: usize = 256;
@@ -56,6 +56,9 @@ pub(crate) struct Came {
     pub starts_ms: i64,
     /// None for "until the resolve time-out".
     pub ends_ms: Option<i64>,
+    /// When it began, if it had not fired before: what the history is to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_ms: Option<i64>,
 }
 
 impl Came {
@@ -79,6 +82,7 @@ impl Came {
             generator_url: alert.generator_url.clone(),
             starts_ms: alert.starts_ms,
             ends_ms: (!alert.timeout).then_some(alert.ends_ms),
+            began_ms: None,
         }
     }
 }
@@ -86,8 +90,11 @@ impl Came {
 impl Alerter {
     /// Notes an alert as it came.
     pub(super) fn note_intake(&mut self, came: &Came) {
-        if self.dirty.intake.len() > WAITING {
+        if self.dirty.intake.len() > WAITING || self.dirty.away {
             self.give_up_intake();
+            let fingerprint = came.labels.fingerprint();
+            self.dirty.alerts.insert(fingerprint);
+            return;
         }
         // Texts and numbers can always be written as JSON.
         self.dirty.intake += &serde_json::to_string(came).unwrap_or_default();
@@ -108,6 +115,8 @@ impl Alerter {
     pub(super) fn give_up_intake(&mut self) {
         let dirty = &mut self.dirty;
         dirty.intake = String::new();
+        // What began is told to the history with it, and not in a minute.
+        dirty.fold_soon = true;
         // All that it said is written with the next change, or before.
         dirty.intake_over = Some(dirty.intake_id);
         let fold = std::mem::take(&mut dirty.fold);
@@ -147,6 +156,7 @@ impl Alerter {
         }
         let dirty = &mut self.dirty;
         dirty.intake_bytes = 0;
+        dirty.fold_soon = false;
         dirty.fold = Fold {
             alerts: std::mem::take(&mut dirty.lazy),
             groups: std::mem::take(&mut dirty.joined),

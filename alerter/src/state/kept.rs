@@ -32,6 +32,9 @@ pub(crate) struct Stored {
     pub intake: Vec<Came>,
     /// The number of the last row of these.
     pub intake_id: u64,
+    /// What the history knows to have begun, since the first of these did: when,
+    /// and which alert.
+    pub began: BTreeSet<(i64, u64)>,
 }
 
 /// Of a group, what a new tree takes over.
@@ -74,9 +77,13 @@ impl Alerter {
             .collect();
         let mut taken_in = BTreeMap::new();
         for came in stored.intake {
-            let at_ms = came.at_ms;
+            let (at_ms, began_ms) = (came.at_ms, came.began_ms);
             if let Some(fingerprint) = self.take_in(&mut rows, came) {
                 taken_in.entry(fingerprint).or_insert(at_ms);
+                let began = began_ms.map(|began_ms| (began_ms, fingerprint));
+                if let Some((began_ms, _)) = began.filter(|it| !stored.began.contains(it)) {
+                    self.note_began(began_ms, fingerprint);
+                }
             }
         }
         let borne_ms = now_ms + self.plan.resolve_timeout_ms;

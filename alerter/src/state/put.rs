@@ -115,7 +115,7 @@ impl Alerter {
     }
 
     fn store(&mut self, fingerprint: u64, mut alert: Active, now_ms: i64) {
-        let came = Came::of(&alert, now_ms);
+        let mut came = Came::of(&alert, now_ms);
         let known = self.alerts.remove(&fingerprint);
         let (mut began, mut finished) = (!alert.ended, false);
         match &known {
@@ -155,6 +155,7 @@ impl Alerter {
             .as_ref()
             .is_none_or(|old| began || finished || old.starts_ms != alert.starts_ms);
         if matters {
+            came.began_ms = began.then_some(alert.starts_ms);
             self.note_intake(&came);
         }
         if began {

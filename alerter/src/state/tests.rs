@@ -1,8 +1,10 @@
 //! The state in virtual time: what is sent when.
 
 mod bundle;
+mod collapse;
 mod episodes;
 mod escalate;
+mod intake;
 mod kept;
 mod mail;
 mod quiet;

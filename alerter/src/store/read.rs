@@ -1,7 +1,7 @@
 //! Reading the alerter's tables. A row that cannot be read is left out and
 //! logged, so that one bad row does not keep all alerts from being told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
@@ -10,6 +10,7 @@ use tracing::warn;
 
 use crate::dedup::Entry;
 use crate::health::Class;
+use crate::pairs::Pairs;
 use crate::silence::{Id, Kept, SilenceMatcher};
 use crate::state::{
     AlertRow, Came, Event, EventKind, GroupRow, LogRow, PendingRow, SilenceRow, Stored,
@@ -29,9 +30,16 @@ pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
     }
     let rows_of_intake = rows(pool, "SELECT * FROM alerter_intake ORDER BY id", intake).await?;
     let (episodes, next_episode) = super::episodes::load(pool).await?;
+    let intake_id = rows_of_intake.last().map_or(0, |(id, _)| *id);
+    let intake: Vec<Came> = rows_of_intake.into_iter().flat_map(|(_, it)| it).collect();
+    let since_ms = intake.iter().filter_map(|came| came.began_ms).min();
     Ok(Stored {
-        intake_id: rows_of_intake.last().map_or(0, |(id, _)| *id),
-        intake: rows_of_intake.into_iter().flat_map(|(_, it)| it).collect(),
+        began: match since_ms {
+            Some(since_ms) => began(pool, since_ms).await?,
+            None => BTreeSet::new(),
+        },
+        intake_id,
+        intake,
         episodes,
         next_episode,
         alerts,
@@ -39,6 +47,21 @@ pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
         log: rows(pool, "SELECT * FROM alerter_log", log).await?,
         silences: rows(pool, "SELECT * FROM alerter_silences", silence).await?,
     })
+}
+
+/// What the history knows to have begun since a time.
+async fn began(pool: &SqlitePool, since_ms: i64) -> sqlx::Result<BTreeSet<(i64, u64)>> {
+    let found =
+        sqlx::query("SELECT at_ms, labels FROM alerter_history WHERE at_ms >= ? AND kind = ?")
+            .bind(since_ms)
+            .bind(EventKind::Started.as_str())
+            .fetch_all(pool)
+            .await?;
+    let one = |row: &SqliteRow| {
+        let labels: Pairs = json(row, "labels")?;
+        Ok((row.try_get("at_ms")?, labels.fingerprint()))
+    };
+    Ok(sound(&found, one).into_iter().collect())
 }
 
 /// What happened since a time, the newest first.

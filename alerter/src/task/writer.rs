@@ -131,6 +131,7 @@ impl Writer {
         self.waiting[0].let_go(result.is_ok());
         match result {
             Ok(()) => {
+                alerter.stored();
                 self.retry = None;
                 self.wait = RETRY.0;
                 if self.health.failing_since_ms.take().is_some() {

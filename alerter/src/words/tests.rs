@@ -33,6 +33,7 @@ pub(crate) fn notification(fires: bool) -> Notification {
         raises_ms: None,
         second_ms: None,
         groups: 1,
+        down_at: String::new(),
         flaps: 0,
         inhibits: Vec::new(),
         external_url: "http://am".into(),

@@ -76,6 +76,52 @@ async fn a_mail_that_the_first_server_may_have_taken_does_not_go_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_says_what_became_of_a_mail_is_passed_over() {
+    let mut first = Sink::start(&[Act::Drop(Stage::Dot); 9]).await;
+    let mut second = Sink::start(&[]).await;
+    let (alerter, _folder) = between(&first, &second, "").await;
+    alerter.put(vec![alert("a", true)]).await.unwrap();
+    let taken = first.next().await;
+    assert_eq!(first.next().await, taken, "it is asked once more");
+    assert_eq!(second.next().await, taken);
+    alerter.put(vec![alert("b", true)]).await.unwrap();
+    assert_eq!(second.next().await.subject, "first notification +b");
+    alerter.stop(Duration::from_secs(5)).await;
+    assert_eq!(first.ready(), None, "it is left alone for a while");
+}
+
+#[tokio::test]
+async fn receivers_of_one_server_share_its_connections_and_what_is_known_of_it() {
+    let mut first = Sink::start(&[Act::Drop(Stage::Greeting); 9]).await;
+    let mut second = Sink::start(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let section = mail(&format!(
+        "{{to: ops@example.org, from: b@example.org, tls: none, smarthost: '127.0.0.1:{}', \
+          spare: [{{smarthost: '127.0.0.1:{}', tls: none}}]}}",
+        first.port, second.port
+    ));
+    let tree = config(
+        "{route: {receiver: r0, group_by: [alertname], group_wait: 0s, group_interval: 50ms, \
+          routes: [{receiver: r1, matchers: [alertname=a1]}, {receiver: r2, matchers: [alertname=a2]}]}, \
+          receivers: [{name: r0, email_configs: [{to: o0@example.org}]}, \
+            {name: r1, email_configs: [{to: o1@example.org}]}, \
+            {name: r2, email_configs: [{to: o2@example.org}, {to: o3@example.org}]}]}",
+    );
+    let alerter = start(tree, section, database(folder.path()).await).await;
+    for (name, mails) in [("a0", 1), ("a1", 1), ("a2", 2)] {
+        alerter.put(vec![alert(name, true)]).await.unwrap();
+        for _ in 0..mails {
+            let subject = second.next().await.subject;
+            assert_eq!(subject, format!("first notification +{name}"));
+        }
+    }
+    let asked = first.reached.borrow().len();
+    assert_eq!(asked, 1, "what one receiver learnt of it holds for all");
+    alerter.stop(Duration::from_secs(5)).await;
+    assert_eq!(first.ready(), None);
+}
+
+#[tokio::test]
 async fn every_server_is_probed() {
     let first = Sink::start(&[Act::Drop(Stage::Greeting)]).await;
     let second = Sink::start(&[]).await;

@@ -11,6 +11,7 @@ pub(super) struct Disk {
     log: BTreeMap<(String, String, usize), Entry>,
     intake: BTreeMap<u64, String>,
     pub(super) episodes: BTreeMap<u64, Episode>,
+    history: Vec<Happened>,
 }
 
 impl Disk {
@@ -27,6 +28,7 @@ impl Disk {
                 None => self.groups.remove(&names),
             };
         }
+        self.history.extend(changes.history);
         self.intake.extend(changes.intake);
         let over = changes.intake_over.unwrap_or(0);
         self.intake.retain(|id, _| *id > over);
@@ -40,6 +42,17 @@ impl Disk {
                 None => self.log.remove(&key),
             };
         }
+    }
+
+    /// What began, and when, in order.
+    pub(super) fn began(&self) -> Vec<(i64, u64)> {
+        let began = self.history.iter();
+        let began = began.filter(|event| event.kind == EventKind::Started);
+        let mut began: Vec<_> = began
+            .map(|event| (event.at_ms, event.labels.fingerprint()))
+            .collect();
+        began.sort_unstable();
+        began
     }
 
     pub(super) fn stored(&self) -> Stored {
@@ -58,6 +71,7 @@ impl Disk {
                 .collect(),
             intake: self.intake.values().flat_map(|it| Came::read(it)).collect(),
             intake_id: self.intake.keys().last().copied().unwrap_or(0),
+            began: self.began().into_iter().collect(),
             silences: Vec::new(),
             episodes: self.episodes.values().cloned().collect(),
             next_episode: self.episodes.keys().last().map_or(1, |last| last + 1),

@@ -1,0 +1,69 @@
+//! Alerts as they came: what is read again after a death, and what waits while
+//! the database is away.
+
+use std::collections::BTreeSet;
+
+use super::kept::Disk;
+use super::*;
+
+#[test]
+fn what_began_is_in_the_history_once_whenever_the_process_dies() {
+    for written in 0..8 {
+        let mut world = World::new(own());
+        let mut disk = Disk::default();
+        for name in 0..1_000 {
+            world.fire(&format!("alertname=a{name} severity=info"));
+        }
+        disk.write(world.alerter.changes(false, world.now_ms));
+        world.now_ms = 1_000;
+        world.end("alertname=a7 severity=info", 0);
+        disk.write(world.alerter.changes(false, world.now_ms));
+        for _ in 0..written {
+            disk.write(world.alerter.changes(true, world.now_ms));
+        }
+        let mut reborn = World::new(own());
+        reborn.now_ms = 60_000;
+        reborn.alerter.load(disk.stored(), reborn.now_ms);
+        while reborn.alerter.has_lazy_changes() || reborn.alerter.folds() {
+            disk.write(reborn.alerter.changes(true, reborn.now_ms));
+        }
+        let began = disk.began();
+        let once: BTreeSet<_> = began.iter().collect();
+        assert_eq!((began.len(), once.len()), (1_000, 1_000), "{written}");
+    }
+}
+
+#[test]
+fn while_the_database_is_away_nothing_but_names_waits() {
+    let mut world = World::new(own());
+    let mut disk = Disk::default();
+    world.fire("alertname=first severity=info");
+    let lost = world.alerter.changes(false, world.now_ms);
+    world.alerter.take_back(lost);
+    for name in 0..100 {
+        world.fire(&format!("alertname=a{name} severity=info"));
+    }
+    assert_eq!(world.alerter.dirty.intake, "");
+    // What began is in the history with the alerts, not a minute later.
+    let changes = world.alerter.changes(false, world.now_ms);
+    assert_eq!(changes.history.len(), 101);
+    disk.write(changes);
+    world.alerter.stored();
+    world.fire("alertname=last severity=info");
+    assert!(world.alerter.changes(false, world.now_ms).intake.is_some());
+}
+
+#[test]
+fn many_alerts_at_once_are_no_reason_to_think_the_database_away() {
+    let mut world = World::new(own());
+    let words = "x".repeat(10_000);
+    for name in 0..1_000 {
+        let mut alert = alert(&format!("alertname=a{name}"), 0, None);
+        alert.annotations = [("summary".to_owned(), words.clone())].into();
+        world.put(alert);
+    }
+    let changes = world.alerter.changes(false, world.now_ms);
+    let bytes = changes.intake.map_or(0, |(_, text)| text.len());
+    assert!(bytes > 10_000_000, "{bytes} bytes");
+    assert_eq!(changes.alerts.len(), 0);
+}
