@@ -43,14 +43,7 @@ pub(crate) fn run() {
     for size in sizes.split(',') {
         let size: usize = size.parse().expect("a number of alerts");
         let measured = [Server::ours, Server::theirs].map(|start| memory(start, size));
-        for (at, what) in [
-            "memory (PSS)",
-            "peak during GET /alerts",
-            "peak during GET /groups",
-        ]
-        .iter()
-        .enumerate()
-        {
+        for (at, what) in MEMORY.iter().enumerate() {
             row(
                 &format!("{size} alerts: {what}"),
                 "MiB",
@@ -101,20 +94,40 @@ fn latency(start: Start) -> f64 {
     figure::spread(times).0
 }
 
-/// PSS with so many alerts, and the peaks while they are read.
-fn memory(start: Start, alerts: usize) -> [f64; 3] {
+/// What [`memory`] tells.
+const MEMORY: [&str; 6] = [
+    "memory (PSS)",
+    "the same beyond none",
+    "anonymous memory",
+    "the same beyond none",
+    "peak (RSS) during GET /alerts",
+    "peak (RSS) during GET /groups",
+];
+
+/// Memory with so many alerts, whole and beyond that without any, and the peaks
+/// while they are read.
+fn memory(start: Start, alerts: usize) -> [f64; 6] {
     let server = start(QUIET);
+    std::thread::sleep(Duration::from_secs(2));
+    let none = server.memory();
     Load::of(alerts).put(&server.address);
     // What taking them in left behind goes first.
-    std::thread::sleep(Duration::from_secs(20));
-    let pss = server.pss();
+    std::thread::sleep(Duration::from_secs(75));
+    let with = server.memory();
     let peak = |path: &str| {
         server.forget_peak();
         let bytes = load::get(&server.address, path);
         assert!(bytes > alerts * 100, "{path} has {bytes} bytes");
         server.peak()
     };
-    [pss, peak("/api/v2/alerts"), peak("/api/v2/alerts/groups")]
+    [
+        with.pss,
+        with.pss - none.pss,
+        with.anonymous,
+        with.anonymous - none.anonymous,
+        peak("/api/v2/alerts"),
+        peak("/api/v2/alerts/groups"),
+    ]
 }
 
 /// The peak while each of many groups is mailed.

@@ -60,9 +60,9 @@ impl Server {
         }
     }
 
-    /// Memory in proportion, in MiB.
-    pub(super) fn pss(&self) -> f64 {
-        proc::Memory::of(self.process.pid()).pss
+    /// The memory that it has now.
+    pub(super) fn memory(&self) -> proc::Memory {
+        proc::Memory::of(self.process.pid())
     }
 
     /// The most memory since the start, or since it was forgotten, in MiB.

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::certificate::Certificate;
 use super::claim::{self, Claim};
@@ -65,6 +65,9 @@ struct Notes {
     attempts: Vec<SystemTime>,
     received: Vec<Received>,
 }
+
+/// Connections that are served at a time.
+const AT_ONCE: usize = 500;
 
 /// A scripted mail server. It listens from [`Sink::open`] to [`Sink::close`].
 pub(crate) struct Sink {
@@ -130,6 +133,7 @@ impl Sink {
             Arc::clone(&self.demands),
             Arc::clone(&self.notes),
         );
+        let served = Arc::new(());
         let thread = thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if told.load(Ordering::Acquire) {
@@ -142,7 +146,13 @@ impl Sink {
                 };
                 let act = script[(count - 1).min(script.len() - 1)];
                 let (demands, notes) = (Arc::clone(&demands), Arc::clone(&notes));
+                // Others wait to be accepted: a peer may come with thousands at once.
+                let seat = Arc::clone(&served);
+                while Arc::strong_count(&seat) > AT_ONCE {
+                    thread::sleep(Duration::from_millis(1));
+                }
                 thread::spawn(move || {
+                    let _seat = seat;
                     // A client that goes away in the middle is what some tests are about.
                     let _ = session::serve(stream, act, &demands, |mail| {
                         notes.lock().unwrap().received.push(mail);
