@@ -46,6 +46,8 @@ async fn connect(options: SqliteConnectOptions) -> anyhow::Result<SqlitePool> {
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // A file is not away like a server may be.
+        .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(10))
         .connect_with(options)
         .await
