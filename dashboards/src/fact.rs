@@ -5,6 +5,12 @@
 
 use serde::Serialize;
 
+use crate::untrusted;
+
+/// Kinds of context that are shown, and lines of each.
+const CONTEXT_PARTS: usize = 4;
+const CONTEXT_LINES: usize = 12;
+
 /// How bad an alert is, worst first in order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -69,6 +75,40 @@ pub struct Runbook {
     pub steps_total: usize,
 }
 
+/// How it was when an alert began, gathered once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Context {
+    /// When it was gathered, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What was found, each of its kind: without secrets.
+    pub parts: Vec<ContextPart>,
+}
+
+/// One kind of what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ContextPart {
+    /// What it is: `last lines of api`.
+    pub title: String,
+    /// The lines, the oldest first.
+    pub lines: Vec<String>,
+}
+
+impl Context {
+    /// The parts as they are shown: of bounded size, and harmless.
+    pub(crate) fn shown(&self) -> Vec<ContextPart> {
+        let part = |part: &ContextPart| ContextPart {
+            title: untrusted::line(&part.title, 120),
+            lines: part
+                .lines
+                .iter()
+                .take(CONTEXT_LINES)
+                .map(|line| untrusted::line(line, 160))
+                .collect(),
+        };
+        self.parts.iter().take(CONTEXT_PARTS).map(part).collect()
+    }
+}
+
 /// Who has taken an alert on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Ack {
@@ -82,8 +122,8 @@ pub struct Ack {
 
 /// `kim at 03:10: on it`
 pub(crate) fn said(ack: &Ack, at: &str) -> String {
-    let by = crate::untrusted::line(&ack.by, 60);
-    match crate::untrusted::line(&ack.note, 300) {
+    let by = untrusted::line(&ack.by, 60);
+    match untrusted::line(&ack.note, 300) {
         note if note.is_empty() => format!("{by} at {at}"),
         note => format!("{by} at {at}: {note}"),
     }
@@ -100,7 +140,7 @@ pub(crate) fn events<'a>(
     sorted.sort_by_key(|event| event.at_ms);
     let words = sorted.iter().map(|event| {
         let at = crate::time::hour(event.at_ms, now_ms, zone);
-        format!("{} {at}", crate::untrusted::line(&event.what, 80))
+        format!("{} {at}", untrusted::line(&event.what, 80))
     });
     (!sorted.is_empty()).then(|| words.collect::<Vec<_>>().join(", "))
 }

@@ -7,6 +7,7 @@
 
 mod config;
 mod entries;
+mod last;
 mod mask;
 mod tally;
 
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Pattern, Service};
 pub use entries::Entry;
+pub use last::last;
 
 use crate::container::Containers;
 use crate::fleet::{Fleet, Member, Standing, Wanted};

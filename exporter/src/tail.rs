@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::container::Containers;
 use crate::served::Trouble;
 pub(crate) use file::Place;
+pub(crate) use frames::Frames;
 pub(crate) use spot::Spot;
 
 /// A longer line is left out, in bytes.

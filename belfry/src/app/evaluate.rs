@@ -89,6 +89,7 @@ async fn round(watch: &Watch, cause: Cause) {
         watch.evaluated(began.elapsed());
     }
     if !alerts.is_empty() {
+        super::context::gather(watch, &alerts).await;
         let elsewhere = watch.elsewhere();
         if !elsewhere.alertmanagers.is_empty() {
             watch.outbox.put(alerts.clone(), &elsewhere.relabel);

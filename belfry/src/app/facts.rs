@@ -94,13 +94,13 @@ fn pressure(ask: &Ask<'_>, resource: &str) -> Option<Pressure> {
 }
 
 /// Questions to the store; one that fails has no answer, and the log says why.
-struct Ask<'a> {
-    watch: &'a Watch,
-    now_ms: i64,
+pub(super) struct Ask<'a> {
+    pub watch: &'a Watch,
+    pub now_ms: i64,
 }
 
 impl Ask<'_> {
-    fn all(&self, query: &str) -> Vec<(Labels, f64)> {
+    pub(super) fn all(&self, query: &str) -> Vec<(Labels, f64)> {
         let answer = promql::parse(query)
             .map_err(|err| promql::Error::BadData(err.to_string()))
             .and_then(|expr| {

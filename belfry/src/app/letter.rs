@@ -8,6 +8,7 @@ use dashboards::fact::{Event, Severity};
 use dashboards::mail::{Kind, Links, Mail, MailAlert, Why};
 use dashboards::time::Zone;
 
+use super::context::Contexts;
 use super::ticket::Tickets;
 use crate::config::Config;
 use crate::runbooks::Shelf;
@@ -21,6 +22,7 @@ pub(crate) struct Letters {
     writer: RwLock<Arc<Writer>>,
     shelf: Arc<Shelf>,
     tickets: Arc<Tickets>,
+    contexts: Arc<Contexts>,
 }
 
 impl Letters {
@@ -29,11 +31,13 @@ impl Letters {
         address: SocketAddr,
         shelf: Arc<Shelf>,
         tickets: Arc<Tickets>,
+        contexts: Arc<Contexts>,
     ) -> Self {
         Self {
             writer: RwLock::new(Arc::new(Writer::new(config, address))),
             shelf,
             tickets,
+            contexts,
         }
     }
 
@@ -53,6 +57,11 @@ impl Letters {
         {
             mail.links.ack = format!("/ack/mail/{ticket}");
         }
+        if writer.context {
+            for (shown, told) in mail.alerts.iter_mut().zip(&notification.alerts) {
+                shown.context = self.contexts.of(told.fingerprint);
+            }
+        }
         writer.write(&mail)
     }
 }
@@ -71,6 +80,8 @@ pub(crate) fn test_letter(config: &Config, now_ms: i64) -> Rendered {
 
 struct Writer {
     host: String,
+    /// Whether it is told how it was when alerts began.
+    context: bool,
     zone: Zone,
     links: Links,
 }
@@ -84,6 +95,7 @@ impl Writer {
         };
         Self {
             host: config.host_name(),
+            context: config.mail.context,
             zone: Zone(config.zone()),
             links,
         }
@@ -131,7 +143,10 @@ fn notification_mail(writer: &Writer, shelf: &Shelf, from: &Notification) -> Mai
         .iter()
         .filter(|alert| alert.ended_ms.is_some())
         .count();
-    let changed = if from.groups > 1 {
+    let changed = if !from.down_at.is_empty() {
+        let (groups, host) = (from.groups, &from.down_at);
+        format!("much of {host} at once: {groups} groups in one mail")
+    } else if from.groups > 1 {
         let groups = from.groups;
         format!("{groups} groups in one mail, as there were too many mails in the last hour")
     } else if from.flaps > 0 {
@@ -214,6 +229,7 @@ fn alert(writer: &Writer, shelf: &Shelf, told: &Told) -> MailAlert {
             at_ms: ack.at_ms,
         }),
         trends: Vec::new(),
+        context: None,
     }
 }
 

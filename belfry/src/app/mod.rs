@@ -5,6 +5,7 @@
 
 mod backups;
 mod collect;
+mod context;
 mod counts;
 mod discovery;
 mod early;

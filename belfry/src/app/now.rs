@@ -75,13 +75,16 @@ async fn cards(watch: &Watch, public_url: &str) -> Vec<Card> {
                 .iter()
                 .filter(|other| other.inhibited_by == Some(alert.fingerprint))
                 .count();
-            card(
-                &watch.shelf,
-                alert,
-                muted(alert, &alerts),
-                hides,
-                public_url,
-            )
+            Card {
+                context: watch.contexts.of(alert.fingerprint),
+                ..card(
+                    &watch.shelf,
+                    alert,
+                    muted(alert, &alerts),
+                    hides,
+                    public_url,
+                )
+            }
         })
         .collect()
 }
@@ -161,6 +164,7 @@ fn card(shelf: &Shelf, alert: &AlertView, muted: String, hides: usize, public_ur
         then: then(alert),
         runbook: shelf.brief(&note("runbook_url"), &alert.labels, public_url, usize::MAX),
         labels: alert.labels.clone(),
+        context: None,
     }
 }
 

@@ -25,7 +25,7 @@ use super::keeper::{self, Keeper};
 use super::pages::Pages;
 use super::readers::Readers;
 use super::ticket::Tickets;
-use super::{Job, engine, former, health, letter, own};
+use super::{Job, context, engine, former, health, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Elsewhere, Loaded};
@@ -66,6 +66,8 @@ pub(crate) struct Watch {
     pub tickets: Arc<Tickets>,
     /// The words of mails; a reload puts another in its place.
     pub letters: Arc<letter::Letters>,
+    /// How it was when alerts began.
+    pub contexts: Arc<context::Contexts>,
     pub liveness: Liveness,
     pub readiness: Readiness,
     pub own: own::Own,
@@ -136,11 +138,13 @@ impl Watch {
             .key()
             .context("cannot make a key for links in mails")?;
         let tickets = Arc::new(Tickets::new(&key));
+        let contexts = Arc::new(context::Contexts::default());
         let letters = Arc::new(letter::Letters::new(
             &config,
             address,
             Arc::clone(&shelf),
             Arc::clone(&tickets),
+            Arc::clone(&contexts),
         ));
         let words = Arc::clone(&letters);
         let ticking = Arc::clone(&clock);
@@ -199,6 +203,7 @@ impl Watch {
             scraping: Arc::new(scraping),
             alerter,
             letters,
+            contexts,
             tickets,
             readiness,
         };

@@ -27,6 +27,8 @@ mod command_line;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod context;
+#[cfg(test)]
 mod deadman;
 #[cfg(test)]
 mod disaster;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::fact::{Ack, Event, Runbook, Severity, Trend};
+use crate::fact::{Ack, Context, Event, Runbook, Severity, Trend};
 use crate::time::Zone;
 
 /// One mail about one group of alerts.
@@ -92,6 +92,8 @@ pub struct MailAlert {
     pub runbook: Option<Runbook>,
     /// Lines of the last hours, drawn as Unicode blocks.
     pub trends: Vec<Trend>,
+    /// How it was when it began, if that was gathered.
+    pub context: Option<Context>,
 }
 
 /// The way from a rule to a reader.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::shown::{Moment, Spark};
 use super::{Card, Now, Pending};
-use crate::fact::{Runbook, Severity};
+use crate::fact::{ContextPart, Runbook, Severity};
 use crate::{amount, time, untrusted};
 
 /// Cards shown whole; of the rest the page counts names.
@@ -14,6 +14,8 @@ const WHOLE: usize = 14;
 /// Lines of pending alerts.
 const PENDING: usize = 20;
 const LABELS: usize = 24;
+/// Cards that show how it was when they began.
+const CONTEXTS: usize = 3;
 
 /// What fires.
 #[derive(Debug, Serialize)]
@@ -52,6 +54,14 @@ struct Shown {
     labels_cut: usize,
     steps: Option<Steps>,
     runbook: Option<Link>,
+    context: Option<Then>,
+}
+
+/// How it was when it began.
+#[derive(Debug, Serialize)]
+struct Then {
+    at: String,
+    parts: Vec<ContextPart>,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,7 +120,11 @@ pub(super) fn cards(now: &Now) -> Cards {
     Cards {
         whole: whole
             .iter()
-            .map(|card| shown(card, now, &mut told))
+            .enumerate()
+            .map(|(at, card)| Shown {
+                context: then(card, now).filter(|_| at < CONTEXTS),
+                ..shown(card, now, &mut told)
+            })
             .collect(),
         more: rest.len(),
         rest: names.into_iter().map(count).collect(),
@@ -170,7 +184,16 @@ fn shown<'a>(card: &'a Card, now: &Now, told: &mut BTreeSet<&'a str>) -> Shown {
         labels_cut: card.labels.len().saturating_sub(LABELS + 1),
         steps: first.and_then(|runbook| steps(runbook, card.severity)),
         runbook: card.runbook.as_ref().and_then(link),
+        context: None,
     }
+}
+
+fn then(card: &Card, now: &Now) -> Option<Then> {
+    let context = card.context.as_ref()?;
+    Some(Then {
+        at: time::hour(context.at_ms, now.now_ms, &now.zone),
+        parts: context.shown(),
+    })
 }
 
 /// The summary, or the rule's name if it has none.

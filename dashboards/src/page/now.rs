@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::fact::{Ack, Event, Fault, Runbook, Severity, Trend};
+use crate::fact::{Ack, Context, Event, Fault, Runbook, Severity, Trend};
 use crate::time::Zone;
 
 /// The host as it is now.
@@ -94,6 +94,8 @@ pub struct Card {
     pub labels: BTreeMap<String, String>,
     /// What to do.
     pub runbook: Option<Runbook>,
+    /// How it was when it began, if that was gathered.
+    pub context: Option<Context>,
 }
 
 /// An alert that has not fired yet.

@@ -1,6 +1,6 @@
 //! Mails as they occur.
 
-use dashboards::fact::{Ack, Event, Severity, Unit};
+use dashboards::fact::{Ack, Context, ContextPart, Event, Severity, Unit};
 use dashboards::mail::*;
 
 use crate::states::{NOW, berlin, wave};
@@ -40,6 +40,26 @@ fn alert() -> MailAlert {
     }
 }
 
+pub(crate) fn context() -> Context {
+    let part = |title: &str, lines: &[&str]| ContextPart {
+        title: title.into(),
+        lines: lines.iter().map(|line| (*line).into()).collect(),
+    };
+    Context {
+        at_ms: NOW - 4 * MINUTE,
+        parts: vec![
+            part(
+                "Last log lines",
+                &["db_password=<secret>", "No module named 'billing'"],
+            ),
+            part(
+                "Recent change",
+                &["shop-api-1 has had the image api:2.1 for 6 m"],
+            ),
+        ],
+    }
+}
+
 fn disk() -> MailAlert {
     MailAlert {
         name: "DiskFilling".into(),
@@ -63,7 +83,10 @@ pub(crate) fn first() -> Mail {
         zone: berlin(),
         severity: Severity::Critical,
         kind: Kind::First,
-        alerts: vec![alert()],
+        alerts: vec![MailAlert {
+            context: Some(context()),
+            ..alert()
+        }],
         hidden: vec![("SiteDown".into(), 3), ("ProbeSlow".into(), 1)],
         next: Some(Event {
             what: "mail again".into(),
@@ -183,6 +206,16 @@ pub(crate) fn hostile() -> Mail {
         .map(|(name, value)| (name.into(), value.into()))
         .into();
     alert.trends[0].name = attack.into();
+    alert.context = Some(Context {
+        at_ms: NOW,
+        parts: vec![
+            ContextPart {
+                title: attack.into(),
+                lines: vec![format!("{attack}{long}"); 100],
+            };
+            9
+        ],
+    });
     alert.runbook = Some(dashboards::fact::Runbook {
         name: attack.into(),
         url: "data:text/html,<script>alert(1)</script>".into(),

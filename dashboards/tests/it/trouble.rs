@@ -63,6 +63,7 @@ fn api_down() -> Card {
             ("service", "api"),
         ]),
         runbook: Some(runbook()),
+        context: Some(crate::mails::context()),
         muted: String::new(),
         ..Card::default()
     }

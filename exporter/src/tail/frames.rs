@@ -9,7 +9,7 @@ use super::{Batch, LONGEST};
 
 /// Puts frames together.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     /// Of standard output and of standard error.
     open: [Vec<u8>; 2],
     /// Whether the open line has become too long.
@@ -24,7 +24,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Lines up to `known_ns` will be left out.
-    pub(super) fn new(known_ns: i64) -> Self {
+    pub(crate) fn new(known_ns: i64) -> Self {
         Self {
             known_ns,
             catching_up: true,
@@ -34,7 +34,7 @@ impl Frames {
     }
 
     /// Takes a frame of a stream: 0 is standard output, 1 is standard error.
-    pub(super) fn take(&mut self, stream: usize, frame: &[u8], batch: &mut Batch) {
+    pub(crate) fn take(&mut self, stream: usize, frame: &[u8], batch: &mut Batch) {
         for piece in frame.split_inclusive(|byte| *byte == b'\n') {
             let (time_ns, piece) = timed(piece);
             if let Some(time_ns) = time_ns {
@@ -49,7 +49,7 @@ impl Frames {
     }
 
     /// Takes a piece of a terminal's output.
-    pub(super) fn take_terminal(&mut self, piece: &[u8], batch: &mut Batch) {
+    pub(crate) fn take_terminal(&mut self, piece: &[u8], batch: &mut Batch) {
         for piece in piece.split_inclusive(|byte| *byte == b'\n') {
             if self.open[0].len() + piece.len() > LONGEST {
                 batch.too_long += u64::from(!self.skipping[0]);

@@ -1,0 +1,119 @@
+//! How it was when an alert began: in its mail and on the page.
+
+use crate::setup::Setup;
+use crate::support::belfry::Launch;
+use crate::support::container::Container;
+use crate::support::engine::Engine;
+use crate::support::poll;
+use crate::support::sink::{Act, Sink};
+use crate::support::smtp::Smtp;
+
+const GONE: &str = "\
+- alert: ContainerGone
+  expr: belfry_container_state{state=\"running\", name=\"api\"} == 0
+  labels: {severity: critical}
+  annotations: {summary: \"{{ $labels.name }} does not run\"}
+";
+
+/// Follows the switch, and names a container.
+const NAMED: &str = "\
+- alert: Switched
+  expr: test_switch == 1
+  labels: {severity: critical, name: api}
+  annotations: {summary: the switch is on}
+";
+
+#[test]
+fn the_mail_and_the_page_show_what_a_container_said_last_and_no_secret() {
+    let engine = Engine::start();
+    let smtp = Smtp::start();
+    let said = "echo listening; echo 'db_password=hunter2 is wrong' >&2; echo out of juice; ";
+    engine.run(
+        &Container::named("api")
+            .compose("shop", "api")
+            .script(&format!("{said} while :; do sleep 1; done")),
+    );
+    let setup = Setup::new()
+        .engine(&engine)
+        .rules(GONE)
+        .real_mail(&smtp, "1h");
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("the container should be seen", || {
+        belfry
+            .get("/metrics/container")
+            .body
+            .contains("name=\"api\"")
+            && belfry
+                .get("/metrics/host")
+                .body
+                .contains("belfry_process_group_memory_bytes")
+    });
+    engine.docker(&["kill", "api"]);
+    let mail = smtp.wait_for(1).remove(0);
+    for part in [&mail.text, &mail.html] {
+        for wanted in [
+            "Last log lines",
+            "listening",
+            "db_password",
+            "out of juice",
+            "has had the image",
+            "Busiest processes",
+            "MiB",
+        ] {
+            assert!(part.contains(wanted), "{wanted}: {part}");
+        }
+        assert!(!part.contains("hunter2"), "{part}");
+    }
+    let page = belfry.get("/").body;
+    assert!(
+        page.contains("How it was") && page.contains("out of juice"),
+        "{page}"
+    );
+    assert!(!page.contains("hunter2"));
+}
+
+#[test]
+fn a_page_does_not_wait_for_an_engine_that_hangs() {
+    let mut engine = Engine::start();
+    let sink = Sink::start(&[Act::Accept]);
+    engine.run(&Container::named("api").script("echo hello; while :; do sleep 1; done"));
+    let setup = Setup::switched("0s")
+        .rules(NAMED)
+        .engine(&engine)
+        .mail(sink.port(), "1h");
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("the container should be seen", || {
+        belfry
+            .get("/metrics/container")
+            .body
+            .contains("name=\"api\"")
+    });
+    engine.freeze();
+    setup.switch(true);
+    let mail = poll::until("the mail", || sink.received().first().cloned()).mail;
+    assert!(mail.text.contains("Busiest processes"), "{}", mail.text);
+    assert!(!mail.text.contains("hello"), "{}", mail.text);
+    engine.thaw();
+}
+
+#[test]
+fn who_does_not_want_it_in_mails_has_it_on_the_page_alone() {
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("0s").part(&format!(
+        "mail: {{smarthost: '127.0.0.1:{}', from: belfry@example.org, to: ops@example.org, tls: none, context: false}}",
+        sink.port()
+    ));
+    let setup = setup.routes("1h");
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("processes should be known", || {
+        belfry
+            .get("/metrics/host")
+            .body
+            .contains("belfry_process_group_memory_bytes")
+    });
+    setup.switch(true);
+    let mail = poll::until("the mail", || sink.received().first().cloned()).mail;
+    assert!(!mail.text.contains("Busiest processes"), "{}", mail.text);
+    let page = belfry.get("/").body;
+    assert!(page.contains("How it was"), "{page}");
+}
