@@ -70,24 +70,16 @@ impl Archive {
                 let _ = fs::remove_file(path);
             }
         }
-        let mut last = 0;
-        for (number, path) in names(&folder, &mut faults) {
-            // One that cannot be read may be readable tomorrow, and keeps its number.
-            last = number;
-            match File::open(&path, number) {
-                Ok(file) => files.push(Arc::new(file)),
-                Err(err) => {
-                    if err.kind() == io::ErrorKind::InvalidData {
-                        let _ = fs::remove_file(&path);
-                    }
-                    faults.push(fault(&path, &err));
-                }
-            }
+        let mut writing = Writing::default();
+        let listed = names(&folder, &mut faults);
+        writing.begin_with(listed, !faults.is_empty());
+        for (path, err) in writing.open_missing(&mut files) {
+            faults.push(fault(&path, &err));
         }
         let archive = Self {
             folder,
             files: RwLock::new(Arc::new(files)),
-            writing: Mutex::new(Writing::after(last)),
+            writing: Mutex::new(writing),
             error: Mutex::default(),
             unreadable: AtomicU64::new(0),
             stuck: Mutex::default(),
@@ -137,6 +129,12 @@ impl Archive {
 
     fn lock_error(&self) -> MutexGuard<'_, Option<String>> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As if this thread waited for the disk.
+    #[cfg(test)]
+    pub(crate) fn stuck_behind(&self, thread: JoinHandle<()>) {
+        self.lock_stuck().push(thread);
     }
 
     fn lock_stuck(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {

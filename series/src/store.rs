@@ -158,9 +158,10 @@ impl Store {
         (clock, kept(from_ms), kept(to_ms))
     }
 
-    /// From when on memory and archive have every sample, as a wall time; the end of
-    /// time where they have none.
-    pub(crate) fn floor_ms(&self) -> i64 {
+    /// From when on memory and archive have every sample, as a wall time in
+    /// milliseconds; the end of time where they have none.
+    #[must_use]
+    pub fn floor_ms(&self) -> i64 {
         self.floor
             .load(Ordering::Relaxed)
             .saturating_add(self.clock())

@@ -29,6 +29,8 @@ pub(crate) struct Reading<'a> {
     /// What the files have of series, by their ids: the time of the first sample of
     /// a chunk, its length, and the chunk.
     older: HashMap<u64, Vec<u8>>,
+    /// The disk did not answer in time: something may be missing that is there.
+    pub(crate) missed: bool,
 }
 
 impl Store {
@@ -40,6 +42,7 @@ impl Store {
             to,
             files: Files::default(),
             older: HashMap::new(),
+            missed: false,
         }
     }
 
@@ -161,6 +164,7 @@ impl Reading<'_> {
                 found
             }
             None => {
+                self.missed = true;
                 archive.unreadable.fetch_add(1, Ordering::Relaxed);
                 nothing
             }

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::file::{File, Unfinished};
-use super::{Archive, UNFINISHED, check};
+use super::{Archive, UNFINISHED, check, names};
 use crate::Store;
 use crate::samples::Series;
 use crate::settings::millis;
@@ -38,20 +39,65 @@ pub struct PutAway {
 pub struct PutAwayError(#[source] io::Error);
 
 /// Where writing stands.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Writing {
     /// The highest number in use.
     last: u64,
     failures: u32,
     wait: u32,
+    /// Files that are there and could not be opened yet.
+    missing: Vec<(u64, PathBuf)>,
+    /// The folder could not be listed yet, so no number is known to be free.
+    unlisted: bool,
 }
 
 impl Writing {
-    pub(super) fn after(last: u64) -> Self {
-        Self {
-            last,
-            failures: 0,
-            wait: 0,
+    /// Files that are to be opened, in order, and whether there may be others.
+    pub(super) fn begin_with(&mut self, listed: Vec<(u64, PathBuf)>, unlisted: bool) {
+        self.last = listed.last().map_or(self.last, |(number, _)| *number);
+        (self.missing, self.unlisted) = (listed, unlisted);
+    }
+
+    /// Opens what is missing, and says what is wrong with the rest. Files that
+    /// cannot have been written whole are taken out; what cannot be read today may
+    /// be readable tomorrow, and keeps its number.
+    pub(super) fn open_missing(&mut self, files: &mut Vec<Arc<File>>) -> Vec<(PathBuf, io::Error)> {
+        let mut wrong = Vec::new();
+        self.missing.retain(|(number, path)| {
+            let err = match File::open(path, *number) {
+                Ok(file) => {
+                    files.push(Arc::new(file));
+                    return false;
+                }
+                Err(err) => err,
+            };
+            let kind = err.kind();
+            if kind == io::ErrorKind::InvalidData {
+                let _ = fs::remove_file(path);
+            }
+            wrong.push((path.clone(), err));
+            !matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::NotFound)
+        });
+        files.sort_unstable_by_key(|file| file.number);
+        wrong
+    }
+
+    /// Tries again what could not be read at the start.
+    fn look_again(&mut self, archive: &Archive) {
+        if self.unlisted {
+            let mut faults = Vec::new();
+            let listed = names(&archive.folder, &mut faults);
+            if faults.is_empty() {
+                self.begin_with(listed, false);
+            }
+        }
+        if !self.missing.is_empty() {
+            let had = self.missing.len();
+            let mut files = archive.files().to_vec();
+            self.open_missing(&mut files);
+            if self.missing.len() < had {
+                archive.set_files(files);
+            }
         }
     }
 }
@@ -68,6 +114,7 @@ impl Store {
             return Ok(PutAway::default());
         };
         let mut writing = archive.lock_writing();
+        writing.look_again(archive);
         let mut done = PutAway {
             given_up: self.give_up(archive),
             ..PutAway::default()
@@ -121,6 +168,9 @@ impl Store {
         let mut all: Vec<Arc<Series>> = self.pages().flatten().filter(has_some).collect();
         if all.is_empty() {
             return Ok(0);
+        }
+        if writing.unlisted {
+            return Err(io::Error::other("the archive's folder cannot be listed"));
         }
         all.sort_unstable_by_key(|series| series.id);
         fs::create_dir_all(&archive.folder)?;

@@ -35,7 +35,8 @@ struct Found {
 
 impl Store {
     /// As [`Store::visit`], with roll-ups where memory does not reach back far
-    /// enough. May wait for a disk. What cannot be read is left out.
+    /// enough; says whether any were used. May wait for a disk. What cannot be read
+    /// is left out.
     pub fn visit_history<E>(
         &self,
         matchers: &[Matcher],
@@ -43,10 +44,12 @@ impl Store {
         to_ms: i64,
         summary: Summary,
         mut each: impl FnMut(&Labels, &mut Vec<(i64, f64)>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> Result<bool, E> {
         let Some((rollups, question)) = self.question(matchers, from_ms, to_ms) else {
-            return self.visit(matchers, from_ms, to_ms, each);
+            self.visit(matchers, from_ms, to_ms, each)?;
+            return Ok(false);
         };
+        let mut used = false;
         let found = self.found(rollups, &question);
         let all: Vec<(&Labels, &Found)> = found.iter().collect();
         // A window that the store has a part of is the store's.
@@ -73,6 +76,7 @@ impl Store {
                 if let Some(bytes) = hours.remove(*labels) {
                     let begins = begins.saturating_add(clock);
                     let mut rolled = question.points(&bytes, summary, begins);
+                    used |= !rolled.is_empty();
                     rolled.append(&mut samples);
                     samples = rolled;
                 }
@@ -81,14 +85,20 @@ impl Store {
                 }
             }
         }
-        Ok(())
+        Ok(used)
     }
 
-    /// As [`Store::newest`], with roll-ups. May wait for a disk.
+    /// As [`Store::newest`], with roll-ups, and whether any were used. May wait for a
+    /// disk.
     #[must_use]
-    pub fn newest_history(&self, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Vec<Newest> {
+    pub fn newest_history(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+    ) -> (Vec<Newest>, bool) {
         if self.question(matchers, from_ms, to_ms).is_none() {
-            return self.newest(matchers, from_ms, to_ms);
+            return (self.newest(matchers, from_ms, to_ms), false);
         }
         let mut newest = Vec::new();
         let each = |labels: &Labels, samples: &mut Vec<Point>| {
@@ -100,7 +110,7 @@ impl Store {
             Ok::<_, std::convert::Infallible>(())
         };
         match self.visit_history(matchers, from_ms, to_ms, Summary::Last, each) {
-            Ok(()) => newest,
+            Ok(used) => (newest, used),
             Err(never) => match never {},
         }
     }

@@ -1,5 +1,8 @@
 //! Rolling up what the store has, an hour at a time.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -172,6 +175,10 @@ impl Store {
             for series in page {
                 points.clear();
                 reading.read(&series, &mut points);
+                // An hour is rolled up once: better later than with a hole.
+                if reading.missed {
+                    return Err(io::Error::other("the archive does not answer"));
+                }
                 for (time, _) in &mut points {
                     *time = time.wrapping_add(clock);
                 }

@@ -149,7 +149,7 @@ fn a_full_disk_delays_roll_ups_and_loses_none() {
         Ok::<_, ()>(())
     };
     let all = store.visit_history(&[], 0, now(4), Summary::Last, each);
-    assert_eq!((all, points), (Ok(()), 20 * 4 * 12));
+    assert_eq!((all, points), (Ok(true), 20 * 4 * 12));
 }
 
 #[test]

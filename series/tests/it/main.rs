@@ -7,6 +7,7 @@ mod damage;
 mod faults;
 mod fold;
 mod kill;
+mod late;
 mod model;
 mod rollup;
 mod scrape;

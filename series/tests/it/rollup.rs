@@ -158,8 +158,9 @@ fn what_memory_gave_up_is_charted_from_the_disk() {
     same("count_total", Summary::Mean, last);
     // Each instant in the past has its one point.
     for at in (START + HOUR..end - 6 * HOUR).step_by(1_234_567) {
-        let newest = store.newest_history(&named("count_total"), at - ROLLUP_MS + 1, at);
-        assert_eq!(newest.len(), 1);
+        let from = at - ROLLUP_MS + 1;
+        let (newest, rolled_up) = store.newest_history(&named("count_total"), from, at);
+        assert_eq!((newest.len(), rolled_up), (1, true));
         let behind = (at - newest[0].time_ms, newest[0].value);
         assert!((0..ROLLUP_MS).contains(&behind.0), "{behind:?}");
     }
