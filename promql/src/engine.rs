@@ -78,6 +78,8 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// What might be wrong with it.
     pub infos: Vec<String>,
+    /// Whether roll-ups were among what it was computed from.
+    pub rolled_up: bool,
 }
 
 impl Engine {
@@ -176,8 +178,10 @@ impl Engine {
 }
 
 fn answer(value: Value, notes: Notes) -> Answer {
+    let rolled_up = notes.rolled_up;
     let (warnings, infos) = notes.finish();
     Answer {
+        rolled_up,
         value,
         warnings,
         infos,

@@ -61,6 +61,17 @@ impl Answer {
         Ok(Self::written(data, &Notes::default()))
     }
 
+    /// A page for a browser.
+    pub(crate) fn page(html: String) -> Self {
+        Self::Body {
+            content_type: "text/html; charset=utf-8",
+            fill: Box::new(move |out| {
+                out.extend_from_slice(html.as_bytes());
+                false
+            }),
+        }
+    }
+
     /// A `data` that is JSON already.
     pub(crate) fn written(data: Vec<u8>, notes: &Notes) -> Self {
         let close = notes.close(b"");

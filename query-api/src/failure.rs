@@ -1,7 +1,7 @@
 //! What goes wrong, in Prometheus' classes.
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
 /// Why there is no answer. Each kind has its `errorType` and its status code.
@@ -38,6 +38,16 @@ impl Failure {
             Self::Unavailable(what) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, what),
             Self::Internal(what) => ("internal", StatusCode::INTERNAL_SERVER_ERROR, what),
         }
+    }
+
+    /// In words.
+    pub(crate) fn what(&self) -> &str {
+        self.parts().2
+    }
+
+    /// As a page that says it.
+    pub(crate) fn page(&self, html: String) -> Response {
+        (self.parts().1, Html(html)).into_response()
     }
 
     /// As a line of text, where no JSON is expected.

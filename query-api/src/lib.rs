@@ -14,6 +14,7 @@ mod failure;
 mod federate;
 mod form;
 mod gate;
+mod graph;
 mod json;
 mod listing;
 mod metadata;

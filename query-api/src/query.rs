@@ -29,7 +29,7 @@ pub(crate) fn instant(api: &Api, ask: &Ask) -> Result<Answer, Failure> {
     let (engine, expr) = prepare(api, ask)?;
     let prepared = begun.elapsed();
     let mut answer = engine.instant(&api.source.store, &expr, time_ms)?;
-    tell_roll_ups(api, time_ms, &mut answer);
+    tell_roll_ups(api, &mut answer);
     let stats = stats(ask, prepared, begun.elapsed());
     Ok(render(answer, time_ms, limit, &stats))
 }
@@ -61,7 +61,7 @@ pub(crate) fn range(api: &Api, ask: &Ask) -> Result<Answer, Failure> {
     let prepared = begun.elapsed();
     let step_ms = times::milliseconds(step);
     let mut answer = engine.range(&api.source.store, &expr, start_ms, end_ms, step_ms)?;
-    tell_roll_ups(api, start_ms, &mut answer);
+    tell_roll_ups(api, &mut answer);
     let stats = stats(ask, prepared, begun.elapsed());
     Ok(render(answer, end_ms, limit, &stats))
 }
@@ -124,23 +124,17 @@ fn prepare(api: &Api, ask: &Ask) -> Result<(Engine, Expr), Failure> {
     Ok((engine, expr))
 }
 
-/// Says so where the first time asked for lies before the samples that are kept as
-/// they came.
-fn tell_roll_ups(api: &Api, first_ms: i64, answer: &mut promql::Answer) {
-    let Some(kept) = api.source.kept else {
-        return;
-    };
-    let kept_ms = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
-    let since_ms = (api.source.now_ms)().saturating_sub(kept_ms);
+/// Says so where roll-ups stood in for samples.
+fn tell_roll_ups(api: &Api, answer: &mut promql::Answer) {
     let empty = match &answer.value {
         Value::Vector(rows) => rows.is_empty(),
         Value::Matrix(rows) => rows.is_empty(),
         Value::Scalar(_) | Value::String(_) => true,
     };
-    if first_ms < since_ms && !empty {
+    if answer.rolled_up && !empty {
         answer.infos.push(format!(
             "PromQL info: what is before {} is read from roll-ups of five minutes",
-            times::rfc3339(Some(since_ms))
+            times::rfc3339(Some(api.source.store.floor_ms()))
         ));
     }
 }

@@ -13,9 +13,12 @@ use axum::routing::{MethodRouter, get, post};
 use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::failure::Failure;
+use crate::form::Form;
 use crate::gate::{Gate, Room, aside};
 use crate::pack::{self, Pieces};
-use crate::{Source, federate, listing, metadata, query, rules, status, targets, tsdb, write};
+use crate::{
+    Source, federate, graph, listing, metadata, query, rules, status, targets, tsdb, write,
+};
 
 /// What all handlers share.
 pub(crate) struct Api {
@@ -29,7 +32,7 @@ pub(crate) struct Api {
 /// Answers one kind of question; runs where blocking is allowed.
 type Work = fn(&Api, &Ask) -> Result<Answer, Failure>;
 
-/// The API below `/api/v1/`, and `/federate`. It has no fallback, so it can be
+/// The API below `/api/v1/`, `/federate`, and `/graph` for people. It has no fallback, so it can be
 /// merged with other routers.
 pub fn router(source: Source) -> Router {
     let limits = &source.limits;
@@ -63,6 +66,7 @@ pub fn router(source: Source) -> Router {
         .route("/api/v1/status/tsdb", only(tsdb::status))
         .route("/api/v1/write", post(write::receive))
         .route("/federate", get(page))
+        .route("/graph", get(picture))
         .with_state(Arc::new(api))
 }
 
@@ -94,6 +98,13 @@ async fn json(api: Arc<Api>, request: Request, name: String, work: Work) -> Resp
 async fn page(State(api): State<Arc<Api>>, request: Request) -> Response {
     let answer = serve(api, request, String::new(), federate::page).await;
     answer.unwrap_or_else(|failure| failure.plain())
+}
+
+async fn picture(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let form = Form::read(&[], request.uri().query().unwrap_or_default());
+    let answer = serve(api, request, String::new(), graph::page).await;
+    let form = form.unwrap_or_default();
+    graph::guarded(answer.unwrap_or_else(|failure| graph::refused(&form, &failure)))
 }
 
 async fn serve(

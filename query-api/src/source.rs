@@ -21,9 +21,6 @@ pub struct Source {
     pub store: Arc<Store>,
     /// What questions may cost.
     pub limits: Limits,
-    /// How long samples are kept as they came, where those before are read from
-    /// roll-ups of five minutes; answers say so. Nothing: they are not.
-    pub kept: Option<Duration>,
     /// The time, in milliseconds since 1970.
     pub now_ms: View<i64>,
     /// Rule groups in the order of their evaluation.
@@ -58,7 +55,6 @@ impl Source {
         Self {
             store,
             limits: Limits::default(),
-            kept: None,
             now_ms,
             rules: nothing(),
             targets: nothing(),

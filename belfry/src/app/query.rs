@@ -15,8 +15,6 @@ pub(crate) fn source(watch: &Arc<Watch>) -> Source {
     let clock = Arc::clone(&watch.clock);
     let mut source = Source::new(Arc::clone(&watch.store), Arc::new(move || clock.now_ms()));
     source.limits.subquery_step = watch.config().interval;
-    let series = &watch.config().series;
-    source.kept = Some(series.retention).filter(|_| !series.rollups.keep.is_zero());
     source.rules = view(watch, |watch| views::groups(&watch.rules()));
     source.targets = view(watch, targets);
     source.metadata = view(watch, metadata);

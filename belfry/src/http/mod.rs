@@ -2,7 +2,6 @@
 
 mod ack;
 mod api;
-pub(crate) mod graph;
 pub(crate) mod guard;
 mod health;
 mod metrics;
@@ -69,10 +68,6 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .merge(metrics::router(metrics::of_watch(Arc::clone(&watch))))
         .merge(probe::router(probes_of(Arc::clone(&watch))))
         .merge(query_api::router(app::query_source(&watch)))
-        .merge(graph::router(
-            Arc::clone(&watch.store),
-            Arc::clone(&watch.clock),
-        ))
         .nest("/api/v2", alerter::api::router(watch.alerter.clone()))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(watch, guard::check))

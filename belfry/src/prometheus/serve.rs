@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::{Shared, figures, source};
-use crate::http::{graph, guard, room};
+use crate::http::{guard, room};
 
 /// Everything, below the prefix of the flags.
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
@@ -30,11 +30,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/-/reload", post(reload).put(reload).get(only_post))
         .route("/-/quit", post(quit).put(quit).get(only_post))
         .with_state(Arc::clone(shared))
-        .merge(query_api::router(source::source(shared)))
-        .merge(graph::router(
-            Arc::clone(&shared.store),
-            Arc::clone(&shared.clock),
-        ));
+        .merge(query_api::router(source::source(shared)));
     let all = if prefix.is_empty() {
         inner
     } else {

@@ -21,7 +21,6 @@ pub(super) fn source(shared: &Arc<Shared>) -> Source {
     source.limits.concurrency = flags.query_concurrency;
     source.limits.subquery_step = shared.file().evaluation_interval;
     source.receives = flags.receive;
-    source.kept = flags.retention.is_none().then_some(RETENTION);
     source.flags = flags.told();
     source.rules = view(shared, |shared| views::groups(&shared.rules()));
     source.targets = view(shared, targets);

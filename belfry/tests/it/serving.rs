@@ -276,6 +276,16 @@ fn the_page_fits_a_phone_and_a_desk_and_needs_nothing_from_elsewhere() {
         }
         let blocked = chromium.evaluate("performance.getEntriesByType('resource').filter(e => !e.name.startsWith(location.origin)).length");
         assert_eq!(blocked, 0, "nothing comes from elsewhere");
+        // Where the alert's link leads.
+        chromium.open(&format!("{url}graph?g0.expr=up&g0.tab=1"), width, height);
+        assert!(
+            chromium.document_width() <= u64::from(width),
+            "no sideways scrolling of a graph at {width}"
+        );
+        let seen = chromium.evaluate("document.body.innerText").to_string();
+        assert!(seen.contains("up{") && seen.contains("Show"), "{seen}");
+        let drawn = chromium.evaluate("document.querySelector('svg .l0').getBBox().height >= 0");
+        assert_eq!(drawn, true, "there is a line at {width}");
     }
     let page = belfry.get("/");
     let policy = page.header("content-security-policy").unwrap();

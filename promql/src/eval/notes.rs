@@ -10,6 +10,8 @@ pub(crate) struct Notes {
     infos: Vec<String>,
     more_warnings: usize,
     more_infos: usize,
+    /// Roll-ups were among what was read.
+    pub(crate) rolled_up: bool,
 }
 
 impl Notes {

@@ -112,7 +112,12 @@ impl Evaluator<'_> {
     ) -> Result<Table, Error> {
         let from = time.saturating_sub(self.lookback_ms).saturating_add(1);
         let newest = match self.history {
-            true => self.store.newest_history(&selector.matchers, from, time),
+            true => {
+                let matchers = &selector.matchers;
+                let (newest, rolled_up) = self.store.newest_history(matchers, from, time);
+                self.notes.rolled_up |= rolled_up;
+                newest
+            }
             false => self.store.newest(&selector.matchers, from, time),
         };
         self.budget.take_cells(newest.len(), steps)?;
@@ -150,7 +155,11 @@ impl Evaluator<'_> {
             Ok(())
         };
         match history {
-            true => store.visit_history(matchers, from, to, summary, each),
+            true => {
+                let rolled_up = store.visit_history(matchers, from, to, summary, each)?;
+                self.notes.rolled_up |= rolled_up;
+                Ok(())
+            }
             false => store.visit(matchers, from, to, each),
         }
     }

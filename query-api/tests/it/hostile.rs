@@ -141,6 +141,12 @@ async fn who_goes_away_frees_the_turn_and_who_waits_gets_it() {
     let answer = until(&server, "/api/v1/query?query=1&timeout=10ms", 503).await;
     assert_eq!(answer["errorType"], "timeout");
     assert_eq!(answer["error"], "query timed out in query queue");
+    // A picture is a question as well.
+    let picture = server.request(Method::GET, "/graph?g0.expr=1&timeout=10ms");
+    let picture = picture.send().await.unwrap();
+    assert_eq!(picture.status().as_u16(), 503);
+    let page = picture.text().await.unwrap();
+    assert!(page.contains("query timed out in query queue"), "{page}");
     // One that waits for longer gets it.
     let mut second = begin(&server, "/api/v1/query?query=2").await;
     drop(first);

@@ -7,6 +7,7 @@ mod differential;
 mod errors;
 mod golden;
 mod grafana;
+mod graph;
 mod hostile;
 mod promtool;
 mod receive;

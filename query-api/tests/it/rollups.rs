@@ -52,7 +52,6 @@ async fn a_range_query_reaches_back_to_what_was_rolled_up() {
     let store = Arc::new(filled(&dir));
     let mut source = source(Store::new());
     source.store = Arc::clone(&store);
-    source.kept = Some(Duration::from_secs(4 * 3600));
     let server = serve(source).await;
     let ask = async |query: &str| {
         let (start, end) = ((T0 - 70 * HOUR) / 1000, T0 / 1000);
@@ -87,6 +86,17 @@ async fn a_range_query_reaches_back_to_what_was_rolled_up() {
     );
     assert_eq!(said("load", 3).await, "null");
     assert_eq!(said("nothing", 70).await, "null");
+    // Where the question begins does not decide it: a window, an offset or a fixed
+    // time may reach further back, or not as far.
+    let rolled_up = "is read from roll-ups of five minutes";
+    assert!(said("max_over_time(load[2d])", 1).await.contains(rolled_up));
+    assert!(said("load%20offset%202d", 1).await.contains(rolled_up));
+    assert!(
+        said("load%20@%20start()%20offset%202d", 1)
+            .await
+            .contains(rolled_up)
+    );
+    assert_eq!(said("load%20@%20end()", 70).await, "null");
     // At one time, and of what is long gone.
     let at = (T0 - 65 * HOUR) / 1000;
     let path = format!("/api/v1/query?query=gone&time={at}");
