@@ -4,12 +4,8 @@
 use healthchecks::probe::wire;
 
 /// Reads the bytes as all of them.
-///
-/// # Panics
-/// Never, or a reader of them is broken.
 pub fn wire(bytes: &[u8]) {
-    let read = wire::read(bytes);
-    assert!(read <= 5, "{read} ways to read them");
+    std::hint::black_box(wire::read(bytes));
 }
 
 pub(crate) fn samples() -> Vec<Vec<u8>> {
@@ -53,4 +49,18 @@ fn certificate() -> Vec<u8> {
     ]
     .concat();
     tlv(0x30, &tlv(0x30, &body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_is_one_that_a_reader_understands() {
+        for sample in samples() {
+            let shown = String::from_utf8_lossy(&sample);
+            assert!(wire::read(&sample) > 0, "{sample:?}\n{shown}");
+        }
+        assert_eq!(wire::read(b"nothing of the kind"), 0);
+    }
 }

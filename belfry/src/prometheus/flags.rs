@@ -9,7 +9,7 @@ use clap::Args;
 use settings::{Size, format_duration};
 
 use super::parsed::{address, duration, external_url, level, size};
-use super::shared::RETENTION;
+use super::shared::{RETENTION, ROLLUPS};
 use crate::config::Level;
 use crate::log::Form;
 
@@ -126,6 +126,17 @@ impl Flags {
         said.unwrap_or(ARCHIVE)
     }
 
+    /// What the series store is to keep.
+    pub(super) fn series(&self) -> series::Settings {
+        series::Settings {
+            retention: self.retention.unwrap_or(RETENTION),
+            rollup_keep: self.retention.unwrap_or(ROLLUPS),
+            max_bytes: self.memory.bytes(),
+            archive_bytes: self.archive().bytes(),
+            ..series::Settings::default()
+        }
+    }
+
     /// As `/api/v1/status/flags` tells them.
     pub(crate) fn told(&self) -> BTreeMap<String, String> {
         let of = |name: &str, value: String| (name.to_owned(), value);
@@ -213,6 +224,34 @@ mod tests {
         ] {
             assert!(flags(&[wrong]).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_store_keeps_what_the_flags_say() {
+        let of = |words: &[&str]| flags(words).unwrap().series();
+        let plain = of(&[]);
+        assert_eq!(plain.archive_bytes, 8 << 30);
+        assert_eq!((plain.retention, plain.rollup_keep), (RETENTION, ROLLUPS));
+        assert_eq!(plain.max_bytes, 256 << 20);
+        // Prometheus' units are powers of two, and nothing is said by zero.
+        for (text, bytes) in [
+            ("512MB", 512 << 20),
+            ("2GB", 2 << 30),
+            ("3GiB", 3 << 30),
+            ("0", 8 << 30),
+        ] {
+            let word = format!("--storage.tsdb.retention.size={text}");
+            assert_eq!(of(&[&word]).archive_bytes, bytes, "{text}");
+            assert_eq!(
+                flags(&[&word]).unwrap().told()["storage.tsdb.retention.size"],
+                Size(bytes).to_string()
+            );
+        }
+        assert!(flags(&["--storage.tsdb.retention.size=much"]).is_err());
+        let long = of(&["--storage.tsdb.retention.time=90d", "--storage.memory=1GiB"]);
+        assert_eq!(long.retention, Duration::from_secs(90 * 86_400));
+        assert_eq!(long.rollup_keep, long.retention);
+        assert_eq!(long.max_bytes, 1 << 30);
     }
 
     #[test]

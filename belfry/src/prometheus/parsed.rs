@@ -14,9 +14,17 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a duration; write 15s, 5m or 1h30m".to_owned())
 }
 
-/// `256MiB`.
+/// `256MiB`. In Prometheus' flags `256MB` means the same: its units are powers of two.
 pub(super) fn size(text: &str) -> Result<Size, String> {
-    text.parse()
+    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
+    let theirs = UNITS.into_iter().find_map(|unit| {
+        let number = text.strip_suffix(unit)?;
+        Some(format!("{number}{}iB", &unit[..1]))
+    });
+    theirs
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
         .map_err(|()| "not a size; write 256MiB or 1GB".to_owned())
 }
 

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long samples are kept as they are.
 pub(super) const RETENTION: Duration = Duration::from_secs(24 * 3600);
 /// How long roll-ups of five minutes are kept.
-const ROLLUPS: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const ROLLUPS: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Where the Docker engine is usually reached.
 const ENGINE: &str = "/var/run/docker.sock";
 
@@ -144,14 +144,7 @@ impl Shared {
     ) -> Self {
         let clock = Arc::new(Clock::start());
         let now_ms = clock.now_ms();
-        let settings = series::Settings {
-            retention: flags.retention.unwrap_or(RETENTION),
-            rollup_keep: flags.retention.unwrap_or(ROLLUPS),
-            max_bytes: flags.memory.bytes(),
-            archive_bytes: flags.archive().bytes(),
-            ..series::Settings::default()
-        };
-        let store = Arc::new(former::open_series(&state, settings, now_ms));
+        let store = Arc::new(former::open_series(&state, flags.series(), now_ms));
         let jobs = setup.file.jobs.iter().map(|job| job.name().to_owned());
         let rules = former::restored(setup.rules, &state, jobs.collect(), now_ms).await;
         Self {

@@ -157,11 +157,11 @@ fn alerts_fire_and_resolve_in_a_real_alertmanager() {
     // Four times the longer of interval and resend delay.
     let shown = alone.get("/graph?g0.expr=broken+%3E+0&g0.tab=1");
     assert_eq!(shown.status, 200);
-    let page = shown.body;
-    assert!(page.contains("<path class=\"l0\" d=\"M"), "{page}");
+    let shown = shown.body;
+    assert!(shown.contains("<path class=\"l0\" d=\"M"), "{shown}");
     assert!(
-        page.contains("part=&quot;a&quot;}</td><td>3</td>"),
-        "{page}"
+        shown.contains("part=&quot;a&quot;}</td><td>3</td>"),
+        "{shown}"
     );
     assert_eq!(time("endsAt").duration_since(active).as_secs(), 240);
     assert_eq!(told(&two)["labels"]["to"], "two");

@@ -19,11 +19,15 @@ pub(crate) fn module(yaml: &str) -> Module {
         .unwrap_or_else(|faults| panic!("{yaml}: {faults:?}"))
 }
 
+/// Far beyond what any look may take: only one without an end gets there.
+const ENDLESS: Duration = Duration::from_secs(120);
+
 /// Looks once; `yaml` is the module, with a timeout of 20 s where it states none.
 pub(crate) async fn look(target: &str, yaml: &str) -> Outcome {
     let module = module(yaml);
     let timeout = module.timeout.unwrap_or(Duration::from_secs(20));
-    probe::run(target, &module, timeout).await
+    let looked = tokio::time::timeout(ENDLESS, probe::run(target, &module, timeout)).await;
+    looked.unwrap_or_else(|_| panic!("{target}: a look without end: {yaml}"))
 }
 
 /// Why a look failed; nothing if it did not.
