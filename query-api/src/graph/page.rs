@@ -30,7 +30,8 @@ figure{background:var(--sheet);border:1px solid var(--line);border-radius:.5rem;
 svg{display:block;width:100%;height:clamp(11rem,40vh,20rem)}\
 path{fill:none;stroke-width:1.75;stroke-linecap:round;stroke-linejoin:round;vector-effect:non-scaling-stroke}\
 .grid{stroke:var(--line);stroke-width:1}\
-.x{grid-column:2;display:flex;justify-content:space-between;font-size:.8125rem;color:var(--soft)}\
+.x{grid-column:2;display:flex;justify-content:space-between;font-size:.8125rem;color:var(--soft);white-space:nowrap}\
+@media(max-width:34rem){.x span:nth-child(even){display:none}}\
 table{border-collapse:collapse;width:100%;background:var(--sheet);border:1px solid var(--line)}\
 th,td{padding:.375rem .625rem;text-align:left;vertical-align:top;border-top:1px solid var(--line)}\
 th{font-weight:600}td:last-child,th:last-child{text-align:right;white-space:nowrap}\
