@@ -26,7 +26,9 @@ fn an_hour_waits_for_an_archive_that_hangs_instead_of_being_rolled_up_with_a_hol
     assert!(archive.bytes() > 0, "some of it has left memory");
     let now = start + 4 * HOUR + 2 * GRACE_MS;
     let (answer, disk) = mpsc::channel::<()>();
-    archive.stuck_behind(thread::spawn(move || drop(disk.recv())));
+    archive.stuck_behind(thread::spawn(move || {
+        let _ = disk.recv();
+    }));
     let err = store.roll_up(now).unwrap_err();
     assert!(err.to_string().contains("does not answer"), "{err}");
     assert_eq!(store.rollups().unwrap().status().done_ms, None);
