@@ -49,6 +49,8 @@ pub(crate) struct Matcher {
     /// What it is compared with.
     pub value: String,
     regex: Option<Regex>,
+    /// Bytes that the expression takes, roughly and at most.
+    weight: usize,
 }
 
 impl PartialEq for Matcher {
@@ -73,12 +75,22 @@ impl Matcher {
             Op::Equal | Op::NotEqual => None,
             Op::Regex | Op::NotRegex => Some(anchored(&value)?),
         };
+        let weight = match &regex {
+            Some(_) => weight(&value),
+            None => 0,
+        };
         Ok(Self {
             name: name.into(),
             op,
             value,
             regex,
+            weight,
         })
+    }
+
+    /// Bytes that the expression takes, roughly and at most; 0 without one.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// `name="value"`.
@@ -89,6 +101,7 @@ impl Matcher {
             op: Op::Equal,
             value: value.into(),
             regex: None,
+            weight: 0,
         }
     }
 
@@ -130,6 +143,21 @@ pub(crate) fn anchored(pattern: &str) -> Result<Regex, String> {
         .size_limit(REGEX_BYTES)
         .build()
         .map_err(|err| fault::in_go(&pattern, &err))
+}
+
+/// The least of a few sizes in which the expression can be held. Short ones, as
+/// nearly all are, need not be tried.
+fn weight(pattern: &str) -> usize {
+    const SMALL: usize = 16 << 10;
+    if pattern.len() < 32 && !pattern.contains(['{', '\\']) {
+        return SMALL;
+    }
+    let fits = |size: &usize| {
+        let tried = RegexBuilder::new(pattern).size_limit(*size).build();
+        tried.is_ok()
+    };
+    let sizes = [SMALL, 64 << 10, 256 << 10];
+    sizes.into_iter().find(fits).unwrap_or(REGEX_BYTES)
 }
 
 /// Whether `labels` satisfy every one of `matchers`.

@@ -181,6 +181,11 @@ impl Kept {
         times && self.matchers == matchers
     }
 
+    /// Bytes that its regular expressions take, roughly and at most.
+    fn weight(&self) -> usize {
+        self.matchers.iter().map(Matcher::weight).sum()
+    }
+
     /// Roughly the bytes that it takes: its texts and what surrounds them.
     fn size(&self) -> usize {
         let matchers = self.matchers.iter();

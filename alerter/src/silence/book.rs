@@ -41,12 +41,18 @@ pub(crate) struct Book {
     others: BTreeSet<Id>,
     /// Those that have not expired, by their end.
     ends: BTreeSet<(i64, Id)>,
+    /// Bytes that all expressions take.
+    weight: usize,
 }
+
+/// Bytes that the expressions of all silences may take, about.
+const EXPRESSIONS: usize = 32 << 20;
 
 impl Book {
     /// Takes up a silence that was stored.
     pub(crate) fn load(&mut self, id: Id, kept: Kept, now_ms: i64) {
         let live = kept.ends_ms >= now_ms;
+        self.weight += kept.weight();
         self.all.insert(id, kept);
         if live {
             self.index(id);
@@ -176,6 +182,14 @@ impl Book {
                 limits.bytes
             )));
         }
+        // One that is changed in place keeps its matchers.
+        let weight = if in_place.is_none() { kept.weight() } else { 0 };
+        if weight > 0 && self.weight + weight > EXPRESSIONS {
+            return Err(SilenceError::Refused(format!(
+                "the regular expressions of all silences take too much memory (limit: {EXPRESSIONS} bytes)"
+            )));
+        }
+        self.weight += weight;
         let mut changes = Vec::new();
         let id = match in_place {
             Some(id) => {
@@ -237,7 +251,8 @@ impl Book {
         let ids: Vec<Id> = found.map(|(id, _)| *id).collect();
         for id in &ids {
             self.unindex(*id);
-            self.all.remove(id);
+            let gone = self.all.remove(id).map_or(0, |kept| kept.weight());
+            self.weight = self.weight.saturating_sub(gone);
         }
         ids
     }

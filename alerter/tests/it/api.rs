@@ -4,6 +4,7 @@ mod amtool;
 mod lists;
 mod peer;
 mod prometheus;
+mod templates;
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@
 //! what a plain timer in this process was late by.
 
 mod feed;
+mod mails;
 mod scenarios;
 
 use std::collections::BTreeMap;
@@ -205,5 +206,5 @@ async fn the_same_alerts_lead_to_the_same_messages_at_the_same_times() {
         "within {near_ms} ms:\n{}",
         faults.join("\n")
     );
-    assert!(SCENARIOS.len() >= 45);
+    assert!(SCENARIOS.len() >= 60);
 }

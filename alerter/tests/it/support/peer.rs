@@ -14,6 +14,11 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts one with `config` and its files in `folder`.
     pub(crate) async fn start(folder: &Path, config: &str) -> Self {
+        Self::start_with(folder, config, &[]).await
+    }
+
+    /// The same with more flags.
+    pub(crate) async fn start_with(folder: &Path, config: &str, flags: &[&str]) -> Self {
         let file = folder.join("alertmanager.yml");
         std::fs::write(&file, config).unwrap();
         // Free at this moment; nobody else on this machine counts ports up.
@@ -27,6 +32,7 @@ impl Peer {
             .arg(format!("--storage.path={}", folder.join("peer").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--cluster.listen-address=")
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -44,6 +50,26 @@ impl Peer {
         .await;
         assert_eq!(web::get(&peer.url, "/status").await.status, 200);
         peer
+    }
+}
+
+impl Peer {
+    /// Ends it as a service manager does: it writes down what it knows.
+    pub(crate) async fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").arg(&pid).status().unwrap();
+        assert!(told.success());
+        until("the counterpart ends", async || {
+            self.child.try_wait().unwrap()
+        })
+        .await;
+    }
+
+    /// Takes another configuration.
+    pub(crate) async fn reload(&self, folder: &Path, config: &str) {
+        std::fs::write(folder.join("alertmanager.yml"), config).unwrap();
+        let answer = web::client().post(format!("{}/-/reload", self.url)).send();
+        assert_eq!(answer.await.unwrap().status(), 200);
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Taken {
     pub(crate) to: Vec<String>,
     pub(crate) subject: String,
     pub(crate) id: String,
+    /// All of it, header and body.
+    pub(crate) text: String,
 }
 
 pub(crate) struct Sink {
@@ -173,12 +175,16 @@ async fn mail(
         to: std::mem::take(to),
         subject: String::new(),
         id: String::new(),
+        text: String::new(),
     };
     loop {
         let line = line(stream).await?;
         if line == "." {
             break;
         }
+        // A point that begins a line is doubled on the way.
+        taken.text += line.strip_prefix('.').unwrap_or(&line);
+        taken.text += "\r\n";
         if let Some(subject) = line.strip_prefix("Subject: ") {
             taken.subject = subject.to_owned();
             pass(Stage::Middle, act, shared).await?;

@@ -1,0 +1,232 @@
+//! What is mailed: by templates, over a reload and over a restart, to two SMTP
+//! sinks, by Debian's Alertmanager and by us.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use alerter::Mail;
+use mailparse::MailHeaderMap as _;
+use serde_json::json;
+
+use crate::support::peer::Peer;
+use crate::support::web::{Served, post};
+use crate::support::{Sink, config, database, now_ms, start, until};
+
+/// Receivers by name: their `email_configs`, each a scenario of its own.
+const MAILS: [(&str, &str); 11] = [
+    ("default-subject", "text: 'x', html: ''"),
+    (
+        "own-subject",
+        "text: 'x', html: '', headers: {Subject: '{{ .Status | toUpper }} {{ .GroupLabels.alertname }} {{ len .Alerts }}'}",
+    ),
+    (
+        "text-of-each",
+        "html: '', text: '{{ range .Alerts }}{{ .Labels.alertname }} is {{ .Status }}: {{ .Annotations.summary }} {{ end }}'",
+    ),
+    (
+        "html-escapes",
+        "html: '<p title=\"{{ .CommonAnnotations.summary }}\">{{ .CommonAnnotations.summary }}</p>', text: 'x'",
+    ),
+    ("html-alone", "html: '<b>{{ .Receiver }}</b>'"),
+    (
+        "own-fields",
+        "text: 'x', html: '', headers: {X-Team: '{{ .CommonLabels.team }}', Reply-To: 'noc@example.org'}",
+    ),
+    (
+        "defined",
+        "html: '', text: '{{ template \"ours\" . }}', headers: {Subject: '{{ template \"ours.subject\" . }}'}",
+    ),
+    (
+        "functions",
+        "html: '', text: '{{ reReplaceAll \"(.)l\" \"<$1>\" .CommonLabels.team }} {{ (.CommonLabels.Remove (stringSlice \"team\")).Names | join \",\" }} {{ match \"^b\" .CommonLabels.team }} {{ title .Status }}'",
+    ),
+    (
+        "told-of-ends",
+        "send_resolved: true, html: '', text: '{{ .Alerts.Firing | len }}/{{ .Alerts.Resolved | len }}', headers: {Subject: '{{ .Status }}'}",
+    ),
+    (
+        "several-people",
+        "to: 'a@example.org, B <b@example.org>', text: 'x', html: ''",
+    ),
+    (
+        "odd-letters",
+        "html: '', text: 'Grüße 🔔 {{ .GroupLabels.alertname }} ==== . ', headers: {Subject: 'Prüfung äöü {{ .Status }}'}",
+    ),
+];
+
+const DEFINED: &str = "{{ define \"ours\" }}{{ range $i, $a := .Alerts }}{{ if $i }}, {{ end }}{{ $a.Labels.SortedPairs.Values | join \"|\" }}{{ end }}{{ end }}\
+    {{ define \"ours.subject\" }}{{ .Status }} of {{ .GroupLabels.SortedPairs.Values | join \" \" }}{{ end }}";
+
+/// After the reload one receiver has other words, one route other times.
+fn configuration(port: u16, templates: &std::path::Path, reloaded: bool) -> String {
+    let routes: Vec<String> = MAILS
+        .iter()
+        .map(|(name, _)| format!("{{receiver: {name}, matchers: ['scenario=\"{name}\"']}}"))
+        .collect();
+    let receivers: Vec<String> = MAILS
+        .iter()
+        .map(|(name, says)| {
+            let to = match says.contains("to: ") && says.starts_with("to: ") {
+                true => "",
+                false => "to: ops@example.org, ",
+            };
+            let says = match reloaded {
+                true => says.replace(
+                    "is {{ .Status }}",
+                    "has been {{ .Status }} since the reload",
+                ),
+                false => (*says).to_owned(),
+            };
+            format!("{{name: {name}, email_configs: [{{{to}{says}}}]}}")
+        })
+        .collect();
+    format!(
+        "{{global: {{smtp_smarthost: '127.0.0.1:{port}', smtp_from: am@example.org, smtp_require_tls: false}}, templates: [{templates:?}], \
+          route: {{receiver: default-subject, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h, routes: [{}]}}, \
+          receivers: [{}]}}",
+        routes.join(", "),
+        receivers.join(", ")
+    )
+}
+
+/// A mail, as far as it is the template's.
+type Said = BTreeMap<&'static str, String>;
+
+fn said(text: &str) -> Said {
+    let mail = mailparse::parse_mail(text.as_bytes()).unwrap();
+    let mut said = Said::new();
+    for name in ["Subject", "To", "From", "X-Team", "Reply-To"] {
+        let value = mail.headers.get_first_value(name).unwrap_or_default();
+        said.insert(name, value.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    for part in mail.parts() {
+        let name = match &*part.ctype.mimetype {
+            "text/plain" => "text",
+            "text/html" => "html",
+            _ => continue,
+        };
+        let body = part.get_body().unwrap();
+        said.insert(name, body.replace("\r\n", "\n").trim_end().to_owned());
+    }
+    said
+}
+
+/// So many mails of each, by what they say.
+async fn mails(sinks: &mut [Sink; 2], count: usize) -> [Vec<Said>; 2] {
+    let mut all = [Vec::new(), Vec::new()];
+    for (sink, mails) in sinks.iter_mut().zip(&mut all) {
+        for _ in 0..count {
+            mails.push(said(&sink.next().await.text));
+        }
+        mails.sort();
+    }
+    all
+}
+
+/// Puts the same alerts to both.
+async fn put(urls: [&str; 2], alerts: &[(&str, &str, bool)]) {
+    let time = |at_ms: i64| {
+        jiff::Timestamp::from_millisecond(at_ms)
+            .unwrap()
+            .to_string()
+    };
+    let alerts: Vec<_> = alerts
+        .iter()
+        .map(|(scenario, name, fires)| {
+            json!({
+                "labels": {"alertname": name, "scenario": scenario, "team": "bells"},
+                "annotations": {"summary": "it is <full> & \"so\""},
+                "startsAt": time(now_ms() - 60_000),
+                "endsAt": time(if *fires { now_ms() + 3_600_000 } else { now_ms() }),
+            })
+        })
+        .collect();
+    for url in urls {
+        let answer = post(url, "/alerts", &json!(alerts).to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_alerts_lead_to_the_same_mails_by_templates_over_a_reload_and_a_restart() {
+    let mut sinks = [Sink::start(&[]).await, Sink::start(&[]).await];
+    let folder = tempfile::tempdir().unwrap();
+    let templates = folder.path().join("ours.tmpl");
+    std::fs::write(&templates, DEFINED).unwrap();
+    let text = |at: usize, reloaded| configuration(sinks[at].port, &templates, reloaded);
+    let (before, after) = (
+        [text(0, false), text(1, false)],
+        [text(0, true), text(1, true)],
+    );
+    let peer = Peer::start(folder.path(), &before[0]).await;
+    let pool = database(folder.path()).await;
+    let handle = start(config(&before[1]), Mail::default(), pool.clone()).await;
+    let served = Served::start(&handle).await;
+
+    // Each scenario's first mail.
+    let firing: Vec<_> = MAILS
+        .iter()
+        .map(|(name, _)| (*name, "Disk", true))
+        .collect();
+    put([&peer.url, &served.url()], &firing).await;
+    let [theirs, ours] = mails(&mut sinks, MAILS.len()).await;
+    assert_eq!(ours, theirs);
+    assert!(
+        ours.iter().any(|it| it["Subject"].contains("FIRING:1")),
+        "{ours:?}"
+    );
+
+    // A reload: the same groups go on, in other words.
+    peer.reload(folder.path(), &after[0]).await;
+    handle
+        .reload(&config(&after[1]), &Mail::default())
+        .await
+        .unwrap();
+    let more = [
+        ("text-of-each", "Load", true),
+        ("own-subject", "Load", true),
+    ];
+    put([&peer.url, &served.url()], &more).await;
+    let [theirs, ours] = mails(&mut sinks, more.len()).await;
+    assert_eq!(ours, theirs);
+    let reloaded = |it: &Said| {
+        it.get("text")
+            .is_some_and(|text| text.contains("since the reload"))
+    };
+    assert!(ours.iter().any(reloaded), "{ours:?}");
+
+    // A restart: what was told is not told again, and its end is.
+    handle.stop(Duration::from_secs(10)).await;
+    drop(served);
+    peer.stop().await;
+    let peer = Peer::start(folder.path(), &after[0]).await;
+    let handle = start(config(&after[1]), Mail::default(), pool).await;
+    let served = Served::start(&handle).await;
+    put([&peer.url, &served.url()], &firing).await;
+    put(
+        [&peer.url, &served.url()],
+        &[("told-of-ends", "Fresh", true)],
+    )
+    .await;
+    let [theirs, ours] = mails(&mut sinks, 1).await;
+    assert_eq!(ours, theirs);
+    put(
+        [&peer.url, &served.url()],
+        &[("told-of-ends", "Disk", false)],
+    )
+    .await;
+    let [theirs, ours] = mails(&mut sinks, 1).await;
+    assert_eq!(ours, theirs);
+    assert_eq!(ours[0]["Subject"], "resolved");
+    // Another look at all groups tells nothing more.
+    put([&peer.url, &served.url()], &[("own-subject", "Last", true)]).await;
+    let [theirs, ours] = mails(&mut sinks, 1).await;
+    assert_eq!(ours, theirs);
+    until("nothing waits", async || {
+        let page = handle.metrics().await.unwrap();
+        page.contains("belfry_mail_queue_length 0\n").then_some(())
+    })
+    .await;
+    handle.stop(Duration::from_secs(10)).await;
+    assert_eq!(sinks.each_mut().map(|sink| sink.ready()), [None, None]);
+}
