@@ -129,6 +129,9 @@ settings::section! {
         pub match_re: BTreeMap<String, String> = BTreeMap::new(),
         /// Conditions such as `severity="critical"`; all must hold.
         pub matchers: Vec<String> = vec![],
+        /// What templates may ask of the route, by name: texts or templates; inherited,
+        /// each by itself.
+        pub labels: BTreeMap<String, String> = BTreeMap::new(),
         /// Whether the nodes behind this one are tried too.
         pub r#continue: bool = false,
         /// Names of time intervals in which nothing is told; not inherited.

@@ -24,6 +24,8 @@ pub struct Notification {
     pub common_labels: Set,
     /// Annotations that all alerts share.
     pub common_annotations: Set,
+    /// What the route's labels say.
+    pub route_labels: Set,
     /// The alerts, ordered as Alertmanager orders them. Ended ones are left out
     /// for a receiver that is not told of ends.
     pub alerts: Vec<Told>,

@@ -3,6 +3,8 @@
 //! A plan is immutable and valid: every route's receiver exists, every
 //! expression is compiled. It is made by [`crate::config`] and nowhere else.
 
+mod collapse;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,8 @@ use crate::silence::Limits;
 use crate::smtp::Server;
 use crate::state::{Mute, Outcome};
 use crate::vendor::Vendor;
-use crate::words::Words;
+use crate::words::{RouteLabels, Words};
+pub(crate) use collapse::Collapse;
 
 /// Which labels a group shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub(crate) struct Route {
     pub mute: Vec<usize>,
     /// Those outside of which nothing is told; none for always.
     pub active: Vec<usize>,
+    /// What templates may ask of it.
+    pub labels: RouteLabels,
     /// Whether the siblings behind it are tried too.
     pub continues: bool,
     /// Indexes into [`Plan::routes`], in order.
@@ -266,17 +271,6 @@ impl Email {
     pub(crate) fn server(&self) -> &Server {
         &self.servers[0]
     }
-}
-
-/// When much of one host that is down at once is told in one mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Collapse {
-    /// So many groups are much.
-    pub from: usize,
-    /// What is due within so many milliseconds counts too.
-    pub within_ms: i64,
-    /// The label that says which host.
-    pub by: String,
 }
 
 /// Everything the decisions need to know.

@@ -6,6 +6,7 @@
 
 mod filler;
 mod glob;
+mod route_labels;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use tmpl::{Env, Functions, Mode, Set, Template};
 
 pub(crate) use filler::Filler;
 pub(crate) use glob::files;
+pub(crate) use route_labels::{RouteLabels, route_labels};
 
 use crate::notification::Notification;
 
@@ -80,8 +82,23 @@ pub(crate) fn fill(
     notification: &Notification,
     mode: Mode,
 ) -> Result<String, tmpl::Error> {
-    let env = Env::at(notification.now_ms, &notification.external_url);
+    let label = |name: &str| label_of(notification, name);
+    let env = env(notification, &label);
     template.execute(&notice(notification).value(), &env, mode)
+}
+
+/// What templates of a message may ask of the world.
+fn env<'a>(message: &'a Notification, label: &'a tmpl::RouteLabel<'a>) -> Env<'a> {
+    Env {
+        route_label: Some(label),
+        ..Env::at(message.now_ms, &message.external_url)
+    }
+}
+
+/// What the route's label of that name says.
+fn label_of(message: &Notification, name: &str) -> Result<String, String> {
+    let found = message.route_labels.get(name).cloned();
+    found.ok_or_else(|| format!("there is no route label {name:?}"))
 }
 
 /// The message as templates see it.
@@ -102,7 +119,7 @@ pub(crate) fn notice(notification: &Notification) -> tmpl::notice::Notice {
         group_labels: notification.group_labels.clone(),
         common_labels: notification.common_labels.clone(),
         common_annotations: notification.common_annotations.clone(),
-        route_labels: alert::Set::new(),
+        route_labels: notification.route_labels.clone(),
         external_url: notification.external_url.clone(),
     }
 }

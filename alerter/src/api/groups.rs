@@ -10,6 +10,7 @@ use super::answer::Failure;
 use super::pieces::{self, BYTES, LOOKS, List};
 use super::query::Query;
 use crate::Handle;
+use crate::config::Text;
 use crate::json;
 use crate::pairs::Pairs;
 use crate::plan::Plan;
@@ -177,5 +178,12 @@ fn close(out: &mut Vec<u8>, alerter: &Alerter, id: GroupId, plan: &Arc<Plan>) {
     json::key(out, "receiver");
     alerts::name(out, &plan.receiver_of(id.route()).name);
     json::key(out, "routeLabels");
-    out.extend_from_slice(b"{}}");
+    // Templates say something only of a message.
+    let labels = plan.routes[id.route()].labels.iter();
+    let labels = labels.filter_map(|(name, text)| match text {
+        Text::Plain(text) => Some((name.to_string(), text.to_string())),
+        Text::Template(_) => None,
+    });
+    json::set(out, &labels.collect());
+    out.push(b'}');
 }

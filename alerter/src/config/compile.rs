@@ -46,13 +46,15 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
     let intervals = intervals::compile(config, &mut problems);
     let (routes, mut receivers) = match &config.route {
         Some(route) => {
-            let receivers = receivers(config, (mail, &rotas), &mut servers, &mut problems);
+            let templates = templates(config, &mut problems);
+            let shared = (mail, &rotas, &templates);
+            let receivers = receivers(config, shared, &mut servers, &mut problems);
             let names: BTreeMap<&str, usize> = receivers
                 .iter()
                 .enumerate()
                 .map(|(at, receiver)| (&*receiver.name, at))
                 .collect();
-            let routes = tree::compile(route, &names, &intervals, &mut problems);
+            let routes = tree::compile(route, &names, &intervals, &templates, &mut problems);
             (routes, receivers)
         }
         None => {
@@ -108,24 +110,27 @@ pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-fn receivers(
-    config: &Config,
-    mail: (&Mail, &Rotas),
-    servers: &mut Servers,
-    problems: &mut Problems,
-) -> Vec<Receiver> {
-    let mut names = BTreeSet::new();
-    let mut receivers = Vec::new();
+fn templates(config: &Config, problems: &mut Problems) -> Templates {
     let set = words::set(&config.templates).unwrap_or_else(|faults| {
         for fault in faults {
             problems.add("alerter.templates", fault);
         }
         tmpl::Set::new(tmpl::Functions::alertmanager())
     });
-    let templates = Templates {
+    Templates {
         set,
         any: !config.templates.is_empty(),
-    };
+    }
+}
+
+fn receivers(
+    config: &Config,
+    (mail, rotas, templates): (&Mail, &Rotas, &Templates),
+    servers: &mut Servers,
+    problems: &mut Problems,
+) -> Vec<Receiver> {
+    let mut names = BTreeSet::new();
+    let mut receivers = Vec::new();
     for (at, receiver) in config.receivers.iter().enumerate() {
         let key = format!("alerter.receivers[{at}]");
         let name = &receiver.name;
@@ -141,8 +146,8 @@ fn receivers(
             let made = email::compile(
                 email,
                 &config.global,
-                mail,
-                &templates,
+                (mail, rotas),
+                templates,
                 &key,
                 servers,
                 problems,
@@ -152,7 +157,7 @@ fn receivers(
         }
         let mut channels = Channels {
             global: &config.global,
-            templates: &templates,
+            templates,
             name,
             key: &key,
             found: &mut integrations,

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compile::{Problems, matchers, millis};
+use super::making::Text;
 use super::original::mail_config;
+use super::words::Templates;
 use super::{Email as EmailSection, Mail, Receiver as ReceiverSection, Route as Section};
 use crate::interval::Interval;
 use crate::matcher::{self, Matcher, Op};
 use crate::plan::{Email, GroupBy, Integration, Kind, Receiver, Route};
+use crate::words::RouteLabels;
 
 /// The receiver of the built-in tree that mails.
 const MAIL: &str = "mail";
@@ -21,6 +24,7 @@ pub(super) fn compile(
     root: &Section,
     receivers: &BTreeMap<&str, usize>,
     intervals: &[Interval],
+    templates: &Templates,
     problems: &mut Problems,
 ) -> Vec<Route> {
     if root.receiver.is_empty() {
@@ -56,6 +60,7 @@ pub(super) fn compile(
     let mut tree = Tree {
         receivers,
         intervals,
+        templates,
         problems,
         routes: Vec::new(),
     };
@@ -70,6 +75,7 @@ pub(super) fn compile(
         matchers: Vec::new(),
         mute: Vec::new(),
         active: Vec::new(),
+        labels: RouteLabels::default(),
         continues: false,
         children: Vec::new(),
     };
@@ -80,6 +86,7 @@ pub(super) fn compile(
 struct Tree<'a> {
     receivers: &'a BTreeMap<&'a str, usize>,
     intervals: &'a [Interval],
+    templates: &'a Templates,
     problems: &'a mut Problems,
     routes: Vec<Route>,
 }
@@ -115,6 +122,7 @@ impl Tree<'_> {
             &section.active_time_intervals,
             &format!("{key}.active_time_intervals"),
         );
+        let labels = self.labels(section, above, key);
         let at = self.routes.len();
         self.routes.push(Route {
             id: below(&above.id, &format!("{}{mark}", matcher::print(&found))),
@@ -131,6 +139,7 @@ impl Tree<'_> {
             matchers: found,
             mute,
             active,
+            labels,
             continues: section.r#continue,
             children: Vec::new(),
         });
@@ -175,6 +184,35 @@ impl Tree<'_> {
             }
         }
         found
+    }
+
+    /// Those of the node above, and its own over them.
+    fn labels(&mut self, section: &Section, above: &Route, key: &str) -> RouteLabels {
+        if section.labels.is_empty() {
+            return RouteLabels::clone(&above.labels);
+        }
+        let inherited = above.labels.iter().cloned();
+        let mut labels: BTreeMap<Arc<str>, Text> = inherited.collect();
+        for (name, text) in &section.labels {
+            let key = format!("{key}.labels[{name}]");
+            if !matcher::classic_name(name) {
+                let message = format!("invalid label name {name:?} in route labels");
+                self.problems.add(key, message);
+                continue;
+            }
+            let text = match text.contains("{{") {
+                false => Text::Plain(text.as_str().into()),
+                true => match self.templates.set.parse(text) {
+                    Ok(template) => Text::Template(template),
+                    Err(err) => {
+                        self.problems.add(key, err.to_string());
+                        continue;
+                    }
+                },
+            };
+            labels.insert(name.as_str().into(), text);
+        }
+        labels.into_iter().collect()
     }
 
     fn group_by(&mut self, section: &Section, above: &Route, key: &str) -> GroupBy {
@@ -282,6 +320,7 @@ pub(super) fn built_in() -> Vec<Route> {
             matchers,
             mute: Vec::new(),
             active: Vec::new(),
+            labels: RouteLabels::default(),
             continues: false,
             children: Vec::new(),
         }

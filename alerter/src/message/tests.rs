@@ -48,6 +48,7 @@ fn delivery(label: &str, email: &str, message_id: &str) -> Delivery {
             raises_ms: None,
             second_ms: None,
             groups: 1,
+            route_labels: Set::new(),
             down_at: String::new(),
             flaps: 0,
             inhibits: Vec::new(),

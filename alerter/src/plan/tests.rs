@@ -15,6 +15,23 @@ fn plan(yaml: &str) -> Plan {
     crate::plan(&config, &Mail::default()).unwrap()
 }
 
+#[test]
+fn labels_of_routes_have_legal_names_and_sound_templates() {
+    let yaml =
+        "{route: {receiver: a, labels: {a-b: x, c: '{{ .Nope', d: y}}, receivers: [{name: a}]}";
+    let config: Config = settings::read("a.yml".as_ref(), yaml, &|_| None).unwrap();
+    let problems = crate::plan(&config, &Mail::default()).unwrap_err();
+    let keys: Vec<_> = problems.iter().map(|it| &*it.key).collect();
+    assert_eq!(
+        keys,
+        ["alerter.route.labels[a-b]", "alerter.route.labels[c]"]
+    );
+    assert_eq!(
+        problems[0].message,
+        "invalid label name \"a-b\" in route labels"
+    );
+}
+
 const TREE: &str = r#"
 route:
   receiver: root

@@ -178,6 +178,7 @@ impl Alerter {
                 .retain(|name, _| labels.contains_key(name));
             told.common_labels = labels;
             told.common_annotations = annotations;
+            told.route_labels.clear();
             told.sent_before = 0;
             first.message_id = format!("{}.{}.together", first.message_id, told.groups);
         }

@@ -14,6 +14,7 @@ use crate::health::Class;
 use crate::notification::{Notification, Told, common, highest_severity, order};
 use crate::pairs::Pairs;
 use crate::plan::{Integration, Kind};
+use crate::words::route_labels;
 
 /// A message to be sent now.
 #[derive(Debug, Clone)]
@@ -209,7 +210,7 @@ impl Alerter {
             .iter()
             .filter(|alert| alert.ended_ms.is_none())
             .collect();
-        let notification = Notification {
+        let mut notification = Notification {
             receiver: key.receiver.to_string(),
             group_key: key.group.to_string(),
             reason,
@@ -244,6 +245,7 @@ impl Alerter {
             ),
             raises_ms: self.next_of(&looked.firing, |it| it.raises_ms),
             second_ms: self.second_for(id, integration, &looked.firing, now_ms),
+            route_labels: Set::new(),
             groups: 1,
             down_at: String::new(),
             flaps: self.flaps(&looked.firing, now_ms),
@@ -253,6 +255,9 @@ impl Alerter {
             now_ms,
             alerts: told,
         };
+        if !route.labels.is_empty() {
+            notification.route_labels = route_labels(&route.labels, &notification);
+        }
         let labels = group.labels.clone();
         self.next_id += 1;
         *self.counters.requests.entry(through.kind()).or_default() += 1;

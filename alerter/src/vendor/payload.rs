@@ -1,7 +1,5 @@
 //! The body of a message: version 4 of Alertmanager's webhook format.
 
-use alert::Set;
-
 use crate::json;
 use crate::notification::{Notification, Told, common};
 use crate::times;
@@ -35,7 +33,7 @@ pub(super) fn write(notification: &Notification, most: usize) -> Vec<u8> {
             "commonAnnotations",
             &common(shown.iter().map(|alert| &alert.annotations)),
         ),
-        ("routeLabels", &Set::new()),
+        ("routeLabels", &notification.route_labels),
     ] {
         json::key(&mut out, name);
         json::set(&mut out, set);

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use tmpl::{Env, Mode, Template, Value};
+use tmpl::{Mode, Template, Value};
 
 use crate::config::Text;
 use crate::notification::Notification;
@@ -66,7 +66,8 @@ impl<'a> Filler<'a> {
     /// A template that the message cannot do without.
     pub(crate) fn must(&self, template: &Template) -> Result<String, String> {
         let message = self.message;
-        let env = Env::at(message.now_ms, &message.external_url);
+        let label = |name: &str| super::label_of(message, name);
+        let env = super::env(message, &label);
         template
             .execute(&self.data, &env, Mode::Text)
             .map_err(|err| err.to_string())
@@ -78,7 +79,8 @@ impl<'a> Filler<'a> {
             Text::Template(template) => template,
         };
         let message = self.message;
-        let env = Env::at(message.now_ms, &message.external_url);
+        let label = |name: &str| super::label_of(message, name);
+        let env = super::env(message, &label);
         let filled = template.execute(&self.data, &env, mode);
         filled
             .map_err(|err| self.faults.borrow_mut().push(err.to_string()))

@@ -33,6 +33,7 @@ pub(crate) fn notification(fires: bool) -> Notification {
         raises_ms: None,
         second_ms: None,
         groups: 1,
+        route_labels: alert::Set::new(),
         down_at: String::new(),
         flaps: 0,
         inhibits: Vec::new(),

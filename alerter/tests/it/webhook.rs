@@ -54,6 +54,39 @@ async fn beginnings_and_ends_are_posted_once() {
 }
 
 #[tokio::test]
+async fn what_a_route_is_labelled_with_is_told_and_can_be_asked_for() {
+    let mut hook = Hook::start(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "{{route: {{receiver: ops, group_by: [alertname], group_wait: 0s, labels: {{team: bells, room: tower}}, \
+          routes: [{{matchers: [alertname=disk], labels: {{team: disks, channel: '#{{{{ routeLabels \"team\" }}}}-{{{{ .Status }}}}'}}}}]}}, \
+          receivers: [{{name: ops, webhook_configs: [{{url: 'http://127.0.0.1:{}/{{{{ .RouteLabels.room }}}}'}}]}}]}}",
+        hook.port
+    );
+    let alerter = run(config(&yaml), &folder).await;
+    alerter.put(vec![alert("disk", true)]).await.unwrap();
+    let told = hook.next().await;
+    let wanted = json!({"team": "disks", "room": "tower", "channel": "#disks-firing"});
+    assert_eq!(told.body["routeLabels"], wanted);
+    assert_eq!(told.path, "/tower");
+    alerter.put(vec![alert("other", true)]).await.unwrap();
+    let wanted = json!({"team": "bells", "room": "tower"});
+    assert_eq!(hook.next().await.body["routeLabels"], wanted);
+    let served = crate::support::web::Served::start(&alerter).await;
+    let groups = crate::support::web::get(&served.url(), "/alerts/groups")
+        .await
+        .json();
+    let labels: Vec<_> = groups
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["routeLabels"]["team"])
+        .collect();
+    assert_eq!(labels, ["disks", "bells"]);
+    alerter.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
 async fn we_prove_who_we_are_as_the_configuration_says() {
     for (http, wanted) in [
         ("basic_auth: {username: u, password: p}", "Basic dTpw"),
