@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use alerter::{Alerter, Config, Handle, Mail, Parts, Rendered};
+use alerter::{Alerter, Config, Handle, InhibitRule, Mail, Parts, Receiver, Rendered, Route};
 use axum::body::Body;
 use axum::http::Request;
 use tokio::runtime::Runtime;
@@ -40,6 +40,49 @@ pub(crate) fn alerting_samples() -> Vec<Vec<u8>> {
         "route: {receiver: a, routes: [{mute_time_intervals: [t]}]}\nreceivers: [{name: a}]\n\
          time_intervals: [{name: t, time_intervals: [{times: [{start_time: '09:00', end_time: '24:00'}], weekdays: ['monday:friday'], days_of_month: ['-3:-1'], months: ['1:3'], years: ['2024:2026'], location: Europe/Berlin}]}]\n",
         "route: {receiver: a}\nreceivers:\n- name: a\n  pagerduty_configs: [{routing_key: k, details: {a: {b: '{{ range .Alerts }}{{ end }}'}}}]\n  http_config: &h {basic_auth: {username: u}}\n  <<: *h\n",
+    ])
+}
+
+/// Reads matchers, in the classic and the UTF-8 grammar, and compiles them.
+///
+/// # Panics
+/// If what is refused is refused without a word, or what is taken at one place is
+/// refused at another.
+pub fn matchers(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let route = Route {
+        matchers: vec![text.clone()],
+        ..Route::default()
+    };
+    let rule = InhibitRule {
+        source_matchers: vec![text],
+        ..InhibitRule::default()
+    };
+    let config = Config {
+        route: Some(Route {
+            receiver: "a".into(),
+            routes: vec![route],
+            ..Route::default()
+        }),
+        receivers: vec![Receiver {
+            name: "a".into(),
+            ..Receiver::default()
+        }],
+        inhibit_rules: vec![rule],
+        ..Config::default()
+    };
+    let problems = alerter::check(&config, &Mail::default());
+    assert!(problems.iter().all(|it| !it.message.is_empty()));
+    assert!(problems.len() != 1, "{problems:?}");
+}
+
+pub(crate) fn matchers_samples() -> Vec<Vec<u8>> {
+    crate::texts(&[
+        "{a=\"b\", c!~\"d|e{1,9}\"}",
+        "a=b,c=~(x+x+)+y",
+        "\"odd name\"=\"\\u00fc\\n\\\"\"",
+        "a = b , d != \"e\\\\\"",
+        "{🔔=~\"(?i)ring.*\",}",
     ])
 }
 

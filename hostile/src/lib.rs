@@ -19,7 +19,7 @@ mod template;
 mod wire;
 mod write;
 
-pub use alerting::{alert_api, alerting};
+pub use alerting::{alert_api, alerting, matchers};
 pub use archive::archive;
 pub use compose_files::compose_files;
 pub use files::files;
@@ -36,7 +36,7 @@ pub use write::write;
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 14] = [
+pub const ENTRIES: [Entry; 15] = [
     ("archives", archive, archive::samples),
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
@@ -51,6 +51,7 @@ pub const ENTRIES: [Entry; 14] = [
     ("remote_write", write, write::samples),
     ("chunks", files, files::samples),
     ("log_lines", log, log::samples),
+    ("matchers", matchers, alerting::matchers_samples),
 ];
 
 /// All times here are around this one, in milliseconds since 1970.

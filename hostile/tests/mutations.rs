@@ -155,6 +155,11 @@ fn configurations_of_the_alerter_are_read_without_harm() {
 }
 
 #[test]
+fn matchers_are_read_without_harm_and_everywhere_alike() {
+    throw("matchers");
+}
+
+#[test]
 fn requests_for_the_alerters_api_are_answered_without_harm() {
     throw("alert_api");
 }

@@ -164,6 +164,10 @@ impl Alerter {
                 (_, Some(class)) => {
                     format!("a message failed ({}) and is tried again", class.as_str())
                 }
+                (PendingState::Waiting { until_ms }, None) if until_ms > now_ms => {
+                    let minutes = (until_ms - now_ms + 59_999) / 60_000;
+                    format!("too many mails lately: told with others in {minutes} min")
+                }
                 (_, None) => "a message is due".into(),
             };
         }

@@ -108,3 +108,36 @@ fn what_mutes_is_named() {
     assert_eq!(route.integrations[0].to, "email to ops@example.org");
     assert!(route.integrations[1].second);
 }
+
+#[test]
+fn a_limit_and_a_time_interval_are_reasons_too() {
+    let mail = MAIL.replace("{to", "{hourly: 1, to");
+    let mut world = World::new(with("{escalation: [], collapse: {from: 0}}", &mail));
+    for name in ["a", "b"] {
+        world.fire(&format!("alertname={name} severity=critical"));
+    }
+    world.run(130);
+    let verdicts = [world.verdicts("a").remove(0), world.verdicts("b").remove(0)];
+    let late = "too many mails lately: told with others in 3 min";
+    assert!(verdicts.iter().any(|it| it == late), "{verdicts:?}");
+    for (key, wanted) in [
+        (
+            "mute_time_intervals",
+            "muted: a time interval of the route holds",
+        ),
+        (
+            "active_time_intervals",
+            "muted: no active time interval of the route holds",
+        ),
+    ] {
+        let yaml = format!(
+            "{{route: {{receiver: a, routes: [{{{key}: [t]}}]}}, receivers: [{{name: a, email_configs: \
+             [{{to: ops@example.org, from: b@example.org, smarthost: 'mx:25'}}]}}], \
+             time_intervals: [{{name: t, time_intervals: [{{years: ['{}']}}]}}]}}",
+            if key.starts_with('m') { "1970" } else { "2001" }
+        );
+        let mut world = World::new(with(&yaml, "{}"));
+        world.fire("alertname=a");
+        assert_eq!(world.verdicts("a"), [wanted]);
+    }
+}
