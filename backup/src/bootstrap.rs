@@ -164,7 +164,12 @@ fn job(setup: &Setup, manifest: &Manifest) -> Job {
     let known = setup.config.jobs.iter();
     let mut known = known.filter(|job| setup.shelf(job).source == manifest.source);
     if let Some(job) = known.find(|job| job.kind() == manifest.kind) {
-        return job.clone();
+        return Job {
+            // Nothing runs yet that could be stopped or be well.
+            restore: crate::Around::default(),
+            checks: Vec::new(),
+            ..job.clone()
+        };
     }
     let origin = manifest.origin.clone().unwrap_or_default();
     let mut job = Job {

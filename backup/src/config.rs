@@ -109,8 +109,32 @@ settings::section! {
         pub hook_timeout: Duration = Duration::from_secs(300),
         /// An address that hears of each scheduled run: `/start` is added when it begins, `/fail` when it fails, nothing when it was good.
         pub ping: Secret = Secret::default(),
+        /// What goes on around a restore of it.
+        pub restore: Around = Around::default(),
         /// What is kept.
         pub keep: Keep = Keep::default(),
+    }
+}
+
+settings::section! {
+    /// What goes on around a restore, so that the application finds all as it should be. If any of it fails, all is put back.
+    pub struct Around {
+        /// Containers that use what is restored: stopped while it takes its place, and started again. By name, or by a label such as `com.docker.compose.project=shop`.
+        pub stop: Vec<String> = Vec::new(),
+        /// A command before anything is moved, as a list of its words, in `hook_container` if there is one.
+        pub before: Vec<String> = Vec::new(),
+        /// A command when the backup is in its place and nobody uses it yet, such as a migration.
+        pub migrate: Vec<String> = Vec::new(),
+        /// The container that the migration is to be like: it runs in one of its own, with the same image, environment, volumes and networks. Empty: on this host.
+        pub migrate_as: String = String::new(),
+        /// A command when all is well again, in `hook_container` if there is one. If it fails, that is told and nothing is put back.
+        pub after: Vec<String> = Vec::new(),
+        /// How long each of these commands may take.
+        pub hook_timeout: Duration = Duration::from_secs(900),
+        /// What must be well afterwards: addresses that answer with success, such as one of the application or `/health/ready/shop` of Belfry, and containers, as `container:shop-web-1`.
+        pub healthy: Vec<String> = Vec::new(),
+        /// How long each of them may take to become well.
+        pub healthy_within: Duration = Duration::from_secs(120),
     }
 }
 

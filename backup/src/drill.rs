@@ -4,6 +4,7 @@
 //!
 //! A drill can drop nothing but databases named `belfry_drill_...`.
 
+mod scratch;
 mod tree;
 
 use std::fmt::Write as _;
@@ -15,13 +16,14 @@ use serde::Serialize;
 use crate::catalogue::Copy;
 use crate::id::Id;
 use crate::marks::{Kind, Mark};
-use crate::postgres::{Server, Session, ident, literal};
+use crate::postgres::Session;
+pub use crate::restore::asked::Check;
+use crate::restore::asked::ask;
 use crate::restore::beside;
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup};
-
-const NAME: &str = "belfry_drill_";
+pub(crate) use scratch::Scratch;
 
 /// What a drill found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,17 +52,6 @@ pub struct Report {
     pub error: Option<String>,
     /// Whether the backup is at fault, and not what was around it.
     pub unsound: bool,
-}
-
-/// One of the user's questions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// The question: in SQL, or what else was asked about.
-    pub sql: String,
-    /// The answer, in one line.
-    pub answer: String,
-    /// Whether it was `t`.
-    pub passed: bool,
 }
 
 /// Why a drill failed: the backup's fault, or another.
@@ -100,7 +91,7 @@ pub async fn drill(
     let done = if copy.manifest.files.is_some() {
         Box::pin(tree::scratch(setup, job, target, copy, &mut report, say)).await
     } else {
-        Box::pin(scratch(setup, job, target, copy, &mut report, say)).await
+        Box::pin(database(setup, job, target, copy, &mut report, say)).await
     };
     match done {
         Ok(()) => match report.checks.iter().find(|check| !check.passed) {
@@ -141,7 +132,7 @@ pub async fn drill(
     Ok(report)
 }
 
-async fn scratch(
+async fn database(
     setup: &Setup,
     job: &Job,
     target: &Target,
@@ -159,13 +150,13 @@ async fn scratch(
     let admin = setup.admin(job).map_err(Trouble::Around)?;
     let (server, version) = admin.prepared().await.map_err(around)?;
     let mut admin = Session::open(&server).await.map_err(around)?;
-    let ours = ours(job);
-    sweep(&mut admin, &ours).await.map_err(around)?;
+    let scratch = Scratch::new(job, &copy.manifest.id);
+    scratch.sweep(&mut admin).await.map_err(around)?;
     beside::preflight(&mut admin, facts, version)
         .await
         .map_err(Trouble::Around)?;
     let folder = setup.scratch(job).map_err(Trouble::Around)?;
-    let dump = beside::fetched(target, copy, &identities, &folder)
+    let dump = beside::fetched(target, copy, &identities, &folder, say)
         .await
         .map_err(|err| sort(copy, err))?;
     say(format!(
@@ -173,20 +164,20 @@ async fn scratch(
         copy.manifest.id,
         target.name()
     ));
-    let tail = copy.manifest.id.rsplit('-').next().unwrap_or_default();
-    let name = format!("{ours}{tail}");
+    let name = &scratch.name;
     let filled = async {
-        beside::create(&mut admin, facts, &name)
+        beside::create(&mut admin, facts, name)
             .await
             .map_err(around)?;
-        beside::fill(&server, &dump, facts, &name, say)
+        beside::fill(&server, &dump, facts, name, say)
             .await
             .map_err(Trouble::Unsound)?;
-        ask(&server, &name, job, report).await.map_err(around)
+        report.checks = ask(&server, name, job).await.map_err(around)?;
+        Ok(())
     };
     let filled = filled.await;
     // Whatever came of it; what stays is swept by the next drill.
-    let dropped = drop(&mut admin, &name).await.map_err(around);
+    let dropped = scratch.drop(&mut admin).await.map_err(around);
     filled.and(dropped)
 }
 
@@ -200,65 +191,6 @@ fn sort(copy: &Copy, err: String) -> Trouble {
     } else {
         Trouble::Around(err)
     }
-}
-
-async fn ask(
-    server: &Server,
-    name: &str,
-    job: &Job,
-    report: &mut Report,
-) -> Result<(), crate::postgres::Error> {
-    let scratch = Server {
-        database: name.to_owned(),
-        ..server.clone()
-    };
-    for sql in &job.checks {
-        // One that breaks its session must not break the others.
-        let mut session = Session::open(&scratch).await?;
-        session.lines("SET default_transaction_read_only = on; SET search_path = public; SET statement_timeout = '5min'").await?;
-        let answer = match session.lines(sql.trim().trim_end_matches(';')).await {
-            Ok(lines) => lines.join(" "),
-            Err(err) => err.to_string(),
-        };
-        report.checks.push(Check {
-            sql: sql.clone(),
-            passed: answer == "t",
-            answer,
-        });
-    }
-    Ok(())
-}
-
-/// What the scratch databases of a job are called, but for the backup's letters.
-fn ours(job: &Job) -> String {
-    let short: String = job.name.chars().take(30).collect();
-    format!("{NAME}{short}_")
-}
-
-/// Drops what dead drills of this job left. Drills of other jobs may go on.
-async fn sweep(admin: &mut Session, ours: &str) -> Result<(), crate::postgres::Error> {
-    let length = ours.chars().count() + 8;
-    let sql = format!(
-        "SELECT datname FROM pg_database WHERE starts_with(datname, {}) AND length(datname) = {length}",
-        literal(ours)
-    );
-    for name in admin.lines(&sql).await? {
-        drop(admin, &name).await?;
-    }
-    Ok(())
-}
-
-async fn drop(admin: &mut Session, name: &str) -> Result<(), crate::postgres::Error> {
-    // The one place that drops, and it can drop nothing else.
-    if name.starts_with(NAME) {
-        admin
-            .lines(&format!(
-                "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-                ident(name)
-            ))
-            .await?;
-    }
-    Ok(())
 }
 
 impl Report {

@@ -17,6 +17,7 @@ pub mod files;
 pub mod flow;
 mod folder;
 pub mod found;
+mod hook;
 pub mod id;
 pub mod known;
 pub mod manifest;
@@ -39,7 +40,7 @@ pub mod target;
 pub mod tool;
 pub mod verify;
 
-pub use config::{Config, Job, Keep, Place, Watch};
+pub use config::{Around, Config, Job, Keep, Place, Watch};
 pub use coverage::{Coverage, Volume, coverage, of_database};
 pub use folder::{Copies, look};
 pub use page::page;

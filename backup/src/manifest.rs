@@ -134,9 +134,27 @@ pub struct Postgres {
     pub extensions: Vec<Extension>,
     /// Rows of each table, by schema and name.
     pub tables: Vec<Table>,
+    /// Bytes of the database on its server's disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The moment of the dump, as its server counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moment: Option<Moment>,
     /// Entries of the dump's table of contents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entries: Option<u64>,
+}
+
+/// A moment in the life of a database, by which rows can be told that came later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// The database's number, which a database that was restored does not share.
+    pub database: u64,
+    /// The server's own number.
+    pub server: String,
+    /// The snapshot: the oldest transaction that went on, the next one, and those in
+    /// between that went on, as `100:105:100,103`.
+    pub snapshot: String,
 }
 
 /// What `createdb` must be told so that a database is alike.

@@ -16,7 +16,7 @@ use settings::Secret;
 
 pub use contents::{Checker, Contents};
 pub use dump::{Dumped, dump, globals};
-pub use facts::count as rows;
+pub use facts::{count as rows, written_since};
 pub use session::{Session, ident, literal};
 
 use crate::tool::{self, Call, Place, Running};

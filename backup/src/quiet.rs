@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::hook::{self, Hook};
+use crate::restore;
 use crate::run::{Lock, Say};
-use crate::tool::{Call, Place};
 use crate::{Job, Setup};
 
 use engine::{find, hush, wake};
@@ -134,6 +135,11 @@ async fn put_back(
     journal: Journal,
     say: Say<'_>,
 ) -> Result<(), String> {
+    // Whoever is started again finds what it had, and not half of a restore.
+    if let Some(job) = job {
+        let unfinished = Box::pin(restore::recover_held(setup, job)).await;
+        unfinished.map_err(|err| format!("an unfinished restore cannot be put back: {err}"))?;
+    }
     let mut failed = Vec::new();
     for touched in journal.touched.iter().rev() {
         let Some(engine) = &setup.engine else {
@@ -158,36 +164,14 @@ async fn put_back(
 
 /// Runs one of the job's commands, on this host or inside the container of its hooks.
 async fn command(setup: &Setup, job: &Job, line: &[String], which: &str) -> Result<(), String> {
-    let Some((program, arguments)) = line.split_first() else {
-        return Ok(());
+    let called = format!("the command {which} the run");
+    let hook = Hook {
+        line,
+        container: &job.hook_container,
+        limit: job.hook_timeout,
+        called: &called,
     };
-    let place = if job.hook_container.is_empty() {
-        Place::Host { bin: None }
-    } else {
-        Place::Container {
-            engine: setup.engine.clone().ok_or("no engine is there")?,
-            name: job.hook_container.clone(),
-        }
-    };
-    let call = Call {
-        program: program.clone(),
-        arguments: arguments.to_vec(),
-        environment: vec![("BELFRY_JOB".to_owned(), job.name.clone())],
-        password: settings::Secret::default(),
-        input: false,
-    };
-    let run = async {
-        let running = place.start(call).await?;
-        running.finish().await
-    };
-    let told = |why: String| format!("the command {which} the run: {why}");
-    match timeout(job.hook_timeout, run).await {
-        Ok(done) => done.map_err(|err| told(err.to_string())),
-        Err(_) => Err(told(format!(
-            "it took longer than {}",
-            settings::format_duration(job.hook_timeout)
-        ))),
-    }
+    hook::run(setup, &job.name, hook).await
 }
 
 /// Puts back what runs that were killed left: of all jobs on which nobody is at work.

@@ -4,12 +4,18 @@
 //! live database is kept under another name until somebody confirms; a failure at
 //! any step puts it back. What was under way when we died stands in a journal.
 
+mod around;
+pub(crate) mod asked;
 pub mod beside;
+mod dress;
 pub mod globals;
 mod journal;
 mod loss;
+mod oneoff;
 mod paths;
+pub(crate) mod progress;
 mod swap;
+pub mod table;
 pub mod tree;
 mod users;
 
@@ -22,7 +28,9 @@ use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup};
 
-pub use journal::recover;
+pub(crate) use around::CONTAINER;
+pub(crate) use journal::recover_held;
+pub use journal::{is_left, recover};
 pub use loss::loss as tree_loss;
 pub use paths::Paths;
 
@@ -117,6 +125,16 @@ pub async fn restore(
     copy: &Copy,
     say: Say<'_>,
 ) -> Result<Names, String> {
+    Box::pin(placed(setup, job, target, copy, say)).await
+}
+
+async fn placed(
+    setup: &Setup,
+    job: &Job,
+    target: &Target,
+    copy: &Copy,
+    say: Say<'_>,
+) -> Result<Names, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     let facts = copy
         .manifest
@@ -134,7 +152,7 @@ pub async fn restore(
         .await
         .map_err(|err| err.to_string())?;
     beside::preflight(&mut admin, facts, version).await?;
-    let dump = beside::fetched(target, copy, &identities, &setup.scratch(job)?).await?;
+    let dump = beside::fetched(target, copy, &identities, &setup.scratch(job)?, say).await?;
     say(format!(
         "fetch   {} from {}: whole",
         copy.manifest.id,
@@ -142,20 +160,36 @@ pub async fn restore(
     ));
     let names = Names::new(&job.database, &copy.manifest.id);
     journal::write(setup, job, &names)?;
+    let mut quiet = None;
     let done = async {
         swap::free(&mut admin, &names).await?;
         beside::create(&mut admin, facts, &names.beside)
             .await
             .map_err(|err| err.to_string())?;
         beside::fill(&server, &dump, facts, &names.beside, say).await?;
-        beside::dress(&mut admin, facts, &names.beside)
+        dress::dress(&mut admin, facts, &names.beside)
             .await
             .map_err(|err| err.to_string())?;
-        swap::swap(&mut admin, &names).await
+        asked::right(&server, &names.beside, job, say).await?;
+        around::before(setup, job).await?;
+        quiet = Some(around::hushed(setup, job, say).await?);
+        let had = swap::swap(&mut admin, &names).await?;
+        around::migrate(setup, job, say).await?;
+        // From here on it is as good as done: a crash leaves what was restored.
+        journal::clear(setup, job)?;
+        Ok(had)
     };
-    match done.await {
+    let mut done = done.await;
+    if done.is_ok()
+        && let Some(held) = quiet.take()
+        && let Err(err) = around::settled(setup, job, held, say).await
+    {
+        journal::write(setup, job, &names)?;
+        quiet = around::hushed(setup, job, say).await.ok();
+        done = Err(err);
+    }
+    match done {
         Ok(had) => {
-            journal::clear(setup, job)?;
             say(match had {
                 true => format!(
                     "swap    {} is the backup; what was there is {}",
@@ -166,13 +200,20 @@ pub async fn restore(
                     names.live
                 ),
             });
+            if let Err(err) = around::after(setup, job).await {
+                say(format!("warn    {err}"));
+            }
             Ok(names)
         }
         Err(err) => {
             // The session may be what broke.
             let back = journal::recover_locked(setup, job, &server).await;
+            let back = match quiet {
+                Some(mut quiet) => back.and(quiet.end(say).await),
+                None => back.map(|_| ()),
+            };
             Err(match back {
-                Ok(_) => format!("{err}; everything is as it was"),
+                Ok(()) => format!("{err}; everything is as it was"),
                 Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
             })
         }
@@ -201,17 +242,20 @@ pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
 /// When the server refuses, or nothing was kept.
 pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
     if job.kind() != "postgres" {
-        return tree::undo(setup, job).await;
+        return Box::pin(tree::undo(setup, job)).await;
     }
     let (_lock, mut admin) = at(setup, job).await?;
     let kept = swap::kept(&mut admin, &job.database).await?;
+    let say = |_| {};
     let before = kept.last().ok_or("nothing was kept of a database before")?;
     let tail = before.rsplit('_').next().unwrap_or_default();
     let names = Names {
         before: before.clone(),
         ..Names::new(&job.database, tail)
     };
+    let mut quiet = Box::pin(around::hushed(setup, job, &say)).await?;
     swap::back(&mut admin, &names).await?;
+    quiet.end(&say).await?;
     Ok(names.beside)
 }
 
@@ -246,8 +290,26 @@ pub async fn loss(setup: &Setup, job: &Job, facts: &Postgres) -> Result<Vec<Stri
     let found = crate::postgres::rows(&mut session)
         .await
         .map_err(|err| err.to_string())?;
+    let since = match &facts.moment {
+        Some(moment) => crate::postgres::written_since(&mut session, moment)
+            .await
+            .map_err(|err| err.to_string())?,
+        None => None,
+    };
+    let since = since.unwrap_or_default();
     let mut lost = Vec::new();
     for table in found {
+        let same = |written: &&crate::manifest::Table| {
+            written.schema == table.schema && written.name == table.name
+        };
+        let written = since.iter().find(same).map_or(0, |written| written.rows);
+        if written > 0 {
+            lost.push(format!(
+                "{}.{}: {written} rows that are new or were changed since",
+                table.schema, table.name
+            ));
+            continue;
+        }
         let same = facts
             .tables
             .iter()

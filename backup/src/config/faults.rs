@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Config, Job, Place};
 use crate::age::Recipient;
 use crate::id;
+use crate::restore::CONTAINER;
 
 impl Config {
     /// What contradicts itself, as (key, message).
@@ -137,6 +138,21 @@ impl Job {
             fault(
                 format!("{key}.directory"),
                 "it must begin with a slash: jobs run from anywhere",
+            );
+        }
+        for (at, what) in self.restore.healthy.iter().enumerate() {
+            let known = ["http://", "https://", CONTAINER];
+            if !known.iter().any(|start| what.starts_with(start)) {
+                fault(
+                    format!("{key}.restore.healthy[{at}]"),
+                    "it is an address, or container:NAME",
+                );
+            }
+        }
+        if !self.restore.migrate_as.is_empty() && self.restore.migrate.is_empty() {
+            fault(
+                format!("{key}.restore.migrate_as"),
+                "it is of use with migrate alone",
             );
         }
         if !self.project.is_empty() && self.volume.is_empty() {

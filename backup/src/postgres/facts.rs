@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
-use super::{Error, Session};
-use crate::manifest::{Extension, Postgres, Properties, Table};
+use super::{Error, Session, literal};
+use crate::manifest::{Extension, Moment, Postgres, Properties, Table};
 
 const DATABASE: &str = "SELECT json_build_object('row', to_jsonb(d), 'owner', pg_get_userbyid(d.datdba), \
 'encoding', pg_encoding_to_char(d.encoding), 'comment', shobj_description(d.oid, 'pg_database'), \
-'version', current_setting('server_version_num')::int, \
+'version', current_setting('server_version_num')::int, 'size', pg_database_size(d.oid), \
+'moment', json_build_object('database', d.oid::bigint, 'server', (SELECT system_identifier::text FROM pg_control_system()), 'snapshot', txid_current_snapshot()::text), \
 'settings', (SELECT coalesce(json_agg(json_build_array(CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END, c)), '[]') \
 FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE s.setdatabase = d.oid), \
 'extensions', (SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion) ORDER BY extname), '[]') FROM pg_extension)) \
@@ -28,6 +29,8 @@ struct Database {
     encoding: String,
     comment: Option<String>,
     version: u32,
+    size: u64,
+    moment: Moment,
     settings: Vec<(Option<String>, String)>,
     extensions: Vec<Extension>,
 }
@@ -70,6 +73,8 @@ pub(super) async fn database(session: &mut Session) -> Result<Postgres, Error> {
         },
         extensions: found.extensions,
         tables: Vec::new(),
+        size: Some(found.size),
+        moment: Some(found.moment),
         entries: None,
     })
 }
@@ -79,13 +84,17 @@ pub(super) async fn database(session: &mut Session) -> Result<Postgres, Error> {
 /// # Errors
 /// When one cannot be counted.
 pub async fn count(session: &mut Session) -> Result<Vec<Table>, Error> {
+    counted(session, "").await
+}
+
+async fn counted(session: &mut Session, which: &str) -> Result<Vec<Table>, Error> {
     let names: Vec<(String, String, String)> = session.json(TABLES).await?;
     let mut tables = Vec::with_capacity(names.len());
     // Many at once: each answer is one number on a line.
     for names in names.chunks(200) {
         let questions: Vec<_> = names
             .iter()
-            .map(|(_, _, name)| format!("SELECT count(*) FROM ONLY {name}"))
+            .map(|(_, _, name)| format!("SELECT count(*) FROM ONLY {name} {which}"))
             .collect();
         let lines = session.lines(&questions.join(";\n")).await?;
         if lines.len() != names.len() {
@@ -98,4 +107,44 @@ pub async fn count(session: &mut Session) -> Result<Vec<Table>, Error> {
         }
     }
     Ok(tables)
+}
+
+/// Rows of each table that were written after a moment of this very database: new
+/// ones and changed ones. Nothing where it is not that database, or too long ago.
+///
+/// # Errors
+/// When one cannot be counted.
+pub async fn written_since(
+    session: &mut Session,
+    moment: &Moment,
+) -> Result<Option<Vec<Table>>, Error> {
+    let mut parts = moment.snapshot.split(':');
+    let (_, Some(next), Some(open)) = (parts.next(), parts.next(), parts.next()) else {
+        return Ok(None);
+    };
+    let Ok(next) = next.parse::<u64>() else {
+        return Ok(None);
+    };
+    let same = format!(
+        "SELECT d.oid::bigint = {} AND (SELECT system_identifier::text FROM pg_control_system()) = {} \
+         AND txid_snapshot_xmax(txid_current_snapshot()) - {next} BETWEEN 0 AND 1000000000 \
+         FROM pg_database d WHERE d.datname = current_database()",
+        moment.database,
+        literal(&moment.server)
+    );
+    if session.line(&same).await? != "t" {
+        return Ok(None);
+    }
+    // Transactions are told from each other by the lower half of their numbers.
+    let short = |number: u64| (number & u64::from(u32::MAX)).to_string();
+    let open = open.split(',').filter_map(|number| number.parse().ok());
+    let open: Vec<_> = open.map(|number| format!("'{}'", short(number))).collect();
+    let or = match open.is_empty() {
+        true => String::new(),
+        false => format!(" OR xmin::text IN ({})", open.join(", ")),
+    };
+    let next = short(next);
+    // Those that are frozen seem to be of the farthest past.
+    let later = format!("WHERE (age(xmin) <= age('{next}'::xid) AND xmin::text::bigint > 2){or}");
+    Ok(Some(counted(session, &later).await?))
 }

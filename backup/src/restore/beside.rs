@@ -2,9 +2,12 @@
 //! row count with what the dump's own snapshot counted. The live one is not touched.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::AsyncReadExt;
 
+use super::progress::{self, Counting};
 use crate::age::Identity;
 use crate::catalogue::Copy;
 use crate::fetch::fetch;
@@ -29,6 +32,7 @@ pub async fn fetched(
     copy: &Copy,
     identities: &[Identity],
     folder: &Path,
+    say: Say<'_>,
 ) -> Result<Fetched, String> {
     let piece = copy
         .manifest
@@ -53,7 +57,10 @@ pub async fn fetched(
         .tempfile_in(folder);
     let file = file.map_err(|err| format!("{}: {err}", folder.display()))?;
     let out = file.reopen().map_err(|err| err.to_string())?;
-    fetch(target, piece, identities, out)
+    let count = Arc::new(AtomicU64::new(0));
+    let fetching = fetch(target, piece, identities, Counting::new(out, &count));
+    let done = async || Some(count.load(Ordering::Relaxed));
+    progress::told("fetch", piece.raw_bytes, done, say, fetching)
         .await
         .map_err(|err| err.to_string())?;
     let mut reading = tokio::fs::File::open(file.path())
@@ -167,7 +174,14 @@ pub async fn fill(
         database: name.to_owned(),
         ..server.clone()
     };
-    restore(&into, dump).await.map_err(|err| err.to_string())?;
+    // Somebody else's question must not be what the restore fails of.
+    let mut asking = Session::open(server).await.ok();
+    let sql = format!("SELECT pg_database_size({})", literal(name));
+    let size = async || asking.as_mut()?.line(&sql).await.ok()?.parse().ok();
+    let filling = restore(&into, dump, &[]);
+    progress::told("restore", facts.size.unwrap_or(0), size, say, filling)
+        .await
+        .map_err(|err| err.to_string())?;
     let mut session = Session::open(&into).await.map_err(|err| err.to_string())?;
     let found = rows(&mut session).await.map_err(|err| err.to_string())?;
     compare(&facts.tables, &found)?;
@@ -183,7 +197,12 @@ pub async fn fill(
     session.close().await.map_err(|err| err.to_string())
 }
 
-async fn restore(into: &Server, dump: &Fetched) -> Result<(), crate::tool::Error> {
+/// Restores what `only` says of a dump, all of it without that.
+pub(super) async fn restore(
+    into: &Server,
+    dump: &Fetched,
+    only: &[&str],
+) -> Result<(), crate::tool::Error> {
     let database = format!("--dbname={}", conninfo(&into.database));
     let common = [
         "--exit-on-error",
@@ -192,6 +211,7 @@ async fn restore(into: &Server, dump: &Fetched) -> Result<(), crate::tool::Error
         "--no-publications",
         &database,
     ];
+    let common = [&common[..], only].concat();
     match &into.place {
         Place::Host { .. } => {
             let path = dump.file.path().display().to_string();
@@ -255,116 +275,9 @@ fn compare(wanted: &[Table], found: &[Table]) -> Result<(), String> {
     Ok(())
 }
 
-/// Gives a database what no dump holds: settings, comment, limit of connections,
-/// and who may connect.
-///
-/// # Errors
-/// When the server refuses.
-pub async fn dress(admin: &mut Session, facts: &Postgres, name: &str) -> Result<(), PostgresError> {
-    let properties = &facts.properties;
-    let database = ident(name);
-    let mut all = vec![format!(
-        "ALTER DATABASE {database} CONNECTION LIMIT {}",
-        properties.connection_limit
-    )];
-    if let Some(comment) = &properties.comment {
-        all.push(format!(
-            "COMMENT ON DATABASE {database} IS {}",
-            literal(comment)
-        ));
-    }
-    for (role, setting) in &properties.settings {
-        let Some((key, value)) = setting.split_once('=') else {
-            continue;
-        };
-        // Lists are stored as they are written.
-        let value = if LISTS.contains(&key) {
-            value.to_owned()
-        } else {
-            literal(value)
-        };
-        let who = match role {
-            Some(role) => format!("ROLE {} IN DATABASE {database}", ident(role)),
-            None => format!("DATABASE {database}"),
-        };
-        all.push(format!("ALTER {who} SET {key} = {value}"));
-    }
-    if let Some(acl) = &properties.acl {
-        all.push(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC"));
-        all.extend(acl.iter().filter_map(|item| grant(item, &database)));
-    }
-    for sql in all {
-        admin.lines(&sql).await?;
-    }
-    Ok(())
-}
-
-/// Settings whose values are lists of names.
-const LISTS: [&str; 6] = [
-    "search_path",
-    "DateStyle",
-    "temp_tablespaces",
-    "session_preload_libraries",
-    "local_preload_libraries",
-    "shared_preload_libraries",
-];
-
-/// `seller=CTc/owner` as the statement that gives it.
-fn grant(item: &str, database: &str) -> Option<String> {
-    let (who, rest) = item.rsplit_once('=')?;
-    let (letters, _) = rest.split_once('/')?;
-    let who = match who.trim_matches('"').replace("\"\"", "\"") {
-        who if who.is_empty() => "PUBLIC".to_owned(),
-        who => ident(&who),
-    };
-    let rights: Vec<_> = letters
-        .chars()
-        .filter_map(|letter| match letter {
-            'C' => Some("CREATE"),
-            'c' => Some("CONNECT"),
-            'T' => Some("TEMPORARY"),
-            _ => None,
-        })
-        .collect();
-    let option = if letters.contains('*') {
-        " WITH GRANT OPTION"
-    } else {
-        ""
-    };
-    (!rights.is_empty()).then(|| {
-        format!(
-            "GRANT {} ON DATABASE {database} TO {who}{option}",
-            rights.join(", ")
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rights_are_given_as_they_were_read() {
-        for (item, sql) in [
-            (
-                "=Tc/postgres",
-                Some("GRANT TEMPORARY, CONNECT ON DATABASE d TO PUBLIC"),
-            ),
-            (
-                "seller=C*T*c*/postgres",
-                Some(
-                    "GRANT CREATE, TEMPORARY, CONNECT ON DATABASE d TO \"seller\" WITH GRANT OPTION",
-                ),
-            ),
-            (
-                "\"odd=one\"=c/postgres",
-                Some("GRANT CONNECT ON DATABASE d TO \"odd=one\""),
-            ),
-            ("nothing", None),
-        ] {
-            assert_eq!(grant(item, "d").as_deref(), sql, "{item}");
-        }
-    }
 
     #[test]
     fn any_other_count_and_any_other_table_is_told() {

@@ -47,11 +47,29 @@ pub async fn recover(setup: &Setup, job: &Job) -> Result<Recovered, String> {
         return Ok(None);
     }
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
-    let (server, _) = setup
-        .admin(job)?
-        .prepared()
-        .await
-        .map_err(|err| err.to_string())?;
+    recover_held(setup, job).await
+}
+
+/// Whether a restore of this job was cut short, and nobody is at work on it now.
+#[must_use]
+pub fn is_left(setup: &Setup, job: &Job) -> bool {
+    let there = match job.kind() {
+        "postgres" => file(setup, job).exists(),
+        _ => super::tree::is_left(setup, job),
+    };
+    there && Lock::take(&setup.work, &job.name).is_ok()
+}
+
+/// The same as [`recover`], by who holds the lock and may have no server yet.
+pub(crate) async fn recover_held(setup: &Setup, job: &Job) -> Result<Recovered, String> {
+    if job.kind() != "postgres" {
+        return super::tree::recover_locked(setup, job);
+    }
+    if !file(setup, job).exists() {
+        return Ok(None);
+    }
+    let prepared = setup.admin(job)?.prepared().await;
+    let (server, _) = prepared.map_err(|err| err.to_string())?;
     recover_locked(setup, job, &server).await
 }
 

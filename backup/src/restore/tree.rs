@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::task::spawn_blocking;
 
 use super::Recovered;
+use super::around;
 use super::paths::{self, Paths};
 use super::users::users;
 use crate::archive::{self, Error};
@@ -23,6 +24,16 @@ use crate::{Job, Setup};
 /// # Errors
 /// With the step that failed, after everything was put back.
 pub async fn restore(
+    setup: &Setup,
+    job: &Job,
+    target: &Target,
+    copy: &Copy,
+    say: Say<'_>,
+) -> Result<Paths, String> {
+    Box::pin(placed(setup, job, target, copy, say)).await
+}
+
+async fn placed(
     setup: &Setup,
     job: &Job,
     target: &Target,
@@ -47,23 +58,43 @@ pub async fn restore(
             paths.beside.display()
         ));
     }
-    unused(setup, &root).await?;
+    unused(setup, &root, &around::meant(setup, job).await?).await?;
     let parent = root.path.parent().unwrap_or(&root.path);
     std::fs::create_dir_all(parent).map_err(|err| format!("{}: {err}", parent.display()))?;
     archive::room(parent, facts.bytes).map_err(|err| err.to_string())?;
     write(setup, job, &paths)?;
+    let mut quiet = None;
     let done = async {
         let unpacked = filled(setup, job, (target, copy), &paths.beside, &[], say).await?;
         for warning in told(&unpacked) {
             say(format!("warn    {warning}"));
         }
+        around::before(setup, job).await?;
+        quiet = Some(around::hushed(setup, job, say).await?);
         // Somebody may have started one meanwhile.
-        unused(setup, &root).await?;
-        paths.swap()
+        unused(setup, &root, &[]).await?;
+        let had = paths.swap()?;
+        around::migrate(setup, job, say).await?;
+        // From here on it is as good as done: a crash leaves what was restored.
+        clear(setup, job)?;
+        Ok(had)
     };
-    match done.await {
+    let mut done = done.await;
+    if done.is_ok()
+        && let Some(held) = quiet.take()
+        && let Err(err) = around::settled(setup, job, held, say).await
+    {
+        write(setup, job, &paths)?;
+        // Whoever uses what was restored must let go of it first.
+        quiet = Some(
+            around::hushed(setup, job, say)
+                .await
+                .map_err(|worse| format!("{err}; and it could not be put back yet: {worse}"))?,
+        );
+        done = Err(err);
+    }
+    match done {
         Ok(had) => {
-            clear(setup, job)?;
             let live = paths.live.display();
             say(match had {
                 true => format!(
@@ -72,12 +103,22 @@ pub async fn restore(
                 ),
                 false => format!("made    {live} is the backup; there was none before"),
             });
+            if let Err(err) = around::after(setup, job).await {
+                say(format!("warn    {err}"));
+            }
             Ok(paths)
         }
-        Err(err) => Err(match recover_locked(setup, job) {
-            Ok(_) => format!("{err}; everything is as it was"),
-            Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
-        }),
+        Err(err) => {
+            let back = recover_locked(setup, job);
+            let back = match quiet {
+                Some(mut quiet) => back.and(quiet.end(say).await),
+                None => back.map(|_| ()),
+            };
+            Err(match back {
+                Ok(()) => format!("{err}; everything is as it was"),
+                Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
+            })
+        }
     }
 }
 
@@ -203,13 +244,14 @@ async fn live(setup: &Setup, job: &Job, copy: &Copy, say: Say<'_>) -> Result<Roo
 }
 
 /// Whoever uses the folder would go on with what was there before.
-async fn unused(setup: &Setup, root: &Root) -> Result<(), String> {
-    let users = users(setup, root).await?;
+async fn unused(setup: &Setup, root: &Root, but: &[String]) -> Result<(), String> {
+    let mut users = users(setup, root).await?;
+    users.retain(|user| !but.contains(user));
     if users.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "{} run(s) with it; stop that first, and start it afterwards",
+        "{} run(s) with it; --stop NAME stops it meanwhile",
         users.join(", ")
     ))
 }
@@ -238,8 +280,10 @@ pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
     let root = Root::of(setup, job).await?;
     let kept = Paths::kept(&root.path)?;
     let kept = kept.last().ok_or("nothing was kept of a folder before")?;
-    unused(setup, &root).await?;
+    let mut quiet = around::hushed(setup, job, &|_| {}).await?;
+    unused(setup, &root, &[]).await?;
     kept.back()?;
+    quiet.end(&|_| {}).await?;
     Ok(kept.beside.display().to_string())
 }
 
@@ -267,6 +311,11 @@ fn clear(setup: &Setup, job: &Job) -> Result<(), String> {
     })
 }
 
+/// Whether a restore of this job was cut short.
+pub(super) fn is_left(setup: &Setup, job: &Job) -> bool {
+    file(setup, job).exists()
+}
+
 /// Puts back what a restore of this job left that was cut short. Nobody was told
 /// that it is done, so what was there before is there again.
 ///
@@ -280,7 +329,7 @@ pub fn recover(setup: &Setup, job: &Job) -> Result<Recovered, String> {
     recover_locked(setup, job)
 }
 
-fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
+pub(super) fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
     let Ok(text) = std::fs::read(file(setup, job)) else {
         return Ok(None);
     };

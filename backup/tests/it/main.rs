@@ -19,6 +19,8 @@ mod replicate;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]
+mod restore_around;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod strict;

@@ -141,15 +141,6 @@ pub(super) async fn run(
     let mut turns: BTreeMap<String, Arc<Semaphore>> = BTreeMap::new();
     let beat = watch.liveness.watch("backup jobs", SILENCE, Instant::now());
     let mut slots = begin(&watch).await;
-    for job in &watch.config().backup.jobs {
-        // What is due of a job waits until what a dead restore left is put back.
-        let turn = turns.entry(job.name.clone());
-        let turn = turn.or_insert_with(|| Arc::new(Semaphore::new(1)));
-        let (watch, job) = (Arc::clone(&watch), job.clone());
-        apart(&mut at_work, &[turn], &stop, move || async move {
-            put_back(&setup(&watch.config()), &job).await;
-        });
-    }
     let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
     let mut ticks = time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -196,6 +187,21 @@ pub(super) async fn run(
             // A job's tasks wait for each other, before they take room from others.
             let turn = turns.entry(job.name.clone());
             let turn = turn.or_insert_with(|| Arc::new(Semaphore::new(1)));
+            // What is due of it waits until what a dead restore left is put back.
+            if turn.available_permits() > 0
+                && recovery.available_permits() > 0
+                && backup::restore::is_left(&setup(&config), job)
+            {
+                let (watch, job) = (Arc::clone(&watch), job.clone());
+                apart(
+                    &mut at_work,
+                    &[turn, &recovery],
+                    &stop,
+                    move || async move {
+                        put_back(&setup(&watch.config()), &job).await;
+                    },
+                );
+            }
             for task in Task::ALL {
                 due(
                     (&watch, &config),

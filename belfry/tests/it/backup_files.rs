@@ -92,7 +92,7 @@ fn a_volume_is_backed_up_lost_and_made_again() {
     // While somebody uses it, it stays; and so does all that is in it.
     let told = place.expect(2, &["restore", "up", "--yes"]);
     assert!(
-        told.contains("writer run(s) with it; stop that first"),
+        told.contains("writer run(s) with it; --stop NAME stops it meanwhile"),
         "{told}"
     );
     place.engine.docker(&["rm", "--force", "writer"]);
@@ -144,7 +144,8 @@ fn a_folder_is_restored_at_the_terminal_and_single_files_beside_it() {
         2,
         &["restore", "etc", "--into", "none", "--file", "nowhere"],
     );
-    place.expect(3, &["restore", "etc", "--file", "*.conf"]);
+    let told = place.expect(0, &["restore", "etc", "--path", "*.conf"]);
+    assert!(told.contains("/etc.restored-"), "{told}");
     let told = place.expect(0, &["restore", "etc", "--yes", "--lose-newer"]);
     assert!(told.contains("next    look at it"), "{told}");
     assert!(!folder.join("app/two.conf").exists());

@@ -21,6 +21,8 @@ mod backup_kills;
 #[cfg(test)]
 mod backup_quiet;
 #[cfg(test)]
+mod backup_restore;
+#[cfg(test)]
 mod bad_targets;
 #[cfg(test)]
 mod command_line;

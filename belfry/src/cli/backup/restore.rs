@@ -2,6 +2,7 @@
 //! live one; or files elsewhere.
 
 mod bootstrap;
+mod table;
 mod tree;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -54,9 +55,23 @@ pub(in crate::cli) struct RestoreCommand {
     /// Unpack files into this folder instead, which must be empty or new
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["confirm", "undo"])]
     into: Option<PathBuf>,
-    /// Only files that this means, such as `etc/*.conf`; may be repeated
-    #[arg(long = "file", value_name = "GLOB", requires = "into")]
+    /// Only files that this means, such as `etc/*.conf`, into a folder beside the live
+    /// one or that of --into; may be repeated
+    #[arg(long = "path", alias = "file", value_name = "GLOB", conflicts_with_all = ["confirm", "undo"])]
     files: Vec<String>,
+    /// Only this table, such as `public.orders`, into a new table beside it
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["into", "files", "confirm", "undo"])]
+    table: Option<String>,
+    /// What the new table is called, such as `public.orders_before`
+    #[arg(long = "as", value_name = "TABLE", requires = "table")]
+    name: Option<String>,
+    /// A container that is stopped while the backup takes its place, and started again:
+    /// by name, or by a label such as com.docker.compose.project=shop; may be repeated
+    #[arg(long, value_name = "CONTAINER", conflicts_with_all = ["bootstrap", "table", "confirm"])]
+    stop: Vec<String>,
+    /// Go on although one of the job's questions is answered wrong
+    #[arg(long)]
+    unchecked: bool,
     /// Go on although there is now what the backup lacks
     #[arg(long)]
     lose_newer: bool,
@@ -93,7 +108,12 @@ async fn perform(
     job: &str,
     command: &RestoreCommand,
 ) -> Result<Exit, String> {
-    let job = setup.config.job(job).ok_or("no such job")?;
+    let mut job = setup.config.job(job).ok_or("no such job")?.clone();
+    job.restore.stop.extend(command.stop.iter().cloned());
+    if command.unchecked {
+        job.checks.clear();
+    }
+    let job = &job;
     if command.confirm {
         for name in backup::restore::confirm(setup, job).await? {
             out::line(format_args!("removed {name}"));
@@ -123,10 +143,13 @@ async fn perform(
         at.strftime("%Y-%m-%d %H:%M:%S %Z"),
         target.name()
     ));
+    if let Some(table) = &command.table {
+        return Box::pin(table::perform(setup, job, (target, copy), command, table)).await;
+    }
     if manifest.files.is_some() {
         return Box::pin(tree::perform(setup, job, (target, copy), command)).await;
     }
-    if command.into.is_some() {
+    if command.into.is_some() || !command.files.is_empty() {
         return Err("a database cannot be unpacked into a folder".to_owned());
     }
     let facts = manifest
@@ -147,19 +170,18 @@ async fn perform(
     }
     let names = backup::restore::Names::new(&job.database, &manifest.id);
     if command.plan {
-        out::line(format_args!("1       fetch it, open it, read it through"));
-        out::line(format_args!(
-            "2       restore it as {}, compare all rows",
-            names.beside
-        ));
-        out::line(format_args!(
-            "3       rename {} to {}",
-            names.live, names.before
-        ));
-        out::line(format_args!(
-            "4       rename {} to {}",
-            names.beside, names.live
-        ));
+        let mut steps = vec![
+            "fetch it, open it, read it through".to_owned(),
+            format!("restore it as {}, compare all rows", names.beside),
+        ];
+        if !job.checks.is_empty() {
+            steps.push(format!("ask {} question(s) of the job", job.checks.len()));
+        }
+        around(job, &mut steps, |steps| {
+            steps.push(format!("rename {} to {}", names.live, names.before));
+            steps.push(format!("rename {} to {}", names.beside, names.live));
+        });
+        tell(&steps);
         return Ok(if lost.is_empty() {
             exit::OK
         } else {
@@ -168,7 +190,7 @@ async fn perform(
     }
     if !lost.is_empty() && !command.lose_newer {
         return Err(
-            "there are rows now that the backup lacks; --lose-newer goes on all the same"
+            "there are rows now that the backup lacks or has otherwise; --lose-newer goes on all the same"
                 .to_owned(),
         );
     }
@@ -182,6 +204,34 @@ async fn perform(
     ));
     tracing::info!(job = job.name, before = names.before, "restored");
     Ok(exit::OK)
+}
+
+/// The steps around those in which the backup takes its place.
+fn around(job: &Job, steps: &mut Vec<String>, moves: impl FnOnce(&mut Vec<String>)) {
+    let around = &job.restore;
+    let mut step = |word: &str, what: &[String]| {
+        if !what.is_empty() {
+            steps.push(format!("{word} {}", what.join(" ")));
+        }
+    };
+    step("run", &around.before);
+    step("stop", &around.stop);
+    moves(steps);
+    let mut step = |word: &str, what: &[String]| {
+        if !what.is_empty() {
+            steps.push(format!("{word} {}", what.join(" ")));
+        }
+    };
+    step("run", &around.migrate);
+    step("start", &around.stop);
+    step("wait until all is well:", &around.healthy);
+    step("run", &around.after);
+}
+
+fn tell(steps: &[String]) {
+    for (at, step) in steps.iter().enumerate() {
+        out::line(format_args!("{:<7} {step}", at + 1));
+    }
 }
 
 /// What a job is of.

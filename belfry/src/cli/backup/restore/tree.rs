@@ -1,12 +1,14 @@
 //! Restoring files at the terminal.
 
+use std::path::PathBuf;
+
 use backup::catalogue::Copy;
 use backup::files::Glob;
 use backup::restore::{Paths, tree, tree_loss};
 use backup::target::Target;
 use backup::{Job, Root, Setup};
 
-use super::{RestoreCommand, asked, named};
+use super::{RestoreCommand, around, asked, named, tell};
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -26,7 +28,11 @@ pub(super) async fn perform(
         ));
     }
     let say = |line| out::line(line);
-    if let Some(folder) = &command.into {
+    let beside = match command.files.is_empty() {
+        true => None,
+        false => Some(beside(setup, job, &manifest.id).await?),
+    };
+    if let Some(folder) = command.into.as_ref().or(beside.as_ref()) {
         if command.plan {
             out::line(format_args!("1       unpack it into {}", folder.display()));
             return Ok(exit::OK);
@@ -39,6 +45,9 @@ pub(super) async fn perform(
         }
         if unpacked.entries == 0 {
             return Err("nothing in the backup is meant by that".to_owned());
+        }
+        if command.into.is_none() {
+            out::line(format_args!("next    look into {}", folder.display()));
         }
         return Ok(if warnings.is_empty() {
             exit::OK
@@ -96,11 +105,26 @@ async fn plan(setup: &Setup, job: &Job, id: &str) -> Result<(), String> {
         paths.beside.display(),
         paths.before.display(),
     );
-    out::line(format_args!("1       unpack it as {beside}"));
-    out::line("2       compare all entries, hash by hash");
-    if paths.live.exists() {
-        out::line(format_args!("3       rename {live} to {before}"));
-    }
-    out::line(format_args!("4       rename {beside} to {live}"));
+    let mut steps = vec![
+        format!("unpack it as {beside}"),
+        "compare all entries, hash by hash".to_owned(),
+    ];
+    around(job, &mut steps, |steps| {
+        if paths.live.exists() {
+            steps.push(format!("rename {live} to {before}"));
+        }
+        steps.push(format!("rename {beside} to {live}"));
+    });
+    tell(&steps);
     Ok(())
+}
+
+/// Where single files go: a folder beside the live one, in which nothing else is.
+async fn beside(setup: &Setup, job: &Job, id: &str) -> Result<PathBuf, String> {
+    let root = Root::of(setup, job).await;
+    let root = root.map_err(|err| format!("{err}; --into FOLDER says where to"))?;
+    let name = root.path.file_name().ok_or("--into FOLDER says where to")?;
+    let tail = id.rsplit('-').next().unwrap_or(id);
+    let name = format!("{}.restored-{tail}", name.to_string_lossy());
+    Ok(root.path.with_file_name(name))
 }

@@ -1,0 +1,177 @@
+//! Restores with an application around them: it is stopped, migrated, started and
+//! waited for, beside a real engine; and single tables and files at the terminal.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::backup_coverage::{postgres, sql, wait};
+use crate::backup_files::Place;
+use crate::support::container::Container;
+use crate::support::poll;
+
+const COUNT: &str = "SELECT count(*) FROM t";
+
+/// A database with 100 rows in a container, its backup, 7 rows since, and an
+/// application that uses it.
+fn place(restore: &str) -> Place {
+    let place = Place::new(&format!(
+        "  - {{name: db, container: shop-db-1, database: shop, user: owner, \
+         restore: {{stop: [com.docker.compose.service=web], {restore}}}}}\n"
+    ));
+    place.engine.run(&postgres("shop-db-1", "shop_pg"));
+    let web = Container::named("web")
+        .compose("shop", "web")
+        .option("--env", "GREETING=hello")
+        .option("--volume", "shop_notes:/notes")
+        .health("true");
+    place.engine.run(&web);
+    wait(&place, "shop-db-1");
+    sql(&place, "shop-db-1", "postgres", "CREATE DATABASE shop");
+    let make = "CREATE TABLE t AS SELECT generate_series(1, 100) n";
+    sql(&place, "shop-db-1", "shop", make);
+    place.expect(0, &["backup", "run", "db"]);
+    sql(
+        &place,
+        "shop-db-1",
+        "shop",
+        "INSERT INTO t SELECT 0 FROM generate_series(1, 7)",
+    );
+    place
+}
+
+fn rows(place: &Place) -> String {
+    sql(place, "shop-db-1", "shop", COUNT)
+}
+
+#[test]
+fn an_application_is_stopped_migrated_started_and_waited_for_around_a_restore() {
+    let place = place(
+        "migrate: [sh, -c, 'echo $GREETING $BELFRY >/notes/migrated'], migrate_as: web, healthy: ['container:web']",
+    );
+    let started = place.engine.inspect("web", "/State/StartedAt");
+    let told = place.expect(1, &["restore", "db", "--plan"]);
+    for line in [
+        "lost    public.t: 7 rows that are new or were changed since",
+        "stop com.docker.compose.service=web",
+        "wait until all is well: container:web",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    place.expect(2, &["restore", "db", "--yes"]);
+    assert_eq!(rows(&place), "107");
+    let told = place.expect(0, &["restore", "db", "--yes", "--lose-newer"]);
+    let order: Vec<_> = told
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let at = |word: &str| order.iter().position(|one| *one == word).unwrap();
+    assert!(
+        at("stop") < at("migrate") && at("migrate") < at("start"),
+        "{told}"
+    );
+    assert!(
+        at("start") < at("well") && at("well") < at("swap"),
+        "{told}"
+    );
+    assert_eq!(rows(&place), "100");
+    assert_ne!(place.engine.inspect("web", "/State/StartedAt"), started);
+    assert_eq!(
+        place
+            .engine
+            .docker(&["exec", "web", "cat", "/notes/migrated"]),
+        "hello"
+    );
+    let all = place
+        .engine
+        .docker(&["ps", "--all", "--format", "{{.Names}}"]);
+    assert!(!all.contains("belfry-migrate"), "{all}");
+    place.expect(0, &["restore", "db", "--undo"]);
+    assert_eq!(rows(&place), "107");
+}
+
+#[test]
+fn a_migration_that_fails_leaves_the_database_and_the_application_as_they_were() {
+    let place = place("migrate: [sh, -c, 'echo no such column >&2; exit 9'], migrate_as: web");
+    let told = place.expect(2, &["restore", "db", "--yes", "--lose-newer"]);
+    let cause = "the migration: sh ended with code 9: no such column; everything is as it was";
+    assert!(told.contains(cause), "{told}");
+    assert_eq!(rows(&place), "107");
+    assert_eq!(place.engine.inspect("web", "/State/Status"), "running");
+}
+
+#[test]
+fn a_restore_that_is_killed_in_its_migration_is_put_back_by_the_watch() {
+    let place = place("migrate: [sh, -c, 'touch migrating; exec sleep 120']");
+    let mut run = place
+        .command(&["restore", "db", "--yes", "--lose-newer"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    poll::holds("it should migrate", || {
+        place.scratch.path.join("migrating").exists()
+    });
+    assert_eq!(rows(&place), "100");
+    assert_eq!(place.engine.inspect("web", "/State/Status"), "exited");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let mut watch = place
+        .command(&["run", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    poll::holds("the application should run again", || {
+        place.engine.inspect("web", "/State/Status") == "running"
+    });
+    assert_eq!(rows(&place), "107");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}
+
+#[test]
+fn single_tables_and_files_come_back_beside_the_live_ones_and_who_uses_a_volume_is_stopped() {
+    let place = place("hook_timeout: 60s");
+    let told = place.expect(0, &["restore", "db", "--table", "t", "--as", "t_before"]);
+    assert!(told.contains("made    public.t_before: 100 rows"), "{told}");
+    let count = "SELECT count(*), min(n) FROM t_before";
+    assert_eq!(sql(&place, "shop-db-1", "shop", count), "100|1");
+    assert_eq!(rows(&place), "107");
+
+    let config = fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    let job = "  - {name: notes, volume: shop_notes}\n";
+    place.scratch.file("belfry.yml", &(config + job));
+    place.engine.docker(&[
+        "exec",
+        "web",
+        "sh",
+        "-c",
+        "echo old >/notes/one; echo two >/notes/two",
+    ]);
+    place.expect(0, &["backup", "run", "notes"]);
+    place
+        .engine
+        .docker(&["exec", "web", "sh", "-c", "echo new >/notes/one"]);
+    let told = place.expect(0, &["restore", "notes", "--path", "one"]);
+    let folder = told.split("look into ").nth(1).unwrap().trim();
+    assert_eq!(
+        fs::read_to_string(format!("{folder}/one")).unwrap(),
+        "old\n"
+    );
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    assert_eq!(
+        place.engine.docker(&["exec", "web", "cat", "/notes/one"]),
+        "new"
+    );
+
+    let told = place.expect(2, &["restore", "notes", "--yes", "--lose-newer"]);
+    assert!(told.contains("web run(s) with it; --stop NAME"), "{told}");
+    place.expect(
+        0,
+        &["restore", "notes", "--yes", "--lose-newer", "--stop", "web"],
+    );
+    place.engine.wait_for_state("web", "running");
+    assert_eq!(
+        place.engine.docker(&["exec", "web", "cat", "/notes/one"]),
+        "old"
+    );
+}
