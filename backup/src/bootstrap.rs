@@ -42,7 +42,7 @@ impl Origin {
     /// What there is to know of a job.
     #[must_use]
     pub fn of(job: &Job) -> Self {
-        let database = job.kind() == "postgres";
+        let database = ["postgres", "globals"].contains(&job.kind());
         let only = |text: &String| {
             if database {
                 text.clone()
@@ -146,14 +146,15 @@ pub async fn plan(setup: &Setup, host: Option<&str>, say: Say<'_>) -> Result<Vec
     Ok(steps)
 }
 
-/// Folders first, for they hold what describes the rest; then volumes; then
-/// databases, whose servers need both.
+/// Folders first, for they hold what describes the rest; then volumes; then globals
+/// and databases, whose servers need both.
 fn rank(step: &Step) -> (u8, u32, String) {
     let manifest = &step.copy.manifest;
     let kind = match manifest.kind.as_str() {
         "directory" => 0,
         "volume" => 1,
-        _ => 2,
+        "globals" => 2,
+        _ => 3,
     };
     let origin = manifest.origin.as_ref();
     let importance = origin.map_or(step.job.importance, |origin| origin.importance);
@@ -174,6 +175,7 @@ fn job(setup: &Setup, manifest: &Manifest) -> Job {
     let origin = manifest.origin.clone().unwrap_or_default();
     let mut job = Job {
         name: manifest.source.clone(),
+        globals: manifest.kind == "globals",
         importance: origin.importance,
         container: origin.container,
         host: origin.host,
@@ -199,6 +201,7 @@ fn job(setup: &Setup, manifest: &Manifest) -> Job {
 pub async fn perform(setup: &Setup, step: &Step, wait: Duration, say: Say<'_>) -> Ended {
     let done = match step.copy.manifest.kind.as_str() {
         "postgres" => Box::pin(database(setup, step, wait, say)).await,
+        "globals" => Box::pin(globals(setup, step, wait, say)).await,
         _ => Box::pin(files(setup, step, say)).await,
     };
     done.unwrap_or_else(Ended::Failed)
@@ -215,6 +218,24 @@ async fn files(setup: &Setup, step: &Step, say: Say<'_>) -> Result<Ended, String
     // What was there was empty.
     let _ = std::fs::remove_dir(&paths.before);
     Ok(Ended::Restored)
+}
+
+async fn globals(
+    setup: &Setup,
+    step: &Step,
+    wait: Duration,
+    say: Say<'_>,
+) -> Result<Ended, String> {
+    let (job, target, copy) = (&step.job, &step.target, &step.copy);
+    server(setup, job, wait, say).await?;
+    let applied = restore::globals::apply(setup, job, target, copy, say).await?;
+    match applied.failed.first() {
+        None => Ok(Ended::Restored),
+        Some(first) => Err(format!(
+            "{} of the globals are not back: {first}",
+            applied.failed.len()
+        )),
+    }
 }
 
 async fn database(

@@ -35,8 +35,10 @@ settings::section! {
     pub struct Job {
         /// The job's name: letters, digits, `-`, `_` and `.`. It stands in the keys of its backups.
         pub name: String = String::new(),
-        /// The database, with globals of its server beside it. A job has either a database, a directory or a volume.
+        /// The database, with globals of its server beside it. A job has either a database, globals, a directory or a volume.
         pub database: String = String::new(),
+        /// Whether it is of the globals of a server alone: its roles, memberships and tablespaces. They lie beside each database too.
+        pub globals: bool = false,
         /// A folder of this host, with all that is in it.
         pub directory: PathBuf = PathBuf::new(),
         /// A Docker volume by its name; with `project`, by the name that the compose file gives it.
@@ -211,13 +213,15 @@ impl Config {
 }
 
 impl Job {
-    /// What it is of: `postgres`, `directory` or `volume`.
+    /// What it is of: `postgres`, `globals`, `directory` or `volume`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         if !self.directory.as_os_str().is_empty() {
             "directory"
         } else if !self.volume.is_empty() {
             "volume"
+        } else if self.globals {
+            "globals"
         } else {
             "postgres"
         }

@@ -96,6 +96,53 @@ pub fn of_database(config: &Config, container: &str, database: &str) -> Coverage
     }
 }
 
+/// A database of a server that is watched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Served {
+    /// The server: its container, or what its series call it.
+    pub server: String,
+    /// The database.
+    pub name: String,
+    /// Where the server is reached, as `host:port`.
+    pub places: Vec<String>,
+    /// The volumes of its container.
+    pub volumes: Vec<String>,
+}
+
+/// What is known of the backup of a database of a server that is watched: by a job of
+/// its container or of where it is reached, or by whoever backs up its volumes.
+#[must_use]
+pub fn of_served(config: &Config, database: &Served) -> Coverage {
+    let known = of_database(config, &database.server, &database.name);
+    if known != Coverage::Unknown {
+        return known;
+    }
+    let reaches = |job: &&Job| {
+        let host = match job.host.as_str() {
+            "" | "localhost" => "127.0.0.1",
+            host => host,
+        };
+        let port = if job.port == 0 { 5432 } else { job.port };
+        let place = format!("{host}:{port}");
+        job.database == database.name
+            && job.container.is_empty()
+            // Of one that is in no container we know, the database's name decides.
+            && (database.places.is_empty() || database.places.contains(&place))
+    };
+    if let Some(job) = config.jobs.iter().find(reaches) {
+        return Coverage::BackedUp(job.name.clone());
+    }
+    let mut watched = config.watch.iter();
+    let watched = watched.find(|watch| {
+        let mut volumes = watch.volumes.iter();
+        volumes.any(|volume| database.volumes.contains(volume))
+    });
+    match watched {
+        Some(watch) => Coverage::BackedUp(watch.name.clone()),
+        None => Coverage::Unknown,
+    }
+}
+
 fn anonymous(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -104,6 +151,62 @@ fn anonymous(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::Watch;
+
+    #[test]
+    fn a_database_is_backed_up_by_its_container_its_place_or_whoever_has_its_volume() {
+        let job = |name: &str, container: &str, port: u16| Job {
+            name: name.into(),
+            container: container.into(),
+            database: "shop".into(),
+            port,
+            ..Job::default()
+        };
+        let config = Config {
+            jobs: vec![job("inside", "db-1", 0), job("outside", "", 5433)],
+            watch: vec![Watch {
+                name: "others".into(),
+                volumes: vec!["pg".into()],
+                ..Watch::default()
+            }],
+            exclude_databases: [("db-3/old".to_owned(), "frozen".to_owned())].into(),
+            ..Config::default()
+        };
+        let served = |server: &str, name: &str, place: &str, volume: &str| Served {
+            server: server.into(),
+            name: name.into(),
+            places: vec![place.into()],
+            volumes: vec![volume.into()],
+        };
+        let backed_up = |job: &str| Coverage::BackedUp(job.into());
+        for (database, wanted) in [
+            (
+                served("db-1", "shop", "10.0.0.2:5432", "v"),
+                backed_up("inside"),
+            ),
+            (
+                served("db-1", "other", "10.0.0.2:5432", "v"),
+                Coverage::Unknown,
+            ),
+            (
+                served("db-2", "shop", "127.0.0.1:5433", "v"),
+                backed_up("outside"),
+            ),
+            (
+                served("db-2", "shop", "127.0.0.1:5434", "v"),
+                Coverage::Unknown,
+            ),
+            (
+                served("db-2", "shop", "127.0.0.1:5434", "pg"),
+                backed_up("others"),
+            ),
+            (
+                served("db-3", "old", "x:1", "v"),
+                Coverage::Excluded("frozen".into()),
+            ),
+        ] {
+            assert_eq!(of_served(&config, &database), wanted, "{database:?}");
+        }
+    }
 
     #[test]
     fn each_volume_has_one_of_three_answers() {

@@ -145,7 +145,7 @@ async fn database(
         .manifest
         .postgres
         .as_ref()
-        .ok_or_else(|| Trouble::Around("it is no backup of a database".into()))?;
+        .ok_or_else(|| Trouble::Around("it is no backup of a database or of files".into()))?;
     let identities = setup.identities().map_err(Trouble::Around)?;
     let admin = setup.admin(job).map_err(Trouble::Around)?;
     let (server, version) = admin.prepared().await.map_err(around)?;

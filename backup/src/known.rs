@@ -18,6 +18,8 @@ pub struct Known {
     pub max_age: Duration,
     /// Each of its targets, in the order of the configuration.
     pub targets: Vec<KnownTarget>,
+    /// Whether no drill is to be had: globals cannot be restored beside themselves.
+    pub no_drill: bool,
     /// How its tasks went last.
     pub runs: Vec<LastRun>,
 }
@@ -71,6 +73,7 @@ pub async fn look_up(setup: &Setup, job: &Job, before: Option<&Known>) -> Known 
     let mut known = Known {
         job: job.name.clone(),
         max_age: job.max_age,
+        no_drill: job.kind() == "globals",
         ..Known::default()
     };
     let prefix = setup.shelf(job).prefix();

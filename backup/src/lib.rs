@@ -7,6 +7,7 @@
 
 pub mod age;
 pub mod archive;
+pub mod attest;
 pub mod bootstrap;
 pub mod catalogue;
 mod config;
@@ -41,7 +42,7 @@ pub mod tool;
 pub mod verify;
 
 pub use config::{Around, Config, Job, Keep, Place, Watch};
-pub use coverage::{Coverage, Volume, coverage, of_database};
+pub use coverage::{Coverage, Served, Volume, coverage, of_database, of_served};
 pub use folder::{Copies, look};
 pub use page::page;
 pub use root::Root;

@@ -5,7 +5,7 @@ use std::io;
 use exposition::{Kind, Writer};
 
 use crate::known::{Had, Known};
-use crate::{Copies, Coverage, Volume, Watch};
+use crate::{Copies, Coverage, Served, Volume, Watch};
 
 type Read = Result<Copies, io::Error>;
 
@@ -17,6 +17,8 @@ pub fn page(
     jobs: &[Known],
     left: &[(String, String)],
     volumes: &[(Volume, Coverage)],
+    databases: &[(Served, Coverage)],
+    attested_ms: Option<i64>,
 ) -> String {
     let mut page = Writer::new();
     let each = |page: &mut Writer,
@@ -130,6 +132,29 @@ pub fn page(
         ];
         page.sample(&labels, 1.0);
     }
+    if !databases.is_empty() {
+        page.family(
+            "belfry_backup_database_coverage",
+            "What is known of the backup of a database of a server that is watched: backed_up, excluded or unknown.",
+            Kind::Gauge,
+        );
+    }
+    for (database, coverage) in databases {
+        let labels = [
+            ("postgres", database.server.as_str()),
+            ("datname", database.name.as_str()),
+            ("coverage", coverage.as_str()),
+        ];
+        page.sample(&labels, 1.0);
+    }
+    if let Some(attested_ms) = attested_ms.filter(|_| !jobs.is_empty()) {
+        page.family(
+            "belfry_backup_key_attested_timestamp_seconds",
+            "When a key that is kept elsewhere was last shown to open what is encrypted; 0 when none was.",
+            Kind::Gauge,
+        );
+        page.sample(&[], number(attested_ms) / 1e3);
+    }
     page.finish()
 }
 
@@ -195,11 +220,19 @@ fn of_jobs(page: &mut Writer, jobs: &[Known]) {
         "When a copy was last read to its end; 0 when none was.",
         &|had| time(had.verified_ms),
     );
-    each(
+    page.family(
         "belfry_backup_last_drilled_timestamp_seconds",
         "When a copy was last restored and compared; 0 when none was.",
-        &|had| time(had.drilled_ms),
+        Kind::Gauge,
     );
+    for known in jobs.iter().filter(|known| !known.no_drill) {
+        for target in &known.targets {
+            if let Some(had) = &target.had {
+                let labels = [("job_name", known.job.as_str()), ("target", &target.name)];
+                page.sample(&labels, time(had.drilled_ms));
+            }
+        }
+    }
     for (name, help, value) in [
         (
             "belfry_backup_next_run_timestamp_seconds",
@@ -262,111 +295,4 @@ fn number(value: i64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_that_cannot_be_read_has_no_copy() {
-        let watch = Watch {
-            name: "db".into(),
-            ..Watch::default()
-        };
-        let lost = page(
-            &[(&watch, Err(io::ErrorKind::NotFound.into()))],
-            &[],
-            &[],
-            &[],
-        );
-        assert!(lost.contains("belfry_backup_folder_readable{job_name=\"db\"} 0\n"));
-        assert!(!lost.contains("belfry_backup_last_success_timestamp_seconds{"));
-        let copies = Copies {
-            count: 1,
-            bytes: 5,
-            too_small: 0,
-            newest: Some((1_500, 5)),
-        };
-        let read = page(&[(&watch, Ok(copies))], &[], &[], &[]);
-        assert!(
-            read.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 1.5\n")
-        );
-    }
-
-    #[test]
-    fn a_target_that_was_never_listed_is_not_an_empty_one() {
-        use crate::known::KnownTarget;
-        let target = |name: &str, had| KnownTarget {
-            name: name.into(),
-            readable: false,
-            had,
-        };
-        let mut known = Known {
-            job: "db".into(),
-            targets: vec![target("r2", None)],
-            ..Known::default()
-        };
-        let told = page(&[], &[known.clone()], &[], &[]);
-        assert!(
-            told.contains("belfry_backup_target_readable{job_name=\"db\",target=\"r2\"} 0\n"),
-            "{told}"
-        );
-        assert!(!told.contains("success_timestamp_seconds{"), "{told}");
-        known.targets.push(target("local", Some(Had::default())));
-        let told = page(&[], &[known.clone()], &[], &[]);
-        assert!(
-            told.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 0\n"),
-            "{told}"
-        );
-        let had = Had {
-            newest: Some((1_500, 7)),
-            ..Had::default()
-        };
-        known.targets[0].had = Some(had);
-        let told = page(&[], &[known], &[], &[]);
-        assert!(
-            told.contains("belfry_backup_last_success_timestamp_seconds{job_name=\"db\"} 1.5\n"),
-            "{told}"
-        );
-        assert!(told.contains("belfry_backup_target_last_success_timestamp_seconds{job_name=\"db\",target=\"local\"} 0\n"), "{told}");
-    }
-
-    #[test]
-    fn unsound_copies_of_all_targets_are_counted_and_runs_that_were_good_in_part_are_told() {
-        use crate::known::{KnownTarget, LastRun};
-        let target = |name: &str, unsound| KnownTarget {
-            name: name.into(),
-            readable: true,
-            had: Some(Had {
-                unsound,
-                ..Had::default()
-            }),
-        };
-        let known = Known {
-            job: "db".into(),
-            targets: vec![target("local", 1), target("r2", 2)],
-            runs: vec![LastRun {
-                task: "backup".into(),
-                last: Some((false, 2.0)),
-                partly: true,
-                ..LastRun::default()
-            }],
-            ..Known::default()
-        };
-        let left = [("db".to_owned(), "shop-web-1".to_owned())];
-        let told = page(&[], &[known], &left, &[]);
-        for line in [
-            "belfry_backup_copies_unsound{job_name=\"db\"} 3\n",
-            "belfry_backup_last_run_success{job_name=\"db\",task=\"backup\"} 0\n",
-            "belfry_backup_last_run_incomplete{job_name=\"db\",task=\"backup\"} 1\n",
-            "belfry_backup_container_stopped{job_name=\"db\",stopped=\"shop-web-1\"} 1\n",
-        ] {
-            assert!(told.contains(line), "{line}{told}");
-        }
-        let command = [("db".to_owned(), String::new())];
-        assert!(!page(&[], &[], &command, &[]).contains("stopped"));
-    }
-
-    #[test]
-    fn nothing_configured_is_an_empty_page() {
-        assert_eq!(page(&[], &[], &[], &[]), "");
-    }
-}
+mod tests;

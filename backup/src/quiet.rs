@@ -70,15 +70,21 @@ impl Quiet {
         }
         command(setup, job, &job.before, "before").await?;
         journal.after = !job.after.is_empty();
+        // What could not be started again a moment ago must not be forgotten.
+        let left = Journal::read(setup, &job.name).unwrap_or_default().touched;
+        let fresh = journal.touched.clone();
+        let is_known = |one: &journal::Touched| fresh.iter().any(|had| had.id == one.id);
+        journal
+            .touched
+            .extend(left.into_iter().filter(|one| !is_known(one)));
         if let Err(err) = journal.write(setup, &job.name) {
             // The command after belongs to the one before, and nothing else was touched.
             journal.touched.clear();
             self.journal = Some(journal);
             return Err(err);
         }
-        let touched = journal.touched.clone();
         self.journal = Some(journal);
-        for (at, touched) in touched.iter().enumerate() {
+        for (at, touched) in fresh.iter().enumerate() {
             let engine = self.setup.engine.as_ref().ok_or("no engine is there")?;
             hush(engine, touched).await?;
             if let Some(journal) = &mut self.journal {

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Backup, Copy};
 use crate::manifest::Postgres;
 use crate::postgres::{Server, Session};
+use crate::quiet;
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup};
@@ -148,6 +149,8 @@ async fn placed(
         .await
         .map_err(|err| err.to_string())?;
     journal::recover_locked(setup, job, &server).await?;
+    // Whoever a dead one had stopped is started before anybody is stopped anew.
+    quiet::recover_locked(setup, &job.name).await?;
     let mut admin = Session::open(&server)
         .await
         .map_err(|err| err.to_string())?;
@@ -160,7 +163,7 @@ async fn placed(
     ));
     let names = Names::new(&job.database, &copy.manifest.id);
     journal::write(setup, job, &names)?;
-    let mut quiet = None;
+    let mut hushed = None;
     let done = async {
         swap::free(&mut admin, &names).await?;
         beside::create(&mut admin, facts, &names.beside)
@@ -172,7 +175,7 @@ async fn placed(
             .map_err(|err| err.to_string())?;
         asked::right(&server, &names.beside, job, say).await?;
         around::before(setup, job).await?;
-        quiet = Some(around::hushed(setup, job, say).await?);
+        hushed = Some(around::hushed(setup, job, say).await?);
         let had = swap::swap(&mut admin, &names).await?;
         around::migrate(setup, job, say).await?;
         // From here on it is as good as done: a crash leaves what was restored.
@@ -181,11 +184,11 @@ async fn placed(
     };
     let mut done = done.await;
     if done.is_ok()
-        && let Some(held) = quiet.take()
+        && let Some(held) = hushed.take()
         && let Err(err) = around::settled(setup, job, held, say).await
     {
         journal::write(setup, job, &names)?;
-        quiet = around::hushed(setup, job, say).await.ok();
+        hushed = around::hushed(setup, job, say).await.ok();
         done = Err(err);
     }
     match done {
@@ -208,8 +211,8 @@ async fn placed(
         Err(err) => {
             // The session may be what broke.
             let back = journal::recover_locked(setup, job, &server).await;
-            let back = match quiet {
-                Some(mut quiet) => back.and(quiet.end(say).await),
+            let back = match hushed {
+                Some(mut hushed) => back.and(hushed.end(say).await),
                 None => back.map(|_| ()),
             };
             Err(match back {
@@ -220,11 +223,16 @@ async fn placed(
     }
 }
 
+const NOTHING: &str = "nothing is kept of globals: roles are made, and none is taken away";
+
 /// Drops what was there before a restore: it is confirmed.
 ///
 /// # Errors
 /// When the server refuses, or there is nothing to confirm.
 pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
+    if job.kind() == "globals" {
+        return Err(NOTHING.to_owned());
+    }
     if job.kind() != "postgres" {
         return tree::confirm(setup, job).await;
     }
@@ -241,10 +249,14 @@ pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
 /// # Errors
 /// When the server refuses, or nothing was kept.
 pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
+    if job.kind() == "globals" {
+        return Err(NOTHING.to_owned());
+    }
     if job.kind() != "postgres" {
         return Box::pin(tree::undo(setup, job)).await;
     }
     let (_lock, mut admin) = at(setup, job).await?;
+    Box::pin(quiet::recover_locked(setup, &job.name)).await?;
     let kept = swap::kept(&mut admin, &job.database).await?;
     let say = |_| {};
     let before = kept.last().ok_or("nothing was kept of a database before")?;
@@ -253,9 +265,9 @@ pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
         before: before.clone(),
         ..Names::new(&job.database, tail)
     };
-    let mut quiet = Box::pin(around::hushed(setup, job, &say)).await?;
+    let mut hushed = Box::pin(around::hushed(setup, job, &say)).await?;
     swap::back(&mut admin, &names).await?;
-    quiet.end(&say).await?;
+    hushed.end(&say).await?;
     Ok(names.beside)
 }
 

@@ -2,6 +2,7 @@
 
 mod database;
 mod doubt;
+mod globals;
 mod lock;
 mod sink;
 mod tree;

@@ -93,14 +93,11 @@ async fn check(
     }
     // Any pg_restore that is new enough reads it; the server need not be there.
     let server = setup.server(job).map_err(Error::Unknown)?;
-    let reader = server
-        .reader(
-            copy.manifest
-                .postgres
-                .as_ref()
-                .map_or(0, |facts| facts.server_version / 10_000),
-        )
-        .await;
+    let reader = match &copy.manifest.postgres {
+        Some(facts) => server.reader(facts.server_version / 10_000).await,
+        // There is no dump to be read.
+        None => Ok(server),
+    };
     let reader = reader.map_err(|err| Error::Unknown(err.to_string()))?;
     for piece in &copy.manifest.pieces {
         let read = read(&reader, target, piece, &identities).await;

@@ -122,22 +122,33 @@ impl Config {
 impl Job {
     fn faults(&self, key: &str, fault: &mut impl FnMut(String, &str)) {
         let folder = !self.directory.as_os_str().is_empty();
-        let named = [!self.database.is_empty(), folder, !self.volume.is_empty()];
+        let named = [
+            !self.database.is_empty(),
+            self.globals,
+            folder,
+            !self.volume.is_empty(),
+        ];
         match named.iter().filter(|named| **named).count() {
             1 => {}
             0 => fault(
                 format!("{key}.database"),
-                "a job needs a database, a directory or a volume",
+                "a job needs a database, globals, a directory or a volume",
             ),
             _ => fault(
                 key.to_owned(),
-                "a job is of one thing: a database, a directory or a volume",
+                "a job is of one thing: a database, globals, a directory or a volume",
             ),
         }
         if folder && !self.directory.is_absolute() {
             fault(
                 format!("{key}.directory"),
                 "it must begin with a slash: jobs run from anywhere",
+            );
+        }
+        if self.globals && !self.drill.is_empty() {
+            fault(
+                format!("{key}.drill"),
+                "roles cannot be made twice in a server; verify reads them through",
             );
         }
         for (at, what) in self.restore.healthy.iter().enumerate() {

@@ -14,6 +14,7 @@ use super::users::users;
 use crate::archive::{self, Error};
 use crate::catalogue::Copy;
 use crate::files::{Glob, Manner, Unpacked, same_tree, unpack};
+use crate::quiet;
 use crate::root::Root;
 use crate::run::{Lock, Say};
 use crate::target::Target;
@@ -43,6 +44,8 @@ async fn placed(
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     let facts = copy.manifest.files.as_ref().ok_or(NO_FILES)?;
     recover_locked(setup, job)?;
+    // Whoever a dead one had stopped is started before anybody is stopped anew.
+    quiet::recover_locked(setup, &job.name).await?;
     let root = live(setup, job, copy, say).await?;
     let paths = Paths::new(&root.path, &copy.manifest.id)?;
     paths.movable()?;
@@ -63,14 +66,14 @@ async fn placed(
     std::fs::create_dir_all(parent).map_err(|err| format!("{}: {err}", parent.display()))?;
     archive::room(parent, facts.bytes).map_err(|err| err.to_string())?;
     write(setup, job, &paths)?;
-    let mut quiet = None;
+    let mut hushed = None;
     let done = async {
         let unpacked = filled(setup, job, (target, copy), &paths.beside, &[], say).await?;
         for warning in told(&unpacked) {
             say(format!("warn    {warning}"));
         }
         around::before(setup, job).await?;
-        quiet = Some(around::hushed(setup, job, say).await?);
+        hushed = Some(around::hushed(setup, job, say).await?);
         // Somebody may have started one meanwhile.
         unused(setup, &root, &[]).await?;
         let had = paths.swap()?;
@@ -81,12 +84,12 @@ async fn placed(
     };
     let mut done = done.await;
     if done.is_ok()
-        && let Some(held) = quiet.take()
+        && let Some(held) = hushed.take()
         && let Err(err) = around::settled(setup, job, held, say).await
     {
         write(setup, job, &paths)?;
         // Whoever uses what was restored must let go of it first.
-        quiet = Some(
+        hushed = Some(
             around::hushed(setup, job, say)
                 .await
                 .map_err(|worse| format!("{err}; and it could not be put back yet: {worse}"))?,
@@ -110,8 +113,8 @@ async fn placed(
         }
         Err(err) => {
             let back = recover_locked(setup, job);
-            let back = match quiet {
-                Some(mut quiet) => back.and(quiet.end(say).await),
+            let back = match hushed {
+                Some(mut hushed) => back.and(hushed.end(say).await),
                 None => back.map(|_| ()),
             };
             Err(match back {
@@ -280,10 +283,11 @@ pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
     let root = Root::of(setup, job).await?;
     let kept = Paths::kept(&root.path)?;
     let kept = kept.last().ok_or("nothing was kept of a folder before")?;
-    let mut quiet = around::hushed(setup, job, &|_| {}).await?;
+    quiet::recover_locked(setup, &job.name).await?;
+    let mut hushed = around::hushed(setup, job, &|_| {}).await?;
     unused(setup, &root, &[]).await?;
     kept.back()?;
-    quiet.end(&|_| {}).await?;
+    hushed.end(&|_| {}).await?;
     Ok(kept.beside.display().to_string())
 }
 

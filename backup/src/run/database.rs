@@ -60,19 +60,7 @@ impl Work<'_> {
             "dump    {}: {tables} tables, {rows} rows, whole",
             facts.dumped_by
         ));
-        let (warning, piece) = self
-            .piece(
-                sinks,
-                "globals",
-                "globals.sql",
-                before.expected("globals"),
-                async |feed: &Feed| {
-                    let (text, warning) = postgres::globals(server).await?;
-                    feed.give(text.into()).await?;
-                    Ok::<_, Fault>(warning)
-                },
-            )
-            .await?;
+        let (warning, piece) = self.globals(sinks, before, server).await?;
         pieces.push(piece);
         warnings.extend(warning);
         Ok(self.manifest(before, pieces, warnings, |manifest| {

@@ -76,6 +76,7 @@ impl Work<'_> {
         *self.quiet.lock().await = Some(Quiet::begin(self.setup, self.job, self.say).await?);
         let done = match self.job.kind() {
             "postgres" => Box::pin(self.database(sinks, &before)).await,
+            "globals" => Box::pin(self.globals_alone(sinks, &before)).await,
             _ => Box::pin(self.tree(sinks, &before)).await,
         };
         let woken = self.loud().await;

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backup::{Copies, Volume};
+use backup::{Copies, Served, Volume};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time;
@@ -60,7 +60,15 @@ impl Backups {
         let read = self.look(watched).await;
         let read: Vec<_> = watched.iter().zip(read).collect();
         let (known, left) = (watch.jobs.known(&config), watch.jobs.left());
-        backup::page(&read, &known, &left, &coverage)
+        let databases: Vec<_> = served(watch)
+            .into_iter()
+            .map(|database| {
+                let known = backup::of_served(&config.backup, &database);
+                (database, known)
+            })
+            .collect();
+        let attested_ms = watch.jobs.attested_ms();
+        backup::page(&read, &known, &left, &coverage, &databases, attested_ms)
     }
 
     /// All folders, in their order; one that does not answer in time is an error of its own.
@@ -102,6 +110,23 @@ impl Backups {
         let look = looks.entry(name.to_owned()).or_default();
         Arc::clone(look).try_lock_owned().ok()
     }
+}
+
+/// The databases of the servers that are watched, with where those are.
+fn served(watch: &Watch) -> Vec<Served> {
+    let containers = watch.containers.inventory();
+    let of = |(server, name): (String, String)| {
+        let container = containers.iter().find(|one| one.name == server);
+        let mounts = container.map(|container| container.mounts.iter());
+        let volumes = mounts.into_iter().flatten();
+        Served {
+            places: container.map_or_else(Vec::new, |container| super::servers::places(container)),
+            volumes: volumes.map(|mount| mount.volume.clone()).collect(),
+            server,
+            name,
+        }
+    };
+    super::facts::databases(watch).into_iter().map(of).collect()
 }
 
 #[cfg(test)]

@@ -44,6 +44,22 @@ pub(super) fn host(watch: &Watch, now_ms: i64) -> HostFacts {
     }
 }
 
+/// The databases that somebody uses, with the server that its series name.
+pub(super) fn databases(watch: &Watch) -> Vec<(String, String)> {
+    let now_ms = watch.clock.now_ms();
+    let ask = Ask { watch, now_ms };
+    // Every server has one called postgres, and most never use it.
+    let query = r#"max by (instance, datname) (last_over_time(pg_database_size_bytes{datname!~"template[01]"}[15m]))
+        unless on (instance, datname) (max by (instance, datname) (last_over_time(pg_database_size_bytes{datname="postgres"}[15m]))
+        unless on (instance, datname) count by (instance, datname) (pg_stat_user_tables_n_live_tup))"#;
+    let found = ask.all(query).into_iter();
+    let of = |(labels, _): (Labels, f64)| {
+        let text = |name: &str| labels.get(name).to_owned();
+        (text("instance"), text("datname"))
+    };
+    found.map(of).collect()
+}
+
 fn disks(ask: &Ask<'_>) -> Vec<Disk> {
     let of = |name: &str| format!(r#"{name}{{fstype!~"{NO_DISK}"}}"#);
     let sizes = ask.all(&of("node_filesystem_size_bytes"));

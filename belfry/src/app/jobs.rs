@@ -44,6 +44,8 @@ pub(crate) struct Jobs {
     known: Mutex<Vec<Known>>,
     /// What runs left stopped that are over, with the job.
     left: Mutex<Vec<(String, String)>>,
+    /// When a key that is kept elsewhere was last attested, if backups are encrypted.
+    attested_ms: Mutex<Option<i64>>,
 }
 
 impl Jobs {
@@ -59,6 +61,15 @@ impl Jobs {
         all.retain(|known| known.job != fresh.job);
         all.push(fresh);
         all.sort_by(|one, other| one.job.cmp(&other.job));
+    }
+
+    /// When a key that is kept elsewhere was last attested; nothing where nothing is
+    /// encrypted.
+    pub(super) fn attested_ms(&self) -> Option<i64> {
+        *self
+            .attested_ms
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What runs left stopped that are over: the job and the container.
@@ -156,6 +167,12 @@ pub(super) async fn run(
         }
         beat.beat(Instant::now());
         let config = watch.config();
+        let attested_ms = backup::attest::last(&setup(&config));
+        *watch
+            .jobs
+            .attested_ms
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = attested_ms;
         // While it is being started it still counts as stopped.
         if recovery.available_permits() > 0 {
             let left = match config.backup.jobs.is_empty() {

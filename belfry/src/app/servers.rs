@@ -272,6 +272,11 @@ fn place(container: &Container) -> Option<Place> {
     })
 }
 
+/// Where the PostgreSQL server of a container may be reached, as `host:port`.
+pub(super) fn places(container: &Container) -> Vec<String> {
+    place(container).map_or_else(Vec::new, |place| place.addresses)
+}
+
 /// The first address where a connection is taken.
 async fn reach(addresses: &[String]) -> Option<&String> {
     for address in addresses {

@@ -2,6 +2,7 @@
 //! or without a running Belfry. Runs of one job exclude each other by a lock in
 //! the data folder, whoever begins them.
 
+mod attest;
 mod copies;
 mod coverage;
 pub(super) mod init;
@@ -75,6 +76,14 @@ pub(super) enum BackupCommand {
         #[arg(long, default_value_t = 30)]
         days: u32,
     },
+    /// Show that a key which is kept elsewhere opens what is encrypted here
+    ///
+    /// The key on this host is lost with it. Bring the other one, or type it in.
+    Attest {
+        /// The file of the key that is kept elsewhere; - reads it from standard input
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        identity: std::path::PathBuf,
+    },
     /// List every volume and database: backed up, excluded or unknown
     ///
     /// Databases are asked for with psql in the containers of PostgreSQL servers.
@@ -125,7 +134,7 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
             Some(&wanted.job)
         }
         BackupCommand::List { job, .. } => job.as_ref(),
-        BackupCommand::Coverage { .. } => None,
+        BackupCommand::Coverage { .. } | BackupCommand::Attest { .. } => None,
     };
     if let Some(name) = job {
         known(&setup, name)?;
@@ -147,6 +156,7 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
                 pin::run(&setup, &config, job, (from, *days)).await
             }
             BackupCommand::Coverage { json } => coverage::run(&setup, *json).await,
+            BackupCommand::Attest { identity } => attest::run(&setup, identity),
             BackupCommand::Prune {
                 job,
                 dry_run,

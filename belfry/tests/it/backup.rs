@@ -1,8 +1,11 @@
 //! `belfry backup` at the terminal, beside a real PostgreSQL.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::support::belfry::Launch;
@@ -229,7 +232,7 @@ fn a_backup_is_verified_drilled_pruned_and_restored_at_the_terminal() {
     assert_eq!(plan.status.code(), Some(1));
     let told = text(&plan.stdout);
     assert!(
-        told.contains("lost    public.orders: 20001 rows now, 20000 in the backup"),
+        told.contains("lost    public.orders: 1 rows that are new or were changed since"),
         "{told}"
     );
     // Nobody was asked, and what is newer would be lost.
@@ -252,15 +255,43 @@ fn a_backup_is_verified_drilled_pruned_and_restored_at_the_terminal() {
     );
 }
 
+/// Answers every request well; its address, and the paths that were asked for.
+fn ear() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let paths = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut first = String::new();
+            let _ = reader.read_line(&mut first);
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+            paths.lock().unwrap().push(path);
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    (address, heard)
+}
+
 #[test]
 fn a_job_runs_by_its_schedule_and_a_dead_run_is_interrupted() {
     let place = Place::new();
+    let (ear, heard) = ear();
     let config = std::fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
     let copies = place.scratch.path.join("copies").display().to_string();
     let config = config
         .replace("host: here\ndata: data\n", "host: here\n")
         .replace("folder: copies", &format!("folder: {copies}"))
-        .replace("jobs: [{", "jobs: [{schedule: '* * * * *', jitter: 0s, ");
+        .replace(
+            "jobs: [{",
+            &format!("jobs: [{{schedule: '* * * * *', jitter: 0s, ping: '{ear}/x', "),
+        );
     let mut running = Launch::with(&config).start();
     let last = "belfry_backup_last_run_success{job_name=\"db\",task=\"backup\"}";
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -272,6 +303,10 @@ fn a_job_runs_by_its_schedule_and_a_dead_run_is_interrupted() {
         );
         std::thread::sleep(Duration::from_millis(200));
     }
+    // Somebody outside hears of it: that it began, and that it was good.
+    let told = || heard.lock().unwrap().clone();
+    poll::holds("the run should be told outside", || told().len() >= 2);
+    assert_eq!(told()[..2], ["/x/start", "/x"]);
     let page = running.get("/metrics/backup").body;
     for sample in [
         "belfry_backup_target_readable{job_name=\"db\",target=\"local\"} 1\n",

@@ -162,7 +162,7 @@ fn what_a_job_is_of_is_told_with_its_place_when_it_is_not_one_thing() {
     for fault in [
         "it must begin with a slash",
         "a job is of one thing",
-        "a job needs a database, a directory or a volume",
+        "a job needs a database, globals, a directory or a volume",
     ] {
         assert!(told.contains(fault), "{fault}: {told}");
     }

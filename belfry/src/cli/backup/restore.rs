@@ -2,6 +2,7 @@
 //! live one; or files elsewhere.
 
 mod bootstrap;
+mod globals;
 mod table;
 mod tree;
 
@@ -146,6 +147,9 @@ async fn perform(
     if let Some(table) = &command.table {
         return Box::pin(table::perform(setup, job, (target, copy), command, table)).await;
     }
+    if manifest.kind == "globals" {
+        return Box::pin(globals::perform(setup, job, (target, copy), command)).await;
+    }
     if manifest.files.is_some() {
         return Box::pin(tree::perform(setup, job, (target, copy), command)).await;
     }
@@ -239,6 +243,7 @@ fn named(job: &Job) -> String {
     match job.kind() {
         "postgres" => job.database.clone(),
         "volume" => job.volume.clone(),
+        "globals" => job.name.clone(),
         _ => job.directory.display().to_string(),
     }
 }

@@ -60,9 +60,17 @@ fn the_rule_about_unread_backups_fires_where_none_was_read_to_its_end() {
     let postgres = Postgres::start();
     let copies = Scratch::new();
     let (folder, port) = (copies.path.display(), postgres.port());
+    // An age recipient whose key nobody has.
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
     let watched = Watched::start(Setup::new().part(&format!(
-        "backup:\n  targets: [{{name: here, folder: {folder}, reserve: 1MiB}}]\n  \
+        "backup:\n  recipients: [{recipient}]\n  targets: [{{name: here, folder: {folder}, reserve: 1MiB}}]\n  \
          jobs: [{{name: db, database: postgres, host: 127.0.0.1, port: {port}, schedule: '* * * * *', jitter: 0s}}]"
     )));
-    watched.fires(&[("BackupNotVerified", "warning")], || {});
+    watched.fires(
+        &[
+            ("BackupNotVerified", "warning"),
+            ("BackupKeyNotAttested", "warning"),
+        ],
+        || {},
+    );
 }

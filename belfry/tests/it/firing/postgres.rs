@@ -109,7 +109,11 @@ fn rules_about_postgresql_fire_for_a_replica_that_stands_and_for_other_data() {
     watched.is_known("pg_replication_is_replica == 1");
     replica.query("select pg_wal_replay_pause()");
     let mut next = 100;
-    watched.fires(&[("PostgresReplicaBehind", "warning")], || {
+    let fires = [
+        ("PostgresReplicaBehind", "warning"),
+        ("BackupDatabaseUnknown", "warning"),
+    ];
+    watched.fires(&fires, || {
         next += 1;
         postgres.query(&format!("insert into seats values ({next})"));
     });

@@ -31,7 +31,7 @@ pub(super) async fn perform(setup: &Setup, command: &RestoreCommand) -> Result<E
     let mut begun = false;
     for step in &steps {
         let manifest = &step.copy.manifest;
-        if manifest.kind == "postgres" && !begun {
+        if ["postgres", "globals"].contains(&manifest.kind.as_str()) && !begun {
             begun = true;
             start(command).await?;
         }

@@ -1,0 +1,50 @@
+//! The globals of a server as the source of a run: roles, memberships, tablespaces.
+
+use tokio::time::timeout_at;
+
+use super::sink::Sink;
+use super::work::{Before, Fault, Work};
+use crate::flow::Feed;
+use crate::manifest::{Manifest, Piece};
+use crate::postgres::{self, Server};
+
+impl Work<'_> {
+    /// Sends a server's globals into all targets; what a person should know.
+    pub(super) async fn globals(
+        &self,
+        sinks: &mut [Sink],
+        before: &Before,
+        server: &Server,
+    ) -> Result<(Option<String>, Piece), String> {
+        self.piece(
+            sinks,
+            "globals",
+            "globals.sql",
+            before.expected("globals"),
+            async |feed: &Feed| {
+                let (text, warning) = postgres::globals(server).await?;
+                feed.give(text.into()).await?;
+                Ok::<_, Fault>(warning)
+            },
+        )
+        .await
+    }
+
+    /// A backup of the globals alone.
+    pub(super) async fn globals_alone(
+        &self,
+        sinks: &mut [Sink],
+        before: &Before,
+    ) -> Result<Manifest, String> {
+        let server = self.setup.admin(self.job)?;
+        let prepared = timeout_at(self.deadline, server.prepared()).await;
+        let (server, _) = prepared
+            .map_err(|_| self.late())?
+            .map_err(|err| err.to_string())?;
+        let (warning, piece) = self.globals(sinks, before, &server).await?;
+        let woken = self.loud().await;
+        (self.say)(format!("globals {} bytes, whole", piece.raw_bytes));
+        let warnings = warning.into_iter().chain(woken).collect();
+        Ok(self.manifest(before, vec![piece], warnings, |_| {}))
+    }
+}

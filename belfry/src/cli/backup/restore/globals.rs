@@ -1,0 +1,35 @@
+//! Making roles and tablespaces as a backup of globals says, at the terminal.
+
+use backup::catalogue::Copy;
+use backup::restore::globals;
+use backup::target::Target;
+use backup::{Job, Setup};
+
+use super::{RestoreCommand, asked};
+use crate::exit::{self, Exit};
+use crate::out;
+
+pub(super) async fn perform(
+    setup: &Setup,
+    job: &Job,
+    (target, copy): (&Target, &Copy),
+    command: &RestoreCommand,
+) -> Result<Exit, String> {
+    if command.plan {
+        out::line("1       make the roles, memberships and tablespaces that are missing");
+        out::line("2       give roles that are there the attributes and passwords they had");
+        return Ok(exit::OK);
+    }
+    if !command.yes && !asked("job", &job.name).await? {
+        return Err("nothing was done".to_owned());
+    }
+    let say = |line: String| out::line(line);
+    let applied = globals::apply(setup, job, target, copy, &say).await?;
+    Ok(match applied.failed.len() {
+        0 => exit::OK,
+        count => {
+            out::error(format_args!("belfry: {count} statements were refused"));
+            exit::CRITICAL
+        }
+    })
+}
