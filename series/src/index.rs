@@ -9,9 +9,11 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use exposition::{Labels, LabelsBuilder};
+use hashbrown::HashTable;
 
 use crate::samples::{BLOCK, Series};
 use crate::{Matcher, Op};
@@ -23,7 +25,9 @@ type Slots = Vec<u32>;
 pub(crate) struct Index {
     slots: Vec<Option<Arc<Series>>>,
     free: Slots,
-    by_labels: HashMap<Labels, u32>,
+    /// Slots by the labels of what stands in them, which need not be kept twice.
+    by_labels: HashTable<u32>,
+    hasher: RandomState,
     by_name: HashMap<Arc<str>, HashMap<Arc<str>, Slots>>,
     next_id: u64,
     bytes: usize,
@@ -36,8 +40,10 @@ pub(crate) struct Index {
 impl Index {
     /// The series with exactly these labels.
     pub(crate) fn get(&self, labels: &Labels) -> Option<&Arc<Series>> {
-        let slot = self.by_labels.get(labels)?;
-        self.slots[*slot as usize].as_ref()
+        let slots = &self.slots;
+        let is = |slot: &u32| labels_in(slots, *slot) == Some(labels);
+        let slot = self.by_labels.find(self.hasher.hash_one(labels), is)?;
+        slots[*slot as usize].as_ref()
     }
 
     /// How many series there are.
@@ -76,11 +82,14 @@ impl Index {
             shared.set(name, value);
         }
         let series = Arc::new(Series::new(id, slot, shared.build()));
-        self.by_labels.insert(series.labels.clone(), slot);
         if slot as usize == self.slots.len() {
             self.slots.push(None);
         }
         self.slots[slot as usize] = Some(series.clone());
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        let hash = |slot: &u32| hasher.hash_one(labels_in(slots, *slot).unwrap_or(labels));
+        self.by_labels
+            .insert_unique(hasher.hash_one(labels), slot, hash);
         self.bytes += cost_of_series(labels);
         series
     }
@@ -119,10 +128,13 @@ impl Index {
             if !slot.as_ref().is_some_and(|have| Arc::ptr_eq(have, series)) {
                 continue;
             }
+            let hash = self.hasher.hash_one(&series.labels);
+            if let Ok(entry) = self.by_labels.find_entry(hash, |slot| *slot == series.slot) {
+                entry.remove();
+            }
             *slot = None;
             leaves[series.slot as usize] = true;
             self.free.push(series.slot);
-            self.by_labels.remove(&series.labels);
             self.bytes -= cost_of_series(&series.labels);
             lists.extend(series.labels.shared().iter().cloned());
             if series.lock().was_logged() {
@@ -138,7 +150,10 @@ impl Index {
             self.thin(&name, &value, &leaves);
         }
         if self.by_labels.capacity() > 4 * self.by_labels.len() + 1024 {
-            self.by_labels.shrink_to_fit();
+            let (slots, hasher) = (&self.slots, &self.hasher);
+            let none = Labels::empty();
+            let hash = |slot: &u32| hasher.hash_one(labels_in(slots, *slot).unwrap_or(&none));
+            self.by_labels.shrink_to_fit(hash);
         }
     }
 
@@ -238,6 +253,12 @@ impl Index {
     }
 }
 
+/// The labels of what stands in a slot.
+fn labels_in(slots: &[Option<Arc<Series>>], slot: u32) -> Option<&Labels> {
+    let series = slots.get(slot as usize)?.as_ref()?;
+    Some(&series.labels)
+}
+
 /// The order of label sets; strings that are shared need no comparing.
 pub(crate) fn order(one: &Labels, two: &Labels) -> Ordering {
     let compare = |one: &Arc<str>, two: &Arc<str>| match Arc::ptr_eq(one, two) {
@@ -253,7 +274,7 @@ pub(crate) fn order(one: &Labels, two: &Labels) -> Ordering {
 
 /// Bytes for a series: its struct, its labels, its places in maps and lists.
 fn cost_of_series(labels: &Labels) -> usize {
-    let map = (size_of::<(Labels, u32)>() + 1) * 3 / 2;
+    let map = (size_of::<u32>() + 1) * 3 / 2;
     let label = size_of::<(Arc<str>, Arc<str>)>() + size_of::<u32>() * 3 / 2;
     size_of::<Series>() + 2 * size_of::<usize>() + 3 * BLOCK + map + labels.len() * label
 }

@@ -40,18 +40,16 @@ struct Mark {
     since: u32,
     delta: u32,
     at: u32,
-    count: u16,
 }
 
 impl Mark {
     /// Of a state with ordinary times, as all but made-up ones have.
     fn of(state: State, first: i64, at: u32) -> Option<Self> {
         Some(Self {
-            values: state.values.packed(),
+            values: state.values.packed(state.count),
             since: state.time.checked_sub(first)?.try_into().ok()?,
             delta: state.delta.try_into().ok()?,
             at,
-            count: state.count,
         })
     }
 
@@ -60,7 +58,7 @@ impl Mark {
             time: first.saturating_add(i64::from(self.since)),
             delta: i64::from(self.delta),
             values: self.values.into(),
-            count: self.count,
+            count: self.values.count,
         }
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Packed {
     before: [u32; 2],
     leading: u8,
     width: u8,
+    /// Not a part of it: how many samples there were, which finds room here.
+    pub(super) count: u16,
 }
 
 impl From<Packed> for Xor {
@@ -31,12 +33,13 @@ impl From<Packed> for Xor {
 }
 
 impl Xor {
-    /// In less room.
-    pub(super) fn packed(&self) -> Packed {
+    /// In less room, after so many samples.
+    pub(super) fn packed(&self, count: u16) -> Packed {
         Packed {
             before: [(self.before >> 32) as u32, self.before as u32],
             leading: self.leading,
             width: self.width,
+            count,
         }
     }
 
