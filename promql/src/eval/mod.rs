@@ -59,6 +59,10 @@ pub(crate) enum Data {
     Table(Table),
 }
 
+/// What a function comes to that reads native histograms alone, of which none is kept.
+const ONLY_NATIVE: &str =
+    "native histograms are not supported, and of other samples this function makes nothing";
+
 impl Evaluator<'_> {
     pub(crate) fn eval(&mut self, node: &Node, grid: Grid) -> Result<Data, Error> {
         match &node.kind {
@@ -138,6 +142,7 @@ impl Evaluator<'_> {
             Function::HistogramFraction => self.histogram_fraction(args, grid)?,
             Function::NativeOnly => {
                 self.table(&args[0], grid)?;
+                self.notes.info(ONLY_NATIVE, node.place);
                 Table::new(grid.count)
             }
             Function::LabelJoin => self.label_join(args, grid)?,

@@ -75,6 +75,9 @@ fn falling_counts_are_forced_and_remarked_unless_they_are_rounding() {
     assert!(forced.infos[0].ends_with("\"h_bucket\" (1:26)"));
     let rounded = answer(&store, "histogram_quantile(0.5, r_bucket)", 0).unwrap();
     assert!(rounded.infos.is_empty());
+    // What only native histograms have is nothing, and that is said.
+    let native = answer(&store, "histogram_avg(h_bucket)", 600).unwrap();
+    assert!(native.infos[0].contains("native histograms are not supported"));
 }
 
 #[test]
