@@ -8,12 +8,14 @@
 //! bench. `BENCH_MINUTES` is the length of the long run, 10 if not set.
 //! `BENCH_COMPARE`, binaries separated by colons, sets them beside each other
 //! under load instead; `BENCH_ONLY` picks parts (size, start, page, rest, alerting, peers,
-//! health) by name.
+//! exporters, health) by name.
 
 #[cfg(test)]
 mod alerting;
 #[cfg(test)]
 mod compare;
+#[cfg(test)]
+mod exporters;
 #[cfg(test)]
 mod figure;
 #[cfg(test)]
@@ -61,6 +63,9 @@ fn main() {
     }
     if wanted("health") {
         health::run();
+    }
+    if wanted("exporters") {
+        exporters::run(minutes());
     }
     if wanted("alerting") {
         alerting::run();

@@ -60,13 +60,22 @@ impl Shop {
     /// Starts a worker for these queues.
     #[track_caller]
     pub(crate) fn worker(&self, node: &str, queues: &str, concurrency: &str) -> Worker {
+        let of = ["-n", node, "-Q", queues, "-c", concurrency];
+        let words = [&["-m", "celery", "-A", "shop", "worker"], &of[..]].concat();
+        Worker(self.spawn(node, &words))
+    }
+
+    /// Starts a program of the application that does not end by itself. Messages call
+    /// it `name`.
+    #[track_caller]
+    pub(crate) fn spawn(&self, name: &str, words: &[&str]) -> Process {
         let mut command = self.python();
-        command.args(["-m", "celery", "-A", "shop", "worker"]);
-        command.args(["-n", node, "-Q", queues, "-c", concurrency]);
         // Root may run it here: its tasks are ours. In a group of its own, so that all of it can be killed.
-        command.env("C_FORCE_ROOT", "1").process_group(0);
-        let log = self.path(&format!("{node}.log"));
-        Worker(Process::spawn(node, &mut command, &log))
+        command
+            .args(words)
+            .env("C_FORCE_ROOT", "1")
+            .process_group(0);
+        Process::spawn(name, &mut command, &self.path(&format!("{name}.log")))
     }
 }
 
@@ -74,9 +83,24 @@ impl Shop {
 pub(crate) struct Worker(Process);
 
 impl Worker {
+    /// Stops all of it in its tracks.
+    pub(crate) fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        self.0.freeze();
+    }
+
+    /// Lets all of it go on.
+    pub(crate) fn thaw(&mut self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Ends all of it at once.
     pub(crate) fn kill(self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
         let group = Pid::from_raw(i32::try_from(self.0.pid()).expect("a process number"));
-        kill_process_group(group.expect("a process"), Signal::KILL).expect("a signal to our own");
+        kill_process_group(group.expect("a process"), signal).expect("a signal to our own");
     }
 }

@@ -84,7 +84,32 @@ def crowd():
         toil.apply_async((float(seconds), succeeds == "well"), queue=queue)
 
 
-commands = {"backlog": backlog, "work": work, "bulk": bulk, "crowd": crowd}
+def steady():
+    """So many tasks a second, to two queues at three priorities, until it is killed."""
+    rate, sent, due = float(sys.argv[2]), 0, time.monotonic()
+    while True:
+        if sent % 20 == 0:
+            fail.apply_async()
+        else:
+            add.apply_async((1, 2), queue="mail", priority=(0, 5, 9)[sent % 3])
+        sent += 1
+        due += 1 / rate
+        time.sleep(max(0, due - time.monotonic()))
+
+
+def strange():
+    """A task that no worker knows."""
+    app.send_task(sys.argv[2])
+
+
+commands = {
+    "backlog": backlog,
+    "work": work,
+    "bulk": bulk,
+    "crowd": crowd,
+    "steady": steady,
+    "strange": strange,
+}
 
 if __name__ == "__main__":
     commands[sys.argv[1]]()
