@@ -4,14 +4,16 @@
 //! The caller bounds the time; here everything else is bounded. Nothing that a
 //! server says gets into a message but the code of a refusal.
 
+mod stream;
 mod wire;
 
 use std::io;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::served::Trouble;
+use crate::tls::Connector;
+use stream::Stream;
 use wire::{BODY, Frame, HEADER, HEARTBEAT, In, METHOD, Out};
 
 /// A message that is larger is left out, in bytes.
@@ -32,6 +34,8 @@ pub(crate) enum Failure {
     Malformed,
     #[error("the server refused the login")]
     Login,
+    #[error("TLS cannot be set up: {0}")]
+    Tls(&'static str),
     /// The channel has ended with it; another is open.
     #[error("the server refused: {0}")]
     Refused(u16),
@@ -51,10 +55,12 @@ impl Failure {
 pub(crate) const NOT_FOUND: u16 = 404;
 
 /// Where a broker is, and who we are there.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Login<'a> {
     pub(crate) host: &'a str,
     pub(crate) port: u16,
+    /// What TLS is set up with, where it is wanted.
+    pub(crate) tls: Option<&'a Connector>,
     pub(crate) vhost: &'a str,
     pub(crate) username: &'a str,
     pub(crate) password: &'a str,
@@ -63,7 +69,7 @@ pub(crate) struct Login<'a> {
 /// A connection with one channel.
 #[derive(Debug)]
 pub(crate) struct Link {
-    stream: TcpStream,
+    stream: Stream,
     /// What has come and is not yet read.
     come: Vec<u8>,
     /// The message that is coming: how much of it is missing.
@@ -94,6 +100,10 @@ impl Link {
         let unreachable = |err: io::Error| Failure::Unreachable(err.kind());
         let stream = TcpStream::connect((login.host, login.port));
         let stream = stream.await.map_err(unreachable)?;
+        let stream = match login.tls {
+            Some(connector) => Stream::secure(connector, login.host, stream).await?,
+            None => Stream::Plain(stream),
+        };
         let mut link = Self {
             stream,
             come: Vec::new(),
@@ -337,8 +347,7 @@ impl Link {
                 self.come.drain(..length);
                 return frame;
             }
-            let read = self.stream.read_buf(&mut self.come).await;
-            match read {
+            match self.stream.read(&mut self.come).await {
                 Ok(0) => return Err(Failure::Closed),
                 Ok(_) => {}
                 Err(_) => return Err(Failure::Closed),
@@ -351,7 +360,6 @@ impl Link {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let written = self.stream.write_all(bytes).await;
-        written.map_err(|_| Failure::Closed)
+        self.stream.write(bytes).await.map_err(|_| Failure::Closed)
     }
 }

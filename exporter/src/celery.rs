@@ -12,6 +12,7 @@ mod control;
 mod event;
 mod histogram;
 mod names;
+mod poll;
 mod queues;
 mod rabbit;
 mod scene;
@@ -34,10 +35,11 @@ pub use config::{Beat, Broker, Config};
 use crate::amqp;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
-use crate::redis::client::{Address, Failure};
-use crate::served::Trouble;
-use broker::{Access, Poll, listen};
+use crate::redis::client::Address;
+use crate::tls::Connector;
+use broker::Access;
 use names::Names;
+use poll::{Line, Poll};
 use scene::Scene;
 use tally::Kept;
 
@@ -261,13 +263,21 @@ impl Shared {
 
     async fn follow(&self, member: &Member<Setup>, scene: &Scene) {
         let setup = &member.setup;
-        if let Some((host, port)) = setup.broker.rabbit() {
+        let (name, interval) = (&member.served.name, setup.config.interval);
+        if let Some(place) = setup.broker.rabbit() {
+            let tls = match place.tls {
+                true => Some(self.connector(member).await),
+                false => None,
+            };
+            let access = rabbit::Access { place, tls, setup };
+            if setup.found {
+                access.locate().await;
+            }
             scene.located(0);
-            let access = rabbit::Access { host, port, setup };
-            let poll = Asking::Rabbit(rabbit::Poll::new(&access, scene));
+            let line = Line::Rabbit(rabbit::Line::new(&access, scene));
             tokio::join!(
-                rabbit::listen(&access, scene),
-                self.measure(poll, member, scene)
+                poll::listen(name, interval, scene, || rabbit::hear(&access, scene)),
+                self.measure(Poll::new(line, scene), member, scene)
             );
             return;
         }
@@ -289,18 +299,33 @@ impl Shared {
         scene.located(database);
         let asker = RandomState::new().hash_one(&setup.broker.address);
         let names = Names::new(database, &setup.broker.key_prefix, asker);
+        let line = Line::Redis(broker::Line::new(&access, &names, scene));
         tokio::join!(
-            listen(&access, &names, scene),
-            self.measure(
-                Asking::Redis(Poll::new(&access, &names, scene)),
-                member,
-                scene
-            )
+            poll::listen(name, interval, scene, || broker::hear(
+                &access, &names, scene
+            )),
+            self.measure(Poll::new(line, scene), member, scene)
         );
     }
 
+    /// What TLS is set up with; waits until its files can be read.
+    async fn connector(&self, member: &Member<Setup>) -> Connector {
+        loop {
+            let file = member.setup.broker.ca_file.clone();
+            let read = move || Connector::new(file.as_deref());
+            let began = Instant::now();
+            let trouble = match tokio::task::spawn_blocking(read).await {
+                Ok(Ok(connector)) => return connector,
+                Ok(Err(why)) => why,
+                Err(_) => "the authorities cannot be read",
+            };
+            self.fleet.put(member, Err(trouble.into()), began);
+            tokio::time::sleep(member.setup.config.interval).await;
+        }
+    }
+
     /// Measures queues and asks workers, for ever.
-    async fn measure(&self, mut poll: Asking<'_>, member: &Member<Setup>, scene: &Scene) {
+    async fn measure(&self, mut poll: Poll<'_>, member: &Member<Setup>, scene: &Scene) {
         let config = &member.setup.config;
         // An interval of nothing is not allowed.
         let mut ticks = interval(config.interval.max(Duration::from_millis(1)));
@@ -314,32 +339,10 @@ impl Shared {
                 vec![Arc::new(pieces)]
             });
             self.fleet.put(member, read, began);
-            if let Err(err) = poll.inspect().await {
+            if let Err(err) = poll.inspect(config).await {
                 let err = err.text;
                 tracing::debug!(broker = member.served.name, "cannot ask workers: {err}");
             }
-        }
-    }
-}
-
-/// What a broker is asked by.
-enum Asking<'a> {
-    Redis(Poll<'a>),
-    Rabbit(rabbit::Poll<'a>),
-}
-
-impl Asking<'_> {
-    async fn once(&mut self) -> Result<(), Trouble> {
-        match self {
-            Self::Redis(poll) => poll.once().await.map_err(Failure::trouble),
-            Self::Rabbit(poll) => poll.once().await.map_err(amqp::Failure::trouble),
-        }
-    }
-
-    async fn inspect(&mut self) -> Result<(), Trouble> {
-        match self {
-            Self::Redis(poll) => poll.inspect().await.map_err(Failure::trouble),
-            Self::Rabbit(poll) => poll.inspect().await.map_err(amqp::Failure::trouble),
         }
     }
 }

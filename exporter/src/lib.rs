@@ -21,5 +21,6 @@ pub mod redis;
 mod served;
 mod tail;
 mod tallies;
+mod tls;
 
 pub use fleet::Standing;

@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const POSTGRES_USER: &str = "POSTGRES_USER";
 const POSTGRES_PASSWORD: &str = "POSTGRES_PASSWORD";
 const POSTGRES_DB: &str = "POSTGRES_DB";
+const RABBIT_USER: &str = "RABBITMQ_DEFAULT_USER";
+const RABBIT_PASSWORD: &str = "RABBITMQ_DEFAULT_PASS";
+const RABBIT_VHOST: &str = "RABBITMQ_DEFAULT_VHOST";
 const REDIS_PASSWORDS: [&str; 2] = ["REDIS_PASSWORD", "VALKEY_PASSWORD"];
 
 /// A container that holds a server, and where that may be reached.
@@ -47,6 +50,7 @@ struct Place {
 enum Holds {
     Postgres,
     Redis,
+    Rabbit,
 }
 
 /// A server that was found.
@@ -54,6 +58,7 @@ enum Holds {
 enum Server {
     Postgres(postgres::Server),
     Redis(redis::Server),
+    Rabbit(celery::Broker),
 }
 
 /// What is known of a container that holds a server.
@@ -125,6 +130,7 @@ async fn find(ground: &Ground, known: &mut BTreeMap<String, Known>) {
     let allowed = |place: &Place| match place.holds {
         Holds::Postgres => config.exporter.postgres.environment,
         Holds::Redis => config.exporter.redis.environment,
+        Holds::Rabbit => config.exporter.celery.environment,
     };
     for place in containers.iter().filter_map(|one| place(one)) {
         if let Some(one) = known.get(&place.name)
@@ -156,6 +162,7 @@ async fn environment(ground: &Ground, place: &Place) -> Option<BTreeMap<String, 
     let names: &[&str] = match place.holds {
         Holds::Postgres => &[POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB],
         Holds::Redis => &REDIS_PASSWORDS,
+        Holds::Rabbit => &[RABBIT_USER, RABBIT_PASSWORD, RABBIT_VHOST],
     };
     let told = ground.containers.environment(&place.id, names).await;
     told.inspect_err(|err| {
@@ -197,6 +204,11 @@ fn hand_on(ground: &Ground, known: &BTreeMap<String, Known>) {
                     redis.push(server.clone());
                 }
             }
+            Server::Rabbit(server) => {
+                if brokers.find && !brokers.brokers.iter().any(|had| is_known(had.place())) {
+                    celery.push(server.clone());
+                }
+            }
         }
     }
     if let Some(shelf) = &ground.shelf {
@@ -235,10 +247,11 @@ fn place(container: &Container) -> Option<Place> {
     if !container.state.has_processes() {
         return None;
     }
-    let (holds, port) = match healthchecks::discover::kind(&super::discovery::container(container))?
-    {
-        Kind::Postgres => (Holds::Postgres, 5432),
-        Kind::Redis => (Holds::Redis, 6379),
+    let kind = healthchecks::discover::kind(&super::discovery::container(container));
+    let (holds, port) = match kind {
+        Some(Kind::Postgres) => (Holds::Postgres, 5432),
+        Some(Kind::Redis) => (Holds::Redis, 6379),
+        None if is_rabbit(&container.image) => (Holds::Rabbit, 5672),
         _ => return None,
     };
     let mut addresses: Vec<String> = container
@@ -277,6 +290,12 @@ pub(super) fn places(container: &Container) -> Vec<String> {
     place(container).map_or_else(Vec::new, |place| place.addresses)
 }
 
+/// Whether an image is RabbitMQ's, wherever it comes from.
+fn is_rabbit(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    name.split([':', '@']).next() == Some("rabbitmq")
+}
+
 /// The first address where a connection is taken.
 async fn reach(addresses: &[String]) -> Option<&String> {
     for address in addresses {
@@ -312,6 +331,18 @@ fn server(place: &Place, address: &str, told: &BTreeMap<String, Secret>) -> Serv
                 ..redis::Server::default()
             })
         }
+        Holds::Rabbit => {
+            let said = |variable| told.get(variable).map(Secret::expose);
+            let usual = celery::Broker::default();
+            Server::Rabbit(celery::Broker {
+                address: format!("amqp://{address}"),
+                username: said(RABBIT_USER).unwrap_or_default().to_owned(),
+                password: told.get(RABBIT_PASSWORD).cloned().unwrap_or_default(),
+                vhost: said(RABBIT_VHOST).unwrap_or(&usual.vhost).to_owned(),
+                name,
+                ..usual
+            })
+        }
     }
 }
 
@@ -321,58 +352,4 @@ fn quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn place(holds: Holds) -> Place {
-        Place {
-            id: "1".into(),
-            name: "shop-db-1".into(),
-            holds,
-            addresses: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn an_environment_tells_how_to_log_in_and_nothing_else_is_guessed() {
-        let told = |pairs: &[(&str, &str)]| {
-            let pairs = pairs.iter();
-            pairs
-                .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
-                .collect()
-        };
-        let database = |pairs: &[(&str, &str)]| {
-            let server = server(&place(Holds::Postgres), "10.0.0.2:5432", &told(pairs));
-            let Server::Postgres(server) = server else {
-                panic!("{server:?}")
-            };
-            assert_eq!(server.name, "shop-db-1");
-            assert_eq!(server.place().as_deref(), Some("10.0.0.2:5432"));
-            (server.url, server.password.expose().to_owned())
-        };
-        let prefix = "host=10.0.0.2 port=5432";
-        assert_eq!(
-            database(&[]),
-            (
-                format!("{prefix} user='postgres' dbname='postgres'"),
-                "".into()
-            )
-        );
-        assert_eq!(
-            database(&[("POSTGRES_USER", "o'b"), ("POSTGRES_PASSWORD", "pw")]),
-            (format!("{prefix} user='o\\'b' dbname='o\\'b'"), "pw".into())
-        );
-        let cache = server(
-            &place(Holds::Redis),
-            "10.0.0.3:6379",
-            &told(&[("REDIS_PASSWORD", "pw")]),
-        );
-        let Server::Redis(cache) = cache else {
-            panic!("{cache:?}")
-        };
-        assert_eq!(
-            (cache.address.as_str(), cache.password.expose()),
-            ("10.0.0.3:6379", "pw")
-        );
-    }
-}
+mod tests;

@@ -1,12 +1,14 @@
 //! The connections to one broker: one that listens, and one that asks. Both are
 //! made anew whenever they end.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
 use super::names::Names;
 use super::scene::{self, Scene};
+use super::workers::Told;
 use super::{Setup, control, event, now};
 use crate::redis::client::{Address, Failure, Link};
 use crate::redis::resp;
@@ -14,8 +16,6 @@ use crate::redis::resp;
 /// A broker's workers give signs of life more often than this; when nothing is
 /// heard for so long, the connection is tried.
 const QUIET: Duration = Duration::from_secs(30);
-/// After a failure the next try waits so long.
-const PAUSE: Duration = Duration::from_secs(5);
 /// How often a Redis that is no broker is looked at again.
 const AGAIN: Duration = Duration::from_secs(60);
 /// A message that is too large to look at is left alone for so long.
@@ -74,24 +74,8 @@ impl Access<'_> {
     }
 }
 
-/// Listens to events, for ever.
-pub(super) async fn listen(access: &Access<'_>, names: &Names, scene: &Scene) {
-    let name = access.setup.broker.label();
-    let mut failing = false;
-    loop {
-        let (err, began) = hear(access, names, scene).await;
-        scene.state().listens(false, now());
-        // A connection that could be made is news when it ends.
-        if !failing || began {
-            tracing::warn!(broker = name, "cannot hear Celery's events: {err}");
-        }
-        failing = true;
-        tokio::time::sleep(PAUSE.min(access.setup.config.interval)).await;
-    }
-}
-
 /// Listens until that ends; tells why, and whether it had begun.
-async fn hear(access: &Access<'_>, names: &Names, scene: &Scene) -> (Failure, bool) {
+pub(super) async fn hear(access: &Access<'_>, names: &Names, scene: &Scene) -> (Failure, bool) {
     let mut link = match access.open(access.database).await {
         Ok(link) => link,
         Err(err) => return (err, false),
@@ -143,39 +127,33 @@ async fn hear(access: &Access<'_>, names: &Names, scene: &Scene) -> (Failure, bo
 }
 
 /// The connection by which a broker is asked.
-pub(super) struct Poll<'a> {
+pub(super) struct Line<'a> {
     access: &'a Access<'a>,
     names: &'a Names,
     scene: &'a Scene,
     link: Option<Link>,
-    asked: Option<Instant>,
     /// Since when the messages themselves are left alone.
     shy: Option<Instant>,
 }
 
-impl<'a> Poll<'a> {
+impl<'a> Line<'a> {
     pub(super) fn new(access: &'a Access<'a>, names: &'a Names, scene: &'a Scene) -> Self {
         Self {
             access,
             names,
             scene,
             link: None,
-            asked: None,
             shy: None,
         }
     }
 
-    /// Measures the queues. A connection that ended while it lay idle is made
-    /// anew.
-    pub(super) async fn once(&mut self) -> Result<(), Failure> {
-        let had = self.link.is_some();
-        match self.measure().await {
-            Err(Failure::Closed) if had => self.measure().await,
-            result => result,
-        }
+    /// Whether a connection is kept.
+    pub(super) fn is_open(&self) -> bool {
+        self.link.is_some()
     }
 
-    async fn measure(&mut self) -> Result<(), Failure> {
+    /// Measures the queues.
+    pub(super) async fn measure(&mut self) -> Result<(), Failure> {
         // Taken out: what is cut off in the middle must not be used again.
         let mut link = match self.link.take() {
             Some(link) => link,
@@ -207,19 +185,12 @@ impl<'a> Poll<'a> {
         measured
     }
 
-    /// Asks the workers, when it is time.
-    pub(super) async fn inspect(&mut self) -> Result<(), Failure> {
+    /// Asks the workers, over the connection that is kept; nothing without one.
+    pub(super) async fn ask(&mut self) -> Result<BTreeMap<String, Told>, Failure> {
         let config = &self.access.setup.config;
-        if self
-            .asked
-            .is_some_and(|asked| asked.elapsed() < config.inspect)
-        {
-            return Ok(());
-        }
         let Some(mut link) = self.link.take() else {
-            return Ok(());
+            return Ok(BTreeMap::new());
         };
-        self.asked = Some(Instant::now());
         let deadline = config.deadline + Duration::from_secs(5);
         let work = async {
             if config.enable_events {
@@ -228,19 +199,9 @@ impl<'a> Poll<'a> {
             let expected = self.scene.state().workers.present();
             control::ask(&mut link, self.names, expected, now()).await
         };
-        let told = timeout(deadline, work)
-            .await
-            .unwrap_or(Err(Failure::Late))?;
+        let told = timeout(deadline, work).await;
+        let told = told.unwrap_or(Err(Failure::Late))?;
         self.link = Some(link);
-        let now = now();
-        let mut state = self.scene.state();
-        state.asked = Some((now, told.len()));
-        for (node, told) in told {
-            for queue in &told.queues {
-                state.tally.learn_queue(queue);
-            }
-            state.workers.told(&node, told, now);
-        }
-        Ok(())
+        Ok(told)
     }
 }

@@ -1,8 +1,10 @@
 //! The configuration: which brokers, how often, and for how long what counts.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::rabbit::Place;
 use crate::redis::client::Address;
 
 settings::section! {
@@ -10,8 +12,13 @@ settings::section! {
     pub struct Config {
         /// The brokers, Redis or RabbitMQ; see `find` for those in containers.
         pub brokers: Vec<Broker> = Vec::new(),
-        /// Whether Celery is looked for in the Redis servers of containers.
+        /// Whether Celery is looked for in the Redis and RabbitMQ servers of
+        /// containers.
         pub find: bool = true,
+        /// Whether a container's environment may be looked at for how to log in to a
+        /// RabbitMQ server that was found: RABBITMQ_DEFAULT_USER,
+        /// RABBITMQ_DEFAULT_PASS and RABBITMQ_DEFAULT_VHOST. For Redis see `redis`.
+        pub environment: bool = false,
         /// How often queues are measured.
         pub interval: Duration = Duration::from_secs(15),
         /// How long a broker may take to answer.
@@ -34,7 +41,8 @@ settings::section! {
     /// A broker.
     pub struct Broker {
         /// The address of a Redis server: host:port, or the path of a socket; or
-        /// that of a RabbitMQ server: amqp://host:port. No password here.
+        /// that of a RabbitMQ server: amqp://host:port, or amqps:// with TLS. No
+        /// password here.
         pub address: String = "127.0.0.1:6379".to_owned(),
         /// The number of the database, in Redis.
         pub database: u32 = 0,
@@ -47,6 +55,9 @@ settings::section! {
         pub username: String = String::new(),
         /// The password. Empty: none is sent; `guest` to RabbitMQ.
         pub password: settings::Secret = settings::Secret::default(),
+        /// The authorities that may vouch for a RabbitMQ server behind amqps://, as
+        /// a PEM file. Empty: the system's.
+        pub ca_file: Option<PathBuf> = None,
         /// Queues that neither the bindings in Redis nor the workers tell of.
         pub queues: Vec<String> = Vec::new(),
         /// The application's `priority_steps`.
@@ -76,7 +87,7 @@ impl Config {
             let key = format!("celery.brokers[{at}]");
             if Address::parse(&broker.address).is_none() && broker.rabbit().is_none() {
                 // Not repeated here: there may be a password in it.
-                let message = "host:port, the path of a socket or amqp://host:port is wanted, without a password";
+                let message = "host:port, the path of a socket, amqp://host:port or amqps://host:port is wanted, without a password";
                 faults.push((format!("{key}.address"), message.to_owned()));
             } else if !names.insert(broker.label()) {
                 let message = format!("{:?} stands twice", broker.label());
@@ -120,22 +131,60 @@ impl Broker {
         }
     }
 
-    /// Host and port, where it is RabbitMQ.
-    pub(super) fn rabbit(&self) -> Option<(&str, u16)> {
-        let place = self.address.strip_prefix("amqp://")?.trim_end_matches('/');
-        if place.is_empty() || place.contains(['@', '/', ' ', '?']) {
+    /// Where it is, if it is RabbitMQ.
+    pub(super) fn rabbit(&self) -> Option<Place<'_>> {
+        let (address, tls) = match self.address.strip_prefix("amqps://") {
+            Some(address) => (address, true),
+            None => (self.address.strip_prefix("amqp://")?, false),
+        };
+        let address = address.trim_end_matches('/');
+        if address.is_empty() || address.contains(['@', '/', ' ', '?']) {
             return None;
         }
-        match place.rsplit_once(':') {
-            Some((host, port)) if !host.is_empty() => Some((host, port.parse().ok()?)),
-            Some(_) => None,
-            None => Some((place, 5672)),
-        }
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() => (host, port.parse().ok()?),
+            Some(_) => return None,
+            None => (address, if tls { 5671 } else { 5672 }),
+        };
+        Some(Place { host, port, tls })
     }
 
     /// Where it is, as host:port or the path of a socket.
     #[must_use]
     pub fn place(&self) -> Option<String> {
+        if let Some(place) = self.rabbit() {
+            return Some(format!("{}:{}", place.host, place.port));
+        }
         Address::parse(&self.address).map(|address| address.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_rabbitmq_is_told_with_its_port_and_whether_it_is_encrypted() {
+        let of = |address: &str| {
+            let broker = Broker {
+                address: address.to_owned(),
+                ..Broker::default()
+            };
+            let place = broker.rabbit();
+            place.map(|place| (place.host.to_owned(), place.port, place.tls))
+        };
+        let place = |host: &str, port, tls| Some((host.to_owned(), port, tls));
+        for (address, want) in [
+            ("amqp://mq", place("mq", 5672, false)),
+            ("amqp://mq:99/", place("mq", 99, false)),
+            ("amqps://mq", place("mq", 5671, true)),
+            ("amqps://10.0.0.1:99", place("10.0.0.1", 99, true)),
+            ("amqps://user:word@mq", None),
+            ("amqp://", None),
+            ("amqp://:5672", None),
+            ("mq:5672", None),
+        ] {
+            assert_eq!(of(address), want, "{address}");
+        }
     }
 }

@@ -16,25 +16,36 @@ use super::scene::Scene;
 use super::workers::Told;
 use super::{Setup, event, now};
 use crate::amqp::{Failure, Link, Login, NOT_FOUND};
+use crate::tls::Connector;
 
 /// Where workers tell what happens.
 const EVENTS: &str = "celeryev";
 /// Where workers are asked.
 const QUESTIONS_TO: &str = "celery.pidbox";
-/// After a failure the next try waits so long.
-const PAUSE: Duration = Duration::from_secs(5);
 /// Each side gives a sign of life so often, in seconds.
 const HEARTBEAT: u16 = 30;
 /// And we more often.
 const SIGN: Duration = Duration::from_secs(10);
+/// How often a RabbitMQ that no Celery uses is looked at again.
+const AGAIN: Duration = Duration::from_secs(60);
 /// Questions that were not heard by then are void, in seconds.
 const EXPIRES: u32 = 10;
 
 /// How a broker is reached.
 pub(super) struct Access<'a> {
+    pub(super) place: Place<'a>,
+    /// What TLS is set up with, where it is wanted.
+    pub(super) tls: Option<Connector>,
+    pub(super) setup: &'a Setup,
+}
+
+/// Where a RabbitMQ is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
-    pub(super) setup: &'a Setup,
+    /// Whether the connection is encrypted.
+    pub(super) tls: bool,
 }
 
 impl Access<'_> {
@@ -49,8 +60,9 @@ impl Access<'_> {
             or_guest(broker.password.expose()),
         );
         let login = Login {
-            host: self.host,
-            port: self.port,
+            host: self.place.host,
+            port: self.place.port,
+            tls: self.tls.as_ref(),
             vhost: &broker.vhost,
             username: &username,
             password: &password,
@@ -59,26 +71,27 @@ impl Access<'_> {
         let deadline = self.setup.config.deadline;
         timeout(deadline, open).await.unwrap_or(Err(Failure::Late))
     }
-}
 
-/// Listens to events, for ever.
-pub(super) async fn listen(access: &Access<'_>, scene: &Scene) {
-    let name = access.setup.broker.label();
-    let mut failing = false;
-    loop {
-        let (err, began) = hear(access, scene).await;
-        scene.state().listens(false, now());
-        // A connection that could be made is news when it ends.
-        if !failing || began {
-            tracing::warn!(broker = name, "cannot hear Celery's events: {err}");
+    /// Waits until a worker of Celery has been there.
+    pub(super) async fn locate(&self) {
+        let config = &self.setup.config;
+        loop {
+            let look = async {
+                let mut link = self.open(0).await?;
+                let there = link.has_exchange(EVENTS).await;
+                link.close().await;
+                there
+            };
+            if let Ok(Ok(true)) = timeout(config.deadline * 2, look).await {
+                return;
+            }
+            tokio::time::sleep(AGAIN.min(config.inspect)).await;
         }
-        failing = true;
-        tokio::time::sleep(PAUSE.min(access.setup.config.interval)).await;
     }
 }
 
 /// Listens until that ends; tells why, and whether it had begun.
-async fn hear(access: &Access<'_>, scene: &Scene) -> (Failure, bool) {
+pub(super) async fn hear(access: &Access<'_>, scene: &Scene) -> (Failure, bool) {
     let begin = async {
         let mut link = access.open(HEARTBEAT).await?;
         // No worker has been there yet.
@@ -123,34 +136,28 @@ async fn hear(access: &Access<'_>, scene: &Scene) -> (Failure, bool) {
 }
 
 /// The connection by which a broker is asked.
-pub(super) struct Poll<'a> {
+pub(super) struct Line<'a> {
     access: &'a Access<'a>,
     scene: &'a Scene,
     link: Option<Link>,
-    asked: Option<Instant>,
 }
 
-impl<'a> Poll<'a> {
+impl<'a> Line<'a> {
     pub(super) fn new(access: &'a Access<'a>, scene: &'a Scene) -> Self {
         Self {
             access,
             scene,
             link: None,
-            asked: None,
         }
     }
 
-    /// Measures the queues. A connection that ended while it lay idle is made
-    /// anew.
-    pub(super) async fn once(&mut self) -> Result<(), Failure> {
-        let had = self.link.is_some();
-        match self.measure().await {
-            Err(Failure::Closed) if had => self.measure().await,
-            result => result,
-        }
+    /// Whether a connection is kept.
+    pub(super) fn is_open(&self) -> bool {
+        self.link.is_some()
     }
 
-    async fn measure(&mut self) -> Result<(), Failure> {
+    /// Measures the queues.
+    pub(super) async fn measure(&mut self) -> Result<(), Failure> {
         // Taken out: what is cut off in the middle must not be used again.
         let mut link = match self.link.take() {
             Some(link) => link,
@@ -186,29 +193,14 @@ impl<'a> Poll<'a> {
         Ok(())
     }
 
-    /// Asks the workers, when it is time; over a connection of its own, with
-    /// which all that it made goes.
-    pub(super) async fn inspect(&mut self) -> Result<(), Failure> {
+    /// Asks the workers, over a connection of its own, with which all that it made
+    /// goes.
+    pub(super) async fn ask(&mut self) -> Result<BTreeMap<String, Told>, Failure> {
         let config = &self.access.setup.config;
-        let waited = self.asked.map(|asked| asked.elapsed());
-        if waited.is_some_and(|waited| waited < config.inspect) {
-            return Ok(());
-        }
-        self.asked = Some(Instant::now());
         let expected = self.scene.state().workers.present();
         let work = ask(self.access, config.enable_events, expected);
         let told = timeout(config.deadline * 2 + PATIENCE, work).await;
-        let told = told.unwrap_or(Err(Failure::Late))?;
-        let now = now();
-        let mut state = self.scene.state();
-        state.asked = Some((now, told.len()));
-        for (node, told) in told {
-            for queue in &told.queues {
-                state.tally.learn_queue(queue);
-            }
-            state.workers.told(&node, told, now);
-        }
-        Ok(())
+        told.unwrap_or(Err(Failure::Late))
     }
 }
 

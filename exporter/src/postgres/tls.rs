@@ -1,65 +1,24 @@
-//! TLS towards a server, whose certificate is always checked.
+//! TLS in the form that the client of PostgreSQL wants.
 
 use std::future::Future;
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 
-/// Makes TLS connections.
-#[derive(Clone)]
-pub(super) struct Connector(Arc<ClientConfig>);
+pub(super) use crate::tls::Connector;
 
 /// TLS to one server, yet to be set up.
-pub(super) struct Handshake {
-    config: Arc<ClientConfig>,
+pub(crate) struct Handshake {
+    connector: Connector,
     name: ServerName<'static>,
 }
 
 /// A connection with TLS.
-pub(super) struct Secured<S>(tokio_rustls::client::TlsStream<S>);
-
-impl std::fmt::Debug for Connector {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Connector")
-    }
-}
-
-impl Connector {
-    /// Trusts the authorities of a file, or without one those of the system.
-    pub(super) fn new(authorities: Option<&Path>) -> Result<Self, &'static str> {
-        let mut roots = RootCertStore::empty();
-        match authorities {
-            Some(path) => {
-                let found = CertificateDer::pem_file_iter(path);
-                for certificate in found.map_err(|_| "cannot read ca_file")? {
-                    let certificate = certificate.map_err(|_| "ca_file is malformed")?;
-                    roots.add(certificate).map_err(|_| "ca_file is malformed")?;
-                }
-            }
-            None => {
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
-        }
-        if roots.is_empty() {
-            return Err("no certificate authority is trusted");
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|_| "TLS cannot be set up")?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
-    }
-}
+pub(crate) struct Secured<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> MakeTlsConnect<S> for Connector {
     type Stream = Secured<S>;
@@ -68,7 +27,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> MakeTlsConnect<S> for C
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, Self::Error> {
         Ok(Handshake {
-            config: self.0.clone(),
+            connector: self.clone(),
             name: ServerName::try_from(domain.to_owned())?,
         })
     }
@@ -80,8 +39,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> TlsConnect<S> for Hands
     type Future = Pin<Box<dyn Future<Output = io::Result<Secured<S>>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let connector = tokio_rustls::TlsConnector::from(self.config);
-        Box::pin(async move { Ok(Secured(connector.connect(self.name, stream).await?)) })
+        Box::pin(async move { Ok(Secured(self.connector.connect(self.name, stream).await?)) })
     }
 }
 

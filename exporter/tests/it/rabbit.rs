@@ -1,7 +1,7 @@
 //! A real Celery application over a real RabbitMQ.
 
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use exporter::celery::{Broker, Celery, Config};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::celery::{Work, python, worker};
-use crate::server::{Port, Scratch, Server, run};
+use crate::server::{Port, Scratch, Server, find, run};
 
 /// Debian's own script would change to the user of the packaged server.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -18,6 +18,8 @@ const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 struct Rabbit {
     server: Server,
     port: Port,
+    /// Where it speaks TLS, with `certificate.pem` of its folder.
+    secured: Port,
     register: Port,
     _between: Port,
 }
@@ -25,14 +27,21 @@ struct Rabbit {
 impl Rabbit {
     fn start(folder: &Path) -> Self {
         let (port, register, between) = (Port::claim(), Port::claim(), Port::claim());
+        let secured = Port::claim();
+        certificate(folder);
         assert!(
             Path::new(SERVER).exists(),
             "RabbitMQ is not installed: run `make setup`, or `apt-get install rabbitmq-server`"
         );
         let config = folder.join("rabbit.conf");
         let text = format!(
-            "listeners.tcp.1 = 127.0.0.1:{}\nlog.console = true\n",
-            port.number
+            "listeners.tcp.1 = 127.0.0.1:{}\nlisteners.ssl.1 = 127.0.0.1:{}\nlog.console = true\n\
+             ssl_options.cacertfile = {folder}/certificate.pem\n\
+             ssl_options.certfile = {folder}/certificate.pem\n\
+             ssl_options.keyfile = {folder}/key.pem\nssl_options.verify = verify_none\n",
+            port.number,
+            secured.number,
+            folder = folder.display()
         );
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new(SERVER);
@@ -55,6 +64,7 @@ impl Rabbit {
         Self {
             server,
             port,
+            secured,
             register,
             _between: between,
         }
@@ -89,14 +99,30 @@ impl Drop for Rabbit {
     }
 }
 
+/// A certificate for localhost that vouches for itself, and its key.
+fn certificate(folder: &Path) {
+    let mut make = Command::new(find("openssl", "openssl"));
+    make.args(["req", "-x509", "-newkey", "ec", "-noenc", "-days", "30"])
+        .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=CA:FALSE"])
+        .args(["-out", "certificate.pem", "-keyout", "key.pem"]);
+    run(make.current_dir(folder));
+}
+
 fn watch(port: u16, password: &str) -> Celery {
+    watch_at(Broker {
+        address: format!("amqp://127.0.0.1:{port}"),
+        password: settings::Secret::new(password),
+        queues: vec!["mail".into()],
+        ..Broker::default()
+    })
+}
+
+fn watch_at(broker: Broker) -> Celery {
     Celery::new(Config {
-        brokers: vec![Broker {
-            address: format!("amqp://127.0.0.1:{port}"),
-            password: settings::Secret::new(password),
-            queues: vec!["mail".into()],
-            ..Broker::default()
-        }],
+        brokers: vec![broker],
         interval: Duration::from_millis(200),
         deadline: Duration::from_secs(20),
         inspect: Duration::from_secs(1),
@@ -128,6 +154,27 @@ async fn a_celery_application_over_rabbitmq_is_told_by_its_events_and_queues() {
             .args(words));
     };
 
+    // The same with TLS, by whose certificate is trusted.
+    let secured = |authorities: Option<PathBuf>| {
+        Work::start(watch_at(Broker {
+            address: format!("amqps://localhost:{}", rabbit.secured.number),
+            ca_file: authorities,
+            ..Broker::default()
+        }))
+    };
+    let trusting = secured(Some(scratch.path.join("certificate.pem")));
+    trusting.until(&["belfry_celery_broker_up 1"]).await;
+    let wary = secured(None);
+    wary.until(&["belfry_celery_broker_up 0"]).await;
+    assert_eq!(
+        wary.celery.standing()[0].trouble,
+        "TLS cannot be set up: its certificate is not trusted, or it speaks no TLS"
+    );
+    let astray = secured(Some(scratch.path.join("none.pem")));
+    astray.until(&["belfry_celery_broker_up 0"]).await;
+    assert_eq!(astray.celery.standing()[0].trouble, "cannot read ca_file");
+    drop((wary, astray));
+
     // Nobody works.
     send(&["backlog"]);
     work.until(&[
@@ -137,6 +184,12 @@ async fn a_celery_application_over_rabbitmq_is_told_by_its_events_and_queues() {
         "belfry_celery_listening 1",
     ])
     .await;
+    trusting
+        .until(&[
+            "celery_queue_length{queue_name=\"celery\"} 1",
+            "belfry_celery_listening 1",
+        ])
+        .await;
 
     let log = scratch.path.join("alpha.log");
     let alpha = worker(
