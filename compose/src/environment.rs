@@ -3,21 +3,34 @@
 //! Only files are looked at. What the shell of whoever started a project had
 //! set is not known, so a variable that only it has is empty here.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A longer text is not worth its variables: they can double it again and again.
 const LONGEST: usize = 64 << 10;
+/// The most bytes that all variables of a project take; those beyond are left out.
+const MOST: usize = 1 << 20;
+/// The most bytes that all texts of a project take in which variables were filled in;
+/// those beyond are not known.
+const MOST_FILLED: usize = 8 << 20;
 /// How deep `${A:-${B:-...}}` may go.
 const DEEPEST: usize = 16;
 
 /// The variables of a project. Their values may be secrets: nothing of them is
 /// printed.
 #[derive(Clone, Default)]
-pub(crate) struct Environment(BTreeMap<String, String>);
+pub(crate) struct Environment {
+    variables: BTreeMap<String, String>,
+    /// Bytes of their names and values.
+    size: usize,
+    /// Bytes that were filled in so far, by all environments of the project.
+    filled: Rc<Cell<usize>>,
+}
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Environment({} variables)", self.0.len())
+        write!(out, "Environment({} variables)", self.variables.len())
     }
 }
 
@@ -27,14 +40,25 @@ pub(crate) struct Unfilled;
 
 impl Environment {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.variables.get(name).map(String::as_str)
     }
 
     /// Puts the variables of another in, over those of the same name here.
     pub(crate) fn prefer(&mut self, other: &Self) {
-        let others = other.0.iter();
-        self.0
-            .extend(others.map(|(name, value)| (name.clone(), value.clone())));
+        for (name, value) in &other.variables {
+            self.insert(name, value.clone());
+        }
+        self.filled = Rc::clone(&other.filled);
+    }
+
+    /// Sets a variable, where there is room for it.
+    fn insert(&mut self, name: &str, value: String) {
+        let before = self.get(name).map_or(0, |value| name.len() + value.len());
+        let size = self.size - before + name.len() + value.len();
+        if size <= MOST {
+            self.size = size;
+            self.variables.insert(name.to_owned(), value);
+        }
     }
 
     /// Adds the lines of a `.env` file. Later ones win, and may use earlier ones.
@@ -53,7 +77,7 @@ impl Environment {
                 continue;
             }
             if let Ok(value) = self.value(value.trim()) {
-                self.0.insert(name.to_owned(), value);
+                self.insert(name, value);
             }
         }
     }
@@ -76,10 +100,16 @@ impl Environment {
         if !text.contains('$') {
             return Ok(text.to_owned());
         }
-        self.filled(text, 0)
+        let text = self.fill_in(text, 0)?;
+        let sum = self.filled.get() + text.len();
+        if sum > MOST_FILLED {
+            return Err(Unfilled);
+        }
+        self.filled.set(sum);
+        Ok(text)
     }
 
-    fn filled(&self, text: &str, depth: usize) -> Result<String, Unfilled> {
+    fn fill_in(&self, text: &str, depth: usize) -> Result<String, Unfilled> {
         if depth > DEEPEST {
             return Err(Unfilled);
         }
@@ -126,7 +156,7 @@ impl Environment {
         match (operator, filled) {
             (None, _) => Ok(set.unwrap_or_default().to_owned()),
             (Some('-' | '?'), Some(value)) => Ok(value.to_owned()),
-            (Some('-'), None) | (Some('+'), Some(_)) => self.filled(word, depth + 1),
+            (Some('-'), None) | (Some('+'), Some(_)) => self.fill_in(word, depth + 1),
             (Some('+'), None) => Ok(String::new()),
             (Some(_), _) => Err(Unfilled),
         }
@@ -215,6 +245,32 @@ mod tests {
             assert_eq!(environment.get(name), want, "{name}");
         }
         assert_eq!(format!("{environment:?}"), "Environment(5 variables)");
+    }
+
+    #[test]
+    fn many_long_variables_and_texts_are_bounded_together() {
+        let long = "x".repeat(LONGEST - 1);
+        let mut environment = Environment::default();
+        for at in 0..100 {
+            environment.add(&format!("A{at}={long}\n"));
+        }
+        assert!(environment.size <= MOST && environment.variables.len() >= 15);
+        assert_eq!(environment.get("A0"), Some(long.as_str()));
+        assert_eq!(environment.get("A99"), None);
+        // One that is set again takes only its own room.
+        for _ in 0..100 {
+            environment.add(&format!("A0={long}\n"));
+        }
+        assert_eq!(environment.get("A0"), Some(long.as_str()));
+        let mut included = Environment::default();
+        included.prefer(&environment);
+        let sum: usize = (0..1000)
+            .map(|at| [&environment, &included][at % 2])
+            .filter_map(|from| from.fill("$A0").ok())
+            .map(|text| text.len())
+            .sum();
+        assert!(sum <= MOST_FILLED && sum > MOST_FILLED / 2, "{sum}");
+        assert_eq!(included.fill("plain").as_deref(), Ok("plain"));
     }
 
     #[test]

@@ -76,9 +76,10 @@ impl Value {
         }
     }
 
-    /// How many pieces it has.
+    /// How many pieces it has; a long text counts as several.
     pub(crate) fn weight(&self) -> usize {
         1 + match self {
+            Self::Text(text) => text.len() / 64,
             Self::List(items) => items.iter().map(Self::weight).sum(),
             Self::Map(entries) => entries.values().map(Self::weight).sum(),
             Self::Override(value) => value.weight(),

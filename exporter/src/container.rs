@@ -289,6 +289,7 @@ impl Shared {
         let known = self.declared.known();
         let (except, names) = (&self.compose.except, &resources.names);
         declared_page::encode(&known, except, &containers, names, &mut page);
+        resources::encode(names, &mut page);
         disk_usage::encode(&resources.disk, &mut page);
         page.finish() + &machine
     }

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::future::BoxFuture;
+use futures_util::future::{self, BoxFuture};
 use futures_util::stream;
 
 use super::packed::Packed;
@@ -90,8 +90,10 @@ async fn job(
 impl Metrics {
     async fn page(&self, jobs: &[Job], headers: &HeaderMap) -> Response {
         let mut texts = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            match (self.source.page)(*job).await {
+        // At once: a source that hangs holds up no other's page.
+        let made = future::join_all(jobs.iter().map(|job| (self.source.page)(*job))).await;
+        for (job, made) in jobs.iter().zip(made) {
+            match made {
                 Ok(text) => texts.push(text),
                 // A page with a hole would look like series that have ended.
                 Err(err) => {

@@ -199,7 +199,7 @@ fn encode_devices(rows: &[Labelled<'_>], page: &mut Writer) {
 }
 
 /// A family with one series for each container that writes to a disk.
-type FilesFamily = (&'static str, &'static str, fn(&Filesystem) -> f64);
+type FilesFamily = (&'static str, &'static str, fn(&Filesystem) -> Option<f64>);
 
 const FILES: [FilesFamily; 4] = [
     (
@@ -210,17 +210,17 @@ const FILES: [FilesFamily; 4] = [
     (
         "container_fs_limit_bytes",
         "Bytes of the file system below.",
-        |files| files.limit,
+        |files| Some(files.limit),
     ),
     (
         "container_fs_inodes_total",
         "Inodes of the file system below.",
-        |files| files.inodes,
+        |files| Some(files.inodes),
     ),
     (
         "container_fs_inodes_free",
         "Free inodes of the file system below.",
-        |files| files.inodes_free,
+        |files| Some(files.inodes_free),
     ),
 ];
 
@@ -228,8 +228,10 @@ fn encode_files(rows: &[Labelled<'_>], page: &mut Writer) {
     for (name, help, value) in FILES {
         page.family(name, help, Kind::Gauge);
         for (_, usage, labels) in rows {
-            if let Some(files) = &usage.files {
-                page.sample(&with(labels, &[("device", &files.device)]), value(files));
+            if let Some(files) = &usage.files
+                && let Some(value) = value(files)
+            {
+                page.sample(&with(labels, &[("device", &files.device)]), value);
             }
         }
     }

@@ -55,12 +55,15 @@ impl Declared {
         lock(&self.projects).clone()
     }
 
-    fn put(&self, sources: BTreeMap<String, Source>, outcomes: Vec<Outcome<Read>>) {
+    /// Puts down what was read; whether anything is otherwise than before.
+    fn put(&self, sources: BTreeMap<String, Source>, outcomes: Vec<Outcome<Read>>) -> bool {
         let mut projects = lock(&self.projects);
+        let mut changed = !projects.keys().eq(sources.keys());
         projects.retain(|name, _| sources.contains_key(name));
         for ((name, source), outcome) in sources.into_iter().zip(outcomes) {
             let known = projects.entry(name.clone()).or_default();
             let before = known.trouble.is_some();
+            changed |= matches!(outcome, Outcome::Done(Read::New(..), _));
             known.source = source;
             match outcome {
                 Outcome::Done(Read::Same, _) => {}
@@ -80,7 +83,9 @@ impl Declared {
                 None if before => tracing::info!(project = name, "what is declared is known again"),
                 _ => {}
             }
+            changed |= known.trouble.is_some() != before;
         }
+        changed
     }
 }
 
@@ -103,9 +108,8 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
         if sources != before || Instant::now() >= due {
             before.clone_from(&sources);
             due = Instant::now() + shared.compose.interval.max(Duration::from_secs(1));
-            read(shared, sources).await;
-            shared.told(true);
-            changes.mark_unchanged();
+            let changed = read(shared, sources).await;
+            shared.told(changed);
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -115,7 +119,7 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
     }
 }
 
-async fn read(shared: &Arc<Shared>, sources: BTreeMap<String, Source>) {
+async fn read(shared: &Arc<Shared>, sources: BTreeMap<String, Source>) -> bool {
     let jobs: Vec<(Source, Known)> = {
         let known = lock(&shared.declared.projects);
         let of = |name: &String| known.get(name).cloned().unwrap_or_default();
@@ -130,7 +134,7 @@ async fn read(shared: &Arc<Shared>, sources: BTreeMap<String, Source>) {
         one(source, known, &root)
     };
     let outcomes = shared.declared.crew.run(names, PATIENCE, work).await;
-    shared.declared.put(sources, outcomes);
+    shared.declared.put(sources, outcomes)
 }
 
 fn one(source: &Source, known: &Known, root: &Path) -> Read {

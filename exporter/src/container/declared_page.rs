@@ -167,14 +167,14 @@ fn resources(known: &BTreeMap<String, Known>, names: &Names, page: &mut Writer) 
             "Whether the network is declared and needed, and not there.",
             "network",
             |project| &project.networks,
-            &names.networks,
+            &names.networks.known,
         ),
         (
             "belfry_compose_volume_missing",
             "Whether the volume is declared and needed, and not there.",
             "volume",
             |project| &project.volumes,
-            &names.volumes,
+            &names.volumes.known,
         ),
     ];
     for (family, help, label, of, there) in kinds {

@@ -75,11 +75,23 @@ pub(super) fn encode(
     );
     for container in containers {
         let tag = familiar(&container.image);
-        if let Some(now) = tag.and_then(|tag| names.tags.get(&tag))
+        if let Some(tags) = &names.tags.known
+            && let Some(now) = tag.and_then(|tag| tags.get(&tag))
             && !container.image_id.is_empty()
         {
             let outdated = *now != container.image_id;
             page.sample(&with(container, &[]), f64::from(u8::from(outdated)));
+        }
+    }
+    page.family(
+        "belfry_container_files_complete",
+        "Whether all that it writes could be added up; where not, its size is not told.",
+        Kind::Gauge,
+    );
+    for container in containers {
+        if let Some(files) = size(container).and_then(|size| size.files) {
+            let complete = files.usage.is_some();
+            page.sample(&with(container, &[]), f64::from(u8::from(complete)));
         }
     }
     page.family(

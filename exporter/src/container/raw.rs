@@ -23,6 +23,8 @@ pub(super) enum Fault {
     Status(u16),
     #[error("the answer is no HTTP, or endless")]
     Malformed,
+    #[error("no answer in time")]
+    Late,
     #[error("the answer makes no sense: {0}")]
     Senseless(#[from] serde_json::Error),
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use exposition::{Kind, Writer};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,8 @@ use super::{Shared, lock};
 const DISK_DEADLINE: Duration = Duration::from_secs(180);
 /// More names than this are not kept.
 const MOST: usize = 20_000;
+/// So many questions may go unanswered before the last answer is dropped.
+const KEEP: u32 = 3;
 
 /// What was heard last.
 #[derive(Debug, Default)]
@@ -30,13 +33,53 @@ pub(super) struct State {
     pub(super) disk: Disk,
 }
 
-/// Names of things; nothing before the first answer.
-#[derive(Debug, Default)]
+/// Names of things, each kind asked for and kept by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    pub(super) networks: Option<BTreeSet<String>>,
-    pub(super) volumes: Option<BTreeSet<String>>,
+    pub(super) networks: Listed<BTreeSet<String>>,
+    pub(super) volumes: Listed<BTreeSet<String>>,
     /// The id of the image that each tag means now.
-    pub(super) tags: BTreeMap<String, String>,
+    pub(super) tags: Listed<BTreeMap<String, String>>,
+}
+
+/// One kind of names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Listed<T> {
+    /// Nothing before the first answer, and when the last is too old.
+    pub(super) known: Option<T>,
+    /// Whether the latest question was answered; nothing before the first.
+    pub(super) success: Option<bool>,
+    /// Questions without an answer since.
+    missed: u32,
+}
+
+impl<T> Listed<T> {
+    /// These are known.
+    #[cfg(test)]
+    pub(super) fn of(known: T) -> Self {
+        Self {
+            known: Some(known),
+            success: Some(true),
+            missed: 0,
+        }
+    }
+
+    fn put(&mut self, what: &str, answer: Result<T, Fault>) {
+        self.success = Some(answer.is_ok());
+        match answer {
+            Ok(known) => {
+                self.known = Some(known);
+                self.missed = 0;
+            }
+            Err(why) => {
+                self.missed = (self.missed + 1).min(KEEP);
+                if self.missed == KEEP {
+                    self.known = None;
+                }
+                tracing::debug!("cannot list {what}: {why}");
+            }
+        }
+    }
 }
 
 /// What is on the disk, and how asking went.
@@ -86,12 +129,11 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
     let names = async {
         loop {
             let version = version(shared).await;
-            match list(shared, &version).await {
-                Ok(names) => {
-                    lock(&shared.resources.0).names = Arc::new(names);
-                    shared.told(true);
-                }
-                Err(why) => tracing::debug!("cannot list networks, volumes and images: {why}"),
+            let before = shared.resources.state().names;
+            let names = list(shared, &version, Names::clone(&before)).await;
+            if names != *before {
+                lock(&shared.resources.0).names = Arc::new(names);
+                shared.told(true);
             }
             tokio::time::sleep(shared.relist).await;
         }
@@ -105,7 +147,7 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
             let call = raw::get(&shared.socket, &version, "/system/df");
             let answer = match tokio::time::timeout(DISK_DEADLINE, call).await {
                 Ok(answer) => answer.and_then(|body| Ok(disk_usage::parse(&body)?)),
-                Err(_) => Err(Fault::Malformed),
+                Err(_) => Err(Fault::Late),
             };
             shared.resources.put(answer);
             tokio::time::sleep(shared.disk).await;
@@ -134,18 +176,34 @@ async fn version(shared: &Shared) -> String {
     }
 }
 
-async fn list(shared: &Shared, version: &str) -> Result<Names, Fault> {
+/// Asks for each kind; one that fails leaves the others alone.
+async fn list(shared: &Shared, version: &str, mut names: Names) -> Names {
     let ask = async |path: &str| {
         let call = raw::get(&shared.socket, version, path);
         match tokio::time::timeout(shared.deadline, call).await {
             Ok(answer) => answer,
-            Err(_) => Err(Fault::Malformed),
+            Err(_) => Err(Fault::Late),
         }
     };
-    let networks: Vec<Named> = serde_json::from_slice(&ask("/networks").await?)?;
-    let volumes: Volumes = serde_json::from_slice(&ask("/volumes").await?)?;
-    let images: Vec<Image> = serde_json::from_slice(&ask("/images/json").await?)?;
-    let all = |names: Vec<Named>| names.into_iter().map(|one| one.name).take(MOST).collect();
+    let networks = ask("/networks").await;
+    let networks = networks.and_then(|body| Ok(all(serde_json::from_slice(&body)?)));
+    names.networks.put("networks", networks);
+    let volumes = ask("/volumes").await.and_then(|body| {
+        let volumes: Volumes = serde_json::from_slice(&body)?;
+        Ok(all(volumes.volumes.unwrap_or_default()))
+    });
+    names.volumes.put("volumes", volumes);
+    let images = ask("/images/json").await;
+    let tags = images.and_then(|body| Ok(tags(serde_json::from_slice(&body)?)));
+    names.tags.put("images", tags);
+    names
+}
+
+fn all(named: Vec<Named>) -> BTreeSet<String> {
+    named.into_iter().map(|one| one.name).take(MOST).collect()
+}
+
+fn tags(images: Vec<Image>) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
     for image in images.into_iter().take(MOST) {
         for tag in image.repo_tags.unwrap_or_default().iter().take(64) {
@@ -154,11 +212,25 @@ async fn list(shared: &Shared, version: &str) -> Result<Names, Fault> {
             }
         }
     }
-    Ok(Names {
-        networks: Some(all(networks)),
-        volumes: Some(all(volumes.volumes.unwrap_or_default())),
-        tags,
-    })
+    tags
+}
+
+/// Writes how asking for names went.
+pub(super) fn encode(names: &Names, page: &mut Writer) {
+    page.family(
+        "belfry_engine_list_success",
+        "Whether the engine told the last time which networks, volumes and images there are.",
+        Kind::Gauge,
+    );
+    for (kind, success) in [
+        ("networks", names.networks.success),
+        ("volumes", names.volumes.success),
+        ("images", names.tags.success),
+    ] {
+        if let Some(success) = success {
+            page.sample(&[("kind", kind)], f64::from(u8::from(success)));
+        }
+    }
 }
 
 /// A reference as `name:tag`, however long it was written; none for one that
@@ -189,6 +261,34 @@ pub(super) fn familiar(reference: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_that_is_not_told_keeps_its_last_names_for_a_while_and_leaves_the_others_alone() {
+        let mut names = Names::default();
+        let set = |name: &str| BTreeSet::from([name.to_owned()]);
+        names.networks.put("networks", Ok(set("front")));
+        names.volumes.put("volumes", Ok(set("data")));
+        for _ in 1..KEEP {
+            names.networks.put("networks", Err(Fault::Late));
+            assert_eq!(names.networks.known, Some(set("front")));
+            assert_eq!(names.networks.success, Some(false));
+        }
+        names.networks.put("networks", Err(Fault::Late));
+        assert_eq!(names.networks.known, None);
+        assert_eq!(names.volumes.known, Some(set("data")));
+        let mut page = Writer::new();
+        encode(&names, &mut page);
+        let page = page.finish();
+        assert!(page.contains("belfry_engine_list_success{kind=\"networks\"} 0\n"));
+        assert!(page.contains("belfry_engine_list_success{kind=\"volumes\"} 1\n"));
+        assert!(!page.contains("images\"}"), "{page}");
+        // Long silence is no news every time.
+        let before = names.clone();
+        names.networks.put("networks", Err(Fault::Late));
+        assert_eq!(names, before);
+        names.networks.put("networks", Ok(set("back")));
+        assert_eq!(names.networks.known, Some(set("back")));
+    }
 
     #[test]
     fn references_are_compared_by_their_familiar_form() {

@@ -47,8 +47,8 @@ pub(super) struct Size {
 pub(super) struct Filesystem {
     /// Such as `/dev/sda1`.
     pub(super) device: String,
-    /// Bytes in its layer and its folder.
-    pub(super) usage: f64,
+    /// Bytes in its layer and its folder; nothing where not all could be added up.
+    pub(super) usage: Option<f64>,
     /// Bytes that the file system has.
     pub(super) limit: f64,
     pub(super) inodes: f64,
@@ -69,6 +69,11 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
     if shared.sizes_every.is_zero() {
         return;
     }
+    // A disk that hangs must not hold up the end.
+    stop.run_until_cancelled(add_up(shared)).await;
+}
+
+async fn add_up(shared: &Arc<Shared>) {
     let mut changes = shared.changes.subscribe();
     loop {
         let containers = shared.inventory().containers();
@@ -88,7 +93,6 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
             .run(vec!["sizes".into()], PATIENCE, work)
             .await;
         tokio::select! {
-            () = stop.cancelled() => return,
             () = tokio::time::sleep(shared.sizes_every) => {}
             // The first ones need not wait for a whole round.
             _ = changes.changed(), if none => tokio::time::sleep(Duration::from_secs(1)).await,
@@ -152,6 +156,7 @@ fn upper(mounts: &str) -> Option<&str> {
 fn filesystem(layer: &Path, folder: Option<&Path>, roots: &Roots) -> Option<Filesystem> {
     let written = du::measure(layer, LIMITS).ok()?;
     let kept = folder.and_then(|folder| du::measure(folder, LIMITS).ok());
+    let sizes = [Some(written), kept].into_iter().flatten();
     let below = statvfs(layer).ok()?;
     let found = rustix::fs::stat(layer).ok()?;
     let (major, minor) = (
@@ -161,16 +166,37 @@ fn filesystem(layer: &Path, folder: Option<&Path>, roots: &Roots) -> Option<File
     let files = Files::new(roots);
     Some(Filesystem {
         device: super::usage::device_name(&major.to_string(), &minor.to_string(), &files),
-        usage: (written.bytes + kept.unwrap_or_default().bytes) as f64,
+        usage: whole(sizes),
         limit: below.f_blocks as f64 * below.f_frsize as f64,
         inodes: below.f_files as f64,
         inodes_free: below.f_ffree as f64,
     })
 }
 
+/// What several folders take together. A part of it would look like a container that
+/// has shrunk.
+fn whole(mut sizes: impl Iterator<Item = du::Size>) -> Option<f64> {
+    sizes.try_fold(0.0, |sum, size| {
+        size.complete.then_some(sum + size.bytes as f64)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_added_up_to_the_end_has_no_size() {
+        let size = |bytes, complete| du::Size {
+            bytes,
+            entries: 1,
+            complete,
+        };
+        let of = |sizes: &[du::Size]| whole(sizes.iter().copied());
+        assert_eq!(of(&[size(7, true), size(8, true)]), Some(15.0));
+        assert_eq!(of(&[size(7, true), size(8, false)]), None);
+        assert_eq!(of(&[size(7, false)]), None);
+    }
 
     #[test]
     fn the_upper_folder_is_that_of_the_overlay_at_the_root() {

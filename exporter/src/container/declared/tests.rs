@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::container::config::Project as Named;
 use crate::container::declared_page::{encode, services};
-use crate::container::resources::Names;
+use crate::container::resources::{Listed, Names};
 
 fn container(name: &str, project: &str, service: &str, files: &str) -> Arc<Container> {
     let mut container = Container::new(format!("{name:0>64}"));
@@ -17,8 +17,8 @@ fn container(name: &str, project: &str, service: &str, files: &str) -> Arc<Conta
     Arc::new(container)
 }
 
-/// Reads everything once, as a round does.
-async fn round(declared: &Declared, sources: BTreeMap<String, Source>, root: &Path) {
+/// Reads everything once, as a round does; whether anything is otherwise than before.
+async fn round(declared: &Declared, sources: BTreeMap<String, Source>, root: &Path) -> bool {
     let known = declared.known();
     let list: Vec<_> = sources.clone().into_iter().collect();
     let root = root.to_owned();
@@ -28,7 +28,7 @@ async fn round(declared: &Declared, sources: BTreeMap<String, Source>, root: &Pa
         one(source, &known.get(name).cloned().unwrap_or_default(), &root)
     };
     let outcomes = declared.crew.run(names, PATIENCE, work).await;
-    declared.put(sources, outcomes);
+    declared.put(sources, outcomes)
 }
 
 fn page(
@@ -106,10 +106,12 @@ async fn what_is_declared_and_missing_and_what_is_there_undeclared_are_told() {
     ];
     let declared = Declared::default();
     let found = sources(&containers, &Compose::default());
-    round(&declared, found.clone(), root.path()).await;
+    assert!(round(&declared, found.clone(), root.path()).await);
+    // Nobody is told when nothing is new.
+    assert!(!round(&declared, found.clone(), root.path()).await);
     let names = Names {
-        networks: Some(BTreeSet::from(["shop_n".to_owned()])),
-        volumes: Some(BTreeSet::new()),
+        networks: Listed::of(BTreeSet::from(["shop_n".to_owned()])),
+        volumes: Listed::of(BTreeSet::new()),
         ..Names::default()
     };
     let except = ["shop.cron".to_owned()];
@@ -170,7 +172,8 @@ async fn what_is_declared_and_missing_and_what_is_there_undeclared_are_told() {
         "{told}"
     );
     fs::write(folder.join("c.yml"), "services: [").unwrap();
-    round(&declared, found.clone(), root.path()).await;
+    assert!(round(&declared, found.clone(), root.path()).await);
+    assert!(!round(&declared, found.clone(), root.path()).await);
     let told = page(&declared, &except, &containers, &names);
     has(&told, "belfry_compose_read_success{project=\"shop\"} 0");
     has(
@@ -185,13 +188,13 @@ async fn what_is_declared_and_missing_and_what_is_there_undeclared_are_told() {
             .contains("/srv/shop/c.yml:")
     );
     fs::write(folder.join("c.yml"), "services: {}").unwrap();
-    round(&declared, found, root.path()).await;
+    assert!(round(&declared, found, root.path()).await);
     has(
         &page(&declared, &except, &containers, &names),
         "belfry_compose_read_success{project=\"shop\"} 1",
     );
     // A project whose containers are all gone was taken down.
-    round(&declared, BTreeMap::new(), root.path()).await;
+    assert!(round(&declared, BTreeMap::new(), root.path()).await);
     assert_eq!(page(&declared, &except, &containers, &names), "");
 }
 
