@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use exposition::Kind;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, Pattern, Service};
+pub use config::{Config, Pattern, Service, Severity};
 pub use entries::Entry;
 pub use last::last;
 
@@ -230,7 +230,7 @@ impl Shared {
         let patterns = service.patterns.iter();
         // The configuration was checked; what does not compile is left out.
         let searches: Vec<Search> = patterns
-            .filter_map(|one| Some(Search::new(&one.name, one.compile().ok()?)))
+            .filter_map(|one| Some(Search::new(&one.name, one.compile().ok()?, one.severity)))
             .collect();
         lock(&tally).look_for(&searches);
         let mut mask = Mask::default();
@@ -278,6 +278,13 @@ fn encode(tally: &Tally, now_ms: i64, sheet: &mut Sheet) {
         let age = (now_ms - last_ms).max(0) as f64 / 1000.0;
         let help = "How long ago the last line of the log came.";
         sheet.single("belfry_log_line_age_seconds", help, Kind::Gauge, age);
+    }
+    let help =
+        "Lines of the log that fit a pattern whose severity is configured, whatever their labels.";
+    let mut family = sheet.family("belfry_log_alarm_matches_total", help, Kind::Counter);
+    for (pattern, severity, count) in tally.alarms() {
+        let labels = [("pattern", pattern), ("severity", severity.as_str())];
+        family.sample(&labels, count as f64);
     }
     let help = "Lines of the log that fit a pattern.";
     let mut family = sheet.family("belfry_log_matches_total", help, Kind::Counter);

@@ -37,7 +37,7 @@ use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
 pub use config::{Config, Server, Tls};
 use link::Failure;
-pub use queries::{Preset, Query};
+pub use queries::{Preset, Query, Sort};
 use reading::Reader;
 use target::Target;
 

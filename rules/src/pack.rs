@@ -3,7 +3,7 @@
 use crate::Source;
 
 /// Every file of the pack: its name and its text.
-pub const FILES: [(&str, &str); 11] = [
+pub const FILES: [(&str, &str); 12] = [
     ("api.yml", include_str!("../pack/api.yml")),
     ("backup.yml", include_str!("../pack/backup.yml")),
     ("belfry.yml", include_str!("../pack/belfry.yml")),
@@ -11,6 +11,7 @@ pub const FILES: [(&str, &str); 11] = [
     ("container.yml", include_str!("../pack/container.yml")),
     ("heartbeat.yml", include_str!("../pack/heartbeat.yml")),
     ("host.yml", include_str!("../pack/host.yml")),
+    ("log.yml", include_str!("../pack/log.yml")),
     ("postgres.yml", include_str!("../pack/postgres.yml")),
     ("probe.yml", include_str!("../pack/probe.yml")),
     ("redis.yml", include_str!("../pack/redis.yml")),

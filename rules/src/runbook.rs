@@ -11,7 +11,7 @@ pub use shelf::{Runbook, Runbooks};
 pub const PATH: &str = "/runbooks/";
 
 /// All runbooks by name, in order.
-pub const ALL: [(&str, &str); 25] = [
+pub const ALL: [(&str, &str); 26] = [
     ("api-down", include_str!("../runbooks/api-down.md")),
     ("backup", include_str!("../runbooks/backup.md")),
     ("belfry", include_str!("../runbooks/belfry.md")),
@@ -37,6 +37,7 @@ pub const ALL: [(&str, &str); 25] = [
     ("heartbeat", include_str!("../runbooks/heartbeat.md")),
     ("host-down", include_str!("../runbooks/host-down.md")),
     ("load", include_str!("../runbooks/load.md")),
+    ("log", include_str!("../runbooks/log.md")),
     ("memory", include_str!("../runbooks/memory.md")),
     ("network", include_str!("../runbooks/network.md")),
     ("proxy", include_str!("../runbooks/proxy.md")),

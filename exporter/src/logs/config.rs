@@ -44,6 +44,20 @@ settings::section! {
         /// A regular expression; it may fit anywhere in a line. What named
         /// groups, `(?P<queue>\w+)`, hold become labels.
         pub regex: String = String::new(),
+        /// Whether lines that fit fire the alert LogPattern, and how grave that is.
+        pub severity: Severity = Severity::None,
+    }
+}
+
+settings::choice! {
+    /// How grave it is that a line fits a pattern.
+    pub enum Severity {
+        /// It is only counted.
+        None = "none",
+        /// It fires a warning.
+        Warning = "warning",
+        /// It fires a critical alert.
+        Critical = "critical",
     }
 }
 

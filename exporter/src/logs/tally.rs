@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::config::Severity;
 use super::entries::{Entries, plain};
 use super::mask::{self, Mask};
 use crate::tail::{Batch, Position};
@@ -38,6 +39,9 @@ pub(super) struct Tally {
     /// The names of each pattern's labels.
     #[serde(skip)]
     pub(super) labels: BTreeMap<String, Vec<String>>,
+    /// Of the patterns that fire an alert, how grave that is.
+    #[serde(skip)]
+    severities: BTreeMap<String, Severity>,
 }
 
 /// A pattern, ready to search with.
@@ -47,15 +51,17 @@ pub(super) struct Search {
     pub(super) regex: Regex,
     /// The names of its groups, in order.
     pub(super) labels: Vec<String>,
+    pub(super) severity: Severity,
 }
 
 impl Search {
-    pub(super) fn new(name: &str, regex: Regex) -> Self {
+    pub(super) fn new(name: &str, regex: Regex, severity: Severity) -> Self {
         let labels = regex.capture_names().flatten().map(str::to_owned).collect();
         Self {
             name: name.to_owned(),
             regex,
             labels,
+            severity,
         }
     }
 }
@@ -66,6 +72,8 @@ impl Tally {
     pub(super) fn look_for(&mut self, searches: &[Search]) {
         let name = |search: &Search| (search.name.clone(), search.labels.clone());
         self.labels = searches.iter().map(name).collect();
+        let grave = searches.iter().filter(|one| one.severity != Severity::None);
+        self.severities = grave.map(|one| (one.name.clone(), one.severity)).collect();
         let labels = &self.labels;
         self.matches.retain(|name, found| {
             let wanted = labels.get(name).map(Vec::len);
@@ -76,6 +84,16 @@ impl Tally {
             let found = self.matches.entry(search.name.clone()).or_default();
             found.entry(Vec::new()).or_default();
         }
+    }
+
+    /// Patterns that fire an alert: the name, how grave that is, and how many lines
+    /// fitted, whatever their labels; 0 from the start, so that the first is seen.
+    pub(super) fn alarms(&self) -> impl Iterator<Item = (&str, Severity, u64)> {
+        self.severities.iter().map(|(name, severity)| {
+            let found = self.matches.get(name).into_iter().flatten();
+            let count = found.map(|(_, count)| count).sum();
+            (name.as_str(), *severity, count)
+        })
     }
 
     /// Counts a batch that came at `now_ms`, and keeps its lines.
@@ -181,7 +199,8 @@ mod tests {
 
     #[test]
     fn patterns_are_counted_by_their_groups_which_are_bounded_and_masked() {
-        let search = |name: &str, regex: &str| Search::new(name, Regex::new(regex).unwrap());
+        let search =
+            |name: &str, regex: &str| Search::new(name, Regex::new(regex).unwrap(), Severity::None);
         let searches = [
             search("oom", "MemoryError|out of memory"),
             search("task", r"task (?P<task>\S+) failed(?: in (?P<queue>\w+))?"),
@@ -229,7 +248,22 @@ mod tests {
         let mut back: Tally = serde_json::from_str(&kept).unwrap();
         assert_eq!(back.matches, tally.matches);
         // The same pattern with other labels begins anew.
-        back.look_for(&[search("task", "task (?P<task>.)")]);
+        let grave = Search {
+            severity: Severity::Critical,
+            ..search("task", "task (?P<task>.)")
+        };
+        back.look_for(std::slice::from_ref(&grave));
+        let alarms = |tally: &Tally| -> Vec<(String, Severity, u64)> {
+            let alarms = tally.alarms();
+            alarms
+                .map(|(name, severity, count)| (name.to_owned(), severity, count))
+                .collect()
+        };
+        assert_eq!(alarms(&back), [("task".to_owned(), Severity::Critical, 0)]);
+        assert_eq!(alarms(&tally), []);
         assert!(back.matches["task"].is_empty() && !back.matches.contains_key("oom"));
+        let text = batch("task a\ntask b\ntask b\n");
+        back.take(&text, &[grave], &mut Mask::default(), &mut last, 6);
+        assert_eq!(alarms(&back), [("task".to_owned(), Severity::Critical, 3)]);
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant as Deadline, timeout_at};
 
 use super::link::{Failure, Link};
 use super::pending::Pending;
-use super::queries::Query;
+use super::queries::{Query, Sort};
 use super::rows::Rows;
 use super::target::Target;
 use crate::pieces::Sheet;
@@ -218,8 +218,12 @@ fn encode(query: &Query, database: &str, rows: &Rows, sheet: &mut Sheet) {
         true => format!("What the question {} answers.", query.name),
         false => query.help.clone(),
     };
+    let kind = match query.kind {
+        Sort::Gauge => Kind::Gauge,
+        Sort::Counter => Kind::Counter,
+    };
     for value in query.value_columns(&rows.names) {
-        let mut family = sheet.family(&query.family(value), &help, Kind::Gauge);
+        let mut family = sheet.family(&query.family(value), &help, kind);
         let mut seen = BTreeSet::new();
         for row in rows.iter() {
             let Some(number) = row.number(value) else {

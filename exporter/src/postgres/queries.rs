@@ -26,6 +26,8 @@ pub(super) const VALUE: &str = "value";
         pub server: String = String::new(),
         /// The databases that are asked. Empty: the one of the address.
         pub databases: Vec<String> = Vec::new(),
+        /// What the values are.
+        pub kind: Sort = Sort::Gauge,
         /// How often it is asked.
         pub interval: Duration = Duration::from_secs(60),
         /// How long the server may work for it.
@@ -43,6 +45,16 @@ pub(super) const VALUE: &str = "value";
         pub by: String = String::new(),
         /// For `outcome_by_reason`: how far it looks back.
         pub since: Duration = Duration::from_secs(3600),
+    }
+}
+
+::settings::choice! {
+    /// What the values of a question are.
+    pub enum Sort {
+        /// They go up and down.
+        Gauge = "gauge",
+        /// They only grow, and begin at 0 again. Their names should end in _total.
+        Counter = "counter",
     }
 }
 
@@ -107,6 +119,10 @@ impl Query {
                     }
                 }
             }
+        }
+        if self.preset != Preset::None && self.kind == Sort::Counter {
+            let message = "what a preset tells goes up and down".to_owned();
+            faults.push(("kind", message));
         }
         let mut seen = BTreeSet::new();
         for label in self.labels.iter().chain(&self.values) {
@@ -285,5 +301,17 @@ mod tests {
             ..asks("")
         };
         assert_eq!(keys(bare), ["table", "column", "by"]);
+        let growing = Query {
+            kind: Sort::Counter,
+            ..asks("SELECT 1")
+        };
+        assert_eq!(keys(growing.clone()), Vec::<&str>::new());
+        let counted = Query {
+            preset: Preset::RowCount,
+            table: "orders".into(),
+            sql: String::new(),
+            ..growing
+        };
+        assert_eq!(keys(counted), ["kind"]);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use exporter::postgres::{Config, Preset, Query};
+use exporter::postgres::{Config, Preset, Query, Sort};
+use exposition::Kind;
 
 use super::Work;
 use super::cluster::Cluster;
@@ -79,6 +80,10 @@ pub(super) async fn questions(cluster: &Cluster) {
             "SELECT n, 1 AS value FROM generate_series(1, 1000) AS n",
         )
     };
+    let growing = Query {
+        kind: Sort::Counter,
+        ..asks("handed_in_total", "SELECT 7 AS value")
+    };
     let elsewhere = Query {
         server: "another".into(),
         ..asks("elsewhere", "SELECT 1 AS value")
@@ -94,6 +99,7 @@ pub(super) async fn questions(cluster: &Cluster) {
             labelled,
             slow,
             many,
+            growing,
             elsewhere,
             asks("writes", "SELECT nextval('numbers') AS value"),
             asks("wrong", "SELECT nothing FROM nowhere"),
@@ -121,6 +127,7 @@ pub(super) async fn questions(cluster: &Cluster) {
         ("things{datname=\"postgres\",kind=\"a\"}", 2.0),
         ("things{datname=\"postgres\",kind=\"b\"}", 4.0),
         ("things_small{datname=\"postgres\",kind=\"a\"}", 1.0),
+        ("handed_in_total{datname=\"postgres\"}", 7.0),
         ("many{datname=\"postgres\",n=\"5\"}", 1.0),
         (
             "belfry_postgres_query_truncated{datname=\"postgres\",query=\"many\"}",
@@ -129,6 +136,9 @@ pub(super) async fn questions(cluster: &Cluster) {
     ] {
         assert_eq!(page.value(series), Some(value), "{series}");
     }
+    let kind = |family: &str| page.types.get(family).copied();
+    assert_eq!(kind("handed_in_total"), Some(Kind::Counter));
+    assert_eq!(kind("orders"), Some(Kind::Gauge));
     for series in [
         "outcomes{datname=\"market\",reason=\"card\"}",
         "things_small{datname=\"postgres\",kind=\"b\"}",
