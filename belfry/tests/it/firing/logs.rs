@@ -7,7 +7,8 @@ use super::Watched;
 use crate::setup::Setup;
 use crate::support::scratch::Scratch;
 
-const TRACEBACK: &str = "Traceback (most recent call last):\n  File \"shop.py\", line 3, in sell\n    pay()\nValueError: no\n";
+/// Tracebacks that follow each other are one: a line between them parts them.
+const TRACEBACK: &str = "ERROR cannot sell\nTraceback (most recent call last):\n  File \"shop.py\", line 3, in sell\n    pay()\nValueError: no\n";
 
 #[test]
 fn rules_about_logs_fire_with_the_severity_of_the_pattern() {
