@@ -7,9 +7,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 
 use crate::age::Identity;
+use crate::apart;
 use crate::fetch::{self, Passing, fetch};
 use crate::files::{self, Archive, Difference, Index, same_archive};
 use crate::manifest::{Manifest, Piece};
@@ -67,12 +67,13 @@ pub async fn opened<T: Send + 'static>(
     work: impl FnOnce(&mut Archive<Incoming>) -> Result<T, files::Error> + Send + 'static,
 ) -> Result<T, Error> {
     let (give, take) = mpsc::channel(8);
-    let reading = spawn_blocking(move || {
+    let reading = apart::thread(move || {
         work(&mut Archive::new(Incoming {
             take,
             block: Bytes::new(),
         }))
     });
+    let reading = reading.map_err(|err| Error::Around(err.to_string()))?;
     let archive = piece(manifest, "archive")?;
     let fetched = fetch(target, archive, identities, Passing(give)).await;
     let read = reading

@@ -22,7 +22,7 @@ use crate::restore::asked::ask;
 use crate::restore::beside;
 use crate::run::{Lock, Say};
 use crate::target::Target;
-use crate::{Job, Setup};
+use crate::{Job, Setup, tool};
 pub(crate) use scratch::Scratch;
 
 /// What a drill found.
@@ -171,7 +171,7 @@ async fn database(
             .map_err(around)?;
         beside::fill(&server, &dump, facts, name, say)
             .await
-            .map_err(Trouble::Unsound)?;
+            .map_err(|err| sort(copy, err))?;
         report.checks = ask(&server, name, job).await.map_err(around)?;
         Ok(())
     };
@@ -181,12 +181,20 @@ async fn database(
     filled.and(dropped)
 }
 
-/// Only a backup that is damaged is at fault; a target that is down is not.
+/// Only a backup that is damaged, or that pg_restore refuses, is at fault; a target
+/// that is down is not, nor a server without room or a program that was killed.
 fn sort(copy: &Copy, err: String) -> Trouble {
-    let unsound = ["is damaged", "is not whole", "it ends within", "is missing"]
-        .iter()
-        .any(|word| err.contains(word));
-    if unsound || copy.broken.is_some() {
+    let unsound = [
+        "is damaged",
+        "is not whole",
+        "it ends within",
+        "is missing",
+        " and the backup has ",
+        "pg_restore ended with code",
+    ]
+    .iter()
+    .any(|word| err.contains(word));
+    if unsound && !tool::is_of_surroundings(&err) || copy.broken.is_some() {
         Trouble::Unsound(err)
     } else {
         Trouble::Around(err)

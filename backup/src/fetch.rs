@@ -5,9 +5,9 @@ use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 
 use crate::age::{Identity, OpenError};
+use crate::apart;
 use crate::manifest::Piece;
 use crate::seal;
 use crate::target::{self, Target};
@@ -58,8 +58,9 @@ pub async fn fetch(
     let flow = target.read(&piece.key).await.map_err(Error::Target)?;
     let (piece, identities) = (piece.clone(), identities.to_vec());
     let name = piece.name.clone();
-    let opened = spawn_blocking(move || open(&piece, &identities, flow, out)).await;
-    opened.unwrap_or_else(|_| {
+    let opened = apart::thread(move || open(&piece, &identities, flow, out));
+    let opened = opened.map_err(|err| Error::Write(io::Error::other(err)))?;
+    opened.await.unwrap_or_else(|_| {
         Err(Error::Damaged {
             name,
             why: "reading it panicked".into(),

@@ -7,9 +7,10 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 
 use crate::age::Recipient;
+use crate::apart;
 use crate::seal::{Sealer, Sum};
 use crate::target::{Error, Flow, Target};
 
@@ -81,7 +82,8 @@ pub async fn send<T, E>(
     }
     let (give, mut raw) = mpsc::channel(WAITING);
     let sealing = sealing.clone();
-    let sealed = spawn_blocking(move || seal(&sealing, &mut raw, takers));
+    // It takes as long as the source does.
+    let sealed = apart::thread(move || seal(&sealing, &mut raw, takers));
     let feed = Feed(give);
     let value = source(&feed).await;
     if value.is_ok() {
@@ -89,9 +91,12 @@ pub async fn send<T, E>(
         let _ = feed.0.send(Raw::End).await;
     }
     drop(feed);
-    let sealed = sealed
-        .await
-        .unwrap_or_else(|_| Err(io::Error::other("the sealing panicked")));
+    let sealed = match sealed {
+        Ok(sealed) => sealed
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other("the sealing panicked"))),
+        Err(err) => Err(io::Error::other(err)),
+    };
     let mut results: Vec<_> = targets
         .iter()
         .map(|_| Err(Error::Failed("it panicked".into())))

@@ -6,6 +6,7 @@
 //! becomes samples, and rules decide what is too old.
 
 pub mod age;
+mod apart;
 pub mod archive;
 pub mod attest;
 pub mod bootstrap;

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::Origin;
@@ -207,12 +209,33 @@ pub struct Table {
     pub rows: u64,
 }
 
+/// The end of a text without its sum.
+const END: &[u8] = b"\n}";
+/// What stands before the sum of all that comes before it. Within a text of JSON no
+/// line ends, so it is nowhere else.
+const SUM: &[u8] = b",\n  \"sum\": \"";
+
+/// The end of a text that begins so.
+fn end(begin: &[u8]) -> Vec<u8> {
+    let sum = HEXLOWER.encode(digest(&SHA256, begin).as_ref());
+    [SUM, sum.as_bytes(), b"\"\n}\n"].concat()
+}
+
+/// Whether a text is what was written. One without a sum is of an earlier version.
+fn is_as_written(text: &[u8]) -> bool {
+    let at = text.windows(SUM.len()).rposition(|found| found == SUM);
+    at.is_none_or(|at| text[at..] == end(&text[..at]))
+}
+
 impl Manifest {
     /// Reads one; the message says what is wrong with it.
     ///
     /// # Errors
     /// When it is no manifest, or of a newer format.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
+        if !is_as_written(text) {
+            return Err("it is damaged: it is not what its own sum says".to_owned());
+        }
         let manifest: Self =
             serde_json::from_slice(text).map_err(|err| format!("it is no manifest: {err}"))?;
         if manifest.format != FORMAT {
@@ -228,7 +251,12 @@ impl Manifest {
     #[must_use]
     pub fn text(&self) -> Vec<u8> {
         // Maps with text keys, numbers and texts alone: nothing that JSON refuses.
-        serde_json::to_vec_pretty(self).unwrap_or_default()
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        // The sum takes the place of the brace at its end.
+        text.truncate(text.len().saturating_sub(END.len()));
+        let end = end(&text);
+        text.extend_from_slice(&end);
+        text
     }
 
     /// Where it lies.

@@ -88,6 +88,7 @@ impl Setup {
             secret: place.secret_access_key.clone(),
             slowest: place.slowest.bytes(),
             limit: place.limit.bytes(),
+            patience: PATIENCE,
         };
         Ok(Bucket::new(access, Ledger::new(self.work.join("uploads")))?.into())
     }

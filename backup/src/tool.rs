@@ -64,6 +64,25 @@ pub enum Error {
     },
 }
 
+/// Whether what a program said of its end is about what is around it: a server or a
+/// disk, and not what it was given to read.
+pub(crate) fn is_of_surroundings(told: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "was killed",
+        "cannot run",
+        "No space left on device",
+        "could not extend file",
+        "server closed the connection",
+        "terminating connection",
+        "connection to server",
+        "the database system is",
+        "out of memory",
+        "out of shared memory",
+        "canceling statement",
+    ];
+    WORDS.iter().any(|word| told.contains(word))
+}
+
 fn ended(code: Option<i64>) -> String {
     match code {
         Some(code) => format!("ended with code {code}"),

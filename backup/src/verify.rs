@@ -15,7 +15,7 @@ use crate::marks::{Kind, Mark};
 use crate::postgres::{Checker, Server};
 use crate::run::{Lock, Say};
 use crate::target::Target;
-use crate::{Job, Setup};
+use crate::{Job, Setup, tool};
 
 /// Why a copy is not verified.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +127,7 @@ async fn read(
     let (give, mut take) = mpsc::channel::<Bytes>(4);
     let fetching = fetch(target, piece, identities, Passing(give));
     let reading = async {
-        let unknown = |err: crate::tool::Error| Error::Unknown(err.to_string());
+        let unknown = |err: tool::Error| Error::Unknown(err.to_string());
         let mut call = reader.call("pg_restore", &["--file=/dev/null"]);
         call.input = true;
         let mut running = reader.place.start(call).await.map_err(unknown)?;
@@ -141,13 +141,19 @@ async fn read(
             }
         }
         whole.and_then(|()| checker.end()).map_err(Error::Unsound)?;
-        if let Some(refused) = refused {
-            return Err(Error::Unsound(refused.to_string()));
+        let told = |err: tool::Error| {
+            let told = err.to_string();
+            match err {
+                tool::Error::Exit { .. } if !tool::is_of_surroundings(&told) => {
+                    Error::Unsound(told)
+                }
+                _ => Error::Unknown(told),
+            }
+        };
+        match refused {
+            Some(refused) => Err(told(refused)),
+            None => running.finish().await.map_err(told),
         }
-        running
-            .finish()
-            .await
-            .map_err(|err| Error::Unsound(err.to_string()))
     };
     let (fetched, read) = tokio::join!(fetching, reading);
     // Of a piece that was not fetched, nothing else is worth saying.

@@ -261,7 +261,9 @@ fn compare(wanted: &[Table], found: &[Table]) -> Result<(), String> {
             );
             return Err(format!(
                 "{}.{} {found}, and the backup has {}",
-                table.schema, table.name, table.rows
+                table.schema.escape_debug(),
+                table.name.escape_debug(),
+                table.rows
             ));
         }
     }

@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::sink::Sink;
 use super::work::{Before, Fault, Work};
+use crate::apart;
 use crate::files::{self, Options, Tally, pack};
 use crate::flow::Feed;
 use crate::manifest::{Files, Manifest};
@@ -108,11 +109,11 @@ fn facts(root: Root, tally: &Tally) -> Files {
 }
 
 /// Packs on a thread of its own, which ends when nobody takes anything any more;
-/// if it hangs on a dead disk, it hangs alone.
+/// if it hangs on a dead disk, it hangs alone, and is waited for only so long.
 async fn packing(feed: &Feed, root: &Path, options: Options, index: &Path) -> Result<Tally, Fault> {
     let (give, mut chunks) = mpsc::channel(4);
-    let (root, index) = (root.to_owned(), index.to_owned());
-    let packed = spawn_blocking(move || {
+    let (place, root, index) = (root, root.to_owned(), index.to_owned());
+    let packed = apart::begin(place, move || {
         let failed = |source| files::Error::Io {
             path: index.display().to_string(),
             source,
@@ -126,20 +127,32 @@ async fn packing(feed: &Feed, root: &Path, options: Options, index: &Path) -> Re
         lines.flush().map_err(failed)?;
         Ok::<_, files::Error>(tally)
     });
-    while let Some(chunk) = chunks.recv().await {
-        feed.give(chunk).await?;
+    let failed = |err: apart::Error| Fault::Failed(err.to_string());
+    let packed = packed.map_err(failed)?;
+    loop {
+        match timeout(STILL, chunks.recv()).await {
+            Ok(Some(chunk)) => feed.give(chunk).await?,
+            Ok(None) => break,
+            Err(_) => {
+                let still = settings::format_duration(STILL);
+                return Err(Fault::Failed(format!(
+                    "{}: nothing could be read from it for {still}",
+                    place.display()
+                )));
+            }
+        }
     }
-    match packed.await {
-        Ok(tally) => Ok(tally?),
-        Err(_) => Err(Fault::Failed("packing the files panicked".to_owned())),
-    }
+    Ok(packed.end().await.map_err(failed)??)
 }
+
+/// Within this time even a hole of a terabyte is hashed, or a large database copied.
+const STILL: Duration = Duration::from_secs(1800);
 
 async fn reading(feed: &Feed, path: &Path) -> Result<(), Fault> {
     let (give, mut chunks) = mpsc::channel::<Bytes>(4);
     let shown = path.display().to_string();
     let path = path.to_owned();
-    let read = spawn_blocking(move || {
+    let read = apart::thread(move || {
         let mut file = File::open(path)?;
         loop {
             let mut chunk = vec![0; CHUNK];
@@ -150,6 +163,7 @@ async fn reading(feed: &Feed, path: &Path) -> Result<(), Fault> {
             }
         }
     });
+    let read = read.map_err(|err| Fault::Failed(err.to_string()))?;
     let failed = |err: std::io::Error| Fault::Failed(format!("{shown}: {err}"));
     while let Some(chunk) = chunks.recv().await {
         feed.give(chunk).await?;

@@ -23,7 +23,7 @@ use settings::Secret;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Entry, Error, Flow, Ledger, PATIENCE};
+use super::{Entry, Error, Flow, Ledger};
 use trouble::why;
 
 /// A listing that is longer is no listing of ours.
@@ -50,6 +50,8 @@ pub struct Access {
     pub slowest: u64,
     /// The most that is sent in a second, in bytes; 0 for no limit.
     pub limit: u64,
+    /// How long anything may take that moves no data.
+    pub patience: Duration,
 }
 
 /// A bucket.
@@ -73,7 +75,7 @@ impl Bucket {
             .with_connect_timeout(Duration::from_secs(15))
             // Of a request as a whole: the size of what it carries decides, see `parts`.
             .with_timeout_disabled()
-            .with_read_timeout(PATIENCE);
+            .with_read_timeout(access.patience);
         let retry = RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(300),
@@ -120,7 +122,12 @@ impl Bucket {
 
     /// How long a request may take that carries so many bytes.
     fn patience(&self, bytes: usize) -> Duration {
-        PATIENCE + Duration::from_secs(bytes as u64 / self.access.slowest.max(1))
+        self.access.patience + Duration::from_secs(bytes as u64 / self.access.slowest.max(1))
+    }
+
+    /// How long a request may take that carries nothing, with its retries.
+    fn while_asking(&self) -> Duration {
+        self.access.patience * 3
     }
 
     pub(super) async fn take(
@@ -201,13 +208,13 @@ impl Bucket {
         key: &str,
     ) -> Result<mpsc::Receiver<Result<Bytes, Error>>, Error> {
         let path = self.path(key);
-        let answer = timeout(PATIENCE * 3, self.store.get(&path)).await;
+        let answer = timeout(self.while_asking(), self.store.get(&path)).await;
         let answer = answer.map_err(|_| trouble::late("GET"))?;
         let mut stream = answer.map_err(|err| why(key, &err))?.into_stream();
         let (give, flow) = mpsc::channel(4);
-        let key = key.to_owned();
+        let (key, patience) = (key.to_owned(), self.while_asking());
         tokio::spawn(async move {
-            while let Ok(next) = timeout(PATIENCE * 3, stream.next()).await {
+            while let Ok(next) = timeout(patience, stream.next()).await {
                 let Some(block) = next else { return };
                 let block = block.map_err(|err| why(&key, &err));
                 let end = block.is_err();
@@ -222,7 +229,7 @@ impl Bucket {
 
     pub(super) async fn size(&self, key: &str) -> Result<u64, Error> {
         let path = self.path(key);
-        let about = timeout(PATIENCE * 3, self.store.head(&path)).await;
+        let about = timeout(self.while_asking(), self.store.head(&path)).await;
         let about = about.map_err(|_| trouble::late("HEAD"))?;
         about.map(|about| about.size).map_err(|err| why(key, &err))
     }
@@ -234,7 +241,7 @@ impl Bucket {
         let mut entries = Vec::new();
         let mut seen = HashSet::new();
         loop {
-            let next = timeout(PATIENCE * 3, listing.next()).await;
+            let next = timeout(self.while_asking(), listing.next()).await;
             let Some(found) = next.map_err(|_| trouble::late("LIST"))? else {
                 break;
             };
@@ -261,7 +268,7 @@ impl Bucket {
 
     pub(super) async fn delete(&self, key: &str) -> Result<(), Error> {
         let path = self.path(key);
-        let deleted = timeout(PATIENCE * 3, self.store.delete(&path)).await;
+        let deleted = timeout(self.while_asking(), self.store.delete(&path)).await;
         match deleted.map_err(|_| trouble::late("DELETE"))? {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(err) => Err(why(key, &err)),

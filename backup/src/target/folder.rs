@@ -2,7 +2,7 @@
 //! and the folder is synced: it appears whole or not at all.
 //!
 //! The folder itself is never made: where a disk is not mounted, copies must not
-//! fill the disk below.
+//! fill the disk below. A disk that hangs holds up threads of its own, and few.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -11,10 +11,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::{Entry, Error, Flow};
+use crate::apart::{self, Working};
 
 const PARTIAL: &str = ".partial";
 
@@ -50,20 +50,27 @@ impl Folder {
     ) -> Result<T, Error> {
         let path = self.path(key)?;
         let shown = path.clone();
-        let work = spawn_blocking(move || work(path));
+        let work = self.begin(move || work(path))?;
         self.ended(&shown, work, self.patience * SYNCING).await
+    }
+
+    fn begin<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Working<T>, Error> {
+        apart::begin(&self.root, work).map_err(|err| Error::Failed(err.to_string()))
     }
 
     /// Waits for work on a thread of its own, which stays behind if the disk hangs.
     async fn ended<T>(
         &self,
         path: &Path,
-        work: JoinHandle<io::Result<T>>,
+        work: Working<io::Result<T>>,
         patience: Duration,
     ) -> Result<T, Error> {
-        match timeout(patience, work).await {
+        match timeout(patience, work.end()).await {
             Ok(Ok(done)) => done.map_err(|err| why(path, &err)),
-            Ok(Err(_)) => Err(Error::Failed("the work on it panicked".into())),
+            Ok(Err(err)) => Err(Error::Failed(err.to_string())),
             Err(_) => Err(self.hangs()),
         }
     }
@@ -81,7 +88,7 @@ impl Folder {
         let path = self.path(key)?;
         let shown = path.clone();
         let (give, mut blocks) = mpsc::channel(1);
-        let writing = spawn_blocking(move || {
+        let writing = self.begin(move || {
             let partial = Partial::new(&root, &path)?;
             let mut file = &partial.file;
             loop {
@@ -97,7 +104,7 @@ impl Folder {
                     None => return Ok(false),
                 }
             }
-        });
+        })?;
         while let Some(next) = flow.recv().await {
             match timeout(self.patience, give.send(next)).await {
                 Ok(Ok(())) => {}
@@ -128,7 +135,7 @@ impl Folder {
         let mut file = self.apart(key, File::open).await?;
         let shown = self.path(key)?;
         let (give, mut read) = mpsc::channel(2);
-        spawn_blocking(move || {
+        let reading = self.begin(move || {
             loop {
                 let mut block = vec![0; 256 << 10];
                 let next = match file.read(&mut block) {
@@ -144,10 +151,11 @@ impl Folder {
                     return;
                 }
             }
-        });
+        })?;
         let (pass, flow) = mpsc::channel(2);
         let (patience, hangs) = (self.patience, self.hangs());
         tokio::spawn(async move {
+            let _reading = reading;
             loop {
                 let next = match timeout(patience, read.recv()).await {
                     Ok(Some(next)) => next,
@@ -244,7 +252,7 @@ impl Folder {
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.ended(&self.root, spawn_blocking(work), self.patience)
+        self.ended(&self.root, self.begin(work)?, self.patience)
             .await
     }
 }

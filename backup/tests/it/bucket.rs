@@ -1,6 +1,6 @@
 //! A bucket under R2's rules, and with every kind of trouble on the way.
 
-mod bench;
+pub(crate) mod bench;
 
 use backup::flow::{self, Feed, Sealing};
 use backup::target::{Error, Target};

@@ -14,12 +14,19 @@ pub(crate) const BIN: &str = "/usr/lib/postgresql/15/bin";
 pub(crate) struct Cluster {
     server: Child,
     pub(crate) sockets: PathBuf,
+    /// The folder of its version's pg_dump and pg_restore.
+    pub(crate) clients: PathBuf,
     _folder: TempDir,
 }
 
 impl Cluster {
     /// Makes a cluster and starts it; anybody on this host is let in but `locked`.
     pub(crate) fn start() -> Self {
+        Self::of(15, &[])
+    }
+
+    /// The same of another version, and with settings.
+    pub(crate) fn of(version: u32, settings: &[&str]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("belfry-pg")
             .tempdir()
@@ -27,8 +34,13 @@ impl Cluster {
         let home = folder.path().to_owned();
         run(Command::new("chown").arg(USER).arg(&home));
         run(Command::new("chmod").arg("755").arg(&home));
+        let (programs, clients) = if version == 15 {
+            (PathBuf::from(BIN), PathBuf::from(BIN))
+        } else {
+            other(version, &home)
+        };
         let data = home.join("data");
-        let mut initdb = as_user("initdb");
+        let mut initdb = as_user(&programs, "initdb");
         initdb.args([
             "--username",
             USER,
@@ -45,7 +57,7 @@ impl Cluster {
         let access = "local all locked scram-sha-256\nlocal all all trust\n";
         std::fs::write(data.join("pg_hba.conf"), access).unwrap();
         let log = std::fs::File::create(home.join("log")).unwrap();
-        let mut postgres = as_user("postgres");
+        let mut postgres = as_user(&programs, "postgres");
         postgres.arg("-D").arg(&data).current_dir(&home);
         for setting in [
             "listen_addresses=",
@@ -53,6 +65,9 @@ impl Cluster {
             "max_connections=40",
             "port=5432",
         ] {
+            postgres.args(["-c", setting]);
+        }
+        for setting in settings {
             postgres.args(["-c", setting]);
         }
         postgres
@@ -67,6 +82,7 @@ impl Cluster {
         let cluster = Self {
             server,
             sockets: home,
+            clients,
             _folder: folder,
         };
         let started = Instant::now();
@@ -123,7 +139,7 @@ impl Cluster {
 
     /// The schema and all rows of a database, for comparing.
     pub(crate) fn fingerprint(&self, database: &str) -> String {
-        let mut dump = Command::new(bin("pg_dump"));
+        let mut dump = Command::new(self.clients.join("pg_dump"));
         dump.arg("--host")
             .arg(&self.sockets)
             .args(["--username", USER, "--schema-only", database]);
@@ -176,8 +192,28 @@ pub(crate) fn bin(name: &str) -> PathBuf {
     file
 }
 
-fn as_user(name: &str) -> Command {
-    let program = bin(name);
+/// The programs of a server of this version, as a copy that its user can reach, and
+/// the folder of its clients. Both come from registries, see `scripts/setup`.
+#[track_caller]
+fn other(version: u32, home: &Path) -> (PathBuf, PathBuf) {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools");
+    let server = tools.join(format!("postgres-{version}/native"));
+    let clients = tools.join(format!("pgclients/{version}/bin"));
+    assert!(
+        server.is_dir() && clients.join("pg_dump").is_file(),
+        "PostgreSQL {version} is not installed: run `make setup`"
+    );
+    let copy = home.join("programs");
+    run(Command::new("cp").arg("-a").arg(server).arg(&copy));
+    (copy.join("bin"), clients.canonicalize().unwrap())
+}
+
+fn as_user(programs: &Path, name: &str) -> Command {
+    let program = programs.join(name);
+    assert!(
+        program.is_file(),
+        "{name} is not installed: run `make setup`, or `apt-get install postgresql-15`"
+    );
     if !rustix::process::geteuid().is_root() {
         return Command::new(program);
     }

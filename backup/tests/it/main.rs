@@ -9,6 +9,8 @@ mod dump;
 #[cfg(test)]
 mod dump_faults;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod ping;
 #[cfg(test)]
 mod place;
@@ -32,3 +34,5 @@ mod tree_faults;
 mod tree_parts;
 #[cfg(test)]
 mod tree_restore;
+#[cfg(test)]
+mod versions;

@@ -31,6 +31,7 @@ impl Bench {
                 name: "db".into(),
                 database: "shop".into(),
                 host: cluster.sockets.display().to_string(),
+                bin: cluster.clients.clone(),
                 ..Job::default()
             }];
         });

@@ -24,6 +24,11 @@ pub(crate) struct Store {
 impl Store {
     /// Starts it, and makes the bucket.
     pub(crate) async fn start() -> Self {
+        Self::with_volumes_of(64).await
+    }
+
+    /// The same with other volumes, in MiB: there are twenty.
+    pub(crate) async fn with_volumes_of(mib: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let access = serde_json::json!({"identities": [{
             "name": "belfry",
@@ -51,9 +56,9 @@ impl Store {
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-master.telemetry=false",
-            "-master.volumeSizeLimitMB=64",
             "-s3.iam=false",
         ]);
+        command.arg(format!("-master.volumeSizeLimitMB={mib}"));
         let names = [
             "master.port",
             "master.port.grpc",
@@ -119,6 +124,7 @@ pub(crate) fn access(port: u16) -> Access {
         secret: Secret::new(SECRET),
         slowest: 1 << 20,
         limit: 0,
+        patience: Duration::from_secs(60),
     }
 }
 

@@ -48,6 +48,12 @@ pub(crate) enum Harm {
     CutDown,
     /// A listing is told to go on and on.
     Endless,
+    /// There is never an answer; the server hears nothing of it.
+    Hang,
+    /// The server does it, and the connection ends within its answer.
+    Torn,
+    /// The server does it, and another ETag is told.
+    WrongEtag,
 }
 
 /// The layer.
@@ -57,7 +63,8 @@ pub(crate) struct Strict(Arc<Inner>);
 struct Inner {
     upstream: u16,
     http: reqwest::Client,
-    harm: Mutex<Vec<(To, Harm, usize)>>,
+    /// What happens, after how many that it leaves alone, and how often.
+    harm: Mutex<Vec<(To, Harm, usize, usize)>>,
     seen: Mutex<Vec<To>>,
     parts: Mutex<HashMap<String, HashMap<u32, usize>>>,
     written: Mutex<HashMap<String, Instant>>,
@@ -85,7 +92,13 @@ impl Strict {
 
     /// Does this to the next so many of those requests.
     pub(crate) fn harm(&self, to: To, harm: Harm, times: usize) {
-        self.0.harm.lock().unwrap().push((to, harm, times));
+        self.harm_later(to, harm, 0, times);
+    }
+
+    /// The same after so many others, which are left alone.
+    pub(crate) fn harm_later(&self, to: To, harm: Harm, after: usize, times: usize) {
+        let mut all = self.0.harm.lock().unwrap();
+        all.push((to, harm, after, times));
     }
 
     pub(crate) fn heal(&self) {
@@ -116,8 +129,12 @@ impl Strict {
         let mut all = self.0.harm.lock().unwrap();
         let found = all
             .iter_mut()
-            .find(|(kind, _, times)| *kind == to && *times > 0)?;
-        found.2 -= 1;
+            .find(|(kind, _, _, times)| *kind == to && *times > 0)?;
+        if found.2 > 0 {
+            found.2 -= 1;
+            return None;
+        }
+        found.3 -= 1;
         Some(found.1)
     }
 
@@ -241,6 +258,7 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
     match harm {
         Some(Harm::Answer(status, code)) => return answer(status, code),
         Some(Harm::Reset) => reset(),
+        Some(Harm::Hang) => std::future::pending().await,
         Some(Harm::ErrorInside) => return answer(200, "InternalError"),
         Some(Harm::CorruptUp) => {
             let middle = body.len() / 2;
@@ -287,6 +305,22 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
             bytes = bytes.slice(..bytes.len() / 2);
             headers.remove("content-length");
             headers.insert("content-length", bytes.len().into());
+        }
+        Some(Harm::Torn) => {
+            // Its length stays: less of it comes.
+            let half = bytes.slice(..bytes.len() / 2);
+            let torn = Err(std::io::Error::other("torn"));
+            let parts = futures_util::stream::iter([Ok(half), torn]);
+            headers.remove("transfer-encoding");
+            let mut answer = Response::new(Body::from_stream(parts));
+            (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+            return answer;
+        }
+        Some(Harm::WrongEtag) => {
+            headers.insert(
+                "etag",
+                "\"0123456789abcdef0123456789abcdef\"".parse().unwrap(),
+            );
         }
         Some(Harm::Endless) => {
             let text = String::from_utf8_lossy(&bytes).replace("<IsTruncated>false</IsTruncated>", "<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>");

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::super::ledger::Upload;
-use super::super::{Error, Flow, PATIENCE};
+use super::super::{Error, Flow};
 use super::Bucket;
 use super::trouble::{late, why};
 
@@ -86,7 +86,11 @@ async fn give_up(upload: Option<Sending<'_>>, err: Error) -> Result<(), Error> {
 
 pub(super) async fn abort(bucket: &Bucket, upload: &Upload) -> Result<(), Error> {
     let path = bucket.path(&upload.key);
-    let ended = timeout(PATIENCE, bucket.store.abort_multipart(&path, &upload.id)).await;
+    let ended = timeout(
+        bucket.while_asking(),
+        bucket.store.abort_multipart(&path, &upload.id),
+    )
+    .await;
     match ended.map_err(|_| late("abort"))? {
         Ok(()) | Err(Store::NotFound { .. }) => {
             bucket.ledger.forget(upload);
@@ -139,7 +143,7 @@ struct Sending<'a> {
 impl<'a> Sending<'a> {
     async fn begin(bucket: &'a Bucket, key: &str) -> Result<Self, Error> {
         let path = bucket.path(key);
-        let begun = timeout(PATIENCE * 3, bucket.store.create_multipart(&path)).await;
+        let begun = timeout(bucket.while_asking(), bucket.store.create_multipart(&path)).await;
         let id = begun
             .map_err(|_| late("create"))?
             .map_err(|err| why(key, &err))?;
@@ -226,7 +230,7 @@ impl<'a> Sending<'a> {
             .bucket
             .store
             .complete_multipart(&path, &self.upload.id, parts);
-        let completed = timeout(PATIENCE * 3, completed).await;
+        let completed = timeout(self.bucket.while_asking(), completed).await;
         // Whatever was answered, or not: the truth is what is there.
         let there = self.bucket.size(&self.upload.key).await;
         if there == Ok(bytes) {

@@ -11,16 +11,16 @@ use crate::store::Store;
 use crate::strict::Strict;
 
 /// A bucket behind the layer.
-pub(super) struct Bench {
-    pub(super) store: Store,
-    pub(super) strict: Strict,
-    pub(super) target: Target,
-    pub(super) scratch: TempDir,
-    pub(super) port: u16,
+pub(crate) struct Bench {
+    pub(crate) store: Store,
+    pub(crate) strict: Strict,
+    pub(crate) target: Target,
+    pub(crate) scratch: TempDir,
+    pub(crate) port: u16,
 }
 
 impl Bench {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let store = Store::start().await;
         let (strict, port) = Strict::start(store.port).await;
         let scratch = tempfile::tempdir().unwrap();
@@ -35,7 +35,7 @@ impl Bench {
     }
 
     /// Sends so many mebibytes under this key.
-    pub(super) async fn send(&self, key: &str, mib: usize) -> Result<(), Error> {
+    pub(crate) async fn send(&self, key: &str, mib: usize) -> Result<(), Error> {
         let sealing = Sealing {
             level: 1,
             recipients: Vec::new(),
@@ -57,7 +57,7 @@ impl Bench {
         sent.await.unwrap().targets.remove(0)
     }
 
-    pub(super) async fn is_whole(&self, key: &str, mib: usize) -> bool {
+    pub(crate) async fn is_whole(&self, key: &str, mib: usize) -> bool {
         let mut stored = Vec::new();
         let mut flow = self
             .store
@@ -74,13 +74,13 @@ impl Bench {
         raw == wanted
     }
 
-    pub(super) fn open_uploads(&self) -> usize {
+    pub(crate) fn open_uploads(&self) -> usize {
         std::fs::read_dir(self.scratch.path().join("uploads")).map_or(0, Iterator::count)
     }
 }
 
 /// A mebibyte that does not compress.
-pub(super) fn noise(seed: usize) -> Bytes {
+pub(crate) fn noise(seed: usize) -> Bytes {
     let mut state = seed as u64 + 1;
     let next = |_| {
         state = state
