@@ -73,6 +73,7 @@ fn everything() -> alert::Set {
         ("project", "shop"),
         ("queue_name", "mail"),
         ("service", "api"),
+        ("stopped", "shop-web-1"),
         ("unit", "nginx.service"),
         ("volume", "shop_data"),
     ])
