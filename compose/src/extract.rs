@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Condition, Project, Resource, Service};
-use crate::value::Value;
+use crate::ports::ports;
+use crate::value::{PROBE, Value};
 
 /// More services than this are not looked at.
 const MOST_SERVICES: usize = 1000;
@@ -66,18 +67,19 @@ fn service(value: &Value, active: &BTreeSet<String>) -> Service {
     if own_network && networks.is_empty() {
         networks.push("default".to_owned());
     }
+    let word = |value: Option<&Value>| value.and_then(Value::text).map(cut).unwrap_or_default();
+    let labels = value.get("labels");
     Service {
-        image: value
-            .get("image")
-            .and_then(Value::text)
-            .map(cut)
-            .unwrap_or_default(),
+        image: word(value.get("image")),
         profiles,
         enabled,
         replicas: replicas(value),
         depends_on: depends_on(value.get("depends_on")),
         networks,
         volumes: volumes(value.get("volumes")),
+        container_name: word(value.get("container_name")),
+        probe: word(labels.and_then(|labels| labels.get(PROBE))),
+        ports: ports(value.get("ports")),
     }
 }
 

@@ -37,6 +37,23 @@ pub struct Service {
     pub networks: Vec<String>,
     /// The named volumes that it mounts, by key.
     pub volumes: Vec<String>,
+    /// The name that its container is to have; empty: one that compose makes.
+    pub container_name: String,
+    /// How it asks to be looked at, by the label `belfry.probe`; empty if it does not.
+    pub probe: String,
+    /// The ports of TCP that it publishes at a place that is known beforehand.
+    pub ports: Vec<Port>,
+}
+
+/// A port of a service that the host passes on to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Port {
+    /// The address of the host; empty for all of them.
+    pub host: String,
+    /// The port of the host.
+    pub published: u16,
+    /// The service's own port.
+    pub private: u16,
 }
 
 impl Service {

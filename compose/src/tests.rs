@@ -305,3 +305,29 @@ proptest! {
         let _ = load(&source(&["compose.yaml"]), &files);
     }
 }
+
+#[test]
+fn of_labels_only_ours_is_kept_in_either_form_and_a_later_file_decides() {
+    let files = [
+        (
+            "/srv/shop/compose.yaml",
+            "services:\n  api:\n    container_name: the-api\n    ports: ['8000:80']\n    labels:\n      - secret=hunter2\n      - belfry.probe=http_2xx :80/${WHERE:-health}\n  \
+             web: {labels: {traefik.auth: hunter2, belfry.probe: ':80/'}}\n  db: {labels: {secret: hunter2}}\n",
+        ),
+        (
+            "/srv/shop/over.yaml",
+            "services:\n  web: {labels: ['belfry.probe=tcp_connect :80'], ports: ['127.0.0.1:8080:80']}\n  api: {ports: ['8443:443']}\n",
+        ),
+    ];
+    let project = load(&source(&["compose.yaml", "over.yaml"]), &disk(&files)).unwrap();
+    assert!(!format!("{project:?}").contains("hunter2"));
+    let probe = |name: &str| &*project.services[name].probe;
+    assert_eq!(
+        (probe("api"), probe("web"), probe("db")),
+        ("http_2xx :80/health", "tcp_connect :80", "")
+    );
+    let api = &project.services["api"];
+    assert_eq!(api.container_name, "the-api");
+    let ports: Vec<_> = api.ports.iter().map(|port| port.published).collect();
+    assert_eq!(ports, [8000, 8443]);
+}

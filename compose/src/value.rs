@@ -8,7 +8,7 @@ use settings::{Fault, Kind, Node, Place};
 use crate::environment::Environment;
 
 /// What a service has that is not wanted here, and may hold secrets.
-const LEFT_OUT: [&str; 12] = [
+const LEFT_OUT: [&str; 11] = [
     "annotations",
     "args",
     "build",
@@ -18,10 +18,12 @@ const LEFT_OUT: [&str; 12] = [
     "env_file",
     "environment",
     "healthcheck",
-    "labels",
     "logging",
     "secrets",
 ];
+
+/// Of labels only this one is wanted: how a service asks to be looked at.
+pub(crate) const PROBE: &str = "belfry.probe";
 
 /// A piece of a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,7 +141,13 @@ impl Reading<'_> {
                 let wanted = entries
                     .iter()
                     .filter(|(name, _)| !LEFT_OUT.contains(&&*name.text));
-                let entries = wanted.map(|(name, node)| (name.text.clone(), self.value(node)));
+                let entries = wanted.map(|(name, node)| {
+                    let value = match &*name.text {
+                        "labels" => self.labels(node),
+                        _ => self.value(node),
+                    };
+                    (name.text.clone(), value)
+                });
                 Value::Map(entries.collect())
             }),
             _ => self.value(node),
@@ -152,13 +160,39 @@ impl Reading<'_> {
         )
     }
 
+    /// Labels, as a list or a mapping, without all that are none of ours.
+    fn labels(&self, node: &Node) -> Value {
+        self.tagged(node, || {
+            let found = match &node.kind {
+                Kind::Map(entries) => {
+                    let mut ours = entries.iter().filter(|(name, _)| name.text == PROBE);
+                    ours.next().map(|(_, node)| self.value(node))
+                }
+                Kind::List(items) => {
+                    let ours = items.iter().filter_map(|item| match &item.kind {
+                        Kind::Scalar { text, .. } => text.strip_prefix(PROBE)?.strip_prefix('='),
+                        _ => None,
+                    });
+                    ours.last().map(|text| self.filled(text))
+                }
+                _ => None,
+            };
+            let found = found.map(|value| (PROBE.to_owned(), value));
+            Value::Map(found.into_iter().collect())
+        })
+    }
+
+    fn filled(&self, text: &str) -> Value {
+        match self.environment.fill(text) {
+            Ok(text) => Value::Text(text),
+            Err(_) => Value::Unknown,
+        }
+    }
+
     fn value(&self, node: &Node) -> Value {
         self.tagged(node, || match &node.kind {
             Kind::Null => Value::Null,
-            Kind::Scalar { text, .. } => match self.environment.fill(text) {
-                Ok(text) => Value::Text(text),
-                Err(_) => Value::Unknown,
-            },
+            Kind::Scalar { text, .. } => self.filled(text),
             Kind::List(items) => Value::List(items.iter().map(|item| self.value(item)).collect()),
             Kind::Map(entries) => {
                 let entries = entries.iter();

@@ -7,7 +7,7 @@
 (() => {
   const EVERY = 15000;
   const UNTOUCHED = 300000;
-  const PARTS = ["notices", "firing", "pending", "services", "probes", "host", "changes", "watch"];
+  const PARTS = ["notices", "firing", "pending", "services", "sites", "probes", "heartbeats", "peers", "host", "changes", "watch"];
   const $ = (id) => document.getElementById(id);
   const news = $("news");
   let ahead = serverAhead(document);

@@ -10,6 +10,7 @@ mod services;
 mod show;
 mod shown;
 mod watch;
+mod watched;
 
 pub use ack::{AckAlert, AckPage, ack};
 pub use now::*;

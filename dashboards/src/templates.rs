@@ -19,7 +19,7 @@ macro_rules! table {
     };
 }
 
-static TABLE: [(&str, &str); 16] = table![
+static TABLE: [(&str, &str); 17] = table![
     "ack",
     "card",
     "found",
@@ -36,6 +36,7 @@ static TABLE: [(&str, &str); 16] = table![
     "spark",
     "targets",
     "watch",
+    "watched",
 ];
 
 static REGISTRY: LazyLock<Result<Handlebars<'static>, TemplateError>> =

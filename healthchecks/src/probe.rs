@@ -49,7 +49,7 @@ pub use board::{Board, Due};
 pub use config::{Allowed, Config, Loaded, Site, Target};
 pub use http::fetch;
 pub use module::{Http, Module, Prober, Protocol, shipped};
-pub use page::View;
+pub use page::{Verdict, View};
 pub use reason::{Failure, Reason};
 pub use samples::Samples;
 pub use track::Track;

@@ -1,5 +1,6 @@
 //! Health of others: heartbeats that come in, kept over restarts, and probes.
 
+mod asking;
 mod deadman;
 mod discover;
 mod evidence;
@@ -201,7 +202,8 @@ async fn standing(watch: &Watch) -> Standing {
     }
 }
 
-fn peers(watch: &Watch) -> Vec<View> {
+/// What is to be thought of each peer.
+pub(super) fn peers(watch: &Watch) -> Vec<View> {
     let config = watch.config();
     let me = peers::name(&config.peer, config.host_name());
     let now_ms = watch.clock.now_ms();

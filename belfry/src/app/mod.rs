@@ -35,6 +35,7 @@ mod through;
 mod ticket;
 mod upkeep;
 mod watch;
+mod watched;
 pub(crate) mod why;
 
 pub(crate) use collect::Job;

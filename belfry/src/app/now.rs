@@ -14,7 +14,7 @@ use healthchecks::readiness;
 use rules::{RuleKind, State as RuleState};
 use serde_json::{Value, json};
 
-use super::{Job, Watch, facts};
+use super::{Job, Watch, facts, watched};
 use crate::runbooks::Shelf;
 
 /// The view that the page is written from.
@@ -46,6 +46,9 @@ pub(crate) async fn view(watch: &Watch) -> Now {
         },
         services,
         probes: probes(watch, now_ms),
+        sites: watched::sites(&watch.health.probes.verdicts()),
+        heartbeats: watched::heartbeats(watch.health.beats.views(now_ms)),
+        peers: watched::peers(super::health::peers(watch)),
         facts: facts::host(watch, now_ms),
         targets: targets(watch),
         found: found(watch),

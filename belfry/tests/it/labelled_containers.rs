@@ -1,11 +1,16 @@
-//! Containers that ask to be scraped, by the short label and by relabelling of a job.
+//! Containers that ask to be scraped, by the short label and by relabelling of a job;
+//! services that ask to be looked at in their compose file.
 
 use serde_json::json;
 
-use crate::support::belfry::Launch;
+use crate::probes::page;
+use crate::setup::Setup;
+use crate::support::belfry::{Belfry, Launch};
+use crate::support::claim;
 use crate::support::container::Container;
 use crate::support::engine::Engine;
 use crate::support::poll;
+use crate::support::scratch::Scratch;
 
 /// Serves a page at `/metrics.txt` of a port.
 fn app(name: &str, port: u16) -> Container {
@@ -67,4 +72,97 @@ rules:
         value("app_answer%7Bjob=%22api%22%7D").is_none() && value("up%7Bjob=%22api%22%7D").is_none()
     });
     assert!(value("app_answer%7Bjob=%22docker%22%7D").is_some());
+}
+
+/// Waits until a probe is as it should be, and tells of it.
+#[track_caller]
+fn looked_at(belfry: &Belfry, name: &str, up: bool) -> serde_json::Value {
+    poll::until(
+        &format!("{name} should have been looked at, up: {up}"),
+        || {
+            let page = belfry.get("/api/belfry/v1/health").json();
+            let mut probes = page["probes"].as_array()?.iter();
+            let found = probes.find(|probe| probe["name"] == name)?;
+            (found["up"] == up).then(|| found.clone())
+        },
+    )
+}
+
+#[test]
+fn what_a_compose_file_declares_is_looked_at_whether_it_runs_or_not() {
+    let engine = Engine::start();
+    engine.create_network("shop");
+    let scratch = Scratch::new();
+    let (gone, (site, _)) = (claim::port(), page());
+    let file = scratch.file(
+        "compose.yaml",
+        &format!(
+            "services:
+  api:
+    image: api
+    labels: {{belfry.probe: ':8080/'}}
+  ghost:
+    image: ghost
+    labels: [belfry.probe=tcp_connect :5432]
+    ports: ['127.0.0.1:{}:5432']
+  web:
+    image: web
+    ports: [{{target: 80, published: {site}, host_ip: 127.0.0.1}}]
+  tools:
+    image: tools
+    profiles: [tools]
+    labels: {{belfry.probe: ':1/'}}
+  plain: {{image: plain}}
+",
+            gone.number
+        ),
+    );
+    let of_file = |container: Container| {
+        container
+            .label(
+                "com.docker.compose.project.working_dir",
+                &scratch.path.display().to_string(),
+            )
+            .label(
+                "com.docker.compose.project.config_files",
+                &file.display().to_string(),
+            )
+    };
+    engine.run(&of_file(
+        Container::named("shop-plain-1").compose("shop", "plain"),
+    ));
+    let config = Setup::new()
+        .engine(&engine)
+        .part("probe: {up_after: 1, interval: 1s, discover: {compose: true}}")
+        .config();
+    let belfry = Launch::with(&config).start();
+    // Nothing of it runs: the service that is published is refused, the other has no name here.
+    let ghost = looked_at(&belfry, "shop-ghost-1", false);
+    assert_eq!(ghost["reason"], "refused");
+    assert_eq!(ghost["target"], format!("127.0.0.1:{}", gone.number));
+    assert_eq!(ghost["labels"]["service"], "ghost");
+    looked_at(&belfry, "shop-api-1", false);
+    looked_at(&belfry, &format!("shop-web:{site}"), true);
+    // A container without a label of its own is looked at as its file asks.
+    engine.run(&of_file(
+        Container::named("shop-api-1")
+            .compose("shop", "api")
+            .network("shop")
+            .script("mkdir -p /w; echo fine >/w/index.html; httpd -f -p 8080 -h /w"),
+    ));
+    let api = looked_at(&belfry, "shop-api-1", true);
+    assert!(api["target"].as_str().unwrap().ends_with(":8080/"), "{api}");
+    engine.docker(&["rm", "--force", "shop-api-1"]);
+    looked_at(&belfry, "shop-api-1", false);
+    let page = belfry.get("/api/belfry/v1/health").json();
+    let probes = page["probes"].as_array().unwrap().iter();
+    let names: Vec<_> = probes.map(|probe| probe["name"].clone()).collect();
+    assert_eq!(
+        names,
+        [
+            json!("shop-api-1"),
+            json!("shop-ghost-1"),
+            json!(format!("shop-web:{site}"))
+        ]
+    );
 }

@@ -49,6 +49,7 @@ mod grafana;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod health_page;
 mod heartbeats;
 #[cfg(test)]
 mod in_prometheus_place;

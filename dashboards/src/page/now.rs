@@ -39,6 +39,12 @@ pub struct Now {
     pub services_note: String,
     /// What is looked at from outside.
     pub probes: Vec<Probe>,
+    /// Sites that are looked at from inside and outside, with one verdict on both.
+    pub sites: Vec<Watched>,
+    /// Jobs that should be heard of.
+    pub heartbeats: Vec<Watched>,
+    /// The other Belfrys that watch this one.
+    pub peers: Vec<Watched>,
     /// The host itself.
     pub facts: HostFacts,
     /// What is scraped.
@@ -198,6 +204,21 @@ pub struct ProbeTick {
     pub at_ms: i64,
     /// Why it failed, in one word; empty if it did not.
     pub reason: String,
+}
+
+/// A site, a heartbeat or a peer.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Watched {
+    /// Its name.
+    pub name: String,
+    /// How it is.
+    pub status: Status,
+    /// The same in one or two words: `late`, `certificate`.
+    pub word: String,
+    /// Since when, or when it was last heard of; none if that is not known.
+    pub since_ms: Option<i64>,
+    /// More words; may be empty.
+    pub detail: String,
 }
 
 /// The host's own figures; what is unknown is none.

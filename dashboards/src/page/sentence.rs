@@ -2,6 +2,7 @@
 
 use super::services::{Tone, tone};
 use super::watch::mail_status;
+use super::watched;
 use super::{Now, Service, Status};
 use crate::amount::count;
 use crate::fact::Severity;
@@ -48,10 +49,13 @@ pub(super) fn verdict(now: &Now) -> Verdict {
     let targets = now.targets.iter().any(|target| target.up == Some(false));
     let watch = now.watch.iter().any(|part| lame(part.status));
     let mail = lame(mail_status(&now.mail));
+    let quiet = looked_at(now).iter().any(|(_, quiet)| *quiet > 0);
     match () {
         () if firing(Severity::Critical) => Verdict::Critical,
         () if now.data_ms.is_none() || stale_ms(now).is_some() => Verdict::Unknown,
-        () if firing(Severity::Warning) || services || targets || watch || mail => Verdict::Warning,
+        () if firing(Severity::Warning) || services || targets || watch || mail || quiet => {
+            Verdict::Warning
+        }
         () => Verdict::Fine,
     }
 }
@@ -82,6 +86,7 @@ fn rest(now: &Now) -> Vec<String> {
     if now.data_ms.is_none() {
         parts.push("the first readings are on their way".into());
     }
+    parts.extend(looked_at(now).into_iter().map(|(words, _)| words));
     parts.extend(services(&now.services));
     let down = now
         .targets
@@ -97,6 +102,21 @@ fn rest(now: &Now) -> Vec<String> {
     }
     parts.push(mail(now).into());
     parts
+}
+
+/// What is down of all that is looked at or listened to, and how many of them
+/// nobody was told of yet: an alert waits until it lasts.
+fn looked_at(now: &Now) -> Vec<(String, usize)> {
+    let probes = now.probes.iter().filter(|probe| probe.up == Some(false));
+    let down = |watched: &'_ super::Watched| watched.status == Status::Down;
+    let beats = now.heartbeats.iter().filter(|beat| down(beat));
+    let peers = now.peers.iter().filter(|peer| down(peer));
+    let all = [
+        watched::down(now, "probe", probes.map(|probe| &*probe.name)),
+        watched::down(now, "heartbeat", beats.map(|beat| &*beat.name)),
+        watched::down(now, "peer", peers.map(|peer| &*peer.name)),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 fn lame(status: Status) -> bool {
@@ -170,7 +190,7 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::{Card, MailHealth, State, Target};
+    use crate::page::{Card, MailHealth, Probe, State, Target, Watched};
 
     fn well() -> Now {
         Now {
@@ -270,5 +290,66 @@ mod tests {
             "9 services fine, 1 target down, nobody is mailed / "
         );
         assert_eq!(verdict(&now), Verdict::Warning);
+    }
+
+    #[test]
+    fn what_is_down_and_not_paged_yet_is_not_well() {
+        let probe = |name: &str, up| Probe {
+            name: name.to_owned(),
+            up: Some(up),
+            ..Probe::default()
+        };
+        let mut now = well();
+        now.probes = vec![probe("a", true), probe("b", false), probe("c", false)];
+        assert_eq!(
+            said(&now),
+            "2 probes down, not paged yet, 9 services fine, mail ok / "
+        );
+        assert_eq!(verdict(&now), Verdict::Warning);
+        let about = |severity, label: &str, name: &str| Card {
+            labels: [(label.to_owned(), name.to_owned())].into(),
+            ..card(severity)
+        };
+        now.cards = vec![about(Severity::Critical, "probe", "b")];
+        assert_eq!(
+            said(&now),
+            "1 critical / 2 probes down, 1 of them not paged yet, 9 services fine, mail ok"
+        );
+        now.cards.push(about(Severity::Critical, "probe", "c"));
+        assert_eq!(
+            said(&now),
+            "2 critical / 2 probes down, 9 services fine, mail ok"
+        );
+        // Whoever silenced it knows of it.
+        for card in &mut now.cards {
+            card.muted = "silenced by kim".into();
+        }
+        assert_eq!(verdict(&now), Verdict::Fine);
+
+        let down = |name: &str| Watched {
+            name: name.to_owned(),
+            status: Status::Down,
+            ..Watched::default()
+        };
+        let mut now = well();
+        now.heartbeats = vec![down("nightly"), Watched::default()];
+        now.peers = vec![down("vps2")];
+        assert_eq!(
+            said(&now),
+            "1 heartbeat down, not paged yet, 1 peer down, not paged yet, 9 services fine, mail ok / "
+        );
+        assert_eq!(verdict(&now), Verdict::Warning);
+        // One alert for many that were lost together hides theirs.
+        now.cards = vec![card(Severity::Critical)];
+        for (label, name) in [("heartbeat", "nightly"), ("peer", "vps2")] {
+            now.cards.push(Card {
+                muted: "hidden by ManyHeartbeatsMissing".into(),
+                ..about(Severity::Warning, label, name)
+            });
+        }
+        assert_eq!(
+            said(&now),
+            "1 critical, 2 muted / 1 heartbeat down, 1 peer down, 9 services fine, mail ok"
+        );
     }
 }

@@ -9,6 +9,7 @@ use super::sentence::{self, Verdict};
 use super::services::{self, Group};
 use super::shown::Moment;
 use super::watch::{self, Discovery, Health, Targets};
+use super::watched::{self, List};
 use super::{Fault, Now};
 use crate::fact::Severity;
 use crate::{assets, time, untrusted};
@@ -38,7 +39,10 @@ pub(super) struct Shown {
     pending: Vec<Waiting>,
     services: Vec<Group>,
     services_note: String,
+    sites: Option<List>,
     probes: Option<Probes>,
+    heartbeats: Option<List>,
+    peers: Option<List>,
     meters: Vec<Meter>,
     boot: Option<Moment>,
     targets: Targets,
@@ -96,7 +100,10 @@ pub(super) fn show(now: &Now) -> Shown {
         pending: cards::pending(now),
         services: services::groups(now),
         services_note: services_note(now),
+        sites: watched::sites(now),
         probes: probes::probes(now),
+        heartbeats: watched::heartbeats(now),
+        peers: watched::peers(now),
         meters: host::meters(now),
         boot: now.facts.boot_ms.map(|ms| Moment::new(ms, now)),
         targets: watch::targets(now),

@@ -137,6 +137,7 @@ pub(crate) fn sev1() -> Now {
         duration_ms: Some(10_000.0),
         error: "no connection: connection refused (os error 111)".into(),
     });
+    looked_at(&mut now);
     now.changes.insert(
         0,
         Change {
@@ -145,6 +146,72 @@ pub(crate) fn sev1() -> Now {
         },
     );
     now
+}
+
+/// Probes, sites, heartbeats and peers, some of them down.
+fn looked_at(now: &mut Now) {
+    let tick = |at: i64, reason: &str| ProbeTick {
+        at_ms: NOW - at * 15_000,
+        reason: reason.into(),
+    };
+    let probe = |name: &str, up| Probe {
+        name: name.into(),
+        target: format!("https://{name}.example/"),
+        up: Some(up),
+        since_ms: Some(NOW - 4 * MINUTE),
+        flapping: false,
+        detail: if up { "" } else { "the status is 502" }.into(),
+        ticks: (0..20)
+            .rev()
+            .map(|at| tick(at, if up || at > 16 { "" } else { "status" }))
+            .collect(),
+    };
+    now.probes = vec![probe("docs", true), probe("shop", false)];
+    let one = |name: &str, status, word: &str, since_ms, detail: &str| Watched {
+        name: name.into(),
+        status,
+        word: word.into(),
+        since_ms,
+        detail: detail.into(),
+    };
+    now.sites = vec![
+        one("docs", Status::Ok, "up", None, ""),
+        one(
+            "shop",
+            Status::Down,
+            "application",
+            None,
+            "the application itself does not answer well",
+        ),
+    ];
+    now.heartbeats = vec![
+        one("agent-web2", Status::Ok, "up", Some(NOW - DAY), ""),
+        one("invoices", Status::Off, "paused", Some(NOW - DAY), ""),
+        one(
+            "mirror",
+            Status::Degraded,
+            "late",
+            Some(NOW - 3 * MINUTE),
+            "runs now",
+        ),
+        one(
+            "nightly",
+            Status::Down,
+            "down",
+            Some(NOW - 6 * MINUTE),
+            "ended with 1, no space left on device",
+        ),
+    ];
+    now.peers = vec![
+        one(
+            "vps2",
+            Status::Degraded,
+            "seen by others only",
+            Some(NOW - MINUTE),
+            "connect_timeout: 10.8.0.2 does not answer",
+        ),
+        one("vps3", Status::Ok, "answers", None, ""),
+    ];
 }
 
 /// 30 containers and 10 alerts.
@@ -197,6 +264,22 @@ pub(crate) fn many() -> Now {
             instance: format!("10.0.0.{at}:9100"),
             up: Some(true),
             ..Target::default()
+        });
+    }
+    for at in 0..200 {
+        let one = Watched {
+            name: format!("beat-{at}"),
+            status: Status::Ok,
+            word: "up".into(),
+            ..Watched::default()
+        };
+        now.heartbeats.push(one.clone());
+        now.sites.push(one.clone());
+        now.peers.push(one);
+        now.probes.push(Probe {
+            name: format!("probe-{at}"),
+            up: Some(true),
+            ..Probe::default()
         });
     }
     now.mail.failing = Some(Fault {
@@ -264,6 +347,19 @@ pub(crate) fn hostile() -> Now {
     for service in &mut now.services {
         service.project = attack.into();
         service.name = format!("{}{attack}", service.name);
+    }
+    for watched in [&mut now.sites, &mut now.heartbeats, &mut now.peers] {
+        for one in watched {
+            one.name = format!("{}{attack}{long}", one.name);
+            one.word = attack.into();
+            one.detail = format!("{attack}{long}");
+        }
+    }
+    for probe in &mut now.probes {
+        probe.name = format!("{}{attack}{long}", probe.name);
+        probe.target = attack.into();
+        probe.detail = format!("{attack}{long}");
+        probe.ticks[19].reason = attack.into();
     }
     now.targets[3].error = format!("{attack}{long}");
     now.found[0].detail = attack.into();

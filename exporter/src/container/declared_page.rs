@@ -6,7 +6,7 @@ use std::sync::Arc;
 use exposition::{Kind, Writer};
 
 use super::declared::Known;
-use super::model::Container;
+use super::model::{Container, Port};
 use super::resources::Names;
 
 /// A service that compose files declare, with a container or without.
@@ -18,6 +18,12 @@ pub struct DeclaredService {
     pub service: String,
     /// How many containers it should have now.
     pub wanted: u64,
+    /// The name of its first container.
+    pub container: String,
+    /// How it asks to be looked at, by the label `belfry.probe`; empty if it does not.
+    pub probe: String,
+    /// The ports of TCP that it publishes.
+    pub ports: Vec<Port>,
 }
 
 /// All declared services. Those that may be missing want no container: also
@@ -47,10 +53,24 @@ pub(super) fn services(known: &BTreeMap<String, Known>, except: &[String]) -> Ve
                 project: name.clone(),
                 service: service.clone(),
                 wanted,
+                container: match declared.container_name.is_empty() {
+                    true => format!("{name}-{service}-1"),
+                    false => declared.container_name.clone(),
+                },
+                probe: declared.probe.clone(),
+                ports: declared.ports.iter().map(port).collect(),
             });
         }
     }
     all
+}
+
+fn port(port: &compose::Port) -> Port {
+    Port {
+        private: port.private,
+        protocol: "tcp".to_owned(),
+        published: Some((port.host.clone(), port.published)),
+    }
 }
 
 pub(super) fn encode(

@@ -1,7 +1,7 @@
 //! What is looked at: when each target is due, and what came of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::track::{Limits, Tick};
@@ -17,6 +17,8 @@ pub struct Board(Mutex<Inner>);
 #[derive(Debug, Default)]
 pub(super) struct Inner {
     pub(super) loaded: Loaded,
+    /// The modules of `loaded`, for those who look.
+    modules: BTreeMap<String, Arc<Module>>,
     every: Duration,
     pub(super) entries: BTreeMap<String, Entry>,
 }
@@ -41,7 +43,7 @@ pub struct Due {
     /// What is looked at.
     pub target: String,
     /// How.
-    pub module: Module,
+    pub module: Arc<Module>,
     /// Where the certificate lies that should be served; see [`Target::certificate`].
     pub certificate: String,
     /// For how long at most.
@@ -55,6 +57,10 @@ impl Board {
         let mut inner = self.lock();
         inner.every = loaded.config.interval.unwrap_or(every);
         let wanted = loaded.config.targets.clone();
+        let modules = loaded.modules.iter();
+        inner.modules = modules
+            .map(|(name, module)| (name.clone(), Arc::new(module.clone())))
+            .collect();
         inner.loaded = loaded;
         inner.replace(wanted, false, now_ms);
     }
@@ -84,20 +90,20 @@ impl Board {
         let inner = &mut *inner;
         let mut due = Vec::new();
         for (name, entry) in &mut inner.entries {
-            let Some(module) = inner.loaded.modules.get(&entry.target.module) else {
+            let Some(module) = inner.modules.get(&entry.target.module) else {
                 continue;
             };
-            if entry.under_way || entry.due_ms > now_ms {
+            let every = entry.target.interval.unwrap_or(inner.every);
+            if entry.under_way || entry.due_ms > now_ms + together(every) {
                 continue;
             }
-            let every = entry.target.interval.unwrap_or(inner.every);
             entry.under_way = true;
             entry.due_ms = (entry.due_ms + millis(every)).max(now_ms + 1);
             let timeout = entry.target.timeout.or(module.timeout).unwrap_or(TIMEOUT);
             due.push(Due {
                 name: name.clone(),
                 target: entry.target.target.clone(),
-                module: module.clone(),
+                module: Arc::clone(module),
                 certificate: entry.target.certificate.clone(),
                 timeout: timeout
                     .min(every.mul_f64(0.95))
@@ -115,17 +121,15 @@ impl Board {
         waiting.map(|entry| entry.due_ms).min()
     }
 
-    /// Takes what came of a look; one at a target that is gone is nobody's.
-    pub fn done(&self, due: &Due, outcome: Outcome, now_ms: i64) {
+    /// Takes what came of a look, and says when the target is due again; a look at
+    /// one that is gone is nobody's.
+    pub fn done(&self, due: &Due, outcome: Outcome, now_ms: i64) -> Option<i64> {
         let mut inner = self.lock();
         let limits = inner.limits();
-        let Some(entry) = inner
-            .entries
-            .get_mut(&due.name)
-            .filter(|entry| entry.target.target == due.target)
-        else {
-            return;
-        };
+        let entry = inner.entries.get_mut(&due.name)?;
+        if entry.target.target != due.target {
+            return None;
+        }
         entry.under_way = false;
         let tick = Tick {
             at_ms: now_ms,
@@ -134,6 +138,7 @@ impl Board {
         };
         entry.track.take(tick, limits);
         entry.last = Some((outcome, now_ms));
+        Some(entry.due_ms)
     }
 
     /// Whether a probe of this name is up; nothing if there is none, or nothing is known.
@@ -223,6 +228,12 @@ fn spread(name: &str, every_ms: i64) -> i64 {
     i64::from(hash) % every_ms.clamp(1, 15_000)
 }
 
+/// Those that are due within so long are looked at together: each waking costs
+/// about as much as a look does.
+fn together(every: Duration) -> i64 {
+    (millis(every) / 30).min(500)
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
@@ -267,6 +278,36 @@ mod tests {
             (board.up("a"), board.up("b"), board.up("c")),
             (Some(true), None, None)
         );
+    }
+
+    #[test]
+    fn targets_that_are_due_soon_are_looked_at_together() {
+        let board = board("{interval: 15s, targets: [{target: a}, {target: b}, {target: f}]}");
+        let names = |now_ms| -> Vec<String> {
+            let due = board.due(now_ms);
+            due.iter().map(|due| due.name.clone()).collect()
+        };
+        // They are due 97, 98 and 102 ms after the start.
+        assert_eq!(board.next_due_ms(), Some(97));
+        assert_eq!(names(-404), Vec::<String>::new());
+        assert_eq!(names(-402), ["a", "b"]);
+        assert_eq!(board.next_due_ms(), Some(102));
+        assert_eq!(names(97), ["f"]);
+        assert_eq!(names(97), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_has_looked_is_told_when_it_is_due_again() {
+        let board = board("targets: [{target: a, interval: 2s}]");
+        let due = board.due(1_000).pop().unwrap();
+        assert_eq!(board.done(&due, good(), 5_000), Some(2_097));
+        let due = board.due(5_000).pop().unwrap();
+        assert_eq!(board.done(&due, good(), 5_001), Some(5_001));
+        let gone = Due {
+            name: "b".to_owned(),
+            ..due
+        };
+        assert_eq!(board.done(&gone, good(), 5_001), None);
     }
 
     #[test]

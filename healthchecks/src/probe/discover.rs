@@ -27,6 +27,8 @@ settings::section! {
         pub caddy: Vec<String> = vec![],
         /// nginx's sites: its main file, such as /etc/nginx/nginx.conf, or files of servers; patterns may be used.
         pub nginx: Vec<String> = vec![],
+        /// Whether ports that compose files publish are looked at by tcp_connect, whether their services run or not. A service with the label belfry.probe is looked at as that says, with or without this.
+        pub compose: bool = false,
         /// Expressions of PromQL; of each series that one gives, the label `target` or `url` is looked at, under the label `name`, by the label `module`. With a question of `exporter.postgres.queries` the targets come from a table.
         pub series: Vec<String> = vec![],
     }

@@ -1,45 +1,54 @@
 //! Looking at targets when they are due, each on a task of its own: one that
 //! hangs delays no other.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use exporter::container::{Containers, Mount};
-use healthchecks::probe::{self, Board, Due, Failure, Module, Outcome, Reason, Samples, Target};
-use tokio::task::JoinSet;
+use healthchecks::probe::{self, Board, Due, Failure, Module, Outcome, Reason, Samples};
+use tokio::sync::Notify;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Watch;
-use super::Health;
+use super::{Health, asking};
 
 /// So long nothing changes that nobody told us of: a reload, a new container.
 const IDLE: Duration = Duration::from_secs(2);
 /// How often the labels of containers are looked at.
 const FIND: Duration = Duration::from_secs(10);
-/// The label by which a container asks to be looked at.
-const ASKS: &str = "belfry.probe";
 
 /// What is looked at: what is ours, and the sites of peers.
 const BOARDS: [fn(&Health) -> &Board; 2] = [|health| &health.probes, |health| &health.abroad];
+
+/// A look that is under way.
+type Look = (fn(&Health) -> &Board, Due);
 
 /// Looks until told to stop.
 pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     let beat = watch.liveness.watch("probes", IDLE * 15, Instant::now());
     let mut looks = JoinSet::new();
+    let mut under_way: HashMap<task::Id, Look> = HashMap::new();
+    let soon = Arc::new(Notify::new());
     let mut found_at: Option<Instant> = None;
     loop {
+        while let Some(ended) = looks.try_join_next_with_id() {
+            reap(watch, &mut under_way, ended);
+        }
         let now_ms = watch.clock.now_ms();
         if found_at.is_none_or(|at| at.elapsed() >= FIND) {
-            let mut all = found(watch);
+            let mut all = asking::targets(watch);
             all.extend(watch.health.discovered.all());
             watch.health.probes.found(all, now_ms);
             found_at = Some(Instant::now());
         }
         for of in BOARDS {
             for due in of(&watch.health).due(now_ms) {
-                looks.spawn(look(Arc::clone(watch), of, due));
+                let look = look(Arc::clone(watch), of, due.clone(), Arc::clone(&soon));
+                under_way.insert(looks.spawn(look).id(), (of, due));
             }
         }
         beat.beat(Instant::now());
@@ -48,31 +57,52 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         let wait = next_ms.map_or(IDLE, |next_ms| {
             Duration::from_millis(u64::try_from(next_ms - now_ms).unwrap_or(0))
         });
+        // A look that ends wakes nobody, unless its target is soon due again.
         tokio::select! {
             () = stop.cancelled() => break,
             () = time::sleep(wait.min(IDLE)) => {}
-            Some(_) = looks.join_next(), if !looks.is_empty() => {}
+            () = soon.notified() => {}
         }
     }
     looks.shutdown().await;
 }
 
-async fn look(watch: Arc<Watch>, of: fn(&Health) -> &Board, due: Due) {
-    let mut asked = due.clone();
-    let root = &watch.config().exporter.host.rootfs;
-    compare(&watch.containers, root, &mut asked.module, &due.certificate);
-    let look =
-        tokio::spawn(async move { probe::run(&asked.target, &asked.module, asked.timeout).await });
-    let _end = look.abort_handle();
-    let outcome = look.await.unwrap_or_else(|err| Outcome {
-        samples: Samples::default(),
-        failure: Some(Failure {
-            reason: Reason::Internal,
-            detail: err.to_string(),
-        }),
-        took: Duration::ZERO,
-    });
-    of(&watch.health).done(&due, outcome, watch.clock.now_ms());
+/// A look that panicked says so; all others have said what they saw.
+fn reap(
+    watch: &Watch,
+    under_way: &mut HashMap<task::Id, Look>,
+    ended: Result<(task::Id, ()), JoinError>,
+) {
+    let (id, fault) = match ended {
+        Ok((id, ())) => (id, None),
+        Err(err) => (err.id(), Some(err.to_string())),
+    };
+    if let (Some((of, due)), Some(detail)) = (under_way.remove(&id), fault) {
+        let outcome = Outcome {
+            samples: Samples::default(),
+            failure: Some(Failure {
+                reason: Reason::Internal,
+                detail,
+            }),
+            took: Duration::ZERO,
+        };
+        of(&watch.health).done(&due, outcome, watch.clock.now_ms());
+    }
+}
+
+async fn look(watch: Arc<Watch>, of: fn(&Health) -> &Board, mut due: Due, soon: Arc<Notify>) {
+    if !due.certificate.is_empty() {
+        let root = &watch.config().exporter.host.rootfs;
+        let module = Arc::make_mut(&mut due.module);
+        compare(&watch.containers, root, module, &due.certificate);
+    }
+    let outcome = probe::run(&due.target, &due.module, due.timeout).await;
+    let now_ms = watch.clock.now_ms();
+    let again_ms = of(&watch.health).done(&due, outcome, now_ms);
+    let idle_ms = i64::try_from(IDLE.as_millis()).unwrap_or(i64::MAX / 4);
+    if again_ms.is_some_and(|again_ms| again_ms < now_ms + idle_ms) {
+        soon.notify_one();
+    }
 }
 
 /// Has a look compare what is served with the certificate on the disk.
@@ -123,67 +153,6 @@ fn on_disk(
     Some(root.join(host.strip_prefix("/").unwrap_or(&host)))
 }
 
-/// What containers ask for by their label: `[MODULE] TARGET`, where a target
-/// `:8000/health` is a port of the container, where it is published or in its network.
-fn found(watch: &Watch) -> Vec<Target> {
-    let inventory = watch.containers.inventory();
-    let running = inventory
-        .iter()
-        .filter(|container| container.state.has_processes());
-    running
-        .filter_map(|container| {
-            let asked = container.all_labels.get(ASKS)?.trim();
-            let (module, target) = asked.split_once(' ').unwrap_or(("http_2xx", asked));
-            let address = container.addresses.values().next().map(String::as_str);
-            let labels = [
-                ("project", &container.project),
-                ("service", &container.service),
-            ];
-            let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());
-            Some(Target {
-                name: container.name.clone(),
-                target: resolved(target.trim(), module, &container.ports, address)?,
-                module: module.to_owned(),
-                labels: labels
-                    .map(|(name, value)| (name.to_owned(), value.clone()))
-                    .collect(),
-                ..Target::default()
-            })
-        })
-        .collect()
-}
-
-/// A target with its host.
-fn resolved(
-    target: &str,
-    module: &str,
-    ports: &[exporter::container::Port],
-    address: Option<&str>,
-) -> Option<String> {
-    let Some(rest) = target.strip_prefix(':') else {
-        return (!target.is_empty()).then(|| target.to_owned());
-    };
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let (private, path) = rest.split_at(digits);
-    let private: u16 = private.parse().ok()?;
-    let published = ports
-        .iter()
-        .filter(|port| port.private == private && port.protocol == "tcp")
-        .find_map(|port| port.published.clone());
-    let (host, port) = published.or_else(|| Some((address?.to_owned(), private)))?;
-    let host = match host.as_str() {
-        "" | "0.0.0.0" | "::" => "127.0.0.1".to_owned(),
-        host if host.contains(':') => format!("[{host}]"),
-        host => host.to_owned(),
-    };
-    let scheme = if module.starts_with("http") {
-        "http://"
-    } else {
-        ""
-    };
-    Some(format!("{scheme}{host}:{port}{path}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,42 +195,6 @@ mod tests {
         ] {
             let told = on_disk(certificate, Path::new(root), mounts);
             assert_eq!(told.as_deref(), expected.map(Path::new), "{certificate}");
-        }
-    }
-
-    #[test]
-    fn a_port_of_a_container_is_where_it_is_published() {
-        let port = |private, published: Option<(&str, u16)>| exporter::container::Port {
-            private,
-            protocol: "tcp".to_owned(),
-            published: published.map(|(host, port)| (host.to_owned(), port)),
-        };
-        let ports = [
-            port(80, None),
-            port(8000, Some(("0.0.0.0", 32000))),
-            port(5432, Some(("::1", 5433))),
-        ];
-        for (target, module, expected) in [
-            (
-                "http://shop.example/",
-                "http_2xx",
-                Some("http://shop.example/"),
-            ),
-            (
-                ":8000/health",
-                "http_2xx",
-                Some("http://127.0.0.1:32000/health"),
-            ),
-            (":5432", "postgres", Some("[::1]:5433")),
-            (":80", "http_2xx", Some("http://172.17.0.2:80")),
-            (":x", "http_2xx", None),
-            ("", "http_2xx", None),
-        ] {
-            assert_eq!(
-                resolved(target, module, &ports, Some("172.17.0.2")).as_deref(),
-                expected,
-                "{target}"
-            );
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{PHASES, json};
 pub(super) async fn judge(
     http: &Http,
     url: &Uri,
-    answer: Answer,
+    mut answer: Answer,
     deadline: Instant,
     samples: &mut Samples,
 ) -> Step<()> {
@@ -94,14 +94,9 @@ pub(super) async fn judge(
         0 => body::MOST,
         limit => limit,
     };
-    let (length, read) = body::read(
-        answer.body,
-        packed.unwrap_or(Packing::None),
-        keep,
-        most,
-        deadline,
-    )
-    .await;
+    let packed_as = packed.unwrap_or(Packing::None);
+    let reading = body::read(answer.body, packed_as, keep, most, deadline);
+    let (length, read) = answer.connection.while_moving(reading).await;
     samples.phase(PHASES, "transfer", answer.began.elapsed().as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "a length far below 2^53")]
     samples.set("probe_http_uncompressed_body_length", length as f64);

@@ -1,5 +1,9 @@
 //! One request and the head of its answer, over a connection of its own.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
@@ -34,15 +38,46 @@ pub(super) struct Answer {
     pub(super) head: Parts,
     pub(super) body: Incoming,
     pub(super) began: Instant,
-    _connection: Connection,
+    pub(super) connection: Connection,
 }
 
-/// The task that moves the bytes; it ends with the answer.
-struct Connection(JoinHandle<()>);
+/// What moves the bytes; it ends with the answer.
+pub(super) enum Connection {
+    /// Moved by whoever waits for the answer: a task of its own would cost a
+    /// change between threads for each piece.
+    Here(Option<Pin<Box<dyn Future<Output = ()> + Send>>>),
+    /// HTTP/2 goes on by itself.
+    Task(JoinHandle<()>),
+}
+
+impl Connection {
+    /// Waits for something that comes over the connection.
+    pub(super) async fn while_moving<T>(&mut self, wanted: impl Future<Output = T>) -> T {
+        let mut wanted = pin!(wanted);
+        poll_fn(|context| {
+            if let Poll::Ready(done) = wanted.as_mut().poll(context) {
+                return Poll::Ready(done);
+            }
+            let Self::Here(moving) = self else {
+                return Poll::Pending;
+            };
+            if let Some(connection) = moving
+                && connection.as_mut().poll(context).is_ready()
+            {
+                // How it ended is told by the answer.
+                *moving = None;
+            }
+            wanted.as_mut().poll(context)
+        })
+        .await
+    }
+}
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Self::Task(task) = self {
+            task.abort();
+        }
     }
 }
 
@@ -124,7 +159,7 @@ pub(super) async fn run(
     let two = protocol.as_deref() == Some(b"h2");
     let began = Instant::now();
     let handshake = timeout_at(deadline, Box::pin(handshake(stream, two))).await;
-    let (sender, connection) = handshake
+    let (sender, mut connection) = handshake
         .map_err(|_| Failure::new(Reason::SendTimeout, "the request could not be sent"))??;
     let plain = proxy.as_ref().filter(|_| !secure);
     let request = request(http, asked, two, plain)?;
@@ -134,7 +169,7 @@ pub(super) async fn run(
             Sender::Two(mut sender) => sender.send_request(request).await,
         }
     };
-    let answer = timeout_at(deadline, answering).await;
+    let answer = timeout_at(deadline, connection.while_moving(answering)).await;
     samples.phase(PHASES, "processing", began.elapsed().as_secs_f64());
     let answer = answer
         .map_err(|_| Failure::new(Reason::FirstByteTimeout, "no answer began in time"))?
@@ -145,7 +180,7 @@ pub(super) async fn run(
         head,
         body,
         began: Instant::now(),
-        _connection: connection,
+        connection,
     })
 }
 
@@ -158,15 +193,16 @@ async fn handshake(stream: Stream, two: bool) -> Step<(Sender, Connection)> {
             .map_err(|err| broken(&err))?;
         // How it ends is told by the answer.
         let task = tokio::spawn(async move { drop(connection.await) });
-        return Ok((Sender::Two(sender), Connection(task)));
+        return Ok((Sender::Two(sender), Connection::Task(task)));
     }
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD)
         .handshake(io)
         .await
         .map_err(|err| broken(&err))?;
-    let task = tokio::spawn(async move { drop(connection.await) });
-    Ok((Sender::One(sender), Connection(task)))
+    let moving: Pin<Box<dyn Future<Output = ()> + Send>> =
+        Box::pin(async move { drop(connection.await) });
+    Ok((Sender::One(sender), Connection::Here(Some(moving))))
 }
 
 /// The request; `proxy` is one that reads it.

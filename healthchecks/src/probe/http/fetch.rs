@@ -39,7 +39,8 @@ pub async fn fetch(
     }
     let mut body = Vec::new();
     loop {
-        let frame = timeout_at(deadline, answer.body.frame()).await;
+        let next = answer.connection.while_moving(answer.body.frame());
+        let frame = timeout_at(deadline, next).await;
         let frame = frame
             .map_err(|_| Failure::new(Reason::BodyTimeout, "the body does not end in time"))?;
         let Some(frame) = frame else {

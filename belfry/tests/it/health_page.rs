@@ -1,0 +1,93 @@
+//! How sites, heartbeats and peers stand on the page, on a phone and on a desk.
+
+use std::sync::atomic::Ordering;
+
+use crate::probes::page;
+use crate::setup::Setup;
+use crate::support::belfry::Launch;
+use crate::support::chromium::Chromium;
+use crate::support::poll;
+
+#[test]
+fn what_is_down_is_on_the_page_before_anybody_is_paged_for_it() {
+    let (port, status) = page();
+    let mut other = Launch::with(&Setup::new().config()).start();
+    let config = Setup::new()
+        .part(&format!(
+            "probe: {{targets: [{{name: app, target: 'http://127.0.0.1:{port}/app'}}, \
+             {{name: site, target: 'http://127.0.0.1:{port}/'}}], \
+             sites: [{{name: shop, inside: app, outside: site}}]}}"
+        ))
+        .part("heartbeat: {create: true, expect: {never: {}, idle: {paused: true}}}")
+        .part(&format!(
+            "peer: {{name: here, interval: 1s, silent_after: 3s, peers: [{{name: vps2, url: 'http://{}'}}]}}",
+            other.address()
+        ))
+        .config();
+    let belfry = Launch::with(&config).start();
+    let text = |id: &str| {
+        let page = belfry.get("/").body;
+        let part = page.split(&format!("id=\"{id}\"")).nth(1).expect("a part");
+        part.split("</section>").next().expect("its end").to_owned()
+    };
+    poll::holds("the peer should answer, the site be up", || {
+        text("peers").contains("answers") && text("sites").contains(">up<")
+    });
+    assert!(!belfry.get("/").body.contains("not paged yet"));
+
+    status.store(502, Ordering::Relaxed);
+    belfry.get("/ping/nightly/3");
+    other.stop();
+    poll::holds("all three should be told", || {
+        let page = belfry.get("/").body;
+        [
+            "2 probes down",
+            "1 heartbeat down",
+            "1 peer down",
+            "not paged yet",
+        ]
+        .iter()
+        .all(|words| page.contains(words))
+    });
+    let page = belfry.get("/").body;
+    assert!(!page.contains("All is well"), "{page}");
+    let told = belfry.get("/api/belfry/v1/health").json();
+    assert_eq!(told["sites"]["shop"], "application");
+    assert_eq!(told["peers"][0]["verdict"], "dead");
+
+    let url = format!("http://{}/", belfry.address());
+    let mut chromium = Chromium::start();
+    for (width, height) in [(390, 844), (1280, 900)] {
+        chromium.open(&url, width, height);
+        assert!(
+            chromium.document_width() <= u64::from(width),
+            "no sideways scrolling at {width}"
+        );
+        for (id, words) in [
+            (
+                "sites",
+                &["shop", "application", "does not answer well"][..],
+            ),
+            (
+                "heartbeats",
+                &["nightly", "down", "ended with 3", "never", "idle", "paused"],
+            ),
+            ("peers", &["vps2", "dead", "heard at"]),
+        ] {
+            let seen = format!("document.querySelector('#{id}').innerText");
+            let seen = chromium.evaluate(&seen).to_string();
+            for word in words {
+                assert!(seen.contains(word), "{word} at {width}: {seen}");
+            }
+        }
+        // A line of its own for what is wrong, and nothing over anything else.
+        let inside = chromium.evaluate(
+            "[...document.querySelectorAll('.looks.plain li')].every(li => [...li.children].every(part => part.getBoundingClientRect().right <= innerWidth))",
+        );
+        assert_eq!(inside, true, "at {width}");
+        if let Some(folder) = std::env::var_os("BELFRY_SCREENSHOTS") {
+            let name = format!("health-{width}.png");
+            chromium.screenshot(&std::path::Path::new(&folder).join(name));
+        }
+    }
+}
