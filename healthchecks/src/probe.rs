@@ -35,6 +35,7 @@ mod talk;
 mod tcp;
 mod tls;
 mod track;
+mod trust;
 mod websocket;
 pub mod wire;
 

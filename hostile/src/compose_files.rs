@@ -27,16 +27,19 @@ pub fn compose_files(bytes: &[u8]) {
     for (name, service) in &project.services {
         let names = [name, &service.image].into_iter();
         let names = names.chain(&service.networks).chain(&service.volumes);
+        let names = names.chain([&service.container_name, &service.probe]);
         for name in names {
             assert!(name.chars().count() <= 256, "{name}");
         }
+        assert!(service.ports.len() <= 256, "{}", service.ports.len());
     }
 }
 
 pub(crate) fn samples() -> Vec<Vec<u8>> {
     crate::texts(&[
         "x-base: &base {restart: always}\nservices:\n  db: {<<: *base, image: 'pg:${TAG:-16}', volumes: ['data:/d']}\n  \
-         api:\n    extends: {service: db}\n    scale: 2\n    depends_on: {db: {condition: service_healthy}}\n    profiles: [web]\n\
+         api:\n    extends: {service: db}\n    scale: 2\n    depends_on: {db: {condition: service_healthy}}\n    profiles: [web]\n    \
+         labels: [belfry.probe=http_2xx :80/]\n    ports: ['8080-8090:80-90', {target: 80, published: '81'}, '[::1]:1:1/tcp']\n\
          volumes: {data: {name: '${P:?}'}}\nnetworks: {n: {external: true}}\n",
         "name: shop\ninclude: [compose.yaml]\nservices: {a: {extends: a}}\n",
         "services: {a: !reset null, b: !override {networks: [x, y]}}\nTAG=\"1\" # x\nexport B='$TAG'\n",

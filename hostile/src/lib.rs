@@ -15,6 +15,7 @@ mod log;
 mod page;
 mod query;
 mod rule_file;
+mod sites;
 mod template;
 mod wire;
 mod write;
@@ -28,6 +29,7 @@ pub use log::log;
 pub use page::page;
 pub use query::query;
 pub use rule_file::rule_file;
+pub use sites::sites;
 pub use template::template;
 pub use wire::wire;
 pub use write::write;
@@ -46,6 +48,7 @@ pub const ENTRIES: [Entry; 15] = [
     ("ping", ping, health::ping_samples),
     ("promql", query, query::samples),
     ("rule_files", rule_file, rule_file::samples),
+    ("sites", sites, sites::samples),
     ("templates", template, template::samples),
     ("wire", wire, wire::samples),
     ("remote_write", write, write::samples),

@@ -37,7 +37,7 @@ fn what_is_down_is_on_the_page_before_anybody_is_paged_for_it() {
 
     status.store(502, Ordering::Relaxed);
     belfry.get("/ping/nightly/3");
-    other.stop();
+    other.kill();
     poll::holds("all three should be told", || {
         let page = belfry.get("/").body;
         [

@@ -116,6 +116,8 @@ settings::section! {
     pub struct Tls {
         /// The authorities that are trusted, PEM. Empty: those of the system.
         pub ca_file: PathBuf = PathBuf::new(),
+        /// Lists of revoked certificates, PEM, as their authorities sign them. Empty: it is not looked whether a certificate was revoked.
+        pub crl_file: PathBuf = PathBuf::new(),
         /// Our certificate, PEM.
         pub cert_file: PathBuf = PathBuf::new(),
         /// Its key, PEM.

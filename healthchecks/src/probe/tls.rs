@@ -1,40 +1,30 @@
 //! TLS that looks before it judges: whatever chain is presented is read, and
 //! only then does a chain that is not trusted fail the probe.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, ProtocolVersion, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
 };
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::aside::aside;
 use super::certificate::{Certificate, chain_expiry};
 use super::disk;
 use super::module::{Tls, Version};
 use super::reason::{Failure, Reason, Step};
 use super::samples::Samples;
 use super::stream::Stream;
+use super::trust::{self, Trust, provider};
 
 /// What a handshake showed.
 #[derive(Debug, Clone)]
 pub(super) struct Shown {
     chain: Vec<CertificateDer<'static>>,
     verdict: Result<(), CertificateError>,
-}
-
-/// Who is trusted.
-struct Trust {
-    verifier: Option<Arc<WebPkiServerVerifier>>,
-    roots: Vec<Certificate>,
 }
 
 /// Speaks TLS on a connection. What the handshake showed is in the samples even
@@ -47,13 +37,7 @@ pub(super) async fn secure(
     deadline: Instant,
     samples: &mut Samples,
 ) -> Step<(Stream, Option<Vec<u8>>)> {
-    let trust = match SYSTEM
-        .get()
-        .filter(|_| config.ca_file.as_os_str().is_empty())
-    {
-        Some(system) => Arc::clone(system),
-        None => read_trust(config.ca_file.clone(), deadline).await?,
-    };
+    let trust = trust::of(config, deadline).await?;
     let watcher = Arc::new(Watcher {
         trust: Arc::clone(&trust),
         shown: Mutex::default(),
@@ -264,45 +248,6 @@ fn client(config: &Tls, watcher: Arc<Watcher>, protocols: &[&[u8]]) -> Step<Clie
     // Each probe looks at a whole handshake.
     client.resumption = rustls::client::Resumption::disabled();
     Ok(client)
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| Arc::new(ring::default_provider())))
-}
-
-/// The authorities of the system.
-static SYSTEM: OnceLock<Arc<Trust>> = OnceLock::new();
-
-/// Files are read on a thread that may block.
-async fn read_trust(file: PathBuf, deadline: Instant) -> Step<Arc<Trust>> {
-    let read = aside(deadline, move || trust(&file)).await;
-    read.ok_or_else(|| Failure::new(Reason::TlsTimeout, "reading the authorities took too long"))?
-}
-
-/// Those of the system are read once; a file each time, since it may change.
-fn trust(file: &Path) -> Step<Arc<Trust>> {
-    if file.as_os_str().is_empty() {
-        let load = || Arc::new(trusting(rustls_native_certs::load_native_certs().certs));
-        return Ok(Arc::clone(SYSTEM.get_or_init(load)));
-    }
-    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let read = read.map_err(|_| Failure::new(Reason::Internal, "cannot read ca_file"))?;
-    Ok(Arc::new(trusting(read)))
-}
-
-fn trusting(certificates: Vec<CertificateDer<'static>>) -> Trust {
-    let roots = certificates
-        .iter()
-        .filter_map(|one| Certificate::read(one))
-        .collect();
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(certificates);
-    // Without any authority nobody is trusted.
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider())
-        .build()
-        .ok();
-    Trust { verifier, roots }
 }
 
 /// Lets every chain through, and remembers it and what is to be thought of it.

@@ -88,6 +88,29 @@ impl Authority {
         std::fs::write(self.chain(name), chain).unwrap();
     }
 
+    /// Revokes a chain's own certificate; returns the list that says so.
+    fn revoke(&self, name: &str) -> PathBuf {
+        let folder = self.folder.display();
+        let config = self.folder.join("ca.cnf");
+        let text = format!(
+            "[ca]\ndefault_ca = x\n[x]\ndatabase = {folder}/index.txt\ncrlnumber = {folder}/crlnumber\n\
+             default_md = sha256\ndefault_crl_days = 30\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        std::fs::write(self.folder.join("index.txt"), "").unwrap();
+        std::fs::write(self.folder.join("crlnumber"), "01\n").unwrap();
+        let list = self.folder.join("revoked.pem");
+        let ca = |words: &[&std::ffi::OsStr]| {
+            let mut command = Command::new(find("openssl", "openssl"));
+            command.arg("ca").arg("-config").arg(&config);
+            command.arg("-cert").arg(self.file("middle"));
+            run(command.arg("-keyfile").arg(self.key("middle")).args(words));
+        };
+        ca(&["-revoke".as_ref(), self.file(name).as_ref()]);
+        ca(&["-gencrl".as_ref(), "-out".as_ref(), list.as_ref()]);
+        list
+    }
+
     /// What a client is told to trust.
     pub(crate) fn root(&self) -> String {
         self.file("root").display().to_string()
@@ -245,4 +268,41 @@ async fn of_every_chain_the_expiry_is_kept_and_the_fault_is_named() {
         Some(0.0)
     );
     assert_eq!(outcome.samples.get("probe_http_version", &[]), Some(2.0));
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_is_named_where_its_authority_says_so() {
+    let (_server, authority, ports) = serve();
+    let port = |name: &str| ports.iter().find(|(have, _)| *have == name).unwrap().1;
+    let root = authority.root();
+    let list = authority.revoke("good");
+    let by = |lists: &str| {
+        format!(
+            "{{prober: http, http: {{tls_config: {{ca_file: {root:?}, server_name: shop.test{lists}}}}}}}"
+        )
+    };
+    let with = by(&format!(", crl_file: {list:?}"));
+    for (name, module, expected) in [
+        ("good", &with, Some(Reason::TlsRevoked)),
+        // Without the list nobody knows of it.
+        ("good", &by(""), None),
+        // Of another authority, which gave no list.
+        ("staging", &with, None),
+        ("expired", &with, Some(Reason::TlsExpired)),
+        (
+            "good",
+            &by(", crl_file: /no/such/file"),
+            Some(Reason::Internal),
+        ),
+        (
+            "good",
+            &by(&format!(", crl_file: {root:?}")),
+            Some(Reason::Internal),
+        ),
+    ] {
+        let outcome = look(&format!("https://127.0.0.1:{}/", port(name)), module).await;
+        let failure = outcome.failure.as_ref();
+        let told = failure.map(|failure| failure.reason);
+        assert_eq!(told, expected, "{name} by {module}: {failure:?}");
+    }
 }

@@ -109,6 +109,12 @@ async fn each_fault_of_a_talk_has_its_reason() {
             Some(Reason::Refused),
         ),
         (
+            "from an address of the other kind",
+            on(crafted(hold)),
+            "{prober: tcp, tcp: {source_ip_address: '::1'}}".to_owned(),
+            Some(Reason::ConnectError),
+        ),
+        (
             "no port",
             "host".to_owned(),
             banner("20s"),
