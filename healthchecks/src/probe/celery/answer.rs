@@ -10,6 +10,8 @@ use super::super::talk::Talk;
 const PARTS: usize = 8;
 /// A part of more bytes is none of ours; the bound of a talk is higher.
 const BYTES: usize = 60 << 10;
+/// One of more bytes than this is not even read away.
+const SKIPPED: usize = 64 << 20;
 
 /// Waits for the end of the canary: good, or why it failed.
 pub(super) async fn wait(listener: &mut Talk, id: &str) -> Step<Result<(), String>> {
@@ -37,6 +39,12 @@ pub(super) async fn message(talk: &mut Talk) -> Step<Vec<Vec<u8>>> {
         }
         let length = number(&line, b'$')
             .ok_or_else(|| Failure::new(Reason::Protocol, "this is no Redis server"))?;
+        if length > SKIPPED {
+            return Err(Failure::new(
+                Reason::BodyTooLarge,
+                format!("a message of {length} bytes is no batch of events"),
+            ));
+        }
         if length > BYTES {
             // A batch of others' events: read away, piece by piece.
             let mut left = length.saturating_add(2);
