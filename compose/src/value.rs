@@ -169,11 +169,11 @@ impl Reading<'_> {
                     ours.next().map(|(_, node)| self.value(node))
                 }
                 Kind::List(items) => {
-                    let ours = items.iter().filter_map(|item| match &item.kind {
+                    let mut ours = items.iter().filter_map(|item| match &item.kind {
                         Kind::Scalar { text, .. } => text.strip_prefix(PROBE)?.strip_prefix('='),
                         _ => None,
                     });
-                    ours.last().map(|text| self.filled(text))
+                    ours.next_back().map(|text| self.filled(text))
                 }
                 _ => None,
             };
