@@ -50,6 +50,7 @@ mod grafana;
 mod harness;
 #[cfg(test)]
 mod health_page;
+#[cfg(test)]
 mod heartbeats;
 #[cfg(test)]
 mod in_prometheus_place;
