@@ -137,7 +137,7 @@ fn a_restore_that_is_killed_while_it_unpacks_leaves_the_live_folder_and_is_clean
     // Whoever comes next takes it away, even for a plan alone.
     let told = place.expect(1, &["restore", "files", "--plan"]);
     assert!(
-        told.contains("what an earlier restore left unfinished was put back"),
+        told.contains("what an unfinished restore left was put back"),
         "{told}"
     );
     assert!(!has(near, "belfry-restore-"));
