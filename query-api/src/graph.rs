@@ -17,6 +17,7 @@ use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::failure::Failure;
 use crate::form::Form;
+use crate::query::tell_roll_ups;
 use crate::routes::Api;
 use crate::times;
 use chart::Line;
@@ -132,16 +133,10 @@ pub(crate) fn guarded(mut response: Response) -> Response {
 fn look(api: &Api, ask: &Ask, text: &str, (start, end): (i64, i64)) -> Result<Shown, Failure> {
     let expr = promql::parse(text).map_err(|err| Failure::BadData(err.to_string()))?;
     ask.go_on()?;
-    let left = ask.deadline.saturating_duration_since(Instant::now());
-    let engine = Engine::new(promql::Limits {
-        samples: api.source.limits.samples.min(SAMPLES),
-        timeout: left.min(PATIENCE),
-        lookback: api.source.limits.lookback,
-        subquery_step: api.source.limits.subquery_step,
-        cancel: Some(ask.cancel.clone()),
-        history: true,
-    });
-    let answer = engine.instant(&api.source.store, &expr, end)?;
+    // For the value and the picture together.
+    let until = ask.deadline.min(Instant::now() + PATIENCE);
+    let mut answer = engine(api, ask, until).instant(&api.source.store, &expr, end)?;
+    tell_roll_ups(api, &mut answer);
     let mut shown = Shown {
         notes: [answer.warnings, answer.infos].concat(),
         ..Shown::default()
@@ -163,7 +158,13 @@ fn look(api: &Api, ask: &Ask, text: &str, (start, end): (i64, i64)) -> Result<Sh
         }
         Value::Scalar(value) => {
             shown.word = Some(format_value(value));
-            draw(api, &engine, &expr, (start, end), &mut shown)
+            draw(
+                api,
+                &engine(api, ask, until),
+                &expr,
+                (start, end),
+                &mut shown,
+            )
         }
         Value::Vector(vector) => {
             let rows = vector.into_iter().map(|(labels, value)| Row {
@@ -172,11 +173,28 @@ fn look(api: &Api, ask: &Ask, text: &str, (start, end): (i64, i64)) -> Result<Sh
                 line: None,
             });
             shown.rows = rows.collect();
-            draw(api, &engine, &expr, (start, end), &mut shown)
+            draw(
+                api,
+                &engine(api, ask, until),
+                &expr,
+                (start, end),
+                &mut shown,
+            )
         }
     };
     join(&mut shown, matrix);
     Ok(shown)
+}
+
+fn engine(api: &Api, ask: &Ask, until: Instant) -> Engine {
+    Engine::new(promql::Limits {
+        samples: api.source.limits.samples.min(SAMPLES),
+        timeout: until.saturating_duration_since(Instant::now()),
+        lookback: api.source.limits.lookback,
+        subquery_step: api.source.limits.subquery_step,
+        cancel: Some(ask.cancel.clone()),
+        history: true,
+    })
 }
 
 /// The lines of a picture. Where there can be none, the table is still worth a look.
@@ -191,7 +209,8 @@ fn draw(
     // The last point is the value in the table.
     let start = end - (end - start) / step * step;
     match engine.range(&api.source.store, expr, start, end, step) {
-        Ok(answer) => {
+        Ok(mut answer) => {
+            tell_roll_ups(api, &mut answer);
             for note in [answer.warnings, answer.infos].concat() {
                 if !shown.notes.contains(&note) {
                     shown.notes.push(note);

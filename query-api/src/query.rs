@@ -125,16 +125,18 @@ fn prepare(api: &Api, ask: &Ask) -> Result<(Engine, Expr), Failure> {
 }
 
 /// Says so where roll-ups stood in for samples.
-fn tell_roll_ups(api: &Api, answer: &mut promql::Answer) {
+pub(crate) fn tell_roll_ups(api: &Api, answer: &mut promql::Answer) {
     let empty = match &answer.value {
         Value::Vector(rows) => rows.is_empty(),
         Value::Matrix(rows) => rows.is_empty(),
         Value::Scalar(_) | Value::String(_) => true,
     };
     if answer.rolled_up && !empty {
+        // A store without samples knows no beginning of them.
+        let from_ms = api.source.store.floor_ms().min((api.source.now_ms)());
         answer.infos.push(format!(
             "PromQL info: what is before {} is read from roll-ups of five minutes",
-            times::rfc3339(Some(api.source.store.floor_ms()))
+            times::rfc3339(Some(from_ms))
         ));
     }
 }

@@ -20,6 +20,9 @@ impl Watch {
     fn put_away(&self) {
         match self.store.put_away(self.clock.now_ms()) {
             Ok(put) => {
+                for fault in &put.lost {
+                    tracing::error!("samples are lost: {fault}");
+                }
                 if put.recovered {
                     tracing::info!("samples are put away on the disk again");
                 }

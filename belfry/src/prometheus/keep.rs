@@ -99,6 +99,9 @@ fn flush(shared: &Shared) {
     }
     match shared.store.put_away(shared.clock.now_ms()) {
         Ok(put) => {
+            for fault in &put.lost {
+                tracing::error!("samples are lost: {fault}");
+            }
             if put.recovered {
                 tracing::info!("samples are put away on the disk again");
             }

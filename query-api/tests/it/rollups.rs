@@ -97,6 +97,14 @@ async fn a_range_query_reaches_back_to_what_was_rolled_up() {
             .contains(rolled_up)
     );
     assert_eq!(said("load%20@%20end()", 70).await, "null");
+    // A picture says so too.
+    let picture = async |range: &str| {
+        let path = format!("/graph?g0.expr=load&g0.range_input={range}");
+        let page = server.request(reqwest::Method::GET, &path).send().await;
+        page.unwrap().text().await.unwrap()
+    };
+    assert!(picture("2d").await.contains(rolled_up));
+    assert!(!picture("1h").await.contains(rolled_up));
     // At one time, and of what is long gone.
     let at = (T0 - 65 * HOUR) / 1000;
     let path = format!("/api/v1/query?query=gone&time={at}");

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::file::{File, Unfinished};
-use super::{Archive, UNFINISHED, check, names};
+use super::{Archive, UNFINISHED, check, fault, names};
 use crate::Store;
+use crate::disk::Fault;
 use crate::samples::Series;
 use crate::settings::millis;
 
@@ -23,7 +24,7 @@ const LONGEST: u64 = 256 << 20;
 const LONGEST_WAIT: u32 = 20;
 
 /// What a call came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PutAway {
     /// Bytes that were written.
     pub written: u64,
@@ -31,6 +32,9 @@ pub struct PutAway {
     pub given_up: usize,
     /// Whether this is the first success after failures.
     pub recovered: bool,
+    /// Files that could not be opened at the start and turned out to be damaged or
+    /// gone: nobody waits for them any more.
+    pub lost: Vec<Fault>,
 }
 
 /// Chunks could not be put away; they stay in memory until they can.
@@ -49,6 +53,8 @@ pub(super) struct Writing {
     missing: Vec<(u64, PathBuf)>,
     /// The folder could not be listed yet, so no number is known to be free.
     unlisted: bool,
+    /// What was lost since somebody was told.
+    lost: Vec<Fault>,
 }
 
 impl Writing {
@@ -71,12 +77,12 @@ impl Writing {
                 }
                 Err(err) => err,
             };
-            let kind = err.kind();
-            if kind == io::ErrorKind::InvalidData {
+            if err.kind() == io::ErrorKind::InvalidData {
                 let _ = fs::remove_file(path);
             }
+            let waits = !is_lost(&err);
             wrong.push((path.clone(), err));
-            !matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::NotFound)
+            waits
         });
         files.sort_unstable_by_key(|file| file.number);
         wrong
@@ -94,12 +100,24 @@ impl Writing {
         if !self.missing.is_empty() {
             let had = self.missing.len();
             let mut files = archive.files().to_vec();
-            self.open_missing(&mut files);
+            for (path, err) in self.open_missing(&mut files) {
+                if is_lost(&err) {
+                    self.lost.push(fault(&path, &err));
+                }
+            }
             if self.missing.len() < had {
                 archive.set_files(files);
             }
         }
     }
+}
+
+/// Whether a file that gave this error will not be there again.
+fn is_lost(err: &io::Error) -> bool {
+    matches!(
+        err.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::NotFound
+    )
 }
 
 impl Store {
@@ -117,6 +135,7 @@ impl Store {
         writing.look_again(archive);
         let mut done = PutAway {
             given_up: self.give_up(archive),
+            lost: std::mem::take(&mut writing.lost),
             ..PutAway::default()
         };
         // What was put away before that is read until it is too old.
@@ -156,7 +175,11 @@ impl Store {
                 writing.wait = LONGEST_WAIT.min(1 << writing.failures.min(5));
                 let err = PutAwayError(err);
                 *archive.lock_error() = Some(err.to_string());
-                if had_failed { Ok(done) } else { Err(err) }
+                if had_failed {
+                    return Ok(done);
+                }
+                writing.lost = done.lost;
+                Err(err)
             }
         }
     }

@@ -52,6 +52,23 @@ fn a_file_that_cannot_be_opened_at_the_start_is_read_once_it_can() {
 }
 
 #[test]
+fn a_file_that_turns_out_to_be_damaged_is_told_as_lost_once() {
+    let dir = TempDir::new().unwrap();
+    let now = filled(dir.path());
+    let file = dir.path().join("series/archive/00000002");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let (store, _) = Store::open(dir.path(), Settings::default());
+    assert_eq!(store.put_away(now).unwrap().lost, []);
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, "not an archive").unwrap();
+    let lost = store.put_away(now).unwrap().lost;
+    assert_eq!(lost[0].file, "archive/00000002");
+    assert_eq!((lost.len(), file.exists()), (1, false));
+    assert_eq!(store.put_away(now).unwrap().lost, []);
+}
+
+#[test]
 fn nothing_is_written_over_files_of_a_folder_that_could_not_be_listed() {
     let dir = TempDir::new().unwrap();
     let now = filled(dir.path());
