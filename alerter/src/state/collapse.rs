@@ -3,6 +3,8 @@
 //!
 //! Each group is noted as told when that mail was taken, as if it had had its own.
 
+use tmpl::strip_port;
+
 use super::bundle::Way;
 use super::compose::Delivery;
 use super::{Active, Alerter, GroupId, PendingState};
@@ -63,20 +65,10 @@ impl Alerter {
             return first;
         }
         for other in down.groups {
-            let is_due = self
-                .groups
-                .get(&other)
-                .is_some_and(|group| group.pending.contains_key(&integration));
-            if !is_due {
-                self.look_now(other, now_ms);
-            }
-            // One that waits to be told together with others is told now.
-            if let Some(group) = self.groups.get_mut(&other)
-                && let Some(pending) = group.pending.get_mut(&integration)
-                && matches!(pending.state, PendingState::Waiting { .. })
-                && !is_due
-            {
-                pending.state = PendingState::Ready;
+            let group = self.groups.get_mut(&other);
+            match group.and_then(|group| group.pending.get_mut(&integration)) {
+                Some(pending) => pending.state = PendingState::Ready,
+                None => self.look_now(other, now_ms),
             }
             self.add_to(&mut first, other, integration, now_ms);
             self.rewake(other);
@@ -86,6 +78,9 @@ impl Alerter {
         Self::as_one(&mut first);
         if first.notification.groups > 1 {
             first.notification.down_at = down.host;
+            if let Some(flight) = self.flying.get_mut(&first.id) {
+                flight.of_host = true;
+            }
         }
         first
     }
@@ -109,7 +104,10 @@ impl Alerter {
             return false;
         };
         match group.pending.get(&integration) {
-            Some(pending) => pending.state == PendingState::Ready && !pending.only_missed,
+            // Also what waits for its next try: each has its own time for that.
+            Some(pending) => {
+                !pending.only_missed && !matches!(pending.state, PendingState::Flying { .. })
+            }
             None => {
                 self.plan
                     .receiver_of(id.route)
@@ -141,11 +139,7 @@ fn host<'a>(policy: &Collapse, labels: &'a Pairs) -> Option<&'a str> {
     if is_probe {
         return None;
     }
-    let port = |port: &str| !port.is_empty() && port.bytes().all(|it| it.is_ascii_digit());
-    match value.rsplit_once(':') {
-        Some((host, end)) if port(end) => Some(host),
-        _ => Some(value),
-    }
+    Some(strip_port(value))
 }
 
 /// The host's own trouble first, then what is worst.

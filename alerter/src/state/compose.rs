@@ -52,6 +52,8 @@ pub(super) struct Flight {
     pub labels: Pairs,
     /// Other groups that the same mail tells of.
     pub more: Vec<Self>,
+    /// Whether it tells of one host rather than of what had to wait.
+    pub of_host: bool,
 }
 
 impl Alerter {
@@ -278,6 +280,7 @@ impl Alerter {
                 first_ms,
                 labels,
                 more: Vec::new(),
+                of_host: false,
             },
         );
         Some(Delivery {

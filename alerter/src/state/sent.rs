@@ -60,7 +60,9 @@ impl Alerter {
         if flight.kind == Kind::Email && taken {
             let key = (Arc::clone(&flight.log.receiver), flight.integration);
             let pace = self.paces.entry(key).or_default();
-            pace.note(1 + more.len(), now_ms);
+            // What is down at one host went out alone, as one mail.
+            let groups = if flight.of_host { 1 } else { 1 + more.len() };
+            pace.note(groups, now_ms);
             self.counters.mails += 1;
             self.counters.by_spare += u64::from(outcome.by_spare);
             self.counters.recipients_refused += outcome.refused.len() as u64;

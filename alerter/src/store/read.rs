@@ -32,12 +32,9 @@ pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
     let (episodes, next_episode) = super::episodes::load(pool).await?;
     let intake_id = rows_of_intake.last().map_or(0, |(id, _)| *id);
     let intake: Vec<Came> = rows_of_intake.into_iter().flat_map(|(_, it)| it).collect();
-    let since_ms = intake.iter().filter_map(|came| came.began_ms).min();
+    let began_ms: BTreeSet<i64> = intake.iter().filter_map(|came| came.began_ms).collect();
     Ok(Stored {
-        began: match since_ms {
-            Some(since_ms) => began(pool, since_ms).await?,
-            None => BTreeSet::new(),
-        },
+        began: began(pool, &began_ms).await?,
         intake_id,
         intake,
         episodes,
@@ -49,14 +46,18 @@ pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
     })
 }
 
-/// What the history knows to have begun since a time.
-async fn began(pool: &SqlitePool, since_ms: i64) -> sqlx::Result<BTreeSet<(i64, u64)>> {
-    let found =
-        sqlx::query("SELECT at_ms, labels FROM alerter_history WHERE at_ms >= ? AND kind = ?")
-            .bind(since_ms)
-            .bind(EventKind::Started.as_str())
-            .fetch_all(pool)
-            .await?;
+/// What the history knows to have begun at some times.
+async fn began(pool: &SqlitePool, times_ms: &BTreeSet<i64>) -> sqlx::Result<BTreeSet<(i64, u64)>> {
+    const BEGAN: &str = "SELECT at_ms, labels FROM alerter_history \
+                         WHERE at_ms IN (SELECT value FROM json_each(?)) AND kind = ?";
+    if times_ms.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let found = sqlx::query(BEGAN)
+        .bind(serde_json::json!(times_ms).to_string())
+        .bind(EventKind::Started.as_str())
+        .fetch_all(pool)
+        .await?;
     let one = |row: &SqliteRow| {
         let labels: Pairs = json(row, "labels")?;
         Ok((row.try_get("at_ms")?, labels.fingerprint()))

@@ -1,6 +1,8 @@
 //! The last lines that a container wrote, asked for once, for whoever looks into
 //! a failure. Nothing of them is kept here.
 
+use std::collections::VecDeque;
+
 use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptions;
 use futures_util::StreamExt as _;
@@ -9,8 +11,8 @@ use super::mask::Mask;
 use crate::container::Containers;
 use crate::tail::{Batch, Frames};
 
-/// Bytes that are read at most.
-const BYTES: usize = 64 << 10;
+/// Lines that are read before those that are told: a key may begin in them.
+const BEFORE: usize = 100;
 
 /// The last lines of a container, at most `most` of them, the oldest first and
 /// masked. It takes as long as the engine does; what has come by the time the
@@ -24,13 +26,14 @@ pub async fn last(containers: &Containers, id: &str, most: usize) -> Result<Vec<
         stdout: true,
         stderr: true,
         timestamps: true,
-        tail: most.to_string(),
+        tail: most.saturating_add(BEFORE).to_string(),
         ..LogsOptions::default()
     };
     let mut output = docker.logs(id, Some(options));
     let mut frames = Frames::new(0);
-    let mut batch = Batch::default();
+    let (mut mask, mut told) = (Mask::default(), VecDeque::new());
     while let Some(frame) = output.next().await {
+        let mut batch = Batch::default();
         match frame {
             Ok(LogOutput::StdOut { message }) => frames.take(0, &message, &mut batch),
             Ok(LogOutput::StdErr { message }) => frames.take(1, &message, &mut batch),
@@ -39,22 +42,24 @@ pub async fn last(containers: &Containers, id: &str, most: usize) -> Result<Vec<
             // What the engine says may hold an address with a password.
             Err(_) => return Err("the engine does not tell what it wrote".into()),
         }
-        if batch.text.len() > BYTES {
-            break;
-        }
+        keep(&batch, &mut mask, &mut told, most);
     }
-    Ok(masked(&batch, most))
+    Ok(told.into())
 }
 
-fn masked(batch: &Batch, most: usize) -> Vec<String> {
-    let mut mask = Mask::default();
-    let lines = batch.lines().map(String::from_utf8_lossy);
-    let mut lines: Vec<String> = lines
-        .map(|line| mask.line(&line).into_owned())
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    lines.drain(..lines.len().saturating_sub(most));
-    lines
+/// Adds lines to the last ones, without their secrets.
+fn keep(batch: &Batch, mask: &mut Mask, told: &mut VecDeque<String>, most: usize) {
+    for line in batch.lines() {
+        let line = String::from_utf8_lossy(line);
+        let line = mask.line(&line);
+        if line.trim().is_empty() {
+            continue;
+        }
+        told.push_back(line.into_owned());
+        if told.len() > most {
+            told.pop_front();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -64,14 +69,36 @@ mod tests {
     #[test]
     fn of_what_was_written_the_end_is_told_without_its_secrets() {
         let text = "one\n\nlogging in, password=hunter2\r\n-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----\nlast\n";
-        let batch = Batch {
-            text: text.into(),
-            ..Batch::default()
-        };
-        let told = masked(&batch, 5);
+        let (mut mask, mut told) = (Mask::default(), VecDeque::new());
+        for line in text.split_inclusive('\n') {
+            let text = line.into();
+            let batch = Batch {
+                text,
+                ..Batch::default()
+            };
+            keep(&batch, &mut mask, &mut told, 5);
+        }
+        let mut told: Vec<String> = told.into();
         assert_eq!(told.len(), 5);
         assert_eq!(told[0], "logging in, password=<secret>");
         assert_eq!(told[4], "last");
         assert!(!told.concat().contains("MII"), "{told:?}");
+        // The end of a key whose beginning is no longer among them.
+        let mut last = VecDeque::new();
+        for line in [
+            "-----BEGIN PRIVATE KEY-----\n",
+            "MIIa\n",
+            "MIIb\n",
+            "MIIc\n",
+        ] {
+            let text = line.into();
+            let batch = Batch {
+                text,
+                ..Batch::default()
+            };
+            keep(&batch, &mut mask, &mut last, 2);
+        }
+        told = last.into();
+        assert_eq!(told, ["<secret>", "<secret>"]);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-/// The host without its port; anything else as it is.
-pub(super) fn strip_port(address: &str) -> &str {
+/// The host of an address without its port; anything else as it is.
+#[must_use]
+pub fn strip_port(address: &str) -> &str {
     split(address).map_or(address, |(host, _)| host)
 }
 

@@ -16,6 +16,7 @@ mod title;
 
 pub(crate) use alertmanager::join;
 pub(crate) use argument::Call;
+pub use host::strip_port;
 pub(crate) use pattern::quote as quote_pattern;
 
 use crate::Value;

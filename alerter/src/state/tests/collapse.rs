@@ -72,6 +72,28 @@ fn what_is_down_at_once_on_one_host_is_one_mail_that_begins_with_the_host() {
 }
 
 #[test]
+fn mails_about_hosts_are_counted_by_the_limit_of_mails() {
+    let mail = MAIL.replace("{to", "{hourly: 2, to");
+    let mut world = World::new(with(&format!("{{{NONE_OF_THE_REST}}}"), &mail));
+    for host in ["h1", "h2", "h3", "h4"] {
+        for labels in down(host) {
+            world.fire(&labels.replace("alertname=", &format!("alertname={host}")));
+        }
+    }
+    world.run(200);
+    let sizes = world.attempts.iter().map(|it| it.notification.groups);
+    let sizes: Vec<_> = sizes.collect();
+    assert_eq!(sizes, [11, 11]);
+    world.run(1_000);
+    let told: usize = world
+        .attempts
+        .iter()
+        .map(|it| it.notification.alerts.len())
+        .sum();
+    assert!(told >= 44, "{told}");
+}
+
+#[test]
 fn few_at_once_and_those_of_several_hosts_speak_for_themselves() {
     let mut world = world("");
     for labels in &down("h1")[..4] {
@@ -116,11 +138,15 @@ fn how_much_is_much_can_be_said_and_a_tree_of_ones_own_knows_none() {
 fn what_is_muted_or_taken_by_no_server_is_neither_told_nor_lost() {
     let mut world = world("");
     world.away = Some(Class::Refused);
+    world.silence("Down3", 100_000);
     for labels in down("h1") {
         world.fire(&labels);
     }
     world.run(100);
     assert_eq!(world.mails, []);
+    let together = |world: &World| world.attempts.iter().any(|it| it.notification.groups == 10);
+    assert!(together(&world));
+    world.attempts.clear();
     world.away = None;
     world.run(1_000);
     let mut told: Vec<&str> = world
@@ -131,6 +157,8 @@ fn what_is_muted_or_taken_by_no_server_is_neither_told_nor_lost() {
         .collect();
     told.sort_unstable();
     told.dedup();
-    assert_eq!(told.len(), 11);
+    assert_eq!(told.len(), 10);
+    assert!(!told.contains(&"+Down3"), "{told:?}");
+    assert!(together(&world));
     assert_eq!(world.alerter.queue(), 0);
 }

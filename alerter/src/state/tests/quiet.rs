@@ -5,7 +5,7 @@ use crate::silence::{Id, SilenceDraft, SilenceMatcher};
 
 impl World {
     /// Silences `alertname=name` from now on.
-    fn silence(&mut self, name: &str, until_s: i64) -> Id {
+    pub(super) fn silence(&mut self, name: &str, until_s: i64) -> Id {
         let draft = SilenceDraft {
             matchers: vec![SilenceMatcher {
                 name: "alertname".into(),
