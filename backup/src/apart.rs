@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// So many threads may be left behind in one place. Each time one is, somebody
@@ -87,10 +88,13 @@ pub(crate) fn thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<oneshot::Receiver<T>, Error> {
     let (tell, end) = oneshot::channel();
+    // Some of it asks a database for something.
+    let runtime = Handle::try_current().ok();
     thread::Builder::new()
         .name("backup".to_owned())
         .stack_size(STACK)
         .spawn(move || {
+            let _inside = runtime.as_ref().map(Handle::enter);
             let _ = tell.send(work());
         })
         .map_err(|err| Error::Thread(err.to_string()))?;

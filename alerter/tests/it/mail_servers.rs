@@ -61,6 +61,11 @@ async fn what_the_first_server_does_not_take_goes_by_the_next() {
     }
 }
 
+/// What a mail has in common with itself when it is made again.
+fn news(mail: &Taken) -> (&str, &str, &[String]) {
+    (&mail.id, &mail.subject, &mail.to)
+}
+
 #[tokio::test]
 async fn a_mail_that_the_first_server_may_have_taken_does_not_go_by_the_next() {
     let mut first = Sink::start(&[Act::Drop(Stage::Dot)]).await;
@@ -70,7 +75,7 @@ async fn a_mail_that_the_first_server_may_have_taken_does_not_go_by_the_next() {
     let taken = first.next().await;
     // Whoever gets it twice can tell: it has the same name.
     let again = within("the next try", first.next()).await;
-    assert_eq!(taken, again);
+    assert_eq!(news(&taken), news(&again));
     alerter.stop(Duration::from_secs(5)).await;
     assert_eq!(second.ready(), None);
 }
@@ -82,8 +87,9 @@ async fn a_server_that_never_says_what_became_of_a_mail_is_passed_over() {
     let (alerter, _folder) = between(&first, &second, "").await;
     alerter.put(vec![alert("a", true)]).await.unwrap();
     let taken = first.next().await;
-    assert_eq!(first.next().await, taken, "it is asked once more");
-    assert_eq!(second.next().await, taken);
+    let again = first.next().await;
+    assert_eq!(news(&again), news(&taken), "it is asked once more");
+    assert_eq!(news(&second.next().await), news(&taken));
     alerter.put(vec![alert("b", true)]).await.unwrap();
     assert_eq!(second.next().await.subject, "first notification +b");
     alerter.stop(Duration::from_secs(5)).await;
