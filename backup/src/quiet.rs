@@ -138,7 +138,7 @@ async fn put_back(
     setup: &Setup,
     job: Option<&Job>,
     name: &str,
-    journal: Journal,
+    mut journal: Journal,
     say: Say<'_>,
 ) -> Result<(), String> {
     // Whoever is started again finds what it had, and not half of a restore.
@@ -147,17 +147,24 @@ async fn put_back(
         unfinished.map_err(|err| format!("an unfinished restore cannot be put back: {err}"))?;
     }
     let mut failed = Vec::new();
+    let mut still = Vec::new();
     for touched in journal.touched.iter().rev() {
         let Some(engine) = &setup.engine else {
-            failed.push("no engine is there".to_owned());
-            break;
+            return Err("no engine is there".to_owned());
         };
         match wake(engine, touched).await {
             Ok(()) => say(format!("start   {}", touched.name)),
-            Err(err) => failed.push(format!("{} is not started again: {err}", touched.name)),
+            Err(err) => {
+                failed.push(format!("{} is not started again: {err}", touched.name));
+                still.push(touched.clone());
+            }
         }
     }
     if !failed.is_empty() {
+        // Those that run again are not told to be stopped.
+        still.reverse();
+        journal.touched = still;
+        failed.extend(journal.write(setup, name).err());
         return Err(failed.join("; "));
     }
     // Once, whatever comes of it: it is no state that could be asked for.

@@ -86,14 +86,20 @@ pub(super) async fn recover_locked(
     if let Ok(names) = serde_json::from_slice::<Names>(&text) {
         let mut admin = Session::open(server).await.map_err(|err| err.to_string())?;
         // What never had the live name is ours to drop; once it had, somebody may
-        // have written into it.
+        // have written into it. It never gets the name of what did not, so that a
+        // recovery that is cut short too does not make the next one drop it.
         let unused = swap::exists(&mut admin, &names.beside).await?;
+        if !unused
+            && swap::exists(&mut admin, &names.before).await?
+            && swap::exists(&mut admin, &names.live).await?
+        {
+            let kept = swap::aside(&mut admin, &names).await?;
+            done = format!("{done}; what had taken its place is {kept}");
+        }
         // Nobody was told that it is done, so what was there before is there again.
         swap::back(&mut admin, &names).await?;
         if unused {
             swap::drop(&mut admin, &names.beside).await?;
-        } else if let Some(kept) = swap::aside(&mut admin, &names).await? {
-            done = format!("{done}; what had taken its place is {kept}");
         }
     }
     clear(setup, job)?;

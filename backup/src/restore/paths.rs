@@ -17,6 +17,14 @@ pub struct Paths {
     pub beside: PathBuf,
     /// What was there before, afterwards.
     pub before: PathBuf,
+    /// Whether there was a live folder when the restore began.
+    #[serde(default = "yes")]
+    pub had: bool,
+}
+
+/// Those who wrote down nothing of it removed less.
+fn yes() -> bool {
+    true
 }
 
 const BESIDE: &str = "belfry-restore-";
@@ -52,6 +60,7 @@ impl Paths {
             live: live.to_owned(),
             beside: place(BESIDE),
             before: place(BEFORE),
+            had: live.exists(),
         })
     }
 
@@ -100,24 +109,28 @@ impl Paths {
         self.sync()
     }
 
-    /// Gives what had the live name for a while a name that nothing of ours removes.
-    pub(super) fn aside(&self) -> Result<Option<PathBuf>, String> {
-        if !self.beside.exists() {
-            return Ok(None);
-        }
+    /// Gives what had the live name for a while a name that nothing of ours removes;
+    /// the name.
+    pub(super) fn aside(&self, from: &Path) -> Result<PathBuf, String> {
         let name = self.beside.file_name().unwrap_or_default();
         let aside = name.as_bytes().to_vec();
         let start = aside.len().saturating_sub(BESIDE.len() + TAIL);
         let mut name = std::ffi::OsStr::from_bytes(&aside[..start]).to_owned();
         name.push(ASIDE);
         name.push(std::ffi::OsStr::from_bytes(&aside[start + BESIDE.len()..]));
-        let aside = self.beside.with_file_name(name);
-        if aside.exists() {
-            return Ok(Some(self.beside.clone()));
+        let mut aside = self.beside.with_file_name(&name);
+        for more in 2.. {
+            // A link that leads nowhere has the name too.
+            if std::fs::symlink_metadata(&aside).is_err() {
+                break;
+            }
+            let mut next = name.clone();
+            next.push(format!("_{more}"));
+            aside = self.beside.with_file_name(next);
         }
-        std::fs::rename(&self.beside, &aside).map_err(told(&self.beside))?;
+        std::fs::rename(from, &aside).map_err(told(from))?;
         self.sync()?;
-        Ok(Some(aside))
+        Ok(aside)
     }
 
     fn sync(&self) -> Result<(), String> {

@@ -72,18 +72,19 @@ pub(super) async fn back(admin: &mut Session, names: &Names) -> Result<(), Strin
     Ok(())
 }
 
-/// Gives what had the live name for a while a name that nothing of ours drops; the name.
-pub(super) async fn aside(admin: &mut Session, names: &Names) -> Result<Option<String>, String> {
-    if !exists(admin, &names.beside).await? {
-        return Ok(None);
+/// Gives what took the live name a name that nothing of ours drops; the name.
+pub(super) async fn aside(admin: &mut Session, names: &Names) -> Result<String, String> {
+    let name = names.beside.replace("__restore_", "__aside_");
+    let mut aside = name.clone();
+    for more in 2.. {
+        if !exists(admin, &aside).await? {
+            break;
+        }
+        aside = format!("{name}_{more}");
     }
-    let aside = names.beside.replace("__restore_", "__aside_");
-    if exists(admin, &aside).await? {
-        return Ok(Some(names.beside.clone()));
-    }
-    rename(admin, &names.beside, &aside).await?;
+    rename(admin, &names.live, &aside).await?;
     open(admin, &aside).await?;
-    Ok(Some(aside))
+    Ok(aside)
 }
 
 /// Databases that were kept of restores, oldest first.

@@ -340,12 +340,21 @@ pub(super) fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, Stri
     let mut done = "what an unfinished restore left was put back".to_owned();
     if let Ok(paths) = serde_json::from_slice::<Paths>(&text) {
         // What never had the live name is ours to remove; once it had, somebody may
-        // have written into it, and it may be the only one that is left.
+        // have written into it. It never gets the name of what did not, so that a
+        // recovery that is cut short too does not make the next one remove it.
         let unused = paths.beside.exists();
+        let mut kept = None;
+        if !unused && paths.before.exists() && paths.live.exists() {
+            kept = Some(paths.aside(&paths.live)?);
+        }
         paths.back()?;
-        if unused && paths.live.exists() {
+        if unused && (paths.live.exists() || !paths.had) {
             paths::remove(&paths.beside)?;
-        } else if let Some(kept) = paths.aside()? {
+        } else if unused {
+            // Somebody took the live one away: it may be the only one that is left.
+            kept = Some(paths.aside(&paths.beside)?);
+        }
+        if let Some(kept) = kept {
             done = format!("{done}; what had taken its place is {}", kept.display());
         }
     }

@@ -15,6 +15,7 @@ use crate::flow::{self, Feed, Sent, Stopped};
 use crate::id::Id;
 use crate::manifest::{FORMAT, Manifest, Piece};
 use crate::quiet::{self, Quiet};
+use crate::restore;
 use crate::{Job, Setup};
 
 /// Why a source gave no stream to its end.
@@ -70,6 +71,13 @@ pub(super) struct Work<'a> {
 
 impl Work<'_> {
     pub(super) async fn all(&self, sinks: &mut [Sink]) -> Result<Manifest, String> {
+        // Half of a restore is not what the job backs up.
+        let unfinished = Box::pin(restore::recover_held(self.setup, self.job)).await;
+        let unfinished =
+            unfinished.map_err(|err| format!("an unfinished restore cannot be put back: {err}"))?;
+        if let Some(done) = unfinished {
+            (self.say)(format!("warn    {done}"));
+        }
         // Of a run that was killed: whoever was stopped has waited long enough.
         quiet::recover_locked(self.setup, &self.job.name).await?;
         let before = self.before(sinks).await?;

@@ -297,6 +297,29 @@ async fn a_restore_that_died_at_any_step_is_put_back() {
         assert_eq!(cluster.fingerprint("shop"), wanted, "{done:?}");
         assert!(!journal.exists());
     }
+    // Once more, where the name is taken; and a recovery that was cut short: what had
+    // the live name has it no more, and nothing is under the name of what is dropped.
+    let aside = beside.replace("__restore_", "__aside_");
+    let more = [format!("{aside}_2"), format!("{aside}_3")];
+    let away = format!("ALTER DATABASE shop RENAME TO {before}");
+    let cut = format!("CREATE DATABASE {}", more[1]);
+    for (at, done) in [
+        vec![away.clone(), "CREATE DATABASE shop".to_owned()],
+        vec![away, cut],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let journal = bench.setup.work.join("restore-db.json");
+        std::fs::write(&journal, serde_json::to_vec(&names).unwrap()).unwrap();
+        done.iter()
+            .for_each(|sql| drop(cluster.sql("postgres", sql)));
+        let recovered = restore::recover(&bench.setup, bench.job()).await.unwrap();
+        assert_eq!(recovered.unwrap().ends_with("_2"), at == 0, "{done:?}");
+        let left = format!("postgres shop {aside} {}", more[..=at].join(" "));
+        assert_eq!(databases(&cluster), left, "{done:?}");
+        assert_eq!(cluster.fingerprint("shop"), wanted, "{done:?}");
+    }
 }
 
 #[tokio::test]

@@ -128,6 +128,138 @@ async fn a_restore_of_a_folder_that_died_at_any_step_is_put_back() {
     assert_eq!(left.len(), 1, "{left:?}");
 }
 
+/// A folder that cannot be renamed while this is there.
+struct Held<'a>(&'a std::path::Path);
+
+impl<'a> Held<'a> {
+    fn new(folder: &'a std::path::Path) -> Self {
+        let mut mount = std::process::Command::new("mount");
+        crate::cluster::run(mount.arg("--bind").arg(folder).arg(folder));
+        Self(folder)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut umount = std::process::Command::new("umount");
+        let _ = umount.arg("--lazy").arg(self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_recovery_that_was_cut_short_does_not_make_the_next_one_remove_what_was_live() {
+    let (bench, root) = bench();
+    fs::write(root.join("is"), "restored, and written into").unwrap();
+    let manifest = bench.good().await;
+    let paths = restore::Paths::new(&root, &manifest.id).unwrap();
+    let before = || {
+        fs::create_dir(&paths.before).unwrap();
+        fs::write(paths.before.join("is"), "before").unwrap();
+    };
+    let journal = bench.setup.work.join("restore-files-files.json");
+    let begin = || fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
+    let recover = async || restore::recover(&bench.setup, bench.job()).await;
+    let name = paths.beside.file_name().unwrap().to_string_lossy();
+    let aside = |more: &str| {
+        let name = name.replace("-restore-", "-aside-") + more;
+        paths.beside.with_file_name(name)
+    };
+    before();
+    begin();
+    let held = Held::new(&paths.before);
+    recover().await.unwrap_err();
+    assert!(!root.exists() && journal.exists(), "it was cut short");
+    drop(held);
+    recover().await.unwrap().unwrap();
+    let is = |folder: &std::path::Path| fs::read_to_string(folder.join("is")).unwrap();
+    assert_eq!(
+        (is(&root), is(&aside(""))),
+        ("before".into(), "restored, and written into".into())
+    );
+    assert!(!paths.before.exists() && !paths.beside.exists() && !journal.exists());
+    // The name is taken now: another one is found, and nothing stays under a name
+    // that is removed or in the way of the next restore.
+    before();
+    begin();
+    fs::write(root.join("is"), "again").unwrap();
+    let told = recover().await.unwrap().unwrap();
+    assert!(told.ends_with("_2"), "{told}");
+    assert_eq!(
+        (is(&root), is(&aside("_2"))),
+        ("before".into(), "again".into())
+    );
+    assert!(!paths.beside.exists());
+}
+
+#[tokio::test]
+async fn a_first_restore_that_fails_leaves_nothing_however_often_it_is_tried() {
+    let (bench, root) = bench();
+    fill(&root);
+    bench.good().await;
+    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    let archive = &copy
+        .manifest
+        .pieces
+        .iter()
+        .max_by_key(|piece| piece.stored_bytes);
+    let file = bench
+        .scratch
+        .path()
+        .join("local")
+        .join(&archive.unwrap().key);
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    fs::remove_dir_all(&root).unwrap();
+    for _ in 0..3 {
+        let tried = tree::restore(&bench.setup, bench.job(), &target, &copy, &|_| {}).await;
+        let err = tried.unwrap_err();
+        assert!(err.ends_with("; everything is as it was"), "{err}");
+        let left = fs::read_dir(root.parent().unwrap()).unwrap().flatten();
+        let left: Vec<_> = left
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name.contains("belfry-"))
+            .collect();
+        assert!(left.is_empty() && !root.exists(), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_puts_back_what_a_restore_left_before_it_reads_or_reads_nothing() {
+    let (bench, root) = bench();
+    fs::write(root.join("is"), "live").unwrap();
+    let manifest = bench.good().await;
+    let paths = restore::Paths::new(&root, &manifest.id).unwrap();
+    fs::rename(&root, &paths.before).unwrap();
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("is"), "half").unwrap();
+    let journal = bench.setup.work.join("restore-files-files.json");
+    fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
+    let held = Held::new(&paths.before);
+    let error = bench.run().await.error.unwrap();
+    assert!(
+        error.starts_with("an unfinished restore cannot be put back: "),
+        "{error}"
+    );
+    drop(held);
+    bench.good().await;
+    assert!(!journal.exists());
+    let into = bench.scratch.path().join("out");
+    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    tree::into(
+        &bench.setup,
+        bench.job(),
+        &target,
+        &copy,
+        (&into, &[]),
+        &|_| {},
+    )
+    .await
+    .unwrap();
+    assert_eq!(fs::read(into.join("is")).unwrap(), b"live");
+}
+
 #[tokio::test]
 async fn single_files_are_unpacked_by_pattern_with_the_folders_that_they_are_in() {
     let (bench, root) = bench();

@@ -27,7 +27,7 @@ use crate::state;
 
 use look::{bring, look};
 use perform::{end, ended, note, perform};
-use recover::{begin, put_back, start_again};
+use recover::{Past, put_back, start_again};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(5);
@@ -151,7 +151,7 @@ pub(super) async fn run(
     let recovery = Arc::new(Semaphore::new(1));
     let mut turns: BTreeMap<String, Arc<Semaphore>> = BTreeMap::new();
     let beat = watch.liveness.watch("backup jobs", SILENCE, Instant::now());
-    let mut slots = begin(&watch).await;
+    let mut past = Past::default();
     let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
     let mut ticks = time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -175,10 +175,8 @@ pub(super) async fn run(
             .unwrap_or_else(PoisonError::into_inner) = attested_ms;
         // While it is being started it still counts as stopped.
         if recovery.available_permits() > 0 {
-            let left = match config.backup.jobs.is_empty() {
-                true => Vec::new(),
-                false => backup::quiet::left(&setup(&config)),
-            };
+            // Of jobs too that are no longer there.
+            let left = backup::quiet::left(&setup(&config));
             if !left.is_empty() {
                 let watch = Arc::clone(&watch);
                 apart(&mut at_work, &[&recovery], &stop, move || async move {
@@ -191,6 +189,7 @@ pub(super) async fn run(
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = left;
         }
+        let mut slots = past.slots(&watch).await;
         for job in &config.backup.jobs {
             let again = looked.get(&job.name).is_none_or(|at| at.elapsed() >= LOOK);
             if again {
@@ -198,7 +197,10 @@ pub(super) async fn run(
                 let (watch, job) = (Arc::clone(&watch), job.clone());
                 apart(&mut at_work, &[&room], &stop, move || async move {
                     look(&watch, &job).await;
-                    bring(&watch, &job).await;
+                    // Who puts back what a restore left needs the job's lock.
+                    if !backup::restore::is_left(&setup(&watch.config()), &job) {
+                        bring(&watch, &job).await;
+                    }
                 });
             }
             // A job's tasks wait for each other, before they take room from others.
@@ -219,12 +221,15 @@ pub(super) async fn run(
                     },
                 );
             }
+            let Some(slots) = &mut slots else {
+                continue;
+            };
             for task in Task::ALL {
                 due(
                     (&watch, &config),
                     job,
                     task,
-                    &mut slots,
+                    slots,
                     (&mut at_work, &[turn, &room], &stop),
                 )
                 .await;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use crate::backup_files::Place;
 use crate::support::container::Container;
@@ -131,21 +132,62 @@ fn what_a_killed_run_had_stopped_is_started_by_a_watch_though_nothing_is_due() {
         .option("--stop-timeout", "15");
     place.engine.run(&slow);
     let states = || ["app", "other"].map(|name| place.engine.inspect(name, "/State/Status"));
-    let mut run = place
-        .command(&["backup", "run", "files"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    poll::holds("both should be quiet", || states() == ["exited", "paused"]);
-    run.kill().unwrap();
-    run.wait().unwrap();
-    let mut watch = place
-        .command(&["run", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    poll::holds("the watch should start them", || states() == ["running"; 2]);
-    watch.kill().unwrap();
-    watch.wait().unwrap();
+    let config = fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    let (targets, _) = config.split_once("  jobs:").unwrap();
+    // Also when the job, the last one, is there no more.
+    for watched in [&*config, targets] {
+        place.scratch.file("belfry.yml", &config);
+        let mut run = place
+            .command(&["backup", "run", "files"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        poll::holds("both should be quiet", || states() == ["exited", "paused"]);
+        run.kill().unwrap();
+        run.wait().unwrap();
+        place.scratch.file("belfry.yml", watched);
+        let mut watch = place
+            .command(&["run", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        poll::holds("the watch should start them", || states() == ["running"; 2]);
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+    }
+}
+
+#[test]
+fn only_who_is_not_started_again_is_left() {
+    // What it needs is taken away before it is stopped.
+    let place = place("stop: [other, needy, app], before: [sh, -c, 'rmdir need && touch need']");
+    let need = place.scratch.path.join("need");
+    fs::create_dir(&need).unwrap();
+    let needs = format!("{}:/need", need.display());
+    place
+        .engine
+        .run(&Container::named("needy").option("--volume", &needs));
+    let told = place.expect(1, &["backup", "run", "files"]);
+    assert!(told.contains("needy is not started again"), "{told}");
+    for name in ["app", "other"] {
+        assert_eq!(place.engine.inspect(name, "/State/Status"), "running");
+    }
+    let setup = backup::Setup {
+        config: Arc::default(),
+        host: String::new(),
+        version: String::new(),
+        engine: None,
+        work: place.scratch.path.join("data/backup"),
+    };
+    let left = backup::quiet::left(&setup);
+    assert_eq!(left, [("files".to_owned(), "needy".to_owned())]);
+    fs::remove_file(&need).unwrap();
+    fs::create_dir(&need).unwrap();
+    let config = fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    let (job, _) = config.split_once(", stop:").unwrap();
+    place.scratch.file("belfry.yml", &format!("{job}}}\n"));
+    place.expect(0, &["backup", "run", "files"]);
+    place.engine.wait_for_state("needy", "running");
+    assert_eq!(backup::quiet::left(&setup), []);
 }

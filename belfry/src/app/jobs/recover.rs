@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use backup::{Job, Setup};
-use tokio::time;
+use sqlx::SqlitePool;
+use tokio::time::{self, Instant};
 
 use super::Slots;
 use crate::app::Watch;
@@ -14,28 +15,68 @@ const DISK: Duration = Duration::from_secs(8);
 /// How long what a dead restore left is tried to be put back.
 const RECOVERY: Duration = Duration::from_secs(600);
 
-/// What was known before. A disk that hangs does not keep jobs from being due.
-pub(super) async fn begin(watch: &Watch) -> Slots {
-    let pool = &watch.state.pool;
-    match time::timeout(DISK, state::interrupt_runs(pool, watch.clock.now_ms())).await {
-        Ok(Ok(0)) => {}
-        Ok(Ok(count)) => {
-            tracing::warn!(count, "backup runs were interrupted when Belfry last ended");
+/// How long nothing is due because it cannot be read what was: a run that is missed
+/// unnoticed is better than none any more.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// When tasks were due, by what was known before: read again until it is there.
+#[derive(Debug)]
+pub(super) struct Past {
+    since: Instant,
+    slots: Option<Slots>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            slots: None,
         }
-        Ok(Err(err)) => watch.state_failed("backup runs", &err),
-        Err(_) => watch.state_failed("backup runs", &"the disk does not answer"),
     }
-    match time::timeout(DISK, state::load_slots(pool)).await {
-        Ok(Ok(slots)) => {
-            return slots
-                .into_iter()
-                .map(|(job, task, slot)| ((job, task), slot))
-                .collect();
+}
+
+impl Past {
+    /// The slots; nothing while the disk does not tell.
+    pub(super) async fn slots(&mut self, watch: &Watch) -> Option<&mut Slots> {
+        if self.slots.is_none() {
+            let faults = self.read(&watch.state.pool, watch.clock.now_ms()).await;
+            for (what, fault) in faults {
+                watch.state_failed(what, &fault);
+            }
         }
-        Ok(Err(err)) => watch.state_failed("backup slots", &err),
-        Err(_) => watch.state_failed("backup slots", &"the disk does not answer"),
+        self.slots.as_mut()
     }
-    Slots::new()
+
+    async fn read(&mut self, pool: &SqlitePool, now_ms: i64) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        // None of ours goes on before it is known what is due.
+        match in_time(state::interrupt_runs(pool, now_ms)).await {
+            Ok(0) => {}
+            Ok(count) => {
+                tracing::warn!(count, "backup runs were interrupted when Belfry last ended");
+            }
+            Err(err) => faults.push(("backup runs", err)),
+        }
+        match in_time(state::load_slots(pool)).await {
+            Ok(slots) => {
+                let slots = slots.into_iter();
+                let by_task = slots.map(|(job, task, slot)| ((job, task), slot));
+                self.slots = Some(by_task.collect());
+            }
+            Err(err) => faults.push(("backup slots", err)),
+        }
+        if self.slots.is_none() && self.since.elapsed() >= PATIENCE {
+            self.slots = Some(Slots::new());
+        }
+        faults
+    }
+}
+
+async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
+    match time::timeout(DISK, asked).await {
+        Ok(answer) => answer.map_err(|err| err.to_string()),
+        Err(_) => Err("the disk does not answer".to_owned()),
+    }
 }
 
 /// What a restore left that was cut short.
@@ -64,5 +105,50 @@ pub(super) async fn start_again(setup: &Setup) {
             "what a killed run had stopped is started again"
         ),
         Err(err) => tracing::error!("what a killed run had stopped is not started: {err}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backup::schedule::{Decision, Slot, decide};
+
+    use super::*;
+    use crate::state::{memory, save_slot};
+
+    #[tokio::test]
+    async fn what_was_due_before_is_read_again_until_the_disk_answers() {
+        let pool = memory().await.unwrap();
+        let slot = Slot {
+            next_ms: Some(1_000),
+            last_ms: None,
+        };
+        save_slot(&pool, "db", "backup", slot).await.unwrap();
+        let mut past = Past::default();
+        // Somebody has the only way to it.
+        let held = pool.acquire().await.unwrap();
+        time::pause();
+        let faults = past.read(&pool, 5_000).await;
+        let whats: Vec<_> = faults.iter().map(|(what, _)| *what).collect();
+        assert_eq!(whats, ["backup runs", "backup slots"]);
+        assert_eq!(past.slots, None, "nothing is due before it is known");
+        time::resume();
+        drop(held);
+        assert_eq!(past.read(&pool, 5_000).await, []);
+        let slots = past.slots.as_mut().unwrap();
+        let slot = slots.get_mut(&("db".into(), "backup".into())).unwrap();
+        let next = |after_ms| Some(after_ms + 1_000_000);
+        assert_eq!(decide(slot, 5_000, 1_000, &next), Decision::Missed(1_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_never_answers_does_not_keep_jobs_from_being_due_for_ever() {
+        let mut past = Past::default();
+        let pool = SqlitePool::connect_lazy("sqlite::memory:").unwrap();
+        pool.close().await;
+        assert_eq!(past.read(&pool, 0).await.len(), 2);
+        assert_eq!(past.slots, None);
+        time::advance(PATIENCE).await;
+        assert_eq!(past.read(&pool, 0).await.len(), 2);
+        assert_eq!(past.slots, Some(Slots::new()));
     }
 }
