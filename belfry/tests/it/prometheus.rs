@@ -76,7 +76,7 @@ fn the_shipped_rules_run_in_a_real_prometheus_that_scrapes_our_pages() {
         (evaluated && up == pages.len()).then_some(groups)
     });
     let groups = groups.as_array().expect("groups");
-    assert_eq!(groups.len(), 11, "{groups:#?}");
+    assert_eq!(groups.len(), 12, "{groups:#?}");
     let mut count = 0;
     for rule in groups
         .iter()
