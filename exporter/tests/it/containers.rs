@@ -104,7 +104,8 @@ async fn each_way_to_end_or_fail_is_told_apart() {
         })
         .await;
     assert_eq!((fails.exit_code, fails.oom_killed), (Some(3), false));
-    assert!(fails.finished_ms >= fails.started_ms && fails.started_ms.is_some());
+    // The engine may note the start of what ended at once after its end.
+    assert!(fails.finished_ms.is_some() && fails.started_ms.is_some());
 
     // An engine may fail to learn why a container ended that is gone in the same moment.
     let script = "busybox tail /dev/zero; code=$?; sleep 2; exit $code";
