@@ -64,6 +64,9 @@ pub(super) enum BackupCommand {
     Replicate {
         /// The job's name, as belfry.yml gives it
         job: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Keep a backup for a while, whatever retention says
     Pin {
@@ -75,6 +78,9 @@ pub(super) enum BackupCommand {
         /// For how many days from now
         #[arg(long, default_value_t = 30)]
         days: u32,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Show that a key which is kept elsewhere opens what is encrypted here
     ///
@@ -128,7 +134,7 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
     let job = match command {
         BackupCommand::Run { job, .. }
         | BackupCommand::Prune { job, .. }
-        | BackupCommand::Replicate { job }
+        | BackupCommand::Replicate { job, .. }
         | BackupCommand::Pin { job, .. } => Some(job),
         BackupCommand::Verify { wanted, .. } | BackupCommand::Drill { wanted, .. } => {
             Some(&wanted.job)
@@ -151,10 +157,13 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
             BackupCommand::Drill { wanted, json } => {
                 prove::drill(&setup, &config, wanted, *json).await
             }
-            BackupCommand::Replicate { job } => make::replicate(&setup, job).await,
-            BackupCommand::Pin { job, from, days } => {
-                pin::run(&setup, &config, job, (from, *days)).await
-            }
+            BackupCommand::Replicate { job, json } => make::replicate(&setup, job, *json).await,
+            BackupCommand::Pin {
+                job,
+                from,
+                days,
+                json,
+            } => pin::run(&setup, &config, job, (from, *days), *json).await,
             BackupCommand::Coverage { json } => coverage::run(&setup, *json).await,
             BackupCommand::Attest { identity } => attest::run(&setup, identity),
             BackupCommand::Prune {

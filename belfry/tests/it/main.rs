@@ -13,9 +13,13 @@ mod alertmanager_storm;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod backup_copies;
+#[cfg(test)]
 mod backup_coverage;
 #[cfg(test)]
 mod backup_files;
+#[cfg(test)]
+mod backup_kill_requests;
 #[cfg(test)]
 mod backup_kills;
 #[cfg(test)]

@@ -40,18 +40,29 @@ pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) 
 }
 
 /// Brings what targets lack.
-pub(super) async fn replicate(setup: &Setup, name: &str) -> Exit {
+pub(super) async fn replicate(setup: &Setup, name: &str, json: bool) -> Exit {
     let Some(job) = setup.config.job(name) else {
         return exit::USAGE;
     };
-    let done = match backup::replicate::replicate(setup, job, &|line| out::line(line)).await {
+    let say = |line| {
+        if !json {
+            out::line(line);
+        }
+    };
+    let done = match backup::replicate::replicate(setup, job, &say).await {
         Ok(done) => done,
         Err(err) => return super::unable(&err),
     };
     for error in &done.errors {
         out::error(format_args!("belfry: {error}"));
     }
-    if done.brought.is_empty() && done.errors.is_empty() {
+    if json {
+        let brought = done.brought.iter();
+        let brought: Vec<_> = brought
+            .map(|(id, target)| json!({ "id": id, "target": target }))
+            .collect();
+        out::line(json!({ "brought": brought, "errors": done.errors }));
+    } else if done.brought.is_empty() && done.errors.is_empty() {
         out::line("every target has the newest backups");
     }
     if done.errors.is_empty() {

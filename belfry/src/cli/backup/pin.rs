@@ -3,6 +3,7 @@
 use backup::Setup;
 use backup::id::Id;
 use backup::marks::{Kind, Mark};
+use serde_json::json;
 
 use super::copies;
 use crate::config::Config;
@@ -14,6 +15,7 @@ pub(super) async fn run(
     config: &Config,
     job: &str,
     (from, days): (&str, u32),
+    json: bool,
 ) -> Exit {
     let pinned = async {
         let job = setup.config.job(job).ok_or("no such job")?;
@@ -46,6 +48,10 @@ pub(super) async fn run(
     match pinned.await {
         Ok((id, until_ms, places)) => {
             let until = jiff::Timestamp::from_millisecond(until_ms).unwrap_or_default();
+            if json {
+                out::line(json!({ "id": id, "targets": places, "until": until.to_string() }));
+                return exit::OK;
+            }
             let until = until.to_zoned_datetime(config.zone());
             out::line(format_args!(
                 "pinned  {id} in {} until {}",

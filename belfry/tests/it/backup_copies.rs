@@ -1,0 +1,131 @@
+//! Copies of backups at the terminal: pinned, and brought to targets that lack them.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::support::scratch::Scratch;
+
+/// A job of a folder, and two targets, one of which is away.
+struct Place(Scratch);
+
+impl Place {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        fs::create_dir(scratch.path.join("copies")).unwrap();
+        fs::create_dir(scratch.path.join("files")).unwrap();
+        fs::write(scratch.path.join("files/file"), "content").unwrap();
+        let files = scratch.path.join("files");
+        let config = format!(
+            "host: here\ndata: data\nexporter: {{engine: /nowhere.sock}}\nbackup:\n  targets: [{{name: local, folder: copies, reserve: 1MiB}}, \
+             {{name: late, folder: late, reserve: 1MiB}}]\n  jobs: [{{name: files, directory: {files:?}, \
+             keep: {{last: 1, daily: 0, weekly: 0, monthly: 0}}}}]\n"
+        );
+        scratch.file("belfry.yml", &config);
+        Self(scratch)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        command.args(arguments).current_dir(&self.0.path);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    #[track_caller]
+    fn expect(&self, code: i32, arguments: &[&str]) -> String {
+        let done = self.run(arguments);
+        let told = String::from_utf8_lossy(&done.stdout).into_owned();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(
+            done.status.code(),
+            Some(code),
+            "{arguments:?}: {told}{said}"
+        );
+        told
+    }
+
+    #[track_caller]
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let told = self.expect(code, arguments);
+        serde_json::from_str(&told).unwrap_or_else(|err| panic!("{told}: {err}"))
+    }
+}
+
+#[test]
+fn what_a_target_lacks_is_brought_to_it_and_told_in_words_and_as_json() {
+    let place = Place::new();
+    place.expect(1, &["backup", "run", "files"]);
+    let away = place.json(1, &["backup", "replicate", "files", "--json"]);
+    assert_eq!(away["brought"], Value::Array(vec![]), "{away}");
+    let error = away["errors"][0].as_str().unwrap();
+    assert!(error.contains("late") && !error.contains('\n'), "{away}");
+    fs::create_dir(place.0.path.join("late")).unwrap();
+    let done = place.json(0, &["backup", "replicate", "files", "--json"]);
+    assert_eq!(done["brought"][0]["target"], "late", "{done}");
+    assert_eq!(done["errors"], Value::Array(vec![]), "{done}");
+    let id = done["brought"][0]["id"].as_str().unwrap();
+    place.expect(
+        0,
+        &[
+            "backup", "verify", "files", "--from", id, "--target", "late",
+        ],
+    );
+    let again = place.expect(0, &["backup", "replicate", "files"]);
+    assert!(
+        again.contains("every target has the newest backups"),
+        "{again}"
+    );
+    let again = place.json(0, &["backup", "replicate", "files", "--json"]);
+    assert_eq!(again["brought"], Value::Array(vec![]), "{again}");
+    place.expect(3, &["backup", "replicate", "nothing"]);
+    place.expect(3, &["backup", "replicate"]);
+}
+
+#[test]
+fn a_pinned_backup_stays_in_all_targets_and_what_cannot_be_pinned_is_told() {
+    let place = Place::new();
+    fs::create_dir(place.0.path.join("late")).unwrap();
+    place.expect(2, &["backup", "pin", "files"]);
+    place.expect(3, &["backup", "pin", "nothing"]);
+    place.expect(0, &["backup", "run", "files"]);
+    let pinned = place.json(0, &["backup", "pin", "files", "--days", "3", "--json"]);
+    assert_eq!(
+        pinned["targets"],
+        serde_json::json!(["local", "late"]),
+        "{pinned}"
+    );
+    let first = pinned["id"].as_str().unwrap().to_owned();
+    let until: jiff::Timestamp = pinned["until"].as_str().unwrap().parse().unwrap();
+    let days = (until.as_second() - jiff::Timestamp::now().as_second()) as f64 / 86_400.0;
+    assert!((2.9..3.1).contains(&days), "{pinned}");
+    place.expect(0, &["backup", "run", "files"]);
+    let second = place.json(0, &["backup", "pin", "files", "--from", "latest", "--json"]);
+    assert_ne!(
+        second["id"],
+        first.as_str(),
+        "the newest, unless told otherwise"
+    );
+    // Only one would stay without the pin.
+    place.expect(0, &["backup", "prune", "files", "--force"]);
+    for target in ["local", "late"] {
+        let arguments = [
+            "backup", "verify", "files", "--from", &first, "--target", target,
+        ];
+        place.expect(0, &arguments);
+    }
+    let told = place.expect(0, &["backup", "pin", "files", "--from", &first]);
+    assert!(
+        told.contains(&format!("pinned  {first} in local,late until ")),
+        "{told}"
+    );
+    let wrong = place.run(&[
+        "backup",
+        "pin",
+        "files",
+        "--from",
+        "20200101T000000Z-00000000",
+    ]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    place.expect(3, &["backup", "pin", "files", "--days", "many"]);
+}

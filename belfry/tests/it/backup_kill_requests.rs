@@ -1,0 +1,175 @@
+//! Belfry killed while it waits for an answer of its bucket: at each kind of request
+//! of each of its works. What is listed restores, and the next run is as any other.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::support::poll;
+use crate::support::scratch::Scratch;
+
+#[path = "../../../backup/tests/it/store.rs"]
+mod store;
+#[path = "../../../backup/tests/it/strict.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod strict;
+
+use strict::{Harm, Strict, To};
+
+struct Place {
+    scratch: Scratch,
+}
+
+impl Place {
+    fn new(port: u16, prefix: &str) -> Self {
+        let scratch = Scratch::new();
+        let files = scratch.path.join("files");
+        fs::create_dir(&files).unwrap();
+        fs::create_dir(scratch.path.join("copies")).unwrap();
+        fs::write(files.join("first"), "of the first run").unwrap();
+        let config = format!(
+            "host: here\ndata: data\nexporter: {{engine: /nowhere.sock}}\nbackup:\n  level: 1\n  targets:\n    - {{name: local, folder: copies, reserve: 1MiB}}\n    \
+             - {{name: r2, bucket: {}, endpoint: 'http://127.0.0.1:{port}', prefix: {prefix}, access_key_id: {}, secret_access_key: {}}}\n  \
+             jobs: [{{name: files, directory: {files:?}, keep: {{last: 2, daily: 0, weekly: 0, monthly: 0}}}}]\n",
+            store::BUCKET,
+            store::KEY_ID,
+            store::SECRET
+        );
+        scratch.file("belfry.yml", &config);
+        Self { scratch }
+    }
+
+    /// More than one part of an upload.
+    fn grow(&self) {
+        let mut state = 7_u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 24).to_le_bytes()
+        })
+        .take(18 << 17)
+        .flatten()
+        .collect();
+        fs::write(self.scratch.path.join("files/noise"), noise).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        command.args(arguments).current_dir(&self.scratch.path);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    #[track_caller]
+    fn good(&self, case: &str, arguments: &[&str]) {
+        let done = self.command(arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(0), "{case}: {arguments:?}: {told}");
+    }
+}
+
+/// What Belfry does, and the request at which it is killed, after how many others.
+const CASES: &[(&[&str], To, usize)] = &[
+    (&["backup", "run", "files"], To::List, 0),
+    (&["backup", "run", "files"], To::Create, 0),
+    (&["backup", "run", "files"], To::Part, 0),
+    (&["backup", "run", "files"], To::Part, 1),
+    (&["backup", "run", "files"], To::Complete, 0),
+    (&["backup", "run", "files"], To::Head, 0),
+    (&["backup", "run", "files"], To::Put, 0),
+    // All is there but the manifest.
+    (&["backup", "run", "files"], To::Put, 1),
+    (&["backup", "verify", "files", "--target", "r2"], To::Get, 0),
+    (&["backup", "verify", "files", "--target", "r2"], To::Put, 0),
+    (&["backup", "drill", "files", "--target", "r2"], To::Get, 1),
+    (&["backup", "drill", "files", "--target", "r2"], To::Put, 0),
+    // The manifest first, then the rest.
+    (&["backup", "prune", "files", "--force"], To::Delete, 0),
+    (&["backup", "prune", "files", "--force"], To::Delete, 1),
+    (
+        &[
+            "restore",
+            "files",
+            "--target",
+            "r2",
+            "--yes",
+            "--lose-newer",
+        ],
+        To::Get,
+        1,
+    ),
+    (&["backup", "pin", "files"], To::Put, 0),
+];
+
+fn case(upstream: u16, at: usize, (arguments, to, after): (&[&str], To, usize)) {
+    let case = &format!("{arguments:?} killed at {to:?} {after}");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (strict, port) = runtime.block_on(Strict::start(upstream));
+    let place = Place::new(port, &format!("kill-{at}"));
+    let run = ["backup", "run", "files"];
+    place.good(case, &run);
+    place.grow();
+    if arguments[1] != "run" {
+        place.good(case, &run);
+    }
+    if arguments[1] == "prune" {
+        // Its own retention would have left nothing to do.
+        let pages = fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+        place
+            .scratch
+            .file("belfry.yml", &pages.replace("last: 2", "last: 1"));
+    }
+    strict.forget();
+    strict.harm_later(to, Harm::Hang, after, usize::MAX);
+    let mut killed = place
+        .command(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    poll::holds(case, || strict.seen(to) > after);
+    assert_eq!(killed.try_wait().unwrap(), None, "{case}: it was at work");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    strict.heal();
+    for target in ["local", "r2"] {
+        // What is the newest good one is listed as such, and is one.
+        place.good(case, &["backup", "verify", "files", "--target", target]);
+    }
+    place.good(case, &run);
+    let uploads = fs::read_dir(place.scratch.path.join("data/backup/uploads"));
+    assert_eq!(
+        uploads.map_or(0, Iterator::count),
+        0,
+        "{case}: no upload stays open"
+    );
+    for target in ["local", "r2"] {
+        let into = format!("into-{target}");
+        place.good(
+            case,
+            &["restore", "files", "--target", target, "--into", &into],
+        );
+        for name in ["first", "noise"] {
+            let read = |folder: &str| fs::read(place.scratch.path.join(folder).join(name)).unwrap();
+            assert_eq!(read(&into), read("files"), "{case}");
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_request_nothing_listed_is_false_and_the_next_run_is_good() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime.block_on(store::Store::start());
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let Some(this) = CASES.get(at) else { return };
+                    case(store.port, at, *this);
+                }
+            });
+        }
+    });
+}
