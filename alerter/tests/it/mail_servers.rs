@@ -6,7 +6,9 @@ use std::time::Duration;
 use alerter::{Config, Handle};
 
 use crate::support::hook::Hook;
-use crate::support::{Act, Exim, Sink, Stage, alert, config, database, mail, start, until, within};
+use crate::support::{
+    Act, Exim, Sink, Stage, Taken, alert, config, database, mail, start, until, within,
+};
 
 /// Tells each alert at once, by the `mail` section's servers.
 fn tree() -> Config {

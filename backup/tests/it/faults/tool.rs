@@ -63,7 +63,11 @@ const DUMPING: &[(&str, &str, &str)] = &[
     ),
     ("psql", "exec sleep 60", "it took longer than 2s"),
     // The conversation is cut in the middle.
-    ("psql", "dd bs=1 count=700 2>/dev/null | $real \"$@\"", "psql"),
+    (
+        "psql",
+        "dd bs=1 count=700 2>/dev/null | $real \"$@\"",
+        "psql",
+    ),
     ("pg_dump", "exec sleep 60", "it took longer than 2s"),
     (
         "pg_dump",
