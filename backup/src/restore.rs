@@ -70,9 +70,14 @@ pub fn pick<'a>(
     from: &From,
     targets: &[String],
 ) -> Result<(&'a str, &'a Copy), String> {
+    // A newer one that these targets lack, or have in part, is no reason to give up.
+    let good = |backup: &Backup| {
+        let mut copies = targets.iter().filter_map(|name| backup.copies.get(name));
+        copies.any(Copy::is_good)
+    };
     let wanted = |backup: &&Backup| match from {
-        From::Latest => backup.is_good(),
-        From::Time(at_ms) => backup.is_good() && backup.manifest.started_ms <= *at_ms,
+        From::Latest => good(backup),
+        From::Time(at_ms) => good(backup) && backup.manifest.started_ms <= *at_ms,
         From::Id(id) => backup.manifest.id == *id,
     };
     let backup = backups

@@ -107,8 +107,8 @@ async fn each_way_to_end_or_fail_is_told_apart() {
     // The engine may note the start of what ended at once after its end.
     assert!(fails.finished_ms.is_some() && fails.started_ms.is_some());
 
-    // An engine may fail to learn why a container ended that is gone in the same moment.
-    let script = "busybox tail /dev/zero; code=$?; sleep 2; exit $code";
+    // An engine may fail to learn of what happens in the first or last moment.
+    let script = "sleep 2; busybox tail /dev/zero; code=$?; sleep 2; exit $code";
     engine.run("greedy", &["--memory=16m"], script);
     let greedy = watch
         .container("greedy", |container| {

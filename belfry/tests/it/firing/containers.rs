@@ -46,7 +46,8 @@ fn rules_about_containers_fire_for_containers_in_every_kind_of_trouble() {
     engine.run(
         &Container::named("greedy")
             .option("--memory", "16m")
-            .script("tail /dev/zero"),
+            // An engine may fail to learn of what happens in the first or last moment.
+            .script("sleep 2; tail /dev/zero; code=$?; sleep 2; exit $code"),
     );
     watched.fires(
         &[
