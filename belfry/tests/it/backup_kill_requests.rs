@@ -4,11 +4,10 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use crate::disaster::store;
 use crate::support::poll;
 use crate::support::scratch::Scratch;
 
-#[path = "../../../backup/tests/it/store.rs"]
-mod store;
 #[path = "../../../backup/tests/it/strict.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod strict;

@@ -13,7 +13,7 @@ use crate::support::poll;
 use crate::support::program;
 
 #[path = "../../../backup/tests/it/store.rs"]
-mod store;
+pub(crate) mod store;
 
 /// How a person would start the platform again.
 fn start_script(containers: &[Container]) -> String {
