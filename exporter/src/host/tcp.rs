@@ -2,6 +2,13 @@
 //!
 //! Read from `/proc/<1>/net/tcp` and not over netlink: netlink would tell of our
 //! own network alone, and in a container that is not the host's.
+//!
+//! The kernel walks its whole table of connections for that, used or not: on a host
+//! with much memory that takes it many milliseconds, twice. Where it does, it is asked
+//! less often than others read.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use exposition::{Kind, Writer};
 
@@ -29,13 +36,46 @@ struct Sockets {
     queued: (u64, u64),
 }
 
-pub(super) fn read(_: &Machine, files: &mut Files<'_>, page: &mut Writer) -> Result<(), Failure> {
-    let mut sockets = Sockets::default();
-    count(&files.net("tcp")?, &mut sockets);
-    // Without IPv6 there is none of these.
-    if let Ok(text) = files.net("tcp6") {
-        count(&text, &mut sockets);
+/// What was read last, when, and how long that took.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    sockets: Sockets,
+    last: Option<(Instant, Duration)>,
+}
+
+/// The part of a processor that reading takes at most, as one in so many.
+const PART: u32 = 4_000;
+
+/// What is told is no older, in any case.
+const OLDEST: Duration = Duration::from_secs(59);
+
+/// Whether it is time to read again.
+fn is_due(since: Duration, took: Duration) -> bool {
+    since >= (took * PART).min(OLDEST)
+}
+
+pub(super) fn read(
+    machine: &Machine,
+    files: &mut Files<'_>,
+    page: &mut Writer,
+) -> Result<(), Failure> {
+    let mut known = machine.tcp.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    let fresh = known
+        .last
+        .is_some_and(|(at, took)| !is_due(now.duration_since(at), took));
+    if !fresh {
+        known.last = None;
+        let mut sockets = Sockets::default();
+        count(&files.net("tcp")?, &mut sockets);
+        // Without IPv6 there is none of these.
+        if let Ok(text) = files.net("tcp6") {
+            count(&text, &mut sockets);
+        }
+        known.sockets = sockets;
+        known.last = Some((now, now.elapsed()));
     }
+    let sockets = &known.sockets;
     page.family(
         "node_tcp_connection_states",
         "TCP sockets by state, and bytes that wait in their queues.",
@@ -71,6 +111,17 @@ fn count(text: &str, sockets: &mut Sockets) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_costs_little_is_always_read_anew_and_nothing_is_older_than_a_minute() {
+        let ms = Duration::from_millis;
+        let cycle = Duration::from_secs(15);
+        assert!(is_due(cycle, ms(1)));
+        assert!(!is_due(cycle, ms(13)));
+        assert!(!is_due(3 * cycle, ms(13)));
+        assert!(is_due(4 * cycle, ms(13)));
+        assert!(is_due(4 * cycle, ms(60_000)));
+    }
 
     #[test]
     fn states_are_hexadecimal_from_one_on() {
