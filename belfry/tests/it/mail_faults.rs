@@ -84,11 +84,16 @@ fn a_mail_that_waits_survives_a_restart() {
     setup.switch(true);
     let mut belfry = Launch::with(&setup.config()).start();
     is_visible(&belfry, "refused");
+    // The first look at the server fails before there is any mail.
+    poll::holds("a mail should wait", || {
+        belfry.metric("belfry_mail_queue_length") >= Some(1.0)
+    });
     belfry.kill();
     // What was wrong is over when it starts again: only what was kept can tell of it.
     setup.switch(false);
-    belfry.restart();
+    // Before it starts: a server that is away once more is left alone for longer.
     sink.open();
+    belfry.restart();
     poll::holds(
         "both should be told: that it was, and that it is over",
         || {
