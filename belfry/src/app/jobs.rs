@@ -27,7 +27,7 @@ use crate::state;
 
 use look::{bring, look};
 use perform::{end, ended, note, perform};
-use recover::{Past, put_back, start_again};
+use recover::{Past, Remains, put_back, remains, start_again};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(5);
@@ -54,6 +54,19 @@ impl Jobs {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let configured = |known: &&Known| config.backup.job(&known.job).is_some();
         known.iter().filter(configured).cloned().collect()
+    }
+
+    /// Keeps what was found in the work folder.
+    fn found(&self, remains: &Remains) {
+        let mut attested_ms = self
+            .attested_ms
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *attested_ms = remains.attested_ms;
+        if let Some(stopped) = &remains.stopped {
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            left.clone_from(stopped);
+        }
     }
 
     fn put(&self, fresh: Known) {
@@ -167,28 +180,30 @@ pub(super) async fn run(
         }
         beat.beat(Instant::now());
         let config = watch.config();
-        let attested_ms = backup::attest::last(&setup(&config));
-        *watch
-            .jobs
-            .attested_ms
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = attested_ms;
         // While it is being started it still counts as stopped.
-        if recovery.available_permits() > 0 {
-            // Of jobs too that are no longer there.
-            let left = backup::quiet::left(&setup(&config));
-            if !left.is_empty() {
-                let watch = Arc::clone(&watch);
-                apart(&mut at_work, &[&recovery], &stop, move || async move {
-                    start_again(&setup(&watch.config())).await;
-                });
+        let is_free = recovery.available_permits() > 0;
+        let names = config.backup.jobs.iter().map(|job| job.name.clone());
+        let idle = names.filter(|name| {
+            let turn = turns.get(name);
+            is_free && turn.is_none_or(|turn| turn.available_permits() > 0)
+        });
+        let remains = match remains(&config, is_free, idle.collect()).await {
+            Ok(remains) => remains,
+            Err(fault) => {
+                watch.state_failed("backup folder", &fault);
+                continue;
             }
-            *watch
-                .jobs
-                .left
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = left;
+        };
+        // Of jobs too that are no longer there.
+        if let Some(stopped) = &remains.stopped
+            && !stopped.is_empty()
+        {
+            let watch = Arc::clone(&watch);
+            apart(&mut at_work, &[&recovery], &stop, move || async move {
+                start_again(&setup(&watch.config())).await;
+            });
         }
+        watch.jobs.found(&remains);
         let mut slots = past.slots(&watch).await;
         for job in &config.backup.jobs {
             let again = looked.get(&job.name).is_none_or(|at| at.elapsed() >= LOOK);
@@ -207,10 +222,7 @@ pub(super) async fn run(
             let turn = turns.entry(job.name.clone());
             let turn = turn.or_insert_with(|| Arc::new(Semaphore::new(1)));
             // What is due of it waits until what a dead restore left is put back.
-            if turn.available_permits() > 0
-                && recovery.available_permits() > 0
-                && backup::restore::is_left(&setup(&config), job)
-            {
+            if remains.unfinished.contains(&job.name) {
                 let (watch, job) = (Arc::clone(&watch), job.clone());
                 apart(
                     &mut at_work,

@@ -165,7 +165,7 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
                 json,
             } => pin::run(&setup, &config, job, (from, *days), *json).await,
             BackupCommand::Coverage { json } => coverage::run(&setup, *json).await,
-            BackupCommand::Attest { identity } => attest::run(&setup, identity),
+            BackupCommand::Attest { identity } => attest::run(&setup, identity).await,
             BackupCommand::Prune {
                 job,
                 dry_run,

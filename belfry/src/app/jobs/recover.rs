@@ -1,14 +1,19 @@
 //! What was known before we began, and what dead runs and restores left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backup::{Job, Setup};
 use sqlx::SqlitePool;
+use tokio::sync::Semaphore;
 use tokio::time::{self, Instant};
 
 use super::Slots;
 use crate::app::Watch;
+use crate::config::Config;
 use crate::state;
+
+const SILENT: &str = "the disk does not answer";
 
 /// A disk that takes longer for what was known is reported as failing.
 const DISK: Duration = Duration::from_secs(8);
@@ -75,8 +80,46 @@ impl Past {
 async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
     match time::timeout(DISK, asked).await {
         Ok(answer) => answer.map_err(|err| err.to_string()),
-        Err(_) => Err("the disk does not answer".to_owned()),
+        Err(_) => Err(SILENT.to_owned()),
     }
+}
+
+/// What lies in the work folder of backups.
+#[derive(Debug)]
+pub(super) struct Remains {
+    /// See [`backup::attest::last`].
+    pub attested_ms: Option<i64>,
+    /// See [`backup::quiet::left`]; nothing where it was not asked for.
+    pub stopped: Option<Vec<(String, String)>>,
+    /// Of the jobs that were asked for those with an unfinished restore.
+    pub unfinished: Vec<String>,
+}
+
+/// Looks into the work folder, on a thread that may wait for a disk: the round goes
+/// on without it where that takes too long.
+///
+/// What looks at locks is left out where it is not wanted, so that it holds up nobody.
+pub(super) async fn remains(
+    config: &Arc<Config>,
+    wants_stopped: bool,
+    wanted: Vec<String>,
+) -> Result<Remains, &'static str> {
+    static ROOM: Semaphore = Semaphore::const_new(1);
+    let config = Arc::clone(config);
+    let look = move || {
+        let setup = super::setup(&config);
+        let is_left = |name: &String| {
+            let job = config.backup.job(name);
+            job.is_some_and(|job| backup::restore::is_left(&setup, job))
+        };
+        Remains {
+            attested_ms: backup::attest::last(&setup),
+            stopped: wants_stopped.then(|| backup::quiet::left(&setup)),
+            unfinished: wanted.into_iter().filter(is_left).collect(),
+        }
+    };
+    let looked = healthchecks::probe::aside_in(&ROOM, Instant::now() + DISK, look);
+    looked.await.ok_or(SILENT)
 }
 
 /// What a restore left that was cut short.
@@ -128,8 +171,9 @@ mod tests {
         let held = pool.acquire().await.unwrap();
         time::pause();
         let faults = past.read(&pool, 5_000).await;
-        let whats: Vec<_> = faults.iter().map(|(what, _)| *what).collect();
-        assert_eq!(whats, ["backup runs", "backup slots"]);
+        let silent = || SILENT.to_owned();
+        let told = [("backup runs", silent()), ("backup slots", silent())];
+        assert_eq!(faults, told);
         assert_eq!(past.slots, None, "nothing is due before it is known");
         time::resume();
         drop(held);

@@ -10,8 +10,11 @@ use backup::age::Identity;
 use crate::exit::{self, Exit};
 use crate::out;
 
-pub(super) fn run(setup: &Setup, identity: &Path) -> Exit {
-    match attested(setup, identity) {
+pub(super) async fn run(setup: &Setup, identity: &Path) -> Exit {
+    let (setup, identity) = (setup.clone(), identity.to_owned());
+    // What is read may be a terminal, at which somebody may give up.
+    let reading = tokio::task::spawn_blocking(move || attested(&setup, &identity));
+    match reading.await.unwrap_or_else(|err| Err(err.to_string())) {
         Ok(opened) => {
             for recipient in opened {
                 out::line(format_args!("opens   {recipient}"));

@@ -147,14 +147,14 @@ async fn perform(
     if let Some(table) = &command.table {
         return Box::pin(table::perform(setup, job, (target, copy), command, table)).await;
     }
-    if manifest.kind == "globals" {
-        return Box::pin(globals::perform(setup, job, (target, copy), command)).await;
-    }
     if manifest.files.is_some() {
         return Box::pin(tree::perform(setup, job, (target, copy), command)).await;
     }
     if command.into.is_some() || !command.files.is_empty() {
-        return Err("a database cannot be unpacked into a folder".to_owned());
+        return Err("only files can be unpacked into a folder".to_owned());
+    }
+    if manifest.kind == "globals" {
+        return Box::pin(globals::perform(setup, job, (target, copy), command)).await;
     }
     let facts = manifest
         .postgres
@@ -198,9 +198,7 @@ async fn perform(
                 .to_owned(),
         );
     }
-    if !command.yes && !asked("database", &job.database).await? {
-        return Err("nothing was done".to_owned());
-    }
+    meant(command, "database", &job.database).await?;
     let names = backup::restore::restore(setup, job, target, copy, &|line| out::line(line)).await?;
     out::line(format_args!(
         "next    look at it; then belfry restore {} --confirm, or --undo",
@@ -213,23 +211,18 @@ async fn perform(
 /// The steps around those in which the backup takes its place.
 fn around(job: &Job, steps: &mut Vec<String>, moves: impl FnOnce(&mut Vec<String>)) {
     let around = &job.restore;
-    let mut step = |word: &str, what: &[String]| {
+    let step = |steps: &mut Vec<String>, word: &str, what: &[String]| {
         if !what.is_empty() {
             steps.push(format!("{word} {}", what.join(" ")));
         }
     };
-    step("run", &around.before);
-    step("stop", &around.stop);
+    step(steps, "run", &around.before);
+    step(steps, "stop", &around.stop);
     moves(steps);
-    let mut step = |word: &str, what: &[String]| {
-        if !what.is_empty() {
-            steps.push(format!("{word} {}", what.join(" ")));
-        }
-    };
-    step("run", &around.migrate);
-    step("start", &around.stop);
-    step("wait until all is well:", &around.healthy);
-    step("run", &around.after);
+    step(steps, "run", &around.migrate);
+    step(steps, "start", &around.stop);
+    step(steps, "wait until all is well:", &around.healthy);
+    step(steps, "run", &around.after);
 }
 
 fn tell(steps: &[String]) {
@@ -248,8 +241,11 @@ fn named(job: &Job) -> String {
     }
 }
 
-/// Asks for a name: a reflex must not be enough.
-async fn asked(kind: &str, name: &str) -> Result<bool, String> {
+/// Asks for a name, unless --yes says that it is meant: a reflex must not be enough.
+async fn meant(command: &RestoreCommand, kind: &str, name: &str) -> Result<(), String> {
+    if command.yes {
+        return Ok(());
+    }
     if !std::io::stdin().is_terminal() {
         return Err("nobody can be asked here; --yes says that it is meant".to_owned());
     }
@@ -264,5 +260,8 @@ async fn asked(kind: &str, name: &str) -> Result<bool, String> {
     });
     let line = read.await.map_err(|err| err.to_string())?;
     let line = line.map_err(|err| err.to_string())?;
-    Ok(line.trim() == name)
+    if line.trim() != name {
+        return Err("nothing was done".to_owned());
+    }
+    Ok(())
 }

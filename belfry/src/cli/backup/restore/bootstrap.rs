@@ -6,7 +6,7 @@ use std::time::Duration;
 use backup::Setup;
 use backup::bootstrap::{self, Ended, Step};
 
-use super::{RestoreCommand, asked};
+use super::{RestoreCommand, meant};
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -23,9 +23,7 @@ pub(super) async fn perform(setup: &Setup, command: &RestoreCommand) -> Result<E
     if command.plan {
         return Ok(exit::OK);
     }
-    if !command.yes && !asked("host", &host).await? {
-        return Err("nothing was done".to_owned());
-    }
+    meant(command, "host", &host).await?;
     let wait = Duration::from_secs(command.wait);
     let mut code = exit::OK;
     let mut begun = false;

@@ -5,7 +5,7 @@ use backup::restore::globals;
 use backup::target::Target;
 use backup::{Job, Setup};
 
-use super::{RestoreCommand, asked};
+use super::{RestoreCommand, meant};
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -20,9 +20,7 @@ pub(super) async fn perform(
         out::line("2       give roles that are there the attributes and passwords they had");
         return Ok(exit::OK);
     }
-    if !command.yes && !asked("job", &job.name).await? {
-        return Err("nothing was done".to_owned());
-    }
+    meant(command, "job", &job.name).await?;
     let say = |line: String| out::line(line);
     let applied = globals::apply(setup, job, target, copy, &say).await?;
     Ok(match applied.failed.len() {

@@ -8,7 +8,7 @@ use backup::restore::{Paths, tree, tree_loss};
 use backup::target::Target;
 use backup::{Job, Root, Setup};
 
-use super::{RestoreCommand, around, asked, named, tell};
+use super::{RestoreCommand, around, meant, named, tell};
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -28,9 +28,9 @@ pub(super) async fn perform(
         ));
     }
     let say = |line| out::line(line);
-    let beside = match command.files.is_empty() {
-        true => None,
-        false => Some(beside(setup, job, &manifest.id).await?),
+    let beside = match &command.into {
+        None if !command.files.is_empty() => Some(beside(setup, job, &manifest.id).await?),
+        _ => None,
     };
     if let Some(folder) = command.into.as_ref().or(beside.as_ref()) {
         if command.plan {
@@ -78,9 +78,7 @@ pub(super) async fn perform(
     } else {
         "folder"
     };
-    if !command.yes && !asked(kind, &named(job)).await? {
-        return Err("nothing was done".to_owned());
-    }
+    meant(command, kind, &named(job)).await?;
     let paths = tree::restore(setup, job, target, copy, &say).await?;
     out::line(format_args!(
         "next    look at it; then belfry restore {} --confirm, or --undo",
