@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use crate::Setup;
 use crate::age::{Decrypting, Encrypting, Identity};
+use crate::{Setup, note};
 
 /// When which recipient was attested, in milliseconds since 1970.
 type Attested = BTreeMap<String, i64>;
@@ -67,15 +67,7 @@ pub fn attest(setup: &Setup, keys: &[Identity], now_ms: i64) -> Result<Vec<Strin
     }
     let mut attested = read(setup);
     attested.extend(opened.iter().map(|recipient| (recipient.clone(), now_ms)));
-    let write = || -> std::io::Result<()> {
-        std::fs::create_dir_all(&setup.work)?;
-        let fresh = file(setup).with_extension("new");
-        let mut out = std::fs::File::create(&fresh)?;
-        out.write_all(&serde_json::to_vec(&attested)?)?;
-        out.sync_all()?;
-        std::fs::rename(&fresh, file(setup))
-    };
-    write().map_err(|err| format!("{}: {err}", file(setup).display()))?;
+    note::write(&setup.work, &file(setup), &attested)?;
     Ok(opened)
 }
 

@@ -24,6 +24,7 @@ pub mod id;
 pub mod known;
 pub mod manifest;
 pub mod marks;
+mod note;
 mod page;
 pub mod ping;
 pub mod postgres;

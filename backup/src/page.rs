@@ -189,13 +189,15 @@ fn of_jobs(page: &mut Writer, jobs: &[Known]) {
             page.sample(&labels, f64::from(u8::from(target.readable)));
         }
     }
-    let mut each = |name: &str, help: &str, value: &dyn Fn(&Had) -> f64| {
+    let mut each = |name: &str, help: &str, value: &dyn Fn(&Known, &Had) -> Option<f64>| {
         page.family(name, help, Kind::Gauge);
         for known in jobs {
             for target in &known.targets {
-                if let Some(had) = &target.had {
+                if let Some(had) = &target.had
+                    && let Some(value) = value(known, had)
+                {
                     let labels = [("job_name", known.job.as_str()), ("target", &target.name)];
-                    page.sample(&labels, value(had));
+                    page.sample(&labels, value);
                 }
             }
         }
@@ -203,36 +205,28 @@ fn of_jobs(page: &mut Writer, jobs: &[Known]) {
     each(
         "belfry_backup_target_last_success_timestamp_seconds",
         "Time of the newest good copy in the target; 0 when there is none.",
-        &|had| time(had.newest.map(|(at_ms, _)| at_ms)),
+        &|_, had| Some(time(had.newest.map(|(at_ms, _)| at_ms))),
     );
     each(
         "belfry_backup_target_copies",
         "Good copies in the target.",
-        &|had| count(had.copies),
+        &|_, had| Some(count(had.copies)),
     );
     each(
         "belfry_backup_target_bytes",
         "Size of all copies in the target.",
-        &|had| count(had.bytes),
+        &|_, had| Some(count(had.bytes)),
     );
     each(
         "belfry_backup_last_verified_timestamp_seconds",
         "When a copy was last read to its end; 0 when none was.",
-        &|had| time(had.verified_ms),
+        &|_, had| Some(time(had.verified_ms)),
     );
-    page.family(
+    each(
         "belfry_backup_last_drilled_timestamp_seconds",
         "When a copy was last restored and compared; 0 when none was.",
-        Kind::Gauge,
+        &|known, had| (!known.no_drill).then(|| time(had.drilled_ms)),
     );
-    for known in jobs.iter().filter(|known| !known.no_drill) {
-        for target in &known.targets {
-            if let Some(had) = &target.had {
-                let labels = [("job_name", known.job.as_str()), ("target", &target.name)];
-                page.sample(&labels, time(had.drilled_ms));
-            }
-        }
-    }
     for (name, help, value) in [
         (
             "belfry_backup_next_run_timestamp_seconds",

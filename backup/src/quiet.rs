@@ -144,7 +144,11 @@ async fn put_back(
     // Whoever is started again finds what it had, and not half of a restore.
     if let Some(job) = job {
         let unfinished = Box::pin(restore::recover_held(setup, job)).await;
-        unfinished.map_err(|err| format!("an unfinished restore cannot be put back: {err}"))?;
+        let done =
+            unfinished.map_err(|err| format!("an unfinished restore cannot be put back: {err}"))?;
+        if let Some(done) = done {
+            tracing::warn!(job = name, "{done}");
+        }
     }
     let mut failed = Vec::new();
     let mut still = Vec::new();

@@ -190,10 +190,16 @@ async fn placed(
     let mut done = done.await;
     if done.is_ok()
         && let Some(held) = hushed.take()
-        && let Err(err) = around::settled(setup, job, held, say).await
+        && let Err(mut err) = around::settled(setup, job, held, say).await
     {
-        journal::write(setup, job, &names)?;
-        hushed = around::hushed(setup, job, say).await.ok();
+        let again = around::hushed(setup, job, say).await;
+        journal::write(setup, job, &names)
+            .map_err(|worse| format!("{err}; and it cannot be put back: {worse}"))?;
+        match again {
+            Ok(again) => hushed = Some(again),
+            // Whoever is connected is cut off: it is put back all the same.
+            Err(worse) => err = format!("{err}; and {worse}"),
+        }
         done = Err(err);
     }
     match done {
@@ -216,14 +222,7 @@ async fn placed(
         Err(err) => {
             // The session may be what broke.
             let back = journal::recover_locked(setup, job, &server).await;
-            let back = match hushed {
-                Some(mut hushed) => back.and(hushed.end(say).await),
-                None => back.map(|_| ()),
-            };
-            Err(match back {
-                Ok(()) => format!("{err}; everything is as it was"),
-                Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
-            })
+            Err(around::failed(err, back, hushed, say).await)
         }
     }
 }

@@ -1,12 +1,10 @@
 //! What was touched, on the disk before it is.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Setup;
+use crate::{Setup, note};
 
 /// A container that was stopped or paused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,17 +34,7 @@ impl Journal {
     }
 
     pub(super) fn write(&self, setup: &Setup, job: &str) -> Result<(), String> {
-        let path = Self::file(setup, job);
-        let write = || -> std::io::Result<()> {
-            // Whole or not at all: half of it would be nothing.
-            let fresh = path.with_extension("new");
-            let mut out = File::create(&fresh)?;
-            out.write_all(&serde_json::to_vec(self)?)?;
-            out.sync_all()?;
-            std::fs::rename(&fresh, &path)?;
-            File::open(&setup.work)?.sync_all()
-        };
-        write().map_err(|err| format!("{}: {err}", path.display()))
+        note::write(&setup.work, &Self::file(setup, job), self)
     }
 
     pub(super) fn read(setup: &Setup, job: &str) -> Option<Self> {

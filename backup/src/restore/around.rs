@@ -7,7 +7,7 @@ use std::time::Duration;
 use bollard::query_parameters::InspectContainerOptions;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::oneoff;
+use super::{Recovered, oneoff};
 use crate::hook::{self, Hook};
 use crate::quiet::Quiet;
 use crate::run::Say;
@@ -65,19 +65,36 @@ pub(super) async fn hushed(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Qui
     };
     let mut quiet = Quiet::begin(setup, &alone, say).await?;
     // A restart policy, or whoever deploys, may have started one meanwhile.
-    match meant(setup, job).await {
-        Ok(running) if running.is_empty() => Ok(quiet),
-        Ok(running) => {
-            let _ = quiet.end(say).await;
-            Err(format!(
-                "{} was started again by somebody else",
-                running.join(", ")
-            ))
-        }
-        Err(err) => {
-            let _ = quiet.end(say).await;
-            Err(err)
-        }
+    let why = match meant(setup, job).await {
+        Ok(running) if running.is_empty() => return Ok(quiet),
+        Ok(running) => format!("{} was started again by somebody else", running.join(", ")),
+        Err(err) => err,
+    };
+    Err(match quiet.end(say).await {
+        Ok(()) => why,
+        Err(worse) => format!("{why}; and {worse}"),
+    })
+}
+
+/// What is said of a restore that failed, when whoever was stopped for it was started
+/// again; `back` is what came of putting back what was there before.
+pub(super) async fn failed(
+    err: String,
+    back: Result<Recovered, String>,
+    hushed: Option<Quiet>,
+    say: Say<'_>,
+) -> String {
+    // It names what is kept of what was restored.
+    if let Ok(Some(done)) = &back {
+        say(format!("back    {done}"));
+    }
+    let woken = match hushed {
+        Some(mut hushed) => hushed.end(say).await,
+        None => Ok(()),
+    };
+    match back.and(woken) {
+        Ok(()) => format!("{err}; everything is as it was"),
+        Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
     }
 }
 

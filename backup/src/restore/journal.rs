@@ -6,33 +6,18 @@ use std::path::PathBuf;
 use super::{Names, Recovered, swap};
 use crate::postgres::{Server, Session};
 use crate::run::Lock;
-use crate::{Job, Setup};
+use crate::{Job, Setup, note};
 
 fn file(setup: &Setup, job: &Job) -> PathBuf {
     setup.work.join(format!("restore-{}.json", job.name))
 }
 
 pub(super) fn write(setup: &Setup, job: &Job, names: &Names) -> Result<(), String> {
-    let path = file(setup, job);
-    let write = || -> std::io::Result<()> {
-        std::fs::create_dir_all(&setup.work)?;
-        let mut out = std::fs::File::create(&path)?;
-        std::io::Write::write_all(&mut out, &serde_json::to_vec(names)?)?;
-        out.sync_all()?;
-        std::fs::File::open(&setup.work)?.sync_all()
-    };
-    write().map_err(|err| format!("{}: {err}", path.display()))
+    note::write(&setup.work, &file(setup, job), names)
 }
 
 pub(super) fn clear(setup: &Setup, job: &Job) -> Result<(), String> {
-    // One that stays, or is back after a power cut, would undo what is done.
-    let file = file(setup, job);
-    let gone =
-        std::fs::remove_file(&file).and_then(|()| std::fs::File::open(&setup.work)?.sync_all());
-    gone.map_err(|err| {
-        let file = file.display();
-        format!("{file}: the journal of a restore must go, and cannot be removed: {err}")
-    })
+    note::remove(&setup.work, &file(setup, job))
 }
 
 /// Puts back what a restore of this job left that was cut short.

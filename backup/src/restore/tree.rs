@@ -18,7 +18,7 @@ use crate::quiet;
 use crate::root::Root;
 use crate::run::{Lock, Say};
 use crate::target::Target;
-use crate::{Job, Setup};
+use crate::{Job, Setup, note};
 
 /// Restores a copy in the place of the live folder or volume.
 ///
@@ -87,13 +87,15 @@ async fn placed(
         && let Some(held) = hushed.take()
         && let Err(err) = around::settled(setup, job, held, say).await
     {
-        write(setup, job, &paths)?;
-        // Whoever uses what was restored must let go of it first.
-        hushed = Some(
-            around::hushed(setup, job, say)
-                .await
-                .map_err(|worse| format!("{err}; and it could not be put back yet: {worse}"))?,
-        );
+        // Whoever uses what was restored must let go of it first: were it noted before,
+        // who starts them again would put it back beneath the others.
+        let again = around::hushed(setup, job, say).await;
+        write(setup, job, &paths)
+            .map_err(|worse| format!("{err}; and it cannot be put back: {worse}"))?;
+        match again {
+            Ok(again) => hushed = Some(again),
+            Err(worse) => return Err(around::failed(err, Err(worse), None, say).await),
+        }
         done = Err(err);
     }
     match done {
@@ -111,17 +113,7 @@ async fn placed(
             }
             Ok(paths)
         }
-        Err(err) => {
-            let back = recover_locked(setup, job);
-            let back = match hushed {
-                Some(mut hushed) => back.and(hushed.end(say).await),
-                None => back.map(|_| ()),
-            };
-            Err(match back {
-                Ok(()) => format!("{err}; everything is as it was"),
-                Err(worse) => format!("{err}; and it could not be put back yet: {worse}"),
-            })
-        }
+        Err(err) => Err(around::failed(err, recover_locked(setup, job), hushed, say).await),
     }
 }
 
@@ -296,23 +288,11 @@ fn file(setup: &Setup, job: &Job) -> PathBuf {
 }
 
 fn write(setup: &Setup, job: &Job, paths: &Paths) -> Result<(), String> {
-    let file = file(setup, job);
-    let write = || -> std::io::Result<()> {
-        let mut out = File::create(&file)?;
-        std::io::Write::write_all(&mut out, &serde_json::to_vec(paths)?)?;
-        out.sync_all()
-    };
-    write().map_err(|err| format!("{}: {err}", file.display()))
+    note::write(&setup.work, &file(setup, job), paths)
 }
 
 fn clear(setup: &Setup, job: &Job) -> Result<(), String> {
-    // One that stays, or is back after a power cut, would undo what is done.
-    let file = file(setup, job);
-    let gone = std::fs::remove_file(&file).and_then(|()| File::open(&setup.work)?.sync_all());
-    gone.map_err(|err| {
-        let file = file.display();
-        format!("{file}: the journal of a restore must go, and cannot be removed: {err}")
-    })
+    note::remove(&setup.work, &file(setup, job))
 }
 
 /// Whether a restore of this job was cut short.

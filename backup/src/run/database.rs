@@ -1,7 +1,5 @@
 //! A database as the source of a run: its dump, and its server's globals.
 
-use tokio::time::timeout_at;
-
 use super::sink::Sink;
 use super::work::{Before, Fault, Work};
 use crate::flow::{Feed, Stopped};
@@ -25,10 +23,7 @@ impl Work<'_> {
         before: &Before,
     ) -> Result<Manifest, String> {
         let server = self.setup.server(self.job)?;
-        let prepared = timeout_at(self.deadline, server.prepared()).await;
-        let (server, _) = prepared
-            .map_err(|_| self.late())?
-            .map_err(|err| err.to_string())?;
+        let (server, _) = self.answered(server.prepared()).await?;
         let server = &server;
         let mut pieces = Vec::new();
         let (dumped, piece) = self

@@ -1,7 +1,5 @@
 //! The globals of a server as the source of a run: roles, memberships, tablespaces.
 
-use tokio::time::timeout_at;
-
 use super::sink::Sink;
 use super::work::{Before, Fault, Work};
 use crate::flow::Feed;
@@ -37,10 +35,7 @@ impl Work<'_> {
         before: &Before,
     ) -> Result<Manifest, String> {
         let server = self.setup.admin(self.job)?;
-        let prepared = timeout_at(self.deadline, server.prepared()).await;
-        let (server, _) = prepared
-            .map_err(|_| self.late())?
-            .map_err(|err| err.to_string())?;
+        let (server, _) = self.answered(server.prepared()).await?;
         let (warning, piece) = self.globals(sinks, before, &server).await?;
         let woken = self.loud().await;
         (self.say)(format!("globals {} bytes, whole", piece.raw_bytes));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::sink::Sink;
 use super::work::{Before, Fault, Work};
@@ -36,8 +36,7 @@ impl Work<'_> {
         sinks: &mut [Sink],
         before: &Before,
     ) -> Result<Manifest, String> {
-        let found = timeout_at(self.deadline, Root::of(self.setup, self.job)).await;
-        let root = found.map_err(|_| self.late())??;
+        let root = self.answered(Root::of(self.setup, self.job)).await?;
         let scratch = self.setup.scratch(self.job)?;
         let done = self.packed(sinks, before, root, &scratch).await;
         // What stays is taken away by the next who needs it.

@@ -289,6 +289,16 @@ impl Work<'_> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is answered before the time of the sources is over.
+    pub(super) async fn answered<T, E: ToString>(
+        &self,
+        asked: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, String> {
+        let answer = timeout_at(self.deadline, asked).await;
+        let answer = answer.map_err(|_| self.late())?;
+        answer.map_err(|err| err.to_string())
+    }
+
     /// That the time is over.
     pub(super) fn late(&self) -> String {
         let limit = settings::format_duration(self.job.timeout);

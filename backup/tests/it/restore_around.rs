@@ -23,11 +23,17 @@ fn databases(cluster: &Cluster) -> String {
 }
 
 async fn restored(bench: &Bench, copy: &Copy) -> Result<Vec<String>, String> {
+    let (done, lines) = told(bench, copy).await;
+    done.map(|()| lines)
+}
+
+/// What became of it, and what was told of it.
+async fn told(bench: &Bench, copy: &Copy) -> (Result<(), String>, Vec<String>) {
     let lines = Mutex::new(Vec::new());
     let say = |line: String| lines.lock().unwrap().push(line);
     let target = bench.target("local");
-    restore(&bench.setup, bench.job(), &target, copy, &say).await?;
-    Ok(lines.into_inner().unwrap())
+    let done = restore(&bench.setup, bench.job(), &target, copy, &say).await;
+    (done.map(|_| ()), lines.into_inner().unwrap())
 }
 
 /// A page that answers with a status.
@@ -135,7 +141,8 @@ async fn a_restore_whose_surroundings_fail_puts_everything_back() {
             config.jobs[0] = job.clone();
             change(&mut config.jobs[0]);
         });
-        let err = restored(&bench, &copy).await.unwrap_err();
+        let (done, lines) = told(&bench, &copy).await;
+        let err = done.unwrap_err();
         assert!(
             err.contains(cause) && err.contains("everything is as it was"),
             "{cause}: {err}"
@@ -143,10 +150,18 @@ async fn a_restore_whose_surroundings_fail_puts_everything_back() {
         assert_eq!(cluster.fingerprint("shop"), before, "{cause}");
         assert!(!restore::is_left(&bench.setup, bench.job()), "{cause}");
         // What had the live name for a while is kept under another, and told.
-        for name in databases(&cluster).split(' ') {
-            if name.contains("__aside_") {
-                cluster.sql("postgres", &format!("DROP DATABASE {name}"));
-            }
+        let aside = |line: &str| line.contains("__aside_");
+        let had_the_name = ["the migration", "is not well"]
+            .iter()
+            .any(|late| cause.contains(late));
+        assert_eq!(
+            lines.iter().any(|line| aside(line)),
+            had_the_name,
+            "{cause}: {lines:?}"
+        );
+        assert_eq!(aside(&databases(&cluster)), had_the_name, "{cause}");
+        for name in databases(&cluster).split(' ').filter(|name| aside(name)) {
+            cluster.sql("postgres", &format!("DROP DATABASE {name}"));
         }
         assert_eq!(databases(&cluster), "postgres shop", "{cause}");
     }
