@@ -343,7 +343,8 @@ fn apart<Work, Done>(
     });
 }
 
-fn setup(config: &Config) -> Setup {
+/// What backups of this host need.
+pub(crate) fn setup(config: &Config) -> Setup {
     let connect = exporter::container::at_socket(&engine_socket(config));
     Setup {
         config: Arc::new(config.backup.clone()),

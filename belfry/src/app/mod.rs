@@ -47,7 +47,7 @@ pub(crate) use health::{
     compare_certificate, discover_faults, evidence_faults, page as health_page, services, sight,
     with_evidence,
 };
-pub(crate) use jobs::faults as job_faults;
+pub(crate) use jobs::{faults as job_faults, setup as backup_setup};
 pub(crate) use letter::test_letter;
 pub(crate) use now::{status, view};
 pub(crate) use own::{process as process_figures, write_series as series_figures};

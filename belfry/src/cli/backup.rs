@@ -13,7 +13,6 @@ mod prove;
 mod prune;
 pub(super) mod restore;
 
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use backup::Setup;
@@ -21,7 +20,7 @@ use backup::prune::Manner;
 use clap::{Args, Subcommand};
 
 use super::Place;
-use crate::app;
+use crate::app::backup_setup as setup;
 use crate::config::{self, Config};
 use crate::exit::{self, Exit};
 use crate::out;
@@ -256,17 +255,6 @@ fn load(place: &Place) -> Result<Config, Exit> {
             ));
             exit::USAGE
         })
-}
-
-fn setup(config: &Config) -> Setup {
-    let connect = exporter::container::at_socket(&app::engine_socket(config));
-    Setup {
-        config: Arc::new(config.backup.clone()),
-        host: config.host_name(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        engine: connect().ok(),
-        work: app::data_folder(config).join("backup"),
-    }
 }
 
 /// The wall clock, in milliseconds since 1970.
