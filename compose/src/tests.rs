@@ -179,6 +179,20 @@ fn included_projects_belong_to_the_whole() {
 }
 
 #[test]
+fn a_file_that_is_included_twice_has_the_variables_of_each_inclusion() {
+    let project = project(&[
+        (
+            "/srv/shop/compose.yaml",
+            "include:\n  - {path: x.yaml, env_file: one}\n  - {path: x.yaml, env_file: two}\n",
+        ),
+        ("/srv/shop/one", "TAG=1\n"),
+        ("/srv/shop/two", "TAG=2\n"),
+        ("/srv/shop/x.yaml", "services: {x: {image: 'x:$TAG'}}\n"),
+    ]);
+    assert_eq!(&*project.services["x"].image, "x:2");
+}
+
+#[test]
 fn the_usual_files_of_a_folder_are_found() {
     let found = |files: &[(&str, &str)]| {
         let found = usual_files(Path::new("/p"), &disk(files));

@@ -103,6 +103,7 @@ async fn a_container_tells_of_its_log_its_files_and_an_image_that_has_moved_on()
     let of =
         |family: &str| value(&page, family, &own).unwrap_or_else(|| panic!("{family} in\n{page}"));
     assert!(of("container_fs_usage_bytes") < 5e6, "{page}");
+    assert_eq!(of("belfry_container_files_complete"), 1.0);
     assert!(of("container_fs_limit_bytes") > 1e8);
     assert!(of("container_fs_inodes_total") >= of("container_fs_inodes_free"));
     assert_eq!(of("belfry_container_image_outdated"), 0.0);

@@ -101,6 +101,7 @@ pub(super) async fn questions(cluster: &Cluster) {
             many,
             growing,
             elsewhere,
+            asks("remarked", "SELECT 3 AS value -- with a remark"),
             asks("writes", "SELECT nextval('numbers') AS value"),
             asks("wrong", "SELECT nothing FROM nowhere"),
         ],
@@ -128,6 +129,7 @@ pub(super) async fn questions(cluster: &Cluster) {
         ("things{datname=\"postgres\",kind=\"b\"}", 4.0),
         ("things_small{datname=\"postgres\",kind=\"a\"}", 1.0),
         ("handed_in_total{datname=\"postgres\"}", 7.0),
+        ("remarked{datname=\"postgres\"}", 3.0),
         ("many{datname=\"postgres\",n=\"5\"}", 1.0),
         (
             "belfry_postgres_query_truncated{datname=\"postgres\",query=\"many\"}",
@@ -154,7 +156,7 @@ pub(super) async fn questions(cluster: &Cluster) {
         assert_eq!(page.value(&success(name)), Some(0.0), "{name}");
     }
     for name in [
-        "orders", "newest", "stuck", "outcomes", "revision", "things", "many",
+        "orders", "newest", "stuck", "outcomes", "revision", "things", "many", "remarked",
     ] {
         assert_eq!(page.value(&success(name)), Some(1.0), "{name}");
     }
