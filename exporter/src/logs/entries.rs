@@ -4,8 +4,11 @@
 //! before them, and Python, Java, Go and Node have words of their own. Nothing
 //! here grows beyond its bounds, and only masked lines come here.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
+/// A longer line is read only so far, in bytes.
+const SEARCHED: usize = 16 << 10;
 /// What is kept of a line, in bytes.
 const WIDEST: usize = 1000;
 /// Lines of one entry; of a longer one the middle is left out.
@@ -61,9 +64,10 @@ impl Entries {
         }
     }
 
-    /// Takes the next line; true when a traceback begins with it.
+    /// Takes the next line, which is [`readable`] and masked; true when a traceback
+    /// begins with it.
     pub(super) fn add(&mut self, line: &str, at_ms: i64) -> bool {
-        let line = narrow(plain(line));
+        let line = narrow(line);
         if self.belongs(&line) {
             let open = self.open;
             if let Some(entry) = self.last.back_mut() {
@@ -192,17 +196,29 @@ fn is_go(line: &str) -> bool {
 }
 
 /// A line, cut where it is too wide.
-fn narrow(mut line: String) -> String {
-    if line.len() > WIDEST {
-        let end = (WIDEST..).find(|at| line.is_char_boundary(*at));
-        line.truncate(end.unwrap_or(WIDEST));
-        line.push('…');
+pub(super) fn narrow(line: &str) -> String {
+    if line.len() <= WIDEST {
+        return line.to_owned();
     }
-    line
+    let end = (WIDEST..).find(|at| line.is_char_boundary(*at));
+    format!("{}…", &line[..end.unwrap_or(line.len())])
+}
+
+/// A line as it is searched and kept: text, without colours, which would part a
+/// secret's name from the secret, and no longer than is worth reading.
+pub(super) fn readable(line: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(&line[..line.len().min(SEARCHED)]) {
+        Cow::Borrowed(line) => plain(line),
+        Cow::Owned(line) => Cow::Owned(plain(&line).into_owned()),
+    }
 }
 
 /// A line without colours and other control characters.
-pub(super) fn plain(line: &str) -> String {
+fn plain(line: &str) -> Cow<'_, str> {
+    let is_plain = |letter: char| letter == '\t' || !letter.is_control();
+    if line.chars().all(is_plain) {
+        return Cow::Borrowed(line.trim_end());
+    }
     let mut out = String::with_capacity(line.len());
     let mut letters = line.chars();
     while let Some(letter) = letters.next() {
@@ -213,13 +229,12 @@ pub(super) fn plain(line: &str) -> String {
                     letters.by_ref().find(|letter| letter.is_ascii_alphabetic());
                 }
             }
-            '\t' => out.push('\t'),
-            letter if letter.is_control() => {}
+            letter if !is_plain(letter) => {}
             letter => out.push(letter),
         }
     }
     out.truncate(out.trim_end().len());
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptions;
 use futures_util::StreamExt as _;
 
+use super::entries::{narrow, readable};
 use super::mask::Mask;
 use crate::container::Containers;
 use crate::tail::{Batch, Frames};
@@ -34,14 +34,9 @@ pub async fn last(containers: &Containers, id: &str, most: usize) -> Result<Vec<
     let (mut mask, mut told) = (Mask::default(), VecDeque::new());
     while let Some(frame) = output.next().await {
         let mut batch = Batch::default();
-        match frame {
-            Ok(LogOutput::StdOut { message }) => frames.take(0, &message, &mut batch),
-            Ok(LogOutput::StdErr { message }) => frames.take(1, &message, &mut batch),
-            Ok(LogOutput::Console { message }) => frames.take_terminal(&message, &mut batch),
-            Ok(LogOutput::StdIn { .. }) => {}
-            // What the engine says may hold an address with a password.
-            Err(_) => return Err("the engine does not tell what it wrote".into()),
-        }
+        // What the engine says may hold an address with a password.
+        let frame = frame.map_err(|_| "the engine does not tell what it wrote")?;
+        frames.add_output(&frame, &mut batch);
         keep(&batch, &mut mask, &mut told, most);
     }
     Ok(told.into())
@@ -50,12 +45,12 @@ pub async fn last(containers: &Containers, id: &str, most: usize) -> Result<Vec<
 /// Adds lines to the last ones, without their secrets.
 fn keep(batch: &Batch, mask: &mut Mask, told: &mut VecDeque<String>, most: usize) {
     for line in batch.lines() {
-        let line = String::from_utf8_lossy(line);
+        let line = readable(line);
         let line = mask.line(&line);
         if line.trim().is_empty() {
             continue;
         }
-        told.push_back(line.into_owned());
+        told.push_back(narrow(&line));
         if told.len() > most {
             told.pop_front();
         }
@@ -100,5 +95,15 @@ mod tests {
         }
         told = last.into();
         assert_eq!(told, ["<secret>", "<secret>"]);
+        // Colours part a secret's name from the secret; and lines are cut.
+        let painted = "\u{1b}[36mpassword\u{1b}[0m=\u{1b}[35mhunter2\u{1b}[0m\n";
+        let batch = Batch {
+            text: format!("{painted}{}\n", "x".repeat(5000)).into(),
+            ..Batch::default()
+        };
+        let mut last = VecDeque::new();
+        keep(&batch, &mut Mask::default(), &mut last, 5);
+        let cut = format!("{}…", "x".repeat(1000));
+        assert_eq!(last, ["password=<secret>", &*cut]);
     }
 }

@@ -1,13 +1,12 @@
 //! What was found in one log, and how far the log was read.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::config::Severity;
-use super::entries::{Entries, plain};
+use super::entries::{Entries, readable};
 use super::mask::{self, Mask};
 use crate::tail::{Batch, Position};
 
@@ -17,8 +16,6 @@ const MOST_VALUES: usize = 50;
 const OTHER: &str = "other";
 /// A label's value is no longer, in letters.
 const LONGEST: usize = 100;
-/// A longer line is searched only so far, in bytes.
-const SEARCHED: usize = 16 << 10;
 
 /// Counts by the name of a pattern, then by the values of its labels.
 type Matches = BTreeMap<String, BTreeMap<Vec<String>, u64>>;
@@ -107,13 +104,12 @@ impl Tally {
     ) {
         for line in batch.lines() {
             self.lines += 1;
-            // Colours would part a secret's name from the secret.
-            let line = String::from_utf8_lossy(&line[..line.len().min(SEARCHED)]);
-            let line = plain(&line);
+            let line = readable(line);
+            let masked = mask.line(&line);
             for search in searches {
-                self.search(search, &line);
+                self.search(search, &line, &masked);
             }
-            self.tracebacks += u64::from(entries.add(&mask.line(&line), now_ms));
+            self.tracebacks += u64::from(entries.add(&masked, now_ms));
         }
         self.lines += batch.too_long;
         self.too_long += batch.too_long;
@@ -123,17 +119,18 @@ impl Tally {
         self.position = batch.position.clone();
     }
 
-    fn search(&mut self, search: &Search, line: &str) {
+    /// Looks into a line; labels are taken from the line without its secrets.
+    fn search(&mut self, search: &Search, line: &str, masked: &str) {
         if search.labels.is_empty() {
             if search.regex.is_match(line) {
                 self.count(search, Vec::new());
             }
         } else if let Some(found) = search.regex.captures(line) {
-            // What is a secret shows in its line alone: `password=` stands before it.
-            let masked = mask::text(line);
-            let found = match &masked {
-                Cow::Borrowed(_) => Some(found),
-                Cow::Owned(masked) => search.regex.captures(masked),
+            // What is a secret shows in its line alone: `password=` stands before it;
+            // or a key began lines ago.
+            let found = match masked == line {
+                true => Some(found),
+                false => search.regex.captures(masked),
             };
             let values = search.labels.iter().map(|label| match &found {
                 Some(found) => {
@@ -195,6 +192,24 @@ mod tests {
             text: text.as_bytes().to_vec(),
             ..Batch::default()
         }
+    }
+
+    #[test]
+    fn what_stands_in_a_key_is_counted_and_no_label() {
+        let words = Regex::new(r"^(?P<word>\S+)$").unwrap();
+        let searches = [Search::new("word", words, Severity::None)];
+        let mut tally = Tally::default();
+        tally.look_for(&searches);
+        let (mut mask, mut entries) = (Mask::default(), Entries::new(10));
+        for text in [
+            "before\n-----BEGIN PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n",
+            "q2w5cXk9\n-----END PRIVATE KEY-----\nbehind\n",
+        ] {
+            tally.take(&batch(text), &searches, &mut mask, &mut entries, 5);
+        }
+        let found = tally.matches["word"].iter();
+        let found: Vec<_> = found.map(|(word, count)| (&*word[0], *count)).collect();
+        assert_eq!(found, [("<secret>", 2), ("before", 1), ("behind", 1)]);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! frame is one line or a part of one; a terminal's output comes in pieces of
 //! any length.
 
+use bollard::container::LogOutput;
+
 use super::{Batch, LONGEST};
 
 /// Puts frames together.
@@ -33,8 +35,18 @@ impl Frames {
         }
     }
 
+    /// Takes what the engine sent next.
+    pub(crate) fn add_output(&mut self, output: &LogOutput, batch: &mut Batch) {
+        match output {
+            LogOutput::StdOut { message } => self.take(0, message, batch),
+            LogOutput::StdErr { message } => self.take(1, message, batch),
+            LogOutput::Console { message } => self.take_terminal(message, batch),
+            LogOutput::StdIn { .. } => {}
+        }
+    }
+
     /// Takes a frame of a stream: 0 is standard output, 1 is standard error.
-    pub(crate) fn take(&mut self, stream: usize, frame: &[u8], batch: &mut Batch) {
+    fn take(&mut self, stream: usize, frame: &[u8], batch: &mut Batch) {
         for piece in frame.split_inclusive(|byte| *byte == b'\n') {
             let (time_ns, piece) = timed(piece);
             if let Some(time_ns) = time_ns {
@@ -49,7 +61,7 @@ impl Frames {
     }
 
     /// Takes a piece of a terminal's output.
-    pub(crate) fn take_terminal(&mut self, piece: &[u8], batch: &mut Batch) {
+    fn take_terminal(&mut self, piece: &[u8], batch: &mut Batch) {
         for piece in piece.split_inclusive(|byte| *byte == b'\n') {
             if self.open[0].len() + piece.len() > LONGEST {
                 batch.too_long += u64::from(!self.skipping[0]);

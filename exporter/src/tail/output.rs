@@ -67,7 +67,7 @@ impl Follower {
                 break;
             };
             match next {
-                Some(Ok(frame)) => self.take(&frame, &mut batch),
+                Some(Ok(frame)) => self.frames.add_output(&frame, &mut batch),
                 Some(Err(err)) => {
                     self.output = None;
                     if batch.text.is_empty() {
@@ -86,15 +86,6 @@ impl Follower {
         }
         batch.position.time_ns = Some(self.frames.last_ns);
         Ok(batch)
-    }
-
-    fn take(&mut self, frame: &LogOutput, batch: &mut Batch) {
-        match frame {
-            LogOutput::StdOut { message } => self.frames.take(0, message, batch),
-            LogOutput::StdErr { message } => self.frames.take(1, message, batch),
-            LogOutput::Console { message } => self.frames.take_terminal(message, batch),
-            LogOutput::StdIn { .. } => {}
-        }
     }
 
     /// The container with its start.

@@ -104,7 +104,8 @@ fn lines_are_bounded_in_number_width_and_height_and_have_no_colours() {
     );
     assert_eq!((all[0].lines.len(), all[0].left_out), (TALLEST, 402));
     for number in 0..50 {
-        entries.add(&format!("\u{1b}[31mline\u{1b}[0m {number}\u{7}"), 2);
+        let line = format!("\u{1b}[31mline\u{1b}[0m {number}\u{7}");
+        entries.add(&readable(line.as_bytes()), 2);
     }
     entries.add(&"ü".repeat(5000), 2);
     let (all, tracebacks) = entries.all();
