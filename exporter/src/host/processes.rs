@@ -10,6 +10,7 @@ use exposition::{Kind, Writer};
 
 use super::Machine;
 use crate::files::{Failure, Files};
+use crate::tallies::lock;
 
 const SELDOM: Duration = Duration::from_secs(25);
 /// More processes than this are not read.
@@ -75,9 +76,7 @@ pub(super) fn read(
             limit(files, "sys/kernel/threads-max"),
         ),
     ];
-    let Ok(mut known) = machine.processes.lock() else {
-        return Ok(());
-    };
+    let mut known = lock(&machine.processes);
     if known.at.is_none_or(|at| at.elapsed() >= SELDOM) {
         let all = all(files)?;
         known.take(all);
@@ -156,11 +155,8 @@ impl Known {
         }
         if self.used.len() >= MOST_NAMES {
             // Names of which nothing runs make room for those that come.
-            let rest = |name: &str| name == REST || summary.groups.contains_key(name);
-            let gone = self.used.iter().filter(|(name, _)| !rest(name));
-            let gone: u64 = gone.map(|(_, ticks)| ticks).sum();
-            self.used.retain(|name, _| rest(name));
-            *self.used.entry(REST.to_owned()).or_default() += gone;
+            self.used
+                .retain(|name, _| summary.groups.contains_key(name));
         }
         self.ticks = ticks;
         self.summary = summary;
@@ -168,19 +164,10 @@ impl Known {
 
     /// The names that are shown, the greatest of each kind.
     fn shown(&self) -> Vec<&str> {
-        let mut by_memory: Vec<_> = self.summary.groups.iter().collect();
-        by_memory.sort_by_key(|(_, group)| std::cmp::Reverse(group.bytes));
-        let mut by_time: Vec<_> = self.used.iter().collect();
-        by_time.sort_by_key(|(_, ticks)| std::cmp::Reverse(**ticks));
-        let memory = by_memory
-            .into_iter()
-            .take(SHOWN)
-            .map(|(name, _)| name.as_str());
-        let time = by_time
-            .into_iter()
-            .take(SHOWN)
-            .map(|(name, _)| name.as_str());
-        let mut names: Vec<&str> = memory.chain(time).filter(|name| *name != REST).collect();
+        let groups = self.summary.groups.iter();
+        let mut names = greatest(groups.map(|(name, group)| (name.as_str(), group.bytes)));
+        let used = self.used.iter();
+        names.extend(greatest(used.map(|(name, ticks)| (name.as_str(), *ticks))));
         names.sort_unstable();
         names.dedup();
         names
@@ -244,6 +231,15 @@ impl Known {
     }
 }
 
+/// The names with the most; what stands for those that have none of their own
+/// takes no place among them.
+fn greatest<'a>(all: impl Iterator<Item = (&'a str, u64)>) -> Vec<&'a str> {
+    let mut named: Vec<_> = all.filter(|(name, _)| *name != REST).collect();
+    named.sort_by_key(|(_, much)| std::cmp::Reverse(*much));
+    named.truncate(SHOWN);
+    named.into_iter().map(|(name, _)| name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,5 +288,28 @@ mod tests {
         assert!(page.contains("node_processes_pids 5000\n"));
         assert!(page.contains("node_processes_state{state=\"S\"} 5000\n"));
         assert!(page.contains("node_processes_state{state=\"R\"} 0\n"));
+        // All the time of these is the others'; as many names are shown as before.
+        let all = (0..5000).map(|at| (at, line(&format!("p{at}"), u64::from(at) + 7, 1)));
+        known.take(all.collect());
+        assert!(known.used[REST] > known.used["p499"]);
+        let names = ["p490", "p491", "p498", "p499"];
+        let shown = known.shown();
+        assert!(names.iter().all(|name| shown.contains(name)), "{shown:?}");
+    }
+
+    #[test]
+    fn names_of_which_nothing_runs_make_room_for_others() {
+        let many =
+            |letter: char| (0..600).map(move |at| (at, line(&format!("{letter}{at:03}"), 5, 1)));
+        let mut known = Known::default();
+        known.take(many('a').collect());
+        assert!(known.used.contains_key("a499") && !known.used.contains_key("a500"));
+        // They find every place taken, and what is gone is forgotten.
+        known.take(many('b').chain([(9999, line("a007", 9, 1))]).collect());
+        assert_eq!(known.used.keys().collect::<Vec<_>>(), [REST, "a007"]);
+        assert_eq!(known.summary.groups[REST].processes, 600);
+        known.take(many('b').chain([(9999, line("a007", 9, 1))]).collect());
+        assert!(known.used.contains_key("a007") && known.used.contains_key("b100"));
+        assert!(known.used.len() <= MOST_NAMES + 1);
     }
 }
