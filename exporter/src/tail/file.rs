@@ -106,12 +106,19 @@ impl Follower {
 
     fn add(&mut self, batch: &mut Batch) -> io::Result<()> {
         let (buffer, mut fault) = (&mut self.buffer, Ok(()));
-        self.old.retain_mut(|one| match one.take(buffer, batch) {
-            Ok(()) => batch.more || one.stirred.elapsed() < QUIET,
-            // Told once; the log goes on without it.
-            Err(err) => {
-                fault = Err(err);
-                false
+        self.old.retain_mut(|one| {
+            // Those behind one that failed are read the next time.
+            if fault.is_err() {
+                return true;
+            }
+            match one.take(buffer, batch) {
+                Ok(()) => batch.more || one.stirred.elapsed() < QUIET,
+                Err(err) => {
+                    fault = Err(err);
+                    // Told once, and the log goes on without it; with lines in hand
+                    // it is not told now, and has to come again.
+                    !batch.text.is_empty()
+                }
             }
         });
         fault?;

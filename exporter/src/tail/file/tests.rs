@@ -47,6 +47,31 @@ fn read(follower: &mut Follower) -> String {
 }
 
 #[test]
+fn a_renamed_file_that_fails_is_told_of_even_when_others_have_lines() {
+    let log = Log::new();
+    log.write("");
+    let mut follower = log.follow(None);
+    assert_eq!(read(&mut follower), "");
+    // Its metadata can be had and its bytes cannot.
+    let open = |path: &Path| {
+        let file = File::open(path).unwrap();
+        let there = file.metadata().unwrap();
+        Open::at_begin((file, there))
+    };
+    log.write("before\n");
+    follower.old.push(open(&log.path()));
+    follower.old.push(open(log.folder.path()));
+    let lines = follower.read().unwrap();
+    assert_eq!(lines.text, b"before\n");
+    assert_eq!(lines.position.files.len(), 3);
+    let fault = follower.read().unwrap_err();
+    assert_eq!(fault.kind(), io::ErrorKind::IsADirectory);
+    // Told once; the log goes on without it.
+    follower.old.clear();
+    assert_eq!(read(&mut follower), "before\n");
+}
+
+#[test]
 fn only_what_comes_is_read_and_a_torn_line_when_it_is_whole() {
     let log = Log::new();
     log.write("before\nhalf of ");
