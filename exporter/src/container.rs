@@ -29,7 +29,7 @@ mod usage;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -41,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 use crate::crew::{Crew, Outcome};
 use crate::files::{Files, Roots};
 use crate::served::Trouble;
+use crate::tallies::lock;
 pub use config::{Compose, Config, Project};
 pub use declared_page::DeclaredService;
 use inventory::Inventory;
@@ -363,11 +364,6 @@ enum Measured {
     Container(Box<usage::Usage>),
     Machine(String, Option<Box<usage::Usage>>),
     Nothing,
-}
-
-/// No code of ours panics with one of these locks held.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn now_ms() -> i64 {

@@ -10,11 +10,13 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+
+use crate::tallies::lock;
 
 /// How long the jobs behind a slow one wait for it before they go on without.
 const MOMENT: Duration = Duration::from_millis(25);
@@ -104,6 +106,16 @@ impl Crew {
         outcomes
             .map(|outcome| outcome.unwrap_or(Outcome::Late))
             .collect()
+    }
+
+    /// As [`Crew::run`], for one job.
+    pub(crate) async fn one<T, W>(&self, name: &str, patience: Duration, work: W) -> Outcome<T>
+    where
+        T: Send + 'static,
+        W: Fn() -> T + Send + Sync + 'static,
+    {
+        let all = self.run(vec![name.to_owned()], patience, move |_| work());
+        all.await.pop().unwrap_or(Outcome::Late)
     }
 
     fn table<T>(&self, names: &[String]) -> Table<T> {
@@ -209,11 +221,6 @@ impl<T> Table<T> {
         let slow = |started: Instant| started.elapsed() >= MOMENT;
         !self.queue.is_empty() && self.running().all(|(_, started)| slow(started))
     }
-}
-
-/// A panic is caught before it can leave one of our locks in a bad state.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -77,27 +77,29 @@ async fn add_up(shared: &Arc<Shared>) {
     let mut changes = shared.changes.subscribe();
     loop {
         let containers = shared.inventory().containers();
-        let here = Arc::clone(shared);
         let none = containers.is_empty();
-        let work = move |_| {
-            let ids: Vec<&str> = containers.iter().map(|one| one.id.as_str()).collect();
-            lock(&here.sizes.found).retain(|id, _| ids.contains(&id.as_str()));
-            for container in &containers {
-                let size = one(container, &here.roots);
-                lock(&here.sizes.found).insert(container.id.clone(), size);
-            }
-        };
-        shared
-            .sizes
-            .crew
-            .run(vec!["sizes".into()], PATIENCE, work)
-            .await;
+        round(shared, containers).await;
         tokio::select! {
             () = tokio::time::sleep(shared.sizes_every) => {}
             // The first ones need not wait for a whole round.
             _ = changes.changed(), if none => tokio::time::sleep(Duration::from_secs(1)).await,
         }
     }
+}
+
+/// Adds all of them up once.
+pub(super) async fn round(shared: &Arc<Shared>, containers: Vec<Arc<Container>>) {
+    let here = Arc::clone(shared);
+    let work = move || {
+        let ids: Vec<&str> = containers.iter().map(|one| one.id.as_str()).collect();
+        lock(&here.sizes.found).retain(|id, _| ids.contains(&id.as_str()));
+        for container in &containers {
+            let size = one(container, &here.roots);
+            lock(&here.sizes.found).insert(container.id.clone(), size);
+        }
+    };
+    let crew = &shared.sizes.crew;
+    crew.one("sizes", PATIENCE, work).await;
 }
 
 fn one(container: &Container, roots: &Roots) -> Size {
@@ -155,7 +157,8 @@ fn upper(mounts: &str) -> Option<&str> {
 
 fn filesystem(layer: &Path, folder: Option<&Path>, roots: &Roots) -> Option<Filesystem> {
     let written = du::measure(layer, LIMITS).ok()?;
-    let kept = folder.and_then(|folder| du::measure(folder, LIMITS).ok());
+    // One that cannot be looked at is not complete: without it the sum is a part.
+    let kept = folder.map(|folder| du::measure(folder, LIMITS).unwrap_or_default());
     let sizes = [Some(written), kept].into_iter().flatten();
     let below = statvfs(layer).ok()?;
     let found = rustix::fs::stat(layer).ok()?;
@@ -196,6 +199,23 @@ mod tests {
         assert_eq!(of(&[size(7, true), size(8, true)]), Some(15.0));
         assert_eq!(of(&[size(7, true), size(8, false)]), None);
         assert_eq!(of(&[size(7, false)]), None);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_looked_at_leaves_no_part_for_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layer, none) = (folder.path().join("layer"), folder.path().join("none"));
+        std::fs::create_dir(&layer).unwrap();
+        let roots = Roots {
+            proc: "/proc".into(),
+            sys: "/sys".into(),
+            root: "/".into(),
+        };
+        let usage = |beside: Option<&Path>| filesystem(&layer, beside, &roots).unwrap().usage;
+        let alone = usage(None).unwrap();
+        assert_eq!(usage(Some(&layer)), Some(2.0 * alone));
+        assert_eq!(usage(Some(&none)), None);
+        assert_eq!(filesystem(&none, None, &roots), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use bollard::models::{
 use super::*;
 
 mod malformed;
+mod sizes;
 
 pub(super) fn id(number: usize) -> String {
     format!("{number:064x}")

@@ -77,7 +77,7 @@ pub(super) struct Room {
 /// Reads the table.
 pub(super) async fn read(machine: &Arc<Machine>) -> Result<Vec<Mount>, Failure> {
     let here = machine.clone();
-    let work = move |_| {
+    let work = move || {
         let mut files = Files::new(&here.roots);
         let root = here.roots.root.to_string_lossy().into_owned();
         // Process 1 has the host's mounts even when we sit in a container.
@@ -86,14 +86,11 @@ pub(super) async fn read(machine: &Arc<Machine>) -> Result<Vec<Mount>, Failure> 
         }
         Ok(parse(&files.proc("self/mountinfo")?, &root))
     };
-    let table = machine
-        .mounts
-        .run(vec!["the table".into()], machine.patience, work)
-        .await;
-    match table.into_iter().next() {
-        Some(Outcome::Done(table, _)) => table,
-        Some(Outcome::Panicked) => Err(Failure::Malformed("the table of mounts")),
-        Some(Outcome::Late) | None => Err(Failure::Late),
+    let mounts = &machine.mounts;
+    match mounts.one("the table", machine.patience, work).await {
+        Outcome::Done(table, _) => table,
+        Outcome::Panicked => Err(Failure::Malformed("the table of mounts")),
+        Outcome::Late => Err(Failure::Late),
     }
 }
 
