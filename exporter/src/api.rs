@@ -27,14 +27,11 @@ pub use sources::Found;
 use crate::container::Containers;
 use crate::fleet::{Fleet, Member, Standing};
 use crate::pieces::{self, Pieces, Sheet};
-use crate::tail::Tail;
+use crate::tail::{Batch, Tail};
 use crate::tallies::{Tallies, lock};
 use sources::{Asked, Setup, Sources};
 use status::Server;
 use tally::Tally;
-
-/// How long a log that cannot be read is left alone.
-const AGAIN: Duration = Duration::from_secs(2);
 
 /// Follows access logs and asks proxies. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -123,8 +120,8 @@ impl Api {
             async move { shared.ask(&member).await }
         };
         tokio::join!(
-            self.0.logs.run_cut(stop.clone(), follow),
-            self.0.proxies.run_cut(stop, ask)
+            self.0.logs.run(stop.clone(), follow),
+            self.0.proxies.run(stop, ask)
         );
     }
 
@@ -159,10 +156,7 @@ impl Api {
             member.served.encode(&mut sheet, now);
             all.push(Arc::new(sheet.finish()));
         }
-        for member in self.0.proxies.members() {
-            all.push(Arc::new(standing(&member, now)));
-            all.extend(member.served.good(now));
-        }
+        all.extend(self.0.proxies.pieces(now, standing));
         pieces::page(&all)
     }
 }
@@ -175,26 +169,9 @@ impl Shared {
         let wanted = |name: &str| members.iter().any(|member| member.served.name == name);
         let (tally, read) = self.tallies.follow(&member.served.name, wanted);
         let position = read.then(|| lock(&tally).position.clone());
-        let mut tail = Tail::new(&setup.source, position, self.since_ns, &self.containers);
-        loop {
-            let began = Instant::now();
-            match tail.next().await {
-                Ok(batch) => {
-                    let now_ms = jiff::Timestamp::now().as_millisecond();
-                    lock(&tally).take(&batch, &setup.reading, now_ms);
-                    // What was written while nobody read is taken in before
-                    // anything is shown.
-                    if !batch.more {
-                        self.logs.put(member, Ok(Vec::new()), began);
-                    }
-                }
-                Err(trouble) => {
-                    self.logs.put(member, Err(trouble), began);
-                    tokio::time::sleep(AGAIN).await;
-                }
-            }
-            tokio::task::yield_now().await;
-        }
+        let tail = Tail::new(&setup.source, position, self.since_ns, &self.containers);
+        let take = |batch: &Batch, now_ms| lock(&tally).take(batch, &setup.reading, now_ms);
+        tail.follow(&self.logs, member, take).await;
     }
 
     /// Asks one proxy, for ever.

@@ -22,7 +22,7 @@ mod workers;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use exposition::Kind;
@@ -33,9 +33,11 @@ use tokio_util::sync::CancellationToken;
 pub use config::{Beat, Broker, Config};
 
 use crate::amqp;
+use crate::crew::Crew;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
 use crate::redis::client::Address;
+use crate::tallies::lock;
 use crate::tls::Connector;
 use broker::Access;
 use names::Names;
@@ -148,7 +150,7 @@ impl Celery {
                 shared.follow(&member, &scene).await;
             }
         };
-        shared.fleet.run_cut(stop, follow).await;
+        shared.fleet.run(stop, follow).await;
     }
 
     /// Tells when a reading of any broker has ended. The value counts them.
@@ -310,16 +312,14 @@ impl Shared {
 
     /// What TLS is set up with; waits until its files can be read.
     async fn connector(&self, member: &Member<Setup>) -> Connector {
+        let files = Crew::default();
         loop {
             let file = member.setup.broker.ca_file.clone();
-            let read = move || Connector::new(file.as_deref());
             let began = Instant::now();
-            let trouble = match tokio::task::spawn_blocking(read).await {
-                Ok(Ok(connector)) => return connector,
-                Ok(Err(why)) => why,
-                Err(_) => "the authorities cannot be read",
-            };
-            self.fleet.put(member, Err(trouble.into()), began);
+            match Connector::load(&files, file, member.setup.config.deadline).await {
+                Ok(connector) => return connector,
+                Err(why) => self.fleet.put(member, Err(why.into()), began),
+            }
             tokio::time::sleep(member.setup.config.interval).await;
         }
     }
@@ -350,9 +350,4 @@ impl Shared {
 /// Seconds since 1970.
 fn now() -> f64 {
     jiff::Timestamp::now().as_microsecond() as f64 / 1e6
-}
-
-/// No code of ours panics with one of these locks held.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::pieces::Pieces;
 use crate::served::{Served, Trouble};
+use crate::tallies::lock;
 
 /// How reading one server goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,7 +91,7 @@ impl<S: PartialEq> Fleet<S> {
 
     /// Puts other servers in place: ends what is wanted no more.
     pub(crate) fn set(&self, wanted: Vec<Wanted<S>>) {
-        let mut members = self.lock();
+        let mut members = lock(&self.members);
         let before = std::mem::take(&mut *members);
         for one in wanted {
             let same = before.iter().find(|member| {
@@ -118,21 +119,21 @@ impl<S: PartialEq> Fleet<S> {
         self.changed.notify_one();
     }
 
-    /// Runs `follow` for each server until that is wanted no more. Returns
-    /// when `stop` says so and all have ended.
-    pub(crate) async fn run<F>(
-        &self,
-        stop: CancellationToken,
-        follow: impl Fn(Arc<Member<S>>, CancellationToken) -> F,
-    ) where
+    /// Runs `follow` for each server until that is wanted no more, which cuts it off
+    /// wherever it waits. Returns when `stop` says so and all have ended.
+    pub(crate) async fn run<F>(&self, stop: CancellationToken, follow: impl Fn(Arc<Member<S>>) -> F)
+    where
         F: Future<Output = ()> + Send + 'static,
     {
         let tasks = TaskTracker::new();
         loop {
             for member in self.members() {
                 if !member.started.swap(true, Ordering::Relaxed) {
-                    let stop = member.stop.clone();
-                    tasks.spawn(follow(member, stop));
+                    let wanted_no_more = member.stop.clone();
+                    let work = follow(member);
+                    tasks.spawn(async move {
+                        wanted_no_more.run_until_cancelled_owned(work).await;
+                    });
                 }
             }
             tokio::select! {
@@ -145,23 +146,6 @@ impl<S: PartialEq> Fleet<S> {
         }
         tasks.close();
         tasks.wait().await;
-    }
-
-    /// As [`Fleet::run`], for work that may be cut off wherever it waits.
-    pub(crate) async fn run_cut<F>(
-        &self,
-        stop: CancellationToken,
-        follow: impl Fn(Arc<Member<S>>) -> F,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.run(stop, |member, stop| {
-            let work = follow(member);
-            async move {
-                stop.run_until_cancelled_owned(work).await;
-            }
-        })
-        .await;
     }
 
     /// Puts down how a reading went, and tells those who wait for one.
@@ -181,7 +165,22 @@ impl<S: PartialEq> Fleet<S> {
     }
 
     pub(crate) fn members(&self) -> Vec<Arc<Member<S>>> {
-        self.lock().clone()
+        lock(&self.members).clone()
+    }
+
+    /// What a page says of them: of each how reading it goes, as `standing` writes
+    /// it, and what was read last as long as that is good.
+    pub(crate) fn pieces(
+        &self,
+        now: Instant,
+        standing: impl Fn(&Member<S>, Instant) -> Pieces,
+    ) -> Vec<Arc<Pieces>> {
+        let mut all = Vec::new();
+        for member in self.members() {
+            all.push(Arc::new(standing(&member, now)));
+            all.extend(member.served.good(now));
+        }
+        all
     }
 
     /// How reading each goes.
@@ -209,10 +208,6 @@ impl<S: PartialEq> Fleet<S> {
             })
             .collect()
     }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Member<S>>>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
@@ -229,6 +224,15 @@ mod tests {
         }
     }
 
+    /// Says when it is dropped that the work on a server has ended.
+    struct Ends(u32, tokio::sync::mpsc::UnboundedSender<(u32, &'static str)>);
+
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            let _ = self.1.send((self.0, "ended"));
+        }
+    }
+
     #[tokio::test]
     async fn what_stays_goes_on_and_what_is_gone_ends() {
         let fleet = Arc::new(Fleet::new("test"));
@@ -238,12 +242,11 @@ mod tests {
         let running = tokio::spawn({
             let (fleet, stop) = (Arc::clone(&fleet), stop.clone());
             async move {
-                let follow = |member: Arc<Member<u32>>, stop: CancellationToken| {
-                    let tell = tell.clone();
+                let follow = |member: Arc<Member<u32>>| {
+                    let ends = Ends(member.setup, tell.clone());
                     async move {
-                        let _ = tell.send((member.setup, "began"));
-                        stop.cancelled().await;
-                        let _ = tell.send((member.setup, "ended"));
+                        let _ = ends.1.send((ends.0, "began"));
+                        std::future::pending::<()>().await;
                     }
                 };
                 fleet.run(stop, follow).await;

@@ -12,7 +12,7 @@ mod mask;
 mod tally;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use exposition::Kind;
 use tokio_util::sync::CancellationToken;
@@ -24,16 +24,11 @@ pub use last::last;
 use crate::container::Containers;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Sheet};
-use crate::tail::{Source, Tail};
+use crate::tail::{Batch, KEEP, Source, Tail};
 use crate::tallies::{Tallies, lock};
 use entries::Entries;
 use mask::Mask;
 use tally::{Search, Tally};
-
-/// How long a log that cannot be read is left alone.
-const AGAIN: Duration = Duration::from_secs(2);
-/// A log that has been read is as good as new for so long.
-const KEEP: Duration = Duration::from_secs(60);
 
 /// The last lines of a service.
 #[derive(Debug, Clone)]
@@ -137,7 +132,7 @@ impl Logs {
             let shared = Arc::clone(&self.0);
             async move { shared.follow(&member).await }
         };
-        self.0.fleet.run_cut(stop, follow).await;
+        self.0.fleet.run(stop, follow).await;
     }
 
     /// Whether no log is followed.
@@ -226,7 +221,7 @@ impl Shared {
         let (tally, read) = self.tallies.follow(name, wanted);
         let entries = self.fresh_entries(name, *lines, wanted);
         let position = read.then(|| lock(&tally).position.clone());
-        let mut tail = Tail::new(source, position, self.since_ns, &self.containers);
+        let tail = Tail::new(source, position, self.since_ns, &self.containers);
         let patterns = service.patterns.iter();
         // The configuration was checked; what does not compile is left out.
         let searches: Vec<Search> = patterns
@@ -234,27 +229,11 @@ impl Shared {
             .collect();
         lock(&tally).look_for(&searches);
         let mut mask = Mask::default();
-        loop {
-            let began = Instant::now();
-            match tail.next().await {
-                Ok(batch) => {
-                    let now_ms = jiff::Timestamp::now().as_millisecond();
-                    let mut entries = lock(&entries);
-                    lock(&tally).take(&batch, &searches, &mut mask, &mut entries, now_ms);
-                    drop(entries);
-                    // What was written while nobody read is taken in before
-                    // anything is shown.
-                    if !batch.more {
-                        self.fleet.put(member, Ok(Vec::new()), began);
-                    }
-                }
-                Err(trouble) => {
-                    self.fleet.put(member, Err(trouble), began);
-                    tokio::time::sleep(AGAIN).await;
-                }
-            }
-            tokio::task::yield_now().await;
-        }
+        let take = |batch: &Batch, now_ms| {
+            let mut entries = lock(&entries);
+            lock(&tally).take(batch, &searches, &mut mask, &mut entries, now_ms);
+        };
+        tail.follow(&self.fleet, member, take).await;
     }
 }
 

@@ -25,7 +25,7 @@ mod target;
 mod tls;
 mod visits;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use exposition::Kind;
@@ -33,8 +33,10 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::crew::Crew;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
+use crate::tallies::lock;
 pub use config::{Config, Server, Tls};
 use link::Failure;
 pub use queries::{Preset, Query, Sort};
@@ -91,11 +93,7 @@ impl Postgres {
     }
 
     fn renew(&self, change: impl FnOnce(&mut Sources)) {
-        let mut sources = self
-            .0
-            .sources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut sources = lock(&self.0.sources);
         change(&mut sources);
         self.0.fleet.set(sources.wanted());
     }
@@ -103,9 +101,9 @@ impl Postgres {
     /// Reads every server each interval until `stop`. Returns only then.
     pub async fn run(&self, stop: CancellationToken) {
         let shared = &self.0;
-        let follow = |member: Arc<Member<Setup>>, stop| {
+        let follow = |member: Arc<Member<Setup>>| {
             let shared = Arc::clone(shared);
-            async move { shared.follow(&member, stop).await }
+            async move { shared.follow(&member).await }
         };
         shared.fleet.run(stop, follow).await;
     }
@@ -131,13 +129,7 @@ impl Postgres {
     /// What was read last, as exposition text. Never waits for a server; one
     /// that has not been read yet is not on the page.
     pub async fn page(&self) -> String {
-        let now = Instant::now();
-        let mut all = Vec::new();
-        for member in self.0.fleet.members() {
-            all.push(Arc::new(standing(&member, now)));
-            all.extend(member.served.good(now));
-        }
-        pieces::page(&all)
+        pieces::page(&self.0.fleet.pieces(Instant::now(), standing))
     }
 }
 
@@ -178,29 +170,24 @@ impl Sources {
 }
 
 impl Shared {
-    async fn follow(&self, member: &Member<Setup>, stop: CancellationToken) {
+    async fn follow(&self, member: &Member<Setup>) {
         let config = &member.setup.config;
         let mut reader: Option<Reader> = None;
+        let files = Crew::default();
         // An interval of nothing is not allowed.
         let mut ticks = interval(config.interval.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
+            ticks.tick().await;
             let began = Instant::now();
             let read = async {
                 let reader = match &mut reader {
                     Some(reader) => reader,
-                    None => reader.insert(make_reader(member).await?),
+                    None => reader.insert(make_reader(member, &files).await?),
                 };
                 reader.read().await
             };
-            let read = tokio::select! {
-                () = stop.cancelled() => return,
-                read = read => read,
-            };
+            let read = read.await;
             if matches!(
                 read,
                 Err(Failure::Refused { .. } | Failure::NoPassword | Failure::Malformed)
@@ -214,10 +201,12 @@ impl Shared {
     }
 }
 
-async fn make_reader(member: &Member<Setup>) -> Result<Reader, Failure> {
-    let server = &member.setup.server;
-    let access = server.access().await.map_err(Failure::Settings)?;
-    let tls = server.connector().map_err(Failure::Settings)?;
+async fn make_reader(member: &Member<Setup>, files: &Crew) -> Result<Reader, Failure> {
+    let (server, deadline) = (&member.setup.server, member.setup.config.deadline);
+    let access = server.access(files, deadline).await;
+    let access = access.map_err(Failure::Settings)?;
+    let tls = server.connector(files, deadline).await;
+    let tls = tls.map_err(Failure::Settings)?;
     Ok(Reader::new(Target {
         access,
         tls,

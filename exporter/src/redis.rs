@@ -9,7 +9,7 @@ mod families;
 mod info;
 pub(crate) mod resp;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use exposition::Kind;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
+use crate::tallies::lock;
 use client::{Address, Client, Failure};
 
 settings::section! {
@@ -147,11 +148,7 @@ impl Redis {
     }
 
     fn renew(&self, change: impl FnOnce(&mut Sources)) {
-        let mut sources = self
-            .0
-            .sources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut sources = lock(&self.0.sources);
         change(&mut sources);
         self.0.fleet.set(sources.wanted());
     }
@@ -159,9 +156,9 @@ impl Redis {
     /// Reads every server each interval until `stop`. Returns only then.
     pub async fn run(&self, stop: CancellationToken) {
         let shared = &self.0;
-        let follow = |member: Arc<Member<Setup>>, stop| {
+        let follow = |member: Arc<Member<Setup>>| {
             let shared = Arc::clone(shared);
-            async move { shared.follow(&member, stop).await }
+            async move { shared.follow(&member).await }
         };
         shared.fleet.run(stop, follow).await;
     }
@@ -187,13 +184,7 @@ impl Redis {
     /// What was read last, as exposition text. Never waits for a server; one
     /// that has not been read yet is not on the page.
     pub async fn page(&self) -> String {
-        let now = Instant::now();
-        let mut all = Vec::new();
-        for member in self.0.fleet.members() {
-            all.push(Arc::new(standing(&member, now)));
-            all.extend(member.served.good(now));
-        }
-        pieces::page(&all)
+        pieces::page(&self.0.fleet.pieces(Instant::now(), standing))
     }
 }
 
@@ -233,7 +224,7 @@ impl Sources {
 }
 
 impl Shared {
-    async fn follow(&self, member: &Member<Setup>, stop: CancellationToken) {
+    async fn follow(&self, member: &Member<Setup>) {
         let (setup, served) = (&member.setup, &member.served);
         let server = &setup.server;
         let Some(address) = Address::parse(&server.address) else {
@@ -247,15 +238,9 @@ impl Shared {
         let mut ticks = interval(setup.interval.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
+            ticks.tick().await;
             let began = Instant::now();
-            let read = tokio::select! {
-                () = stop.cancelled() => return,
-                read = timeout(setup.deadline, client.read()) => read,
-            };
+            let read = timeout(setup.deadline, client.read()).await;
             let pieces = read.unwrap_or(Err(Failure::Late)).and_then(|answers| {
                 started = encode::started(&answers.info, started);
                 let mut sheet = Sheet::new(&served.instance);

@@ -5,12 +5,13 @@
 //! one lost answer makes no hole; then it is dropped, since old values that
 //! look like new ones are worse than none. Nothing here does I/O.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use exposition::Kind;
 
 use crate::pieces::{Pieces, Sheet};
+use crate::tallies::lock;
 
 /// What is known of one server.
 #[derive(Debug)]
@@ -168,8 +169,8 @@ impl Served {
         }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 }
 

@@ -12,11 +12,12 @@ mod output;
 mod spot;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::container::Containers;
+use crate::fleet::{Fleet, Member};
 use crate::served::Trouble;
 pub(crate) use file::Place;
 pub(crate) use frames::Frames;
@@ -28,6 +29,11 @@ pub(crate) const LONGEST: usize = 256 << 10;
 const BATCH: usize = 256 << 10;
 /// How often what has nothing new is looked at.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a log that cannot be read is left alone.
+const AGAIN: Duration = Duration::from_secs(2);
+/// A log that has been read is as good as new for so long.
+pub(crate) const KEEP: Duration = Duration::from_secs(60);
 
 /// Where lines come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,10 +139,38 @@ impl Tail {
         }
     }
 
+    /// Follows a member of a fleet for ever: gives `take` each batch, with the time
+    /// at which it came in milliseconds since 1970, and puts down how reading goes.
+    pub(crate) async fn follow<S: PartialEq>(
+        mut self,
+        fleet: &Fleet<S>,
+        member: &Member<S>,
+        mut take: impl FnMut(&Batch, i64),
+    ) {
+        loop {
+            let began = Instant::now();
+            match self.next().await {
+                Ok(batch) => {
+                    take(&batch, jiff::Timestamp::now().as_millisecond());
+                    // What was written while nobody read is taken in before
+                    // anything is shown.
+                    if !batch.more {
+                        fleet.put(member, Ok(Vec::new()), began);
+                    }
+                }
+                Err(trouble) => {
+                    fleet.put(member, Err(trouble), began);
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The next lines. Waits for about a second when there are none; then the
     /// batch is empty. What is cut off while it waits is lost: ask only what
     /// will be asked again.
-    pub(crate) async fn next(&mut self) -> Result<Batch, Trouble> {
+    async fn next(&mut self) -> Result<Batch, Trouble> {
         match self {
             Self::File(follower) => {
                 let Some(mut taken) = follower.take() else {

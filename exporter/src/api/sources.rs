@@ -7,10 +7,7 @@ use super::config::{Config, Log, Proxy};
 use super::status::Server;
 use super::tally::Reading;
 use crate::fleet::Wanted;
-use crate::tail::{Source, Streams};
-
-/// A log that has been read is as good as new for so long.
-const KEEP: Duration = Duration::from_secs(60);
+use crate::tail::{KEEP, Source, Streams};
 
 /// An access log that was found in a container.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use exposition::Kind;
 
@@ -12,6 +12,7 @@ use super::queues::Queues;
 use super::tally::{Kept, Tally};
 use super::workers::{Patience, Workers, hostname};
 use crate::pieces::{Pieces, Sheet};
+use crate::tallies::lock;
 
 /// How long events of a task wait for what its sender tells, in seconds.
 const HOLD: f64 = 2.0;
@@ -71,7 +72,7 @@ impl Scene {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

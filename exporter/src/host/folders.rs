@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use exposition::{Kind, Writer};
@@ -11,6 +11,7 @@ use exposition::{Kind, Writer};
 use super::Machine;
 use crate::du::{self, Limits, Size};
 use crate::files::{Failure, Files};
+use crate::tallies::lock;
 
 /// Of more folders than this only the first are looked at.
 const MOST: usize = 32;
@@ -48,27 +49,26 @@ impl Folders {
 
     /// Begins a round when one is due and none is under way.
     fn look(&self, root: &std::path::Path) {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = lock(&self.found);
         if found.busy || found.began.is_some_and(|at| at.elapsed() < self.every) {
             return;
         }
         let (named, here, root) = (self.named.clone(), Arc::clone(&self.found), root.to_owned());
         let thread = std::thread::Builder::new().name("folders".into());
         let started = thread.spawn(move || {
-            let lock = || here.lock().unwrap_or_else(PoisonError::into_inner);
             for folder in named {
                 let seen = root.join(folder.strip_prefix("/").unwrap_or(&folder));
                 let size = du::measure(&seen, LIMITS).ok();
-                lock().sizes.insert(folder, (size, Instant::now()));
+                lock(&here).sizes.insert(folder, (size, Instant::now()));
             }
-            lock().busy = false;
+            lock(&here).busy = false;
         });
         found.busy = started.is_ok();
         found.began = Some(Instant::now());
     }
 
     fn encode(&self, page: &mut Writer) {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lock(&self.found);
         type Value = fn(&(Option<Size>, Instant)) -> Option<f64>;
         let families: [(&str, &str, Value); 5] = [
             (

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::PoisonError;
 
 use exposition::{Kind, Writer};
 
 use super::Machine;
 use crate::files::{Failure, Files, names};
+use crate::tallies::lock;
 
 /// File, family, help, kind.
 const NUMBERS: [(&str, &str, &str, Kind); 17] = [
@@ -201,7 +201,7 @@ pub(super) fn read(
     page: &mut Writer,
 ) -> Result<(), Failure> {
     let folder = files.roots.sys.join("class/net");
-    let mut links = machine.links.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut links = lock(&machine.links);
     links.refresh(&folder, files);
     if links.0.is_empty() {
         return Err(Failure::Absent("network devices".into()));

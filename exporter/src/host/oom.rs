@@ -13,6 +13,7 @@ use exposition::{Kind, Writer};
 
 use super::Machine;
 use crate::files::{Failure, Files};
+use crate::tallies::lock;
 
 /// Records for one page.
 const MOST_RECORDS: usize = 20_000;
@@ -38,9 +39,7 @@ pub(super) fn read(
     files: &mut Files<'_>,
     page: &mut Writer,
 ) -> Result<(), Failure> {
-    let Ok(mut known) = machine.oom.lock() else {
-        return Ok(());
-    };
+    let mut known = lock(&machine.oom);
     known.follow(files)?;
     let booted = files.proc("stat").ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("btime "))?;

@@ -4,6 +4,7 @@ use exposition::{Kind, Writer};
 
 use super::Machine;
 use crate::files::{Failure, Files};
+use crate::tallies::lock;
 
 const MODES: [&str; 8] = [
     "user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal",
@@ -52,9 +53,7 @@ pub(super) fn read(
     if processors.is_empty() {
         return Err(Failure::Malformed("/proc/stat"));
     }
-    if let Ok(mut history) = machine.cpus.lock() {
-        history.settle(&mut processors);
-    }
+    lock(&machine.cpus).settle(&mut processors);
     encode_processors(&processors, page);
     encode_totals(&text, page);
     Ok(())

@@ -13,6 +13,7 @@ use exposition::{Kind, Writer};
 use super::Machine;
 use crate::dbus::{Bus, Call, Cursor};
 use crate::files::{Failure, Files};
+use crate::tallies::lock;
 
 /// The manager's own socket, and that of the system's bus.
 const USUAL: [(&str, bool); 2] = [
@@ -99,9 +100,7 @@ pub(super) fn read(
     let body = bus.ask(&call).map_err(failed)?;
     let body = body.ok_or(Failure::Malformed("what systemd tells of its units"))?;
     let units = units(&body).ok_or(Failure::Malformed("what systemd tells of its units"))?;
-    let Ok(mut known) = machine.systemd.lock() else {
-        return Ok(());
-    };
+    let mut known = lock(&machine.systemd);
     if known.at.is_none_or(|at| at.elapsed() >= SELDOM) {
         known.told = details(&mut bus, &units).map_err(failed)?;
         let of_manager = |name| ["org.freedesktop.systemd1.Manager", name];

@@ -7,13 +7,13 @@
 //! with much memory that takes it many milliseconds, twice. Where it does, it is asked
 //! less often than others read.
 
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use exposition::{Kind, Writer};
 
 use super::Machine;
 use crate::files::{Failure, Files};
+use crate::tallies::lock;
 
 /// The states in the kernel's order, from 1 on.
 const STATES: [&str; 11] = [
@@ -59,7 +59,7 @@ pub(super) fn read(
     files: &mut Files<'_>,
     page: &mut Writer,
 ) -> Result<(), Failure> {
-    let mut known = machine.tcp.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = lock(&machine.tcp);
     let now = Instant::now();
     let fresh = known
         .last
@@ -121,6 +121,31 @@ mod tests {
         assert!(!is_due(3 * cycle, ms(13)));
         assert!(is_due(4 * cycle, ms(13)));
         assert!(is_due(4 * cycle, ms(60_000)));
+    }
+
+    #[test]
+    fn what_took_the_kernel_long_is_told_again_without_being_read() {
+        let tree = tempfile::tempdir().unwrap();
+        let folder = tree.path().join("proc/1/net");
+        std::fs::create_dir_all(&folder).unwrap();
+        let host = super::super::tests::host(tree.path());
+        // What is told of so many sockets after a reading that took so long.
+        let told = |sockets: usize, took: Duration| {
+            let text = "sl\n".to_owned() + &"0: a b 0A 0:0\n".repeat(sockets);
+            std::fs::write(folder.join("tcp"), text).unwrap();
+            if let Some(last) = &mut lock(&host.0.tcp).last {
+                *last = (Instant::now(), took);
+            }
+            let mut page = Writer::new();
+            read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
+            let page = page.finish();
+            let (_, listening) = page.split_once("{state=\"listen\"} ").unwrap();
+            listening.lines().next().unwrap().parse::<usize>().unwrap()
+        };
+        assert_eq!(told(1, Duration::ZERO), 1);
+        assert_eq!(told(2, Duration::ZERO), 2);
+        assert_eq!(told(3, Duration::from_secs(1)), 2);
+        assert_eq!(told(4, Duration::ZERO), 4);
     }
 
     #[test]

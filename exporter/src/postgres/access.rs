@@ -2,7 +2,8 @@
 //! password file. No message from here repeats what was configured, since a
 //! password may stand where none belongs.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use tokio_postgres::config::Host;
 
@@ -124,25 +125,21 @@ fn fields(line: &str) -> Option<Vec<String>> {
 }
 
 /// The password file of this user, if others cannot read it.
-pub(super) async fn password_file() -> Option<String> {
+pub(super) fn password_file() -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let path = of_user("PGPASSFILE", PASSWORD_FILE)?;
-    let about = tokio::fs::metadata(&path).await.ok()?;
+    let about = fs::metadata(&path).ok()?;
     if about.permissions().mode() & 0o077 != 0 {
         return None;
     }
-    tokio::fs::read_to_string(&path).await.ok()
+    fs::read_to_string(&path).ok()
 }
 
 /// The service file of this user, or the one of all users.
-pub(super) async fn service_file() -> Option<String> {
+pub(super) fn service_file() -> Option<String> {
     let own = of_user("PGSERVICEFILE", SERVICE_FILE)?;
-    match tokio::fs::read_to_string(&own).await {
-        Ok(text) => Some(text),
-        Err(_) => tokio::fs::read_to_string(Path::new(SERVICES_OF_ALL))
-            .await
-            .ok(),
-    }
+    let usual = |_| fs::read_to_string(SERVICES_OF_ALL);
+    fs::read_to_string(&own).or_else(usual).ok()
 }
 
 fn of_user(variable: &str, name: &str) -> Option<PathBuf> {

@@ -8,6 +8,7 @@ use ::settings::Secret;
 use super::access::{self, Access};
 use super::queries::Query;
 use super::tls::Connector;
+use crate::crew::{Crew, Outcome};
 
 ::settings::section! {
     /// PostgreSQL servers, under postgres_exporter's names. The user should be
@@ -154,27 +155,48 @@ impl Server {
         Some((user.to_owned(), database.to_owned()))
     }
 
-    /// How to reach it; looks into files of the user where the configuration
-    /// leaves something open.
-    pub(super) async fn access(&self) -> Result<Access, &'static str> {
+    /// How to reach it. Files of the user are read where the configuration leaves
+    /// something open: no longer than `deadline`, and on a thread of `files`.
+    pub(super) async fn access(
+        &self,
+        files: &Crew,
+        deadline: Duration,
+    ) -> Result<Access, &'static str> {
+        let server = self.clone();
+        let find = move || server.find_access();
+        match files.one("access", deadline, find).await {
+            Outcome::Done(access, _) => access,
+            Outcome::Late => Err("the files of the user were not read in time"),
+            Outcome::Panicked => Err("the files of the user cannot be read"),
+        }
+    }
+
+    fn find_access(&self) -> Result<Access, &'static str> {
         let mut access = if self.service.is_empty() {
             Access::parse(&self.url)?
         } else {
-            let file = access::service_file().await;
-            Access::service(&file.ok_or("there is no service file")?, &self.service)?
+            let file = access::service_file().ok_or("there is no service file")?;
+            Access::service(&file, &self.service)?
         };
         if !self.password.is_empty() {
             access.config.password(self.password.expose());
-        } else if let Some(passwords) = access::password_file().await {
+        } else if let Some(passwords) = access::password_file() {
             access.look_up(&passwords);
         }
         Ok(access)
     }
 
-    pub(super) fn connector(&self) -> Result<Option<Connector>, &'static str> {
+    pub(super) async fn connector(
+        &self,
+        files: &Crew,
+        deadline: Duration,
+    ) -> Result<Option<Connector>, &'static str> {
         match self.tls {
             Tls::Off => Ok(None),
-            Tls::Verify => Connector::new(self.ca_file.as_deref()).map(Some),
+            Tls::Verify => {
+                let read = Connector::load(files, self.ca_file.clone(), deadline);
+                read.await.map(Some)
+            }
         }
     }
 }
