@@ -66,6 +66,8 @@ impl Store {
         while self.bytes() > enough && history > least {
             history = (history - retention / 8).max(least);
             maintained.cut_to_ms = Some(history);
+            let oldest = now.saturating_sub(history);
+            self.cut.fetch_max(oldest, Ordering::Relaxed);
             maintained.expired += self.expire(now, history);
         }
         while self.bytes() > enough {
@@ -151,7 +153,9 @@ impl Store {
         }
         // Some have a little more; all have all from here on.
         let floor = self.archive.as_ref().map_or(oldest, |_| kept);
-        self.floor.store(first.max(floor), Ordering::Relaxed);
+        let cut = self.cut.load(Ordering::Relaxed);
+        self.floor
+            .store(first.max(floor).max(cut), Ordering::Relaxed);
         expired
     }
 

@@ -169,10 +169,11 @@ impl Samples {
         Some(point).filter(|(time, _)| *time >= from)
     }
 
-    /// Gives up full chunks that ended before `time`, closes an open one that
-    /// ended before `idle`, and says by how many bytes memory grew.
+    /// Gives up full chunks that ended before `time`, but not the newest of all,
+    /// closes an open one that ended before `idle`, and says by how many bytes
+    /// memory grew.
     pub(crate) fn drop_before(&mut self, time: i64, idle: i64) -> i64 {
-        let old = self.sealed.partition_point(|chunk| chunk.last < time);
+        let old = self.full_before(time);
         let closes = self.open.count() > 0 && self.open.newest().0 < idle;
         if old == 0 && !closes {
             return 0;

@@ -31,6 +31,9 @@ pub struct Store {
     pub(crate) archive: Option<Archive>,
     /// Chunks that ended before are given up, by the store's own time.
     pub(crate) oldest: AtomicI64,
+    /// What ended before was given up when memory was short, wherever no file had
+    /// it, by the store's own time.
+    pub(crate) cut: AtomicI64,
     /// Memory and archive have every sample from here on, by the store's own time.
     pub(crate) floor: AtomicI64,
 }
@@ -75,6 +78,7 @@ impl Store {
             rollups: None,
             archive: None,
             oldest: AtomicI64::new(i64::MIN),
+            cut: AtomicI64::new(i64::MIN),
             floor: AtomicI64::new(0),
         }
     }

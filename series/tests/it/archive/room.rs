@@ -1,6 +1,8 @@
 //! What an archive costs and is given up for: its own limit, short memory, bursts of
 //! series and samples that lie far ahead.
 
+use series::{Rejected, Summary};
+
 use super::*;
 
 #[test]
@@ -83,14 +85,17 @@ fn a_burst_of_series_costs_no_archived_sample() {
     live(&[&store], 0, 2400);
     let old = |store: &Store| {
         let mut all = contents(store);
-        all.retain(|labels, _| labels.to_string().starts_with("gauge"));
+        all.retain(|labels, _| labels.name() != "requests");
         for samples in all.values_mut() {
             samples.retain(|(time, _)| *time < end(2400) - 3 * HOUR);
         }
+        all.retain(|_, samples| !samples.is_empty());
         all
     };
     let before = old(&store);
-    assert!(before.len() == 6 && before.values().all(|samples| samples.len() > 1000));
+    let long = before.values().filter(|samples| samples.len() > 1000);
+    // Gauges and the counter; the one that seldom comes, and three guests.
+    assert_eq!((before.len(), long.count()), (11, 7));
     for id in 0..10_000 {
         let wide = labels("requests", &[("path", &id.to_string())]);
         let _ = store.append(&wide, end(2400), 1.0);
@@ -102,6 +107,56 @@ fn a_burst_of_series_costs_no_archived_sample() {
     );
     store.put_away(end(2400)).unwrap();
     have_the_same(&old(&store), &before);
+    // What is known of a guest that left long ago is when that was.
+    let guest = labels("guest", &[("id", "0")]);
+    let late = store.append(&guest, START, 1.0);
+    assert_eq!(late, Err(Rejected::OutOfOrder));
+}
+
+#[test]
+fn what_short_memory_costs_a_disk_that_fails_is_read_from_roll_ups() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("series")).unwrap();
+    fs::write(dir.path().join("series/archive"), "in the way").unwrap();
+    let tight = Settings {
+        max_bytes: 200_000,
+        ..settings()
+    };
+    let (store, _) = Store::open(dir.path(), tight);
+    let mut cut = None;
+    for at in 0..8 * 240 {
+        let now = START + at * STEP;
+        for id in 0..20 {
+            let value = (at as f64 * 0.7 + id as f64).sin();
+            store.append(&gauge(id), now, value).unwrap();
+        }
+        // It has no full chunk to give up, and so reaches back to the start.
+        if at % 40 == 0 {
+            store.append(&labels("seldom", &[]), now, 1.0).unwrap();
+        }
+        if at % 4 == 0 {
+            store.flush().unwrap();
+            let maintained = store.maintain(now);
+            assert_eq!(maintained.shed, []);
+            cut = maintained.cut_to_ms.or(cut);
+            let _ = store.put_away(now);
+            store.roll_up(now).unwrap();
+        }
+    }
+    assert!(cut.is_some() && store.figures().archive_error.is_some());
+    let now = end(8 * 240);
+    let gauges = store.select(&named("gauge"), START, now);
+    let first = gauges.iter().map(|one| one.samples[0].0).max().unwrap();
+    assert!(first > START + HOUR);
+    assert!((first..now).contains(&store.floor_ms()), "{first}");
+    let mut earliest = Vec::new();
+    let each = |_: &Labels, samples: &mut Vec<(i64, f64)>| {
+        earliest.push(samples[0].0);
+        Ok::<_, ()>(())
+    };
+    let rolled = store.visit_history(&named("gauge"), START, now, Summary::Last, each);
+    assert_eq!((rolled, earliest.len()), (Ok(true), 20));
+    assert!(earliest.iter().all(|time| *time < START + HOUR));
 }
 
 #[test]
