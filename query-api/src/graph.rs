@@ -141,7 +141,7 @@ fn look(api: &Api, ask: &Ask, text: &str, (start, end): (i64, i64)) -> Result<Sh
         notes: [answer.warnings, answer.infos].concat(),
         ..Shown::default()
     };
-    let matrix = match answer.value {
+    let lines = match answer.value {
         Value::String(text) => {
             shown.word = Some(text);
             return Ok(shown);
@@ -154,17 +154,11 @@ fn look(api: &Api, ask: &Ask, text: &str, (start, end): (i64, i64)) -> Result<Sh
                 line: None,
             });
             shown.rows = rows.collect();
-            matrix
+            Some(matrix)
         }
         Value::Scalar(value) => {
             shown.word = Some(format_value(value));
-            draw(
-                api,
-                &engine(api, ask, until),
-                &expr,
-                (start, end),
-                &mut shown,
-            )
+            None
         }
         Value::Vector(vector) => {
             let rows = vector.into_iter().map(|(labels, value)| Row {
@@ -173,16 +167,14 @@ fn look(api: &Api, ask: &Ask, text: &str, (start, end): (i64, i64)) -> Result<Sh
                 line: None,
             });
             shown.rows = rows.collect();
-            draw(
-                api,
-                &engine(api, ask, until),
-                &expr,
-                (start, end),
-                &mut shown,
-            )
+            None
         }
     };
-    join(&mut shown, matrix);
+    let lines = lines.unwrap_or_else(|| {
+        let engine = engine(api, ask, until);
+        draw(api, &engine, &expr, (start, end), &mut shown)
+    });
+    join(&mut shown, lines);
     Ok(shown)
 }
 

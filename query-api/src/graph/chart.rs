@@ -131,14 +131,15 @@ fn path(out: &mut String, points: &[(i64, f64)], scale: &Scale, (start, end): (i
     let gap = gap(points);
     let mut last: Option<i64> = None;
     for (time, value) in points {
-        let x = (time - start) as f64 / span * WIDTH;
+        // A sample may lie ages from the ends of the picture.
+        let x = time.saturating_sub(start) as f64 / span * WIDTH;
         if !value.is_finite() || !(0.0..=WIDTH).contains(&x) {
             last = None;
             continue;
         }
         let y = up(scale, *value);
         match last {
-            Some(before) if time - before <= gap => {
+            Some(before) if time.saturating_sub(before) <= gap => {
                 let _ = write!(out, "L{x:.1} {y:.1}");
             }
             // Nothing would be seen of a move alone.
@@ -152,10 +153,14 @@ fn path(out: &mut String, points: &[(i64, f64)], scale: &Scale, (start, end): (i
 
 /// Neighbours that are further apart have a gap between them.
 fn gap(points: &[(i64, f64)]) -> i64 {
-    let steps = points.windows(2).map(|pair| pair[1].0 - pair[0].0);
+    let steps = points
+        .windows(2)
+        .map(|pair| pair[1].0.saturating_sub(pair[0].0));
     let mut steps: Vec<i64> = steps.collect();
     steps.sort_unstable();
-    steps.get(steps.len() / 2).map_or(0, |usual| usual * 3 / 2)
+    steps
+        .get(steps.len() / 2)
+        .map_or(0, |usual| usual.saturating_add(usual / 2))
 }
 
 /// Five times from the start to the end, as short as the range allows, in UTC.

@@ -85,6 +85,12 @@ async fn what_cannot_be_shown_is_said_on_the_page_and_in_the_status() {
         ("g0.expr=x&g0.end_input=soon", 400, "until: cannot parse"),
         ("g0.expr=x%20%2B%20on()%20x", 422, "many-to-many"),
         ("g0.expr=%zz", 400, "invalid URL escape"),
+        // The samples and the picture are as far apart as times can be.
+        (
+            "g0.expr=x%5B5m%5D%20%40%201700000000&g0.end_input=-9300000000000000",
+            200,
+            "x{part=&quot;a&quot;}",
+        ),
     ] {
         let (answered, page) = show(&server, words).await;
         assert_eq!(answered, status, "{words}");
