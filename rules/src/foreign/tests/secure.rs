@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -65,8 +66,8 @@ fn certificates(file: &Path) -> Vec<CertificateDer<'static>> {
     all.map(Result::unwrap).collect()
 }
 
-/// Serves a page over TLS; with `asks` only to clients that this authority vouches for.
-async fn serve(own: &Signed, asks: Option<&Signed>) -> String {
+/// Speaks TLS; with `asks` only to clients that this authority vouches for.
+fn acceptor(own: &Signed, asks: Option<&Signed>) -> TlsAcceptor {
     let builder =
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -87,7 +88,12 @@ async fn serve(own: &Signed, asks: Option<&Signed>) -> String {
     let config = builder
         .with_single_cert(certificates(&own.chain), key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Serves a page over TLS, to whom `acceptor` says.
+async fn serve(own: &Signed, asks: Option<&Signed>) -> String {
+    let acceptor = acceptor(own, asks);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
@@ -156,6 +162,59 @@ async fn only_whom_the_given_authority_vouches_for_is_asked() {
     let target = looked(&plain).targets.remove(0);
     let client = Clients::default().of(&target).unwrap();
     assert!(target.fetch(&client).await.is_err(), "plain HTTP to TLS");
+}
+
+/// Answers all that is asked over a connection, until the other side asks for its end.
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut asked = Vec::new();
+    while let Ok(1..) = stream.read_buf(&mut asked).await {
+        if !asked.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let page = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\na 1\n";
+        let _ = stream.write_all(page.as_bytes()).await;
+        let request = String::from_utf8_lossy(&asked).to_ascii_lowercase();
+        if request.contains("\r\nconnection: close\r\n") {
+            return;
+        }
+        asked.clear();
+    }
+}
+
+#[tokio::test]
+async fn only_a_secured_connection_waits_for_the_next_scrape() {
+    let folder = TempDir::new().unwrap();
+    let own = signed(folder.path(), "ours");
+    for (scheme, connections) in [("http", 3), ("https", 1)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = acceptor(&own, None);
+        let begun = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&begun);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    match scheme {
+                        "http" => answer(stream).await,
+                        _ => answer(acceptor.accept(stream).await.unwrap()).await,
+                    }
+                });
+            }
+        });
+        let job = job(&format!(
+            "targets: ['{address}']\nscheme: {scheme}\ntls_config: {{ca_file: {}}}",
+            own.authority.display()
+        ));
+        let target = looked(&job).targets.remove(0);
+        let client = Clients::default().of(&target).unwrap();
+        for _ in 0..3 {
+            let page = target.fetch(&client).await.unwrap();
+            assert_eq!(page.text, "a 1\n");
+        }
+        assert_eq!(begun.load(Ordering::Relaxed), connections, "{scheme}");
+    }
 }
 
 #[tokio::test]
