@@ -76,10 +76,10 @@ async fn probe(
         )
             .into_response();
     };
-    let own =
-        loaded.config.targets.iter().find(|one| {
-            one.target == asked.target && loaded.modules.get(&one.module) == Some(&module)
-        });
+    let own = loaded.config.targets.iter().find(|one| {
+        let known = loaded.modules.get(&one.module);
+        one.target == asked.target && known.is_some_and(|known| **known == module)
+    });
     if let Some(own) = own {
         (known.compare)(&mut module, &own.certificate);
     }

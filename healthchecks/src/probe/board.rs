@@ -17,8 +17,6 @@ pub struct Board(Mutex<Inner>);
 #[derive(Debug, Default)]
 pub(super) struct Inner {
     pub(super) loaded: Loaded,
-    /// The modules of `loaded`, for those who look.
-    modules: BTreeMap<String, Arc<Module>>,
     every: Duration,
     pub(super) entries: BTreeMap<String, Entry>,
 }
@@ -57,10 +55,6 @@ impl Board {
         let mut inner = self.lock();
         inner.every = loaded.config.interval.unwrap_or(every);
         let wanted = loaded.config.targets.clone();
-        let modules = loaded.modules.iter();
-        inner.modules = modules
-            .map(|(name, module)| (name.clone(), Arc::new(module.clone())))
-            .collect();
         inner.loaded = loaded;
         inner.replace(wanted, false, now_ms);
     }
@@ -90,7 +84,7 @@ impl Board {
         let inner = &mut *inner;
         let mut due = Vec::new();
         for (name, entry) in &mut inner.entries {
-            let Some(module) = inner.modules.get(&entry.target.module) else {
+            let Some(module) = inner.loaded.modules.get(&entry.target.module) else {
                 continue;
             };
             let every = entry.target.interval.unwrap_or(inner.every);

@@ -4,6 +4,7 @@
 
 mod answer;
 mod task;
+mod told;
 
 use std::time::Duration;
 
@@ -93,7 +94,7 @@ pub(super) async fn probe(
 
 /// Whether bytes tell of the end of the task `a`.
 pub(super) fn ends(bytes: &[u8]) -> bool {
-    answer::end(bytes, "a").is_some()
+    told::end(bytes, "a").is_some()
 }
 
 fn timed_out(reason: Reason) -> bool {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use settings::Fault;
 
 use super::discover::Discover;
-use super::module::{File, Module, shipped};
+use super::module::{File, Module, held, shipped};
 use super::pattern::Pattern;
 
 settings::section! {
@@ -91,7 +92,7 @@ pub struct Loaded {
     /// The section.
     pub config: Config,
     /// All modules by name.
-    pub modules: BTreeMap<String, Module>,
+    pub modules: BTreeMap<String, Arc<Module>>,
 }
 
 impl Config {
@@ -114,11 +115,12 @@ impl Config {
                 }
             };
             let file: File = settings::read(&self.blackbox, &text, &|_| None)?;
-            modules.extend(file.modules);
+            modules.extend(held(file.modules));
         }
-        modules.extend(self.modules.clone());
+        modules.extend(held(self.modules.clone()));
         for module in modules.values_mut() {
             if module.domain.addresses.is_empty() {
+                let module = Arc::make_mut(module);
                 module.domain.addresses.clone_from(&self.addresses);
             }
         }
@@ -245,7 +247,7 @@ impl Loaded {
             module
         };
         let known = self.modules.get(module_name);
-        let known = known.ok_or_else(|| format!("unknown module {module_name:?}"))?;
+        let known: &Module = known.ok_or_else(|| format!("unknown module {module_name:?}"))?;
         let configured = self
             .config
             .targets

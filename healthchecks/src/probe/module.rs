@@ -7,6 +7,7 @@ mod http;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::pattern::{Pattern, Source, Unsupported};
@@ -344,11 +345,19 @@ impl Module {
 
 /// The modules that are there without a word in the configuration.
 #[must_use]
-pub fn shipped() -> BTreeMap<String, Module> {
+pub fn shipped() -> BTreeMap<String, Arc<Module>> {
     let text = include_str!("shipped.yml");
     let file: Result<File, _> = settings::read("shipped.yml".as_ref(), text, &|_| None);
     // A test reads it; only a broken build gets nothing here.
-    file.map(|file| file.modules).unwrap_or_default()
+    file.map(|file| held(file.modules)).unwrap_or_default()
+}
+
+/// Modules as all who look share them.
+pub(super) fn held(modules: BTreeMap<String, Module>) -> BTreeMap<String, Arc<Module>> {
+    let modules = modules.into_iter();
+    modules
+        .map(|(name, module)| (name, Arc::new(module)))
+        .collect()
 }
 
 #[cfg(test)]

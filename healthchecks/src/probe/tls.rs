@@ -4,8 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
 };
@@ -18,7 +17,7 @@ use super::module::{Tls, Version};
 use super::reason::{Failure, Reason, Step};
 use super::samples::Samples;
 use super::stream::Stream;
-use super::trust::{self, Trust, provider};
+use super::trust::{self, Own, Trust, provider};
 
 /// What a handshake showed.
 #[derive(Debug, Clone)]
@@ -37,12 +36,12 @@ pub(super) async fn secure(
     deadline: Instant,
     samples: &mut Samples,
 ) -> Step<(Stream, Option<Vec<u8>>)> {
-    let trust = trust::of(config, deadline).await?;
+    let (trust, own) = trust::of(config, deadline).await?;
     let watcher = Arc::new(Watcher {
         trust: Arc::clone(&trust),
         shown: Mutex::default(),
     });
-    let client = client(config, Arc::clone(&watcher), protocols)?;
+    let client = client(config, own, Arc::clone(&watcher), protocols)?;
     let name = if config.server_name.is_empty() {
         host
     } else {
@@ -209,7 +208,12 @@ fn seconds(time: i64) -> f64 {
     time as f64
 }
 
-fn client(config: &Tls, watcher: Arc<Watcher>, protocols: &[&[u8]]) -> Step<ClientConfig> {
+fn client(
+    config: &Tls,
+    own: Option<Own>,
+    watcher: Arc<Watcher>,
+    protocols: &[&[u8]],
+) -> Step<ClientConfig> {
     let broken = |what: &str| Failure::new(Reason::Internal, what.to_owned());
     let versions: Vec<_> = [
         (&rustls::version::TLS12, Version::Tls12),
@@ -232,17 +236,11 @@ fn client(config: &Tls, watcher: Arc<Watcher>, protocols: &[&[u8]]) -> Step<Clie
         .map_err(|_| broken("none of these versions of TLS is spoken"))?
         .dangerous()
         .with_custom_certificate_verifier(watcher);
-    let mut client = if config.cert_file.as_os_str().is_empty() {
-        builder.with_no_client_auth()
-    } else {
-        let chain = CertificateDer::pem_file_iter(&config.cert_file)
-            .and_then(Iterator::collect)
-            .map_err(|_| broken("cannot read cert_file"))?;
-        let key = PrivateKeyDer::from_pem_file(&config.key_file)
-            .map_err(|_| broken("cannot read key_file"))?;
-        builder
+    let mut client = match own {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => builder
             .with_client_auth_cert(chain, key)
-            .map_err(|_| broken("cert_file and key_file do not fit"))?
+            .map_err(|_| broken("cert_file and key_file do not fit"))?,
     };
     client.alpn_protocols = protocols.iter().map(|one| one.to_vec()).collect();
     // Each probe looks at a whole handshake.

@@ -1,15 +1,17 @@
-//! What comes back from a worker: the result of the canary, or the event of its
-//! end, whichever is first.
-
-use serde_json::Value;
+//! What comes back from a worker, message by message, until one tells the end of the
+//! canary.
 
 use super::super::reason::{Failure, Reason, Step};
 use super::super::talk::Talk;
+use super::told::end;
 
 /// A message of more parts is none of ours.
 const PARTS: usize = 8;
-/// A part of more bytes is none of ours; the bound of a talk is higher.
+/// So much is read at a time; the bound of a talk is higher.
 const BYTES: usize = 60 << 10;
+/// Of the parts of a message so many bytes are kept: workers send their events in
+/// batches, and ours may be among those of others.
+const KEPT: usize = 4 << 20;
 /// One of more bytes than this is not even read away.
 const SKIPPED: usize = 64 << 20;
 
@@ -30,7 +32,7 @@ pub(super) async fn message(talk: &mut Talk) -> Step<Vec<Vec<u8>>> {
     let head = talk.line().await?;
     let count = number(&head, b'*').filter(|count| *count <= PARTS);
     let count = count.ok_or_else(|| super::super::server::redis_refusal(&head))?;
-    let mut parts = Vec::with_capacity(count);
+    let (mut parts, mut room) = (Vec::with_capacity(count), KEPT);
     for _ in 0..count {
         let line = talk.line().await?;
         if line.first() == Some(&b':') {
@@ -45,20 +47,19 @@ pub(super) async fn message(talk: &mut Talk) -> Step<Vec<Vec<u8>>> {
                 format!("a message of {length} bytes is no batch of events"),
             ));
         }
-        if length > BYTES {
-            // A batch of others' events: read away, piece by piece.
-            let mut left = length.saturating_add(2);
-            while left > 0 {
-                talk.begin();
-                let piece = left.min(BYTES);
-                talk.bytes(piece).await?;
-                left -= piece;
+        // Others' events are read away, piece by piece.
+        let keeps = length <= room;
+        let (mut part, mut left) = (Vec::new(), length + 2);
+        while left > 0 {
+            talk.begin();
+            let piece = talk.bytes(left.min(BYTES)).await?;
+            left -= piece.len();
+            if keeps {
+                part.extend(piece);
             }
-            parts.push(Vec::new());
-            continue;
         }
-        let mut part = talk.bytes(length + 2).await?;
         part.truncate(length);
+        room -= part.len();
         parts.push(part);
     }
     Ok(parts)
@@ -70,87 +71,53 @@ fn number(line: &[u8], sign: u8) -> Option<usize> {
     (*first == sign).then(|| digits.parse().ok())?
 }
 
-/// The end of the canary, if a message tells it.
-pub(super) fn end(payload: &[u8], id: &str) -> Option<Result<(), String>> {
-    let told: Value = serde_json::from_slice(payload).ok()?;
-    if told["task_id"] == id {
-        return Some(match told["status"].as_str() {
-            Some("SUCCESS") => Ok(()),
-            Some("PENDING" | "RECEIVED" | "STARTED" | "RETRY") => return None,
-            status => Err(why(status.unwrap_or_default(), &told["result"]["exc_type"])),
-        });
-    }
-    // An event stands in an envelope, alone or with others.
-    let body = told["body"].as_str()?;
-    let body = data_encoding::BASE64.decode(body.as_bytes()).ok()?;
-    let events = match serde_json::from_slice(&body).ok()? {
-        Value::Array(events) => events,
-        event => vec![event],
-    };
-    events
-        .iter()
-        .filter(|event| event["uuid"] == id)
-        .find_map(|event| match event["type"].as_str()? {
-            "task-succeeded" => Some(Ok(())),
-            end @ ("task-failed" | "task-rejected" | "task-revoked") => {
-                Some(Err(why(end, &event["exception"])))
-            }
-            _ => None,
-        })
-}
-
-fn why(what: &str, exception: &Value) -> String {
-    let exception = exception.as_str().unwrap_or_default();
-    // What stands in an exception may be a secret; its kind is none.
-    let kind = exception.split('(').next().unwrap_or_default();
-    format!("{what} {kind}").trim_end().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::time::Instant;
+
     use super::*;
 
-    #[test]
-    fn results_and_events_tell_the_end() {
-        let event = |body: &str| {
-            let body = data_encoding::BASE64.encode(body.as_bytes());
-            format!("{{\"body\": \"{body}\"}}")
-        };
-        let failed = |why: &str| Some(Err(why.to_owned()));
-        for (payload, expected) in [
-            (
-                r#"{"status": "SUCCESS", "task_id": "a"}"#.to_owned(),
-                Some(Ok(())),
-            ),
-            (r#"{"status": "SUCCESS", "task_id": "b"}"#.to_owned(), None),
-            (r#"{"status": "STARTED", "task_id": "a"}"#.to_owned(), None),
-            (
-                r#"{"status": "FAILURE", "task_id": "a", "result": {"exc_type": "NotRegistered"}}"#
-                    .to_owned(),
-                failed("FAILURE NotRegistered"),
-            ),
-            (
-                event(r#"{"type": "task-succeeded", "uuid": "a"}"#),
-                Some(Ok(())),
-            ),
-            (
-                event(
-                    r#"[{"type": "task-received", "uuid": "a"}, {"type": "task-succeeded", "uuid": "a"}]"#,
-                ),
-                Some(Ok(())),
-            ),
-            (event(r#"[{"type": "task-succeeded", "uuid": "b"}]"#), None),
-            (
-                event(
-                    r#"{"type": "task-failed", "uuid": "a", "exception": "ValueError('hunter2')"}"#,
-                ),
-                failed("task-failed ValueError"),
-            ),
-            ("no JSON".to_owned(), None),
-            ("1".to_owned(), None),
-            (r#"{"body": "no base64!"}"#.to_owned(), None),
+    /// A message of a pattern's channel that Redis would send.
+    fn told(payload: &str) -> String {
+        let length = payload.len();
+        format!("*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nc\r\n${length}\r\n{payload}\r\n")
+    }
+
+    /// So many events of other tasks, and then perhaps the end of `a`.
+    fn batch(others: usize, end: bool) -> String {
+        let mut events = vec![r#"{"type": "task-received", "uuid": "b"}"#; others];
+        events.extend(end.then_some(r#"{"type": "task-succeeded", "uuid": "a"}"#));
+        let body = data_encoding::BASE64.encode(format!("[{}]", events.join(",")).as_bytes());
+        told(&format!(r#"{{"body": "{body}"}}"#))
+    }
+
+    #[tokio::test]
+    async fn the_end_is_found_within_and_behind_batches_of_others_events() {
+        let (large, larger) = (batch(2_000, true), batch(100_000, true));
+        assert!((100 << 10..KEPT).contains(&large.len()));
+        assert!((KEPT..SKIPPED).contains(&larger.len()));
+        let failed = told(r#"{"task_id": "a", "status": "FAILURE"}"#);
+        let why = Err("FAILURE".to_owned());
+        for (messages, expected) in [
+            (large.clone(), Ok(())),
+            (batch(2_000, false) + &failed, why.clone()),
+            // What is too large tells nothing, and what follows it does.
+            (larger + &failed, why),
+            (batch(1, false) + &batch(60_000, false) + &large, Ok(())),
         ] {
-            assert_eq!(end(payload.as_bytes(), "a"), expected, "{payload}");
+            let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+            let sending = tokio::spawn(async move {
+                let _ = theirs.write_all(messages.as_bytes()).await;
+                theirs
+            });
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let mut listener = Talk::new(Box::new(ours), deadline);
+            assert_eq!(wait(&mut listener, "a").await.unwrap(), expected);
+            drop(listener);
+            sending.await.unwrap();
         }
     }
 }
