@@ -9,7 +9,7 @@ use std::process::Command;
 use exposition::Entry;
 use healthchecks::probe;
 
-use crate::support::{Server, find, free_port, nginx, saying};
+use crate::support::{Server, dead_port, find, free_port, nginx, saying};
 use crate::{certificates, names, proxies, rpc};
 
 const FILE: &str = "\
@@ -154,12 +154,12 @@ async fn both_tell_the_same_of_the_same_targets() {
         (format!("http://127.0.0.1:{web}/page"), "matching"),
         (format!("http://127.0.0.1:{web}/page"), "packed"),
         (format!("http://127.0.0.1:{web}/page"), "posting"),
-        (format!("http://127.0.0.1:{}/", free_port()), "plain"),
+        (format!("http://127.0.0.1:{}/", dead_port()), "plain"),
         (format!("https://127.0.0.1:{}/", tls("good")), "secure"),
         (format!("https://127.0.0.1:{}/", tls("good")), "secure_1"),
         (format!("https://127.0.0.1:{}/", tls("expired")), "lax"),
         (format!("127.0.0.1:{web}"), "tcp"),
-        (format!("127.0.0.1:{}", free_port()), "tcp"),
+        (format!("127.0.0.1:{}", dead_port()), "tcp"),
         (format!("127.0.0.1:{}", tls("good")), "tls"),
         (format!("127.0.0.1:{banner}"), "banner"),
         (format!("127.0.0.1:{banner}"), "deaf"),
@@ -183,7 +183,7 @@ async fn both_tell_the_same_of_the_same_targets() {
         (format!("127.0.0.1:{plain}"), "health_absent"),
         (format!("127.0.0.1:{secure}"), "health_tls"),
         (format!("127.0.0.1:{secure}"), "health_untrusted"),
-        (format!("127.0.0.1:{}", free_port()), "health"),
+        (format!("127.0.0.1:{}", dead_port()), "health"),
     ] {
         let (theirs, their_types) = series(&ask(port, &target, module));
         let outcome =

@@ -7,7 +7,7 @@ use std::process::Command;
 use healthchecks::probe::Reason;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::support::{Server, find, free_port, look};
+use crate::support::{Server, dead_port, find, free_port, look};
 
 const SHOP: &str = "import os
 from celery import Celery
@@ -174,7 +174,7 @@ async fn a_canary_goes_through_a_real_worker_and_back() {
         ),
         (
             "no broker",
-            format!("127.0.0.1:{}", free_port()),
+            format!("127.0.0.1:{}", dead_port()),
             module("results", ""),
             Reason::Refused,
         ),

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use healthchecks::probe::Reason;
 
-use crate::support::{crafted, free_port, hold, look, nginx, reason, saying, saying_and_closing};
+use crate::support::{
+    crafted, dead_port, free_port, hold, look, nginx, reason, saying, saying_and_closing,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
 
@@ -50,7 +52,7 @@ fn full() -> (u16, Vec<TcpStream>, TcpListener) {
 #[tokio::test]
 async fn each_fault_of_http_has_its_reason() {
     let (full_port, _waiting, _listener) = full();
-    let dead = free_port();
+    let dead = dead_port();
     let servers = format!(
         "server {{ listen 127.0.0.1:PORT;
            location / {{ return 200 'fine'; }}

@@ -10,7 +10,7 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::support::{free_port, look};
+use crate::support::{dead_port, look};
 
 /// A server that says this of every service but `absent`, of which it knows nothing.
 async fn serve(status: u8) -> u16 {
@@ -73,6 +73,6 @@ async fn a_service_is_ready_when_it_says_so() {
             assert_eq!(said, Some(1.0), "{word}");
         }
     }
-    let outcome = look(&format!("127.0.0.1:{}", free_port()), "{prober: grpc}").await;
+    let outcome = look(&format!("127.0.0.1:{}", dead_port()), "{prober: grpc}").await;
     assert_eq!(outcome.failure.unwrap().reason, Reason::Refused);
 }

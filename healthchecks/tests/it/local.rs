@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use healthchecks::probe::Reason;
 
-use crate::support::{free_port, look};
+use crate::support::{dead_port, look};
 
 #[tokio::test]
 async fn each_end_of_a_command_has_its_reason() {
@@ -277,7 +277,7 @@ async fn each_fault_of_an_engine_has_its_reason() {
     let line = "belfry_probe_docker_info{api_version=\"1.52\",version=\"29.0.1\"} 1";
     assert!(page.contains(line), "{page}");
     let outcome = look(
-        &format!("tcp://127.0.0.1:{}", free_port()),
+        &format!("tcp://127.0.0.1:{}", dead_port()),
         "{prober: docker}",
     )
     .await;

@@ -6,7 +6,7 @@ use healthchecks::probe::Reason;
 
 use crate::certificates;
 use crate::faults::answer;
-use crate::support::{crafted, free_port, hold, look, saying};
+use crate::support::{crafted, dead_port, hold, look, saying};
 
 #[tokio::test]
 async fn each_fault_of_tls_has_its_reason() {
@@ -104,7 +104,7 @@ async fn each_fault_of_a_talk_has_its_reason() {
         ),
         (
             "nobody listens",
-            on(free_port()),
+            on(dead_port()),
             banner("20s"),
             Some(Reason::Refused),
         ),

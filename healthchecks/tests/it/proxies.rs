@@ -6,7 +6,7 @@ use std::process::Command;
 use healthchecks::probe::{self, Reason};
 
 use crate::certificates;
-use crate::support::{Server, find, free_port, look, nginx};
+use crate::support::{Server, dead_port, find, free_port, look, nginx};
 
 /// tinyproxy, with a login.
 pub(crate) fn proxy() -> (Server, u16) {
@@ -87,14 +87,14 @@ async fn a_real_proxy_leads_to_the_target_or_says_why_not() {
         ),
         (
             "nobody behind it",
-            format!("https://127.0.0.1:{}/", free_port()),
+            format!("https://127.0.0.1:{}/", dead_port()),
             format!("{good}, {tls}"),
             Some(Reason::Proxy),
         ),
         (
             "no proxy",
             plain.clone(),
-            format!("proxy_url: 'http://127.0.0.1:{}'", free_port()),
+            format!("proxy_url: 'http://127.0.0.1:{}'", dead_port()),
             Some(Reason::Proxy),
         ),
         (
@@ -144,7 +144,7 @@ async fn a_token_is_asked_for_first() {
         ),
         (
             "nobody gives one",
-            asked("a secret", "/token").replace(&web.to_string(), &free_port().to_string()),
+            asked("a secret", "/token").replace(&web.to_string(), &dead_port().to_string()),
             Some(Reason::Refused),
         ),
         (

@@ -40,10 +40,19 @@ pub(crate) async fn reason(target: &str, yaml: &str) -> Option<Reason> {
     outcome.failure.map(|failure| failure.reason)
 }
 
-/// A port that nobody listens on.
+/// A port for somebody who will listen on it.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.local_addr().unwrap().port()
+}
+
+/// A port of TCP that nobody listens on as long as this process is there.
+pub(crate) fn dead_port() -> u16 {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    Box::leak(Box::new(socket));
+    port
 }
 
 /// The path of a program, or a panic that says how to install it.
