@@ -22,11 +22,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes a cluster and starts it; anybody on this host is let in but `locked`.
     pub(crate) fn start() -> Self {
-        Self::of(15, &[])
+        Self::of(15)
     }
 
-    /// The same of another version, and with settings.
-    pub(crate) fn of(version: u32, settings: &[&str]) -> Self {
+    /// The same of another version.
+    pub(crate) fn of(version: u32) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("belfry-pg")
             .tempdir()
@@ -65,9 +65,6 @@ impl Cluster {
             "max_connections=40",
             "port=5432",
         ] {
-            postgres.args(["-c", setting]);
-        }
-        for setting in settings {
             postgres.args(["-c", setting]);
         }
         postgres
@@ -111,6 +108,14 @@ impl Cluster {
         } else {
             Err(text(&output.stderr))
         }
+    }
+
+    /// The names of all databases but the templates, in order.
+    pub(crate) fn databases(&self) -> String {
+        self.sql(
+            "postgres",
+            "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT datistemplate",
+        )
     }
 
     pub(crate) fn psql(&self, database: &str) -> Command {
@@ -182,9 +187,16 @@ impl Drop for Cluster {
     }
 }
 
+/// A program of the usual version.
 #[track_caller]
 pub(crate) fn bin(name: &str) -> PathBuf {
-    let file = Path::new(BIN).join(name);
+    installed(Path::new(BIN), name)
+}
+
+/// A program in a folder where it has to be.
+#[track_caller]
+fn installed(folder: &Path, name: &str) -> PathBuf {
+    let file = folder.join(name);
     assert!(
         file.is_file(),
         "{name} is not installed: run `make setup`, or `apt-get install postgresql-15`"
@@ -209,11 +221,7 @@ fn other(version: u32, home: &Path) -> (PathBuf, PathBuf) {
 }
 
 fn as_user(programs: &Path, name: &str) -> Command {
-    let program = programs.join(name);
-    assert!(
-        program.is_file(),
-        "{name} is not installed: run `make setup`, or `apt-get install postgresql-15`"
-    );
+    let program = installed(programs, name);
     if !rustix::process::geteuid().is_root() {
         return Command::new(program);
     }

@@ -2,14 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use backup::run::{Outcome, Report};
 use settings::Secret;
 
 use crate::cluster::{BIN, Cluster};
-use crate::place::{Bench, folder};
+use crate::place::{Bench, Mount, folder};
 
 /// PostgreSQL's programs in a folder, with another `pg_dump`.
 fn with_dump(bench: &mut Bench, script: &str) {
@@ -192,35 +191,13 @@ async fn a_server_that_goes_away_in_the_middle_leaves_nothing() {
     );
 }
 
-/// A small disk of its own, unmounted at the end.
-pub(crate) struct Disk(std::path::PathBuf);
-
-impl Disk {
-    pub(crate) fn new(path: &Path, kib: u32) -> Self {
-        std::fs::create_dir_all(path).unwrap();
-        let size = format!("size={kib}k");
-        crate::cluster::run(
-            Command::new("mount")
-                .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-                .arg(path),
-        );
-        Self(path.to_owned())
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_costs_its_own_copy_and_no_other_one() {
     let cluster = Cluster::start();
     cluster.shop();
     let mut bench = Bench::new(&cluster);
     let path = bench.scratch.path().join("small");
-    let _disk = Disk::new(&path, 64);
+    let _disk = Mount::small(&path, "size=64k");
     bench.change(|config| config.targets.push(folder("small", &path)));
     let report = bench.run().await;
     assert_eq!(report.outcome, Outcome::Partly, "{report:?}");

@@ -1,6 +1,7 @@
 //! A configuration for a test, and a look into the folders it fills.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -12,7 +13,7 @@ use backup::target::Target;
 use backup::{Config, Job, Place, Setup, seal};
 use tempfile::TempDir;
 
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster};
 
 /// Where a test keeps its things.
 pub(crate) struct Bench {
@@ -106,6 +107,11 @@ impl Bench {
             .copies
     }
 
+    /// The newest copy in the folder `local`.
+    pub(crate) async fn newest(&self) -> Copy {
+        self.listed("local").await.pop().unwrap()
+    }
+
     /// All files below a folder of the scratch folder.
     pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
         files(&self.scratch.path().join(folder))
@@ -126,6 +132,47 @@ impl Bench {
             (&piece.raw_sha256, &piece.stored_sha256)
         );
         raw
+    }
+}
+
+/// Something mounted, unmounted at the end: before the folder that it is in is
+/// removed, where that was made before.
+pub(crate) struct Mount(PathBuf);
+
+impl Mount {
+    pub(crate) fn new(path: &Path, arguments: &[&str]) -> Self {
+        std::fs::create_dir_all(path).unwrap();
+        cluster::run(Command::new("mount").args(arguments).arg(path));
+        Self(path.to_owned())
+    }
+
+    /// A disk of its own in memory, with options such as `size=64k`.
+    pub(crate) fn small(path: &Path, options: &str) -> Self {
+        Self::new(path, &["-t", "tmpfs", "-o", options, "tmpfs"])
+    }
+
+    /// A folder over itself, which cannot be renamed meanwhile.
+    pub(crate) fn held(folder: &Path) -> Self {
+        Self::new(folder, &["--bind", folder.to_str().unwrap()])
+    }
+
+    pub(crate) fn read_only(&self) {
+        self.again("remount,ro");
+    }
+
+    pub(crate) fn writable(&self) {
+        self.again("remount,rw");
+    }
+
+    fn again(&self, options: &str) {
+        cluster::run(Command::new("mount").args(["-o", options]).arg(&self.0));
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily, since who panics may have a file open in it.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 

@@ -12,7 +12,16 @@ use crate::place::Bench;
 const DAY: i64 = 86_400_000;
 const NOW: i64 = 1_787_454_600_000 + DAY;
 
-fn manner(dry: bool, force: bool) -> Manner {
+/// Keeps the newest copy alone.
+pub(crate) const NEWEST: Keep = Keep {
+    last: 1,
+    daily: 0,
+    weekly: 0,
+    monthly: 0,
+    min_keep: 1,
+};
+
+pub(crate) fn manner(dry: bool, force: bool) -> Manner {
     Manner {
         dry,
         force,
@@ -30,13 +39,7 @@ async fn what_the_plan_lets_go_is_gone_whole_and_written_down() {
         assert_eq!(bench.run().await.outcome, Outcome::Good);
     }
     bench.change(|config| {
-        config.jobs[0].keep = Keep {
-            last: 1,
-            daily: 1,
-            weekly: 0,
-            monthly: 0,
-            min_keep: 1,
-        };
+        config.jobs[0].keep = Keep { daily: 1, ..NEWEST };
     });
     // Of another job whose name begins alike, and of nobody we know.
     let root = bench.scratch.path().join("local/testhost/postgres");
@@ -121,15 +124,7 @@ async fn nothing_is_deleted_when_anything_is_in_doubt() {
     for _ in 0..4 {
         bench.run().await;
     }
-    bench.change(|config| {
-        config.jobs[0].keep = Keep {
-            last: 1,
-            daily: 0,
-            weekly: 0,
-            monthly: 0,
-            min_keep: 1,
-        }
-    });
+    bench.change(|config| config.jobs[0].keep = NEWEST);
     let before = bench.files("local");
     for (now_ms, cause) in [
         (NOW, "3 of 4 copies would go at once"),

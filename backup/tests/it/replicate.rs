@@ -5,14 +5,14 @@ use std::fs;
 use backup::drill::drill;
 use backup::id::Id;
 use backup::marks::{Kind, Mark};
-use backup::prune::{Manner, prune};
+use backup::prune::prune;
 use backup::replicate::replicate;
 use backup::run::Outcome;
 use backup::verify::verify;
-use jiff::tz::TimeZone;
 
 use crate::place::folder;
-use crate::tree::{LATER, bench, newest};
+use crate::prune::{NEWEST, manner};
+use crate::tree::{LATER, bench};
 
 #[tokio::test]
 async fn a_target_that_was_down_gets_its_copies_later_and_they_are_the_same() {
@@ -95,16 +95,8 @@ async fn a_pinned_backup_stays_until_its_time_and_a_drill_leaves_its_report_with
     let (mut bench, root) = bench();
     fs::write(root.join("file"), "x").unwrap();
     let first = bench.good().await;
-    bench.change(|config| {
-        config.jobs[0].keep = backup::Keep {
-            last: 1,
-            daily: 0,
-            weekly: 0,
-            monthly: 0,
-            min_keep: 1,
-        };
-    });
-    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    bench.change(|config| config.jobs[0].keep = NEWEST);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
         .await
         .unwrap();
@@ -126,11 +118,7 @@ async fn a_pinned_backup_stays_until_its_time_and_a_drill_leaves_its_report_with
     };
     pinned.set(&target, &first.shelf(), &id).await.unwrap();
     bench.good().await;
-    let manner = Manner {
-        dry: false,
-        force: true,
-        zone: TimeZone::UTC,
-    };
+    let manner = manner(false, true);
     let done = prune(&bench.setup, bench.job(), &manner, LATER)
         .await
         .unwrap();

@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use backup::catalogue::Copy;
 use backup::drill::drill;
 use backup::marks::Kind;
 use backup::restore::{self, restore};
@@ -10,15 +9,10 @@ use backup::verify::{Error, verify};
 
 use crate::cluster::Cluster;
 use crate::place::Bench;
-
-const LATER: i64 = 1_787_500_000_000;
-
-async fn newest(bench: &Bench) -> Copy {
-    bench.listed("local").await.pop().unwrap()
-}
+use crate::tree::LATER;
 
 async fn verified(bench: &Bench) -> Result<(), Error> {
-    let copy = newest(bench).await;
+    let copy = bench.newest().await;
     verify(
         &bench.setup,
         bench.job(),
@@ -28,13 +22,6 @@ async fn verified(bench: &Bench) -> Result<(), Error> {
         &|_| {},
     )
     .await
-}
-
-fn databases(cluster: &Cluster) -> String {
-    cluster.sql(
-        "postgres",
-        "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT datistemplate",
-    )
 }
 
 /// Changes a byte in the middle of the stored dump.
@@ -57,7 +44,7 @@ async fn a_sound_copy_is_verified_and_a_damaged_one_is_marked_and_counts_no_more
     let mut bench = Bench::new(&cluster);
     bench.good().await;
     verified(&bench).await.unwrap();
-    assert_eq!(newest(&bench).await.last(Kind::Verified), Some(LATER));
+    assert_eq!(bench.newest().await.last(Kind::Verified), Some(LATER));
     // Another key, or none: nothing is known, and nothing is marked.
     let file = bench.setup.config.identity_file.clone();
     std::fs::write(&file, backup::age::Identity::generate().unwrap().expose()).unwrap();
@@ -66,7 +53,7 @@ async fn a_sound_copy_is_verified_and_a_damaged_one_is_marked_and_counts_no_more
     );
     bench.change(|config| config.identity_file = "".into());
     assert!(matches!(verified(&bench).await, Err(Error::Unknown(_))));
-    assert!(newest(&bench).await.is_good());
+    assert!(bench.newest().await.is_good());
     bench.change(|config| config.identity_file = file.clone());
     std::fs::write(&file, bench.key.expose()).unwrap();
     damage(&bench);
@@ -75,7 +62,7 @@ async fn a_sound_copy_is_verified_and_a_damaged_one_is_marked_and_counts_no_more
         matches!(&err, Error::Unsound(why) if why.contains("dump is damaged")),
         "{err:?}"
     );
-    assert!(!newest(&bench).await.is_good());
+    assert!(!bench.newest().await.is_good());
 }
 
 #[tokio::test]
@@ -92,7 +79,7 @@ async fn a_restore_takes_the_place_of_the_live_database_and_can_be_undone_or_con
         "shop",
         "DELETE FROM users WHERE id > 10; INSERT INTO child VALUES (1, 1), (2, 2)",
     );
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     let lost = restore::loss(
         &bench.setup,
         bench.job(),
@@ -136,7 +123,7 @@ async fn a_restore_takes_the_place_of_the_live_database_and_can_be_undone_or_con
 
     let beside = restore::undo(&bench.setup, bench.job()).await.unwrap();
     assert_eq!(cluster.sql("shop", "SELECT count(*) FROM users"), "10");
-    assert_eq!(databases(&cluster), format!("postgres shop {beside}"));
+    assert_eq!(cluster.databases(), format!("postgres shop {beside}"));
     restore(
         &bench.setup,
         bench.job(),
@@ -150,7 +137,7 @@ async fn a_restore_takes_the_place_of_the_live_database_and_can_be_undone_or_con
         restore::confirm(&bench.setup, bench.job()).await.unwrap(),
         [names.before]
     );
-    assert_eq!(databases(&cluster), "postgres shop");
+    assert_eq!(cluster.databases(), "postgres shop");
     assert_eq!(cluster.fingerprint("shop"), wanted);
 }
 
@@ -164,7 +151,7 @@ async fn a_database_that_is_lost_with_its_server_comes_back_from_the_copy_alone(
     drop(cluster);
     let other = Cluster::start();
     bench.change(|config| config.jobs[0].host = other.sockets.display().to_string());
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     let target = bench.target("local");
     // The owner is not there: that is said before anything is done.
     let err = restore(&bench.setup, bench.job(), &target, &copy, &|_| {})
@@ -191,7 +178,7 @@ async fn a_restore_that_cannot_succeed_touches_nothing() {
     let mut bench = Bench::new(&cluster);
     bench.good().await;
     let wanted = cluster.fingerprint("shop");
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     let target = bench.target("local");
     // What was dumped is not what the manifest says.
     let mut lying = copy.clone();
@@ -241,7 +228,7 @@ async fn a_restore_that_cannot_succeed_touches_nothing() {
         .unwrap_err();
     assert!(err.contains("no key that is here opens it"), "{err}");
     bench.change(|config| config.identity_file = file);
-    assert_eq!(databases(&cluster), "postgres shop");
+    assert_eq!(cluster.databases(), "postgres shop");
     assert_eq!(cluster.fingerprint("shop"), wanted);
     assert_eq!(
         restore::recover(&bench.setup, bench.job()).await.unwrap(),
@@ -293,7 +280,7 @@ async fn a_restore_that_died_at_any_step_is_put_back() {
             3 => format!("postgres shop {aside}"),
             _ => "postgres shop".to_owned(),
         };
-        assert_eq!(databases(&cluster), left, "{done:?}");
+        assert_eq!(cluster.databases(), left, "{done:?}");
         assert_eq!(cluster.fingerprint("shop"), wanted, "{done:?}");
         assert!(!journal.exists());
     }
@@ -317,7 +304,7 @@ async fn a_restore_that_died_at_any_step_is_put_back() {
         let recovered = restore::recover(&bench.setup, bench.job()).await.unwrap();
         assert_eq!(recovered.unwrap().ends_with("_2"), at == 0, "{done:?}");
         let left = format!("postgres shop {aside} {}", more[..=at].join(" "));
-        assert_eq!(databases(&cluster), left, "{done:?}");
+        assert_eq!(cluster.databases(), left, "{done:?}");
         assert_eq!(cluster.fingerprint("shop"), wanted, "{done:?}");
     }
 }
@@ -334,13 +321,13 @@ async fn a_drill_proves_a_backup_asks_the_users_questions_and_leaves_nothing() {
     cluster.sql("postgres", "CREATE DATABASE belfry_drill_notes");
     let right = "SELECT count(*) = 5000 FROM users";
     bench.change(|config| config.jobs[0].checks = vec![right.into()]);
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
         .await
         .unwrap();
     assert!(report.passed, "{report:?}");
-    assert_eq!(newest(&bench).await.last(Kind::Drilled), Some(LATER));
-    assert_eq!(databases(&cluster), "belfry_drill_notes postgres shop");
+    assert_eq!(bench.newest().await.last(Kind::Drilled), Some(LATER));
+    assert_eq!(cluster.databases(), "belfry_drill_notes postgres shop");
     let reports = bench.files("work/drills");
     assert_eq!(reports.len(), 2, "{reports:?}");
     let text = std::fs::read_to_string(&reports[1]).unwrap();
@@ -364,7 +351,7 @@ async fn a_drill_proves_a_backup_asks_the_users_questions_and_leaves_nothing() {
         assert!(report.checks[1].passed);
     }
     assert!(
-        newest(&bench).await.is_good(),
+        bench.newest().await.is_good(),
         "a wrong answer does not make it unsound"
     );
     damage(&bench);
@@ -379,7 +366,7 @@ async fn a_drill_proves_a_backup_asks_the_users_questions_and_leaves_nothing() {
     .await
     .unwrap();
     assert!(report.unsound, "{report:?}");
-    assert!(!newest(&bench).await.is_good());
-    assert_eq!(databases(&cluster), "belfry_drill_notes postgres shop");
+    assert!(!bench.newest().await.is_good());
+    assert_eq!(cluster.databases(), "belfry_drill_notes postgres shop");
     assert_eq!(bench.files("work/scratch").len(), 0);
 }

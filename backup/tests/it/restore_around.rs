@@ -11,17 +11,6 @@ use backup::restore::{self, globals, restore, table};
 use crate::cluster::Cluster;
 use crate::place::Bench;
 
-async fn newest(bench: &Bench) -> Copy {
-    bench.listed("local").await.pop().unwrap()
-}
-
-fn databases(cluster: &Cluster) -> String {
-    cluster.sql(
-        "postgres",
-        "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT datistemplate",
-    )
-}
-
 async fn restored(bench: &Bench, copy: &Copy) -> Result<Vec<String>, String> {
     let (done, lines) = told(bench, copy).await;
     done.map(|()| lines)
@@ -55,7 +44,7 @@ async fn commands_run_around_a_restore_and_what_should_be_well_is_waited_for() {
     cluster.shop();
     let mut bench = Bench::new(&cluster);
     bench.good().await;
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     cluster.sql("shop", "DELETE FROM users");
     let notes = bench.scratch.path().join("notes").display().to_string();
     let well = page(StatusCode::OK).await;
@@ -99,7 +88,7 @@ async fn a_restore_whose_surroundings_fail_puts_everything_back() {
     cluster.shop();
     let mut bench = Bench::new(&cluster);
     bench.good().await;
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     cluster.sql("shop", "DELETE FROM users WHERE id > 10");
     let before = cluster.fingerprint("shop");
     let ill = page(StatusCode::SERVICE_UNAVAILABLE).await;
@@ -159,11 +148,11 @@ async fn a_restore_whose_surroundings_fail_puts_everything_back() {
             had_the_name,
             "{cause}: {lines:?}"
         );
-        assert_eq!(aside(&databases(&cluster)), had_the_name, "{cause}");
-        for name in databases(&cluster).split(' ').filter(|name| aside(name)) {
+        assert_eq!(aside(&cluster.databases()), had_the_name, "{cause}");
+        for name in cluster.databases().split(' ').filter(|name| aside(name)) {
             cluster.sql("postgres", &format!("DROP DATABASE {name}"));
         }
-        assert_eq!(databases(&cluster), "postgres shop", "{cause}");
+        assert_eq!(cluster.databases(), "postgres shop", "{cause}");
     }
 }
 
@@ -173,7 +162,7 @@ async fn rows_that_were_changed_since_are_told_although_there_are_as_many() {
     cluster.shop();
     let bench = Bench::new(&cluster);
     bench.good().await;
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     let facts = copy.manifest.postgres.clone().unwrap();
     let lost = async || {
         restore::loss(&bench.setup, bench.job(), &facts)
@@ -213,7 +202,7 @@ async fn a_single_table_is_restored_beside_the_live_one() {
     );
     let bench = Bench::new(&cluster);
     bench.good().await;
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     let target = bench.target("local");
     let get = async |table: &str, into: Option<&str>| {
         table::restore(
@@ -264,7 +253,7 @@ async fn a_single_table_is_restored_beside_the_live_one() {
     assert_eq!(err, "the backup has no table public.nothing");
     let err = get("users", Some("nowhere.x")).await.unwrap_err();
     assert!(err.contains("schema \"nowhere\" does not exist"), "{err}");
-    assert_eq!(databases(&cluster), "postgres shop");
+    assert_eq!(cluster.databases(), "postgres shop");
 }
 
 #[tokio::test]
@@ -305,7 +294,7 @@ async fn globals_that_a_server_refuses_are_named_and_keep_no_other_from_being_ma
         ("globals", 1)
     );
     let target = bench.target("local");
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     backup::verify::verify(&bench.setup, bench.job(), &target, &copy, 1, &|_| {})
         .await
         .unwrap();

@@ -2,6 +2,7 @@
 //! told to break.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,28 @@ pub(crate) enum Harm {
     WrongEtag,
 }
 
+/// What a listing ends with that has no more.
+const WHOLE: &str = "<IsTruncated>false</IsTruncated>";
+
+impl Harm {
+    /// Strikes before the server hears of the request.
+    fn is_early(self) -> bool {
+        matches!(
+            self,
+            Self::Answer(..) | Self::Reset | Self::Hang | Self::ErrorInside | Self::CorruptUp
+        )
+    }
+
+    /// Whether there is anything in the server's answer that it strikes.
+    fn finds(self, answer: &[u8]) -> bool {
+        match self {
+            Self::CorruptDown | Self::CutDown => !answer.is_empty(),
+            Self::Endless => String::from_utf8_lossy(answer).contains(WHOLE),
+            _ => true,
+        }
+    }
+}
+
 /// The layer.
 #[derive(Clone)]
 pub(crate) struct Strict(Arc<Inner>);
@@ -66,6 +89,7 @@ struct Inner {
     /// What happens, after how many that it leaves alone, and how often.
     harm: Mutex<Vec<(To, Harm, usize, usize)>>,
     seen: Mutex<Vec<To>>,
+    struck: AtomicUsize,
     parts: Mutex<HashMap<String, HashMap<u32, usize>>>,
     written: Mutex<HashMap<String, Instant>>,
     broken: Mutex<Vec<String>>,
@@ -79,6 +103,7 @@ impl Strict {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             harm: Mutex::default(),
             seen: Mutex::default(),
+            struck: AtomicUsize::default(),
             parts: Mutex::default(),
             written: Mutex::default(),
             broken: Mutex::default(),
@@ -118,6 +143,16 @@ impl Strict {
 
     pub(crate) fn forget(&self) {
         self.0.seen.lock().unwrap().clear();
+    }
+
+    /// How many requests were harmed, from the start on: what comes of a trouble
+    /// says nothing where it never struck.
+    pub(crate) fn struck(&self) -> usize {
+        self.0.struck.load(Ordering::Relaxed)
+    }
+
+    fn strike(&self) {
+        self.0.struck.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Rules that were broken.
@@ -255,6 +290,9 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
         .unwrap_or_default()
         .to_vec();
     let harm = strict.next_harm(to);
+    if harm.is_some_and(Harm::is_early) {
+        strict.strike();
+    }
     match harm {
         Some(Harm::Answer(status, code)) => return answer(status, code),
         Some(Harm::Reset) => reset(),
@@ -292,10 +330,14 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
     let Ok(sent) = sent else { reset() };
     let (status, mut headers) = (sent.status(), sent.headers().clone());
     let mut bytes = sent.bytes().await.unwrap_or_default();
-    match harm {
+    let late = harm.filter(|harm| !harm.is_early() && harm.finds(&bytes));
+    if late.is_some() {
+        strict.strike();
+    }
+    match late {
         Some(Harm::LoseAnswer) => reset(),
         Some(Harm::Lie(status, code)) => return answer(status, code),
-        Some(Harm::CorruptDown) if !bytes.is_empty() => {
+        Some(Harm::CorruptDown) => {
             let mut changed = bytes.to_vec();
             let middle = changed.len() / 2;
             changed[middle] ^= 1;
@@ -323,8 +365,8 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
             );
         }
         Some(Harm::Endless) => {
-            let text = String::from_utf8_lossy(&bytes).replace("<IsTruncated>false</IsTruncated>", "<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>");
-            bytes = Bytes::from(text);
+            let more = "<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>";
+            bytes = Bytes::from(String::from_utf8_lossy(&bytes).replace(WHOLE, more));
             headers.remove("content-length");
         }
         _ => {}
@@ -337,4 +379,20 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     answer
+}
+
+/// Each case on a thread, so many at once: they wait more than they work.
+pub(crate) fn all_of<T: Copy + Sync>(at_once: usize, cases: &[T], each: impl Fn(usize, T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(case) = cases.get(at) else { return };
+                    each(at, *case);
+                }
+            });
+        }
+    });
 }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use backup::Job;
-use backup::catalogue::Copy;
 use backup::drill::drill;
 use backup::marks::Kind;
 use backup::restore::tree;
@@ -18,7 +17,7 @@ use backup::verify::{Error, verify};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat, setxattr};
 
 use crate::cluster::run;
-use crate::place::Bench;
+use crate::place::{Bench, Mount};
 
 pub(crate) const LATER: i64 = 1_787_500_000_000;
 
@@ -36,10 +35,6 @@ pub(crate) fn bench() -> (Bench, PathBuf) {
         }];
     });
     (bench, root)
-}
-
-pub(crate) async fn newest(bench: &Bench) -> Copy {
-    bench.listed("local").await.pop().unwrap()
 }
 
 fn odd(bytes: &[u8]) -> &OsStr {
@@ -181,7 +176,7 @@ async fn one_of_everything_comes_back_alike_by_belfry_and_by_gnu_tar() {
     run(tar.arg(&archive));
     assert_eq!(told(&out), wanted);
 
-    let copy = newest(&bench).await;
+    let copy = bench.newest().await;
     let into = bench.scratch.path().join("by-belfry");
     let target = bench.target("local");
     let unpacked = tree::into(
@@ -212,7 +207,7 @@ async fn a_copy_of_files_is_verified_and_drilled_and_a_damaged_one_is_unsound() 
     let (bench, root) = bench();
     fill(&root);
     bench.good().await;
-    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     verify(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
         .await
         .unwrap();
@@ -221,7 +216,7 @@ async fn a_copy_of_files_is_verified_and_drilled_and_a_damaged_one_is_unsound() 
         .unwrap();
     assert!(report.passed, "{report:?}");
     assert!(report.files.unwrap() > 8, "{report:?}");
-    let now = newest(&bench).await;
+    let now = bench.newest().await;
     assert_eq!(
         (now.last(Kind::Verified), now.last(Kind::Drilled)),
         (Some(LATER), Some(LATER))
@@ -294,8 +289,7 @@ async fn excluded_files_sockets_and_the_key_itself_stay_out() {
 #[tokio::test]
 async fn another_file_system_within_stays_out_unless_it_is_wanted() {
     let (mut bench, root) = bench();
-    fs::create_dir(root.join("disk")).unwrap();
-    let disk = crate::dump_faults::Disk::new(&root.join("disk"), 64);
+    let disk = Mount::small(&root.join("disk"), "size=64k");
     fs::write(root.join("disk/file"), "on it").unwrap();
     let manifest = bench.good().await;
     assert_eq!(manifest.files.as_ref().unwrap().files, 0);

@@ -9,7 +9,7 @@ use backup::drill::drill;
 use backup::restore::tree;
 
 use crate::cluster::run;
-use crate::tree::{LATER, bench, newest};
+use crate::tree::{LATER, bench};
 
 fn sqlite(file: &Path, sql: &str) -> String {
     run(Command::new("sqlite3")
@@ -53,7 +53,7 @@ async fn a_sqlite_file_is_whole_in_the_backup_although_somebody_writes_to_it() {
                         let files = manifest.files.as_ref().unwrap();
                         assert_eq!((files.sqlite, files.files), (2, 2), "{mode}: {manifest:?}");
                         assert!(manifest.warnings.is_empty(), "{mode}: {manifest:?}");
-                        let (target, copy) = (bench.target("local"), newest(&bench).await);
+                        let (target, copy) = (bench.target("local"), bench.newest().await);
                         let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {}).await.unwrap();
                         assert!(report.passed && report.checks[0].answer == "whole", "{report:?}");
                         let into = bench.scratch.path().join(&manifest.id);
@@ -88,7 +88,7 @@ async fn a_sqlite_file_that_cannot_be_copied_is_read_as_it_is_with_what_belongs_
         "{manifest:?}"
     );
     // A drill finds that out; the copy is what was there, so it is not at fault.
-    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
         .await
         .unwrap();
@@ -99,7 +99,7 @@ async fn a_sqlite_file_that_cannot_be_copied_is_read_as_it_is_with_what_belongs_
             .unwrap()
             .starts_with("sqlite integrity of broken.db is ")
     );
-    assert!(newest(&bench).await.is_good());
+    assert!(bench.newest().await.is_good());
     // Whoever does not want it does not get it.
     bench.change(|config| config.jobs[0].sqlite = false);
     assert!(bench.good().await.warnings.is_empty());
@@ -168,7 +168,7 @@ async fn a_git_repository_is_whole_in_the_backup_although_somebody_pushes_and_re
                         for _ in 0..5 {
                             let report = bench.run().await;
                             assert!(report.manifest.is_some(), "{report:?}");
-                            let (target, copy) = (bench.target("local"), newest(&bench).await);
+                            let (target, copy) = (bench.target("local"), bench.newest().await);
                             let report =
                                 drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
                                     .await
@@ -206,7 +206,7 @@ async fn a_git_repository_that_lacks_an_object_fails_the_drill_by_name() {
     )
     .unwrap();
     bench.good().await;
-    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
         .await
         .unwrap();

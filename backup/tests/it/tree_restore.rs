@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use backup::files::Glob;
 use backup::restore;
 use backup::restore::tree;
 
-use crate::tree::{bench, fill, newest, told};
+use crate::place::Mount;
+use crate::tree::{bench, fill, told};
 
 #[tokio::test]
 async fn a_folder_is_restored_in_its_place_and_can_be_undone_or_confirmed() {
@@ -15,7 +17,7 @@ async fn a_folder_is_restored_in_its_place_and_can_be_undone_or_confirmed() {
     fill(&root);
     let wanted = told(&root);
     bench.good().await;
-    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     fs::remove_dir_all(root.join("a")).unwrap();
     fs::write(root.join("plain.txt"), "changed").unwrap();
     fs::write(root.join("new"), "not in the backup").unwrap();
@@ -62,12 +64,20 @@ async fn a_folder_is_restored_in_its_place_and_can_be_undone_or_confirmed() {
     assert_eq!(told(&root), wanted);
 }
 
+/// Where a recovery puts what had the live name; `more` where that name was taken.
+fn aside(paths: &restore::Paths, more: &str) -> PathBuf {
+    let name = paths.beside.file_name().unwrap().to_string_lossy();
+    let name = name.replace("-restore-", "-aside-") + more;
+    paths.beside.with_file_name(name)
+}
+
 #[tokio::test]
 async fn a_restore_of_a_folder_that_died_at_any_step_is_put_back() {
     let (bench, root) = bench();
     fs::write(root.join("is"), "live").unwrap();
     let manifest = bench.good().await;
     let paths = restore::Paths::new(&root, &manifest.id).unwrap();
+    let aside = aside(&paths, "");
     let beside = || {
         fs::create_dir(&paths.beside).unwrap();
         fs::write(paths.beside.join("is"), "restored").unwrap();
@@ -99,21 +109,12 @@ async fn a_restore_of_a_folder_that_died_at_any_step_is_put_back() {
             "{at}"
         );
         // What had the live name may have been written into: it is not removed.
-        let name = paths.beside.file_name().unwrap().to_string_lossy();
-        let aside = paths
-            .beside
-            .with_file_name(name.replace("-restore-", "-aside-"));
         assert_eq!(aside.exists(), at == 3, "{at}");
     }
     // The only one that is left, because somebody removed the live one.
     let journal = bench.setup.work.join("restore-files-files.json");
     fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
-    fs::remove_dir_all(paths.beside.parent().unwrap().join(format!(
-        ".{}.belfry-aside-{}",
-        root.file_name().unwrap().to_string_lossy(),
-        manifest.id.rsplit('-').next().unwrap()
-    )))
-    .unwrap();
+    fs::remove_dir_all(&aside).unwrap();
     beside();
     fs::remove_dir_all(&root).unwrap();
     let told = restore::recover(&bench.setup, bench.job())
@@ -126,24 +127,6 @@ async fn a_restore_of_a_folder_that_died_at_any_step_is_put_back() {
         .filter(|entry| entry.path().join("is").exists())
         .collect();
     assert_eq!(left.len(), 1, "{left:?}");
-}
-
-/// A folder that cannot be renamed while this is there.
-struct Held<'a>(&'a std::path::Path);
-
-impl<'a> Held<'a> {
-    fn new(folder: &'a std::path::Path) -> Self {
-        let mut mount = std::process::Command::new("mount");
-        crate::cluster::run(mount.arg("--bind").arg(folder).arg(folder));
-        Self(folder)
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let mut umount = std::process::Command::new("umount");
-        let _ = umount.arg("--lazy").arg(self.0).status();
-    }
 }
 
 #[tokio::test]
@@ -159,21 +142,16 @@ async fn a_recovery_that_was_cut_short_does_not_make_the_next_one_remove_what_wa
     let journal = bench.setup.work.join("restore-files-files.json");
     let begin = || fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
     let recover = async || restore::recover(&bench.setup, bench.job()).await;
-    let name = paths.beside.file_name().unwrap().to_string_lossy();
-    let aside = |more: &str| {
-        let name = name.replace("-restore-", "-aside-") + more;
-        paths.beside.with_file_name(name)
-    };
     before();
     begin();
-    let held = Held::new(&paths.before);
+    let held = Mount::held(&paths.before);
     recover().await.unwrap_err();
     assert!(!root.exists() && journal.exists(), "it was cut short");
     drop(held);
     recover().await.unwrap().unwrap();
     let is = |folder: &std::path::Path| fs::read_to_string(folder.join("is")).unwrap();
     assert_eq!(
-        (is(&root), is(&aside(""))),
+        (is(&root), is(&aside(&paths, ""))),
         ("before".into(), "restored, and written into".into())
     );
     assert!(!paths.before.exists() && !paths.beside.exists() && !journal.exists());
@@ -185,7 +163,7 @@ async fn a_recovery_that_was_cut_short_does_not_make_the_next_one_remove_what_wa
     let told = recover().await.unwrap().unwrap();
     assert!(told.ends_with("_2"), "{told}");
     assert_eq!(
-        (is(&root), is(&aside("_2"))),
+        (is(&root), is(&aside(&paths, "_2"))),
         ("before".into(), "again".into())
     );
     assert!(!paths.beside.exists());
@@ -196,7 +174,7 @@ async fn a_first_restore_that_fails_leaves_nothing_however_often_it_is_tried() {
     let (bench, root) = bench();
     fill(&root);
     bench.good().await;
-    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     let archive = &copy
         .manifest
         .pieces
@@ -236,7 +214,7 @@ async fn a_run_puts_back_what_a_restore_left_before_it_reads_or_reads_nothing() 
     fs::write(root.join("is"), "half").unwrap();
     let journal = bench.setup.work.join("restore-files-files.json");
     fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
-    let held = Held::new(&paths.before);
+    let held = Mount::held(&paths.before);
     let error = bench.run().await.error.unwrap();
     assert!(
         error.starts_with("an unfinished restore cannot be put back: "),
@@ -246,7 +224,7 @@ async fn a_run_puts_back_what_a_restore_left_before_it_reads_or_reads_nothing() 
     bench.good().await;
     assert!(!journal.exists());
     let into = bench.scratch.path().join("out");
-    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     tree::into(
         &bench.setup,
         bench.job(),
@@ -265,7 +243,7 @@ async fn single_files_are_unpacked_by_pattern_with_the_folders_that_they_are_in(
     let (bench, root) = bench();
     fill(&root);
     bench.good().await;
-    let (target, copy) = (bench.target("local"), newest(&bench).await);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     let get = async |name: &str, globs: &[&str]| {
         let into = bench.scratch.path().join(name);
         let globs: Vec<_> = globs.iter().map(|glob| Glob::new(glob)).collect();

@@ -17,10 +17,7 @@ async fn there_and_back(cluster: &Cluster) {
     let facts = manifest.postgres.as_ref().unwrap();
     assert!(facts.entries > Some(20), "it is known how to read it");
     let wanted = cluster.fingerprint("shop");
-    let (target, copy) = (
-        bench.target("local"),
-        bench.listed("local").await.pop().unwrap(),
-    );
+    let (target, copy) = (bench.target("local"), bench.newest().await);
     verify(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
         .await
         .unwrap();
@@ -41,21 +38,21 @@ async fn there_and_back(cluster: &Cluster) {
 
 #[tokio::test]
 async fn a_database_of_postgresql_16_comes_back_alike() {
-    let cluster = Cluster::of(16, &[]);
+    let cluster = Cluster::of(16);
     cluster.shop();
     there_and_back(&cluster).await;
 }
 
 #[tokio::test]
 async fn a_database_of_postgresql_17_comes_back_alike() {
-    let cluster = Cluster::of(17, &[]);
+    let cluster = Cluster::of(17);
     cluster.shop();
     there_and_back(&cluster).await;
 }
 
 #[tokio::test]
 async fn a_database_of_postgresql_18_comes_back_alike() {
-    let cluster = Cluster::of(18, &[]);
+    let cluster = Cluster::of(18);
     cluster.shop();
     there_and_back(&cluster).await;
 }

@@ -36,25 +36,7 @@ impl Bench {
 
     /// Sends so many mebibytes under this key.
     pub(crate) async fn send(&self, key: &str, mib: usize) -> Result<(), Error> {
-        let sealing = Sealing {
-            level: 1,
-            recipients: Vec::new(),
-        };
-        let sent = flow::send(
-            std::slice::from_ref(&self.target),
-            key,
-            0,
-            &sealing,
-            async |feed: &Feed| {
-                for at in 0..mib {
-                    if feed.give(noise(at)).await.is_err() {
-                        break;
-                    }
-                }
-                Ok::<_, Infallible>(())
-            },
-        );
-        sent.await.unwrap().targets.remove(0)
+        send(&self.target, key, mib).await
     }
 
     pub(crate) async fn is_whole(&self, key: &str, mib: usize) -> bool {
@@ -77,6 +59,24 @@ impl Bench {
     pub(crate) fn open_uploads(&self) -> usize {
         std::fs::read_dir(self.scratch.path().join("uploads")).map_or(0, Iterator::count)
     }
+}
+
+/// Sends so many mebibytes to a target under this key.
+pub(crate) async fn send(target: &Target, key: &str, mib: usize) -> Result<(), Error> {
+    let sealing = Sealing {
+        level: 1,
+        recipients: Vec::new(),
+    };
+    let source = async |feed: &Feed| {
+        for at in 0..mib {
+            if feed.give(noise(at)).await.is_err() {
+                break;
+            }
+        }
+        Ok::<_, Infallible>(())
+    };
+    let sent = flow::send(std::slice::from_ref(target), key, 0, &sealing, source);
+    sent.await.unwrap().targets.remove(0)
 }
 
 /// A mebibyte that does not compress.

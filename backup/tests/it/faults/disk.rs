@@ -11,40 +11,7 @@ use backup::run::Outcome;
 use super::{End, good_ones_restore, grow, is_brought_later, newest_is_alike};
 use super::{one_line, why, with_a_good_one};
 use crate::cluster::run;
-use crate::place::{Bench, folder};
-
-/// Something mounted, unmounted at the end.
-pub(super) struct Mount(PathBuf);
-
-impl Mount {
-    fn new(path: &Path, arguments: &[&str]) -> Self {
-        fs::create_dir_all(path).unwrap();
-        run(Command::new("mount").args(arguments).arg(path));
-        Self(path.to_owned())
-    }
-
-    pub(super) fn small(path: &Path, options: &str) -> Self {
-        Self::new(path, &["-t", "tmpfs", "-o", options, "tmpfs"])
-    }
-
-    pub(super) fn read_only(&self) {
-        run(Command::new("mount")
-            .args(["-o", "remount,ro"])
-            .arg(&self.0));
-    }
-
-    fn writable(&self) {
-        run(Command::new("mount")
-            .args(["-o", "remount,rw"])
-            .arg(&self.0));
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
+use crate::place::{Mount, folder};
 
 /// A disk that has less room than it says: what is written is lost when it is synced.
 struct Liar {
@@ -73,7 +40,7 @@ impl Liar {
 struct Case {
     name: &'static str,
     /// Makes the place of the target, before the first good run.
-    make: fn(&Bench, &Path) -> Vec<Mount>,
+    make: fn(&Path) -> Vec<Mount>,
     /// What happens to it when that run is over.
     between: fn(&[Mount], &Path),
     /// A command within the run, when the targets were looked at.
@@ -83,12 +50,12 @@ struct Case {
     heal: fn(&[Mount], &Path),
 }
 
-fn plain(_: &Bench, path: &Path) -> Vec<Mount> {
+fn plain(path: &Path) -> Vec<Mount> {
     fs::create_dir(path).unwrap();
     Vec::new()
 }
 
-fn tmpfs(_: &Bench, path: &Path) -> Vec<Mount> {
+fn tmpfs(path: &Path) -> Vec<Mount> {
     vec![Mount::small(path, "size=40m")]
 }
 
@@ -113,7 +80,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "no inode left",
-        make: |_, path| vec![Mount::small(path, "size=40m,nr_inodes=40")],
+        make: |path| vec![Mount::small(path, "size=40m,nr_inodes=40")],
         between: |_, path| {
             let mut at = 0;
             while fs::write(path.join(format!("filler{at}")), "").is_ok() {
@@ -200,7 +167,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "its disk was not mounted",
-        make: |_, path| vec![Mount::small(&path.join("disk"), "size=40m")],
+        make: |path| vec![Mount::small(&path.join("disk"), "size=40m")],
         between: |_, path| {
             run(Command::new("mount")
                 .args(["--move"])
@@ -228,25 +195,21 @@ const CASES: &[Case] = &[
 async fn a_disk_that_fails_in_any_way_costs_its_own_copy_and_no_other() {
     for case in CASES {
         let name = case.name;
-        let mut mounts = Vec::new();
-        let (mut bench, root) = {
-            let (mut bench, root) = crate::tree::bench();
-            let path = bench.scratch.path().join("other");
-            mounts.extend((case.make)(&bench, &path));
-            let at = if path.join("disk").exists() {
-                path.join("disk")
-            } else {
-                path
-            };
-            bench.change(|config| {
-                config.targets.push(folder("other", &at));
-                config.level = 1;
-            });
-            fs::write(root.join("first"), "of the first run").unwrap();
-            bench.good().await;
-            (bench, root)
-        };
+        let (mut bench, root) = crate::tree::bench();
         let path = bench.scratch.path().join("other");
+        // Behind the bench, whose folder can be removed when they are gone.
+        let mounts = (case.make)(&path);
+        let at = if path.join("disk").exists() {
+            path.join("disk")
+        } else {
+            path.clone()
+        };
+        bench.change(|config| {
+            config.targets.push(folder("other", &at));
+            config.level = 1;
+        });
+        fs::write(root.join("first"), "of the first run").unwrap();
+        bench.good().await;
         grow(&root);
         (case.between)(&mounts, &path);
         if !case.within.is_empty() {

@@ -5,9 +5,8 @@ use std::fs;
 use backup::Config;
 use backup::manifest::Manifest;
 
-use super::disk::Mount;
 use super::{End, good_ones_restore, grow, newest_is_alike, one_line, with_a_good_one};
-use crate::place::Bench;
+use crate::place::{Bench, Mount};
 
 /// What our own folder needs: locks, the index, the ledger, the key.
 #[tokio::test]
@@ -93,7 +92,8 @@ async fn a_fault_in_our_own_folder_fails_the_run_and_touches_no_copy() {
             !bench
                 .files("local")
                 .iter()
-                .any(|file| file.ends_with(".partial"))
+                .any(|file| file.to_string_lossy().ends_with(".partial")),
+            "{name}"
         );
         bench.good().await;
         newest_is_alike(&bench, "local", &root, name).await;
