@@ -3,8 +3,9 @@
 //!
 //! Prints figures and asserts nothing. `BENCH_MIB` is about how large the dump is,
 //! 1024 if not set; `BENCH_FILES` how many small files there are, 1000000 if not
-//! set; `BENCH_RUNS` how often each is done, 5 if not set. Words pick parts:
-//! `cargo bench -p backup -- retention database files`.
+//! set; `BENCH_RUNS` how often each is done, 5 if not set, but what takes long and
+//! varies little (gzip, the aws command, restores, archives of files) three times at
+//! most. Words pick parts: `cargo bench -p backup -- retention database files`.
 
 #[cfg(test)]
 #[path = "backup/child.rs"]

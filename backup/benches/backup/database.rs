@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::cluster::{BIN, Cluster};
-use crate::place::{Place, middle, seconds, settle};
+use crate::place::{Place, own, seconds, settle};
 use crate::{budget, plain, store};
 
 /// Bytes of a row in a dump.
@@ -85,10 +85,7 @@ pub(crate) fn run(mib: usize, runs: usize) {
         "s",
         bare_s * 1.1,
     );
-    let processor = middle(&ours, |taken| taken.processor);
-    plain("  its own processor time", processor, "s");
-    let peak = middle(&ours, |taken| taken.peak);
-    budget("  its own memory (RSS), peak", peak, "MiB", 64.0);
+    own(&ours);
     plain("pg_dump | gzip >file", gzip_s, "s");
     budget("  2.5 times ours, beside it", ours_s * 2.5, "s", gzip_s);
     plain("the same, then aws s3 cp", upload_s, "s");
@@ -116,8 +113,5 @@ fn restores(place: &Place, cluster: &Cluster, (socket, port): (&str, &str), runs
     plain("pg_restore -j 2, of a dump that is at hand", bare_s, "s");
     let name = "restore: fetched, restored, counted, swapped";
     budget(name, ours_s, "s", bare_s * 1.1);
-    let processor = middle(&ours, |taken| taken.processor);
-    plain("  its own processor time", processor, "s");
-    let peak = middle(&ours, |taken| taken.peak);
-    budget("  its own memory (RSS), peak", peak, "MiB", 64.0);
+    own(&ours);
 }

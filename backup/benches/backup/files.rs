@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::place::{Place, middle, seconds, settle};
+use crate::place::{Place, own, seconds, settle};
 use crate::{budget, plain};
 
 /// A thousand in each folder, with a few words of JSON and some hashes in each.
@@ -52,8 +52,5 @@ pub(crate) fn run(files: usize, runs: usize) {
     plain(name, seconds(&likes), "s");
     let name = "backup, with an index of hashes, synced";
     budget(name, ours_s, "s", tar_s * 1.2);
-    let processor = middle(&ours, |taken| taken.processor);
-    plain("  its own processor time", processor, "s");
-    let peak = middle(&ours, |taken| taken.peak);
-    budget("  its own memory (RSS), peak", peak, "MiB", 64.0);
+    own(&ours);
 }

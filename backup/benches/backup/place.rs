@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{child, median};
+use crate::{budget, child, median, plain};
 
 /// A folder with a folder for copies.
 pub(crate) struct Place {
@@ -140,8 +140,16 @@ fn processor(process: &Path) -> Option<f64> {
     Some(ticks / rustix::param::clock_ticks_per_second() as f64)
 }
 
+/// Prints what our own process took beside the time.
+pub(crate) fn own(all: &[Taken]) {
+    let processor = middle(all, |taken| taken.processor);
+    plain("  its own processor time", processor, "s");
+    let peak = middle(all, |taken| taken.peak);
+    budget("  its own memory (RSS), peak", peak, "MiB", 64.0);
+}
+
 /// The median of one figure.
-pub(crate) fn middle(all: &[Taken], of: impl Fn(&Taken) -> f64) -> f64 {
+fn middle(all: &[Taken], of: impl Fn(&Taken) -> f64) -> f64 {
     median(all.iter().map(of).collect())
 }
 

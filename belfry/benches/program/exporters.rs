@@ -18,7 +18,6 @@ use rustix::process::{Signal, kill_process};
 
 use bed::Bed;
 use programs::Program;
-use scrape::percentile;
 
 use crate::figure;
 use crate::proc::Memory;
@@ -137,11 +136,11 @@ fn latency(bed: &mut Bed, ours: &Program) {
         took.sort_by(f64::total_cmp);
         figure::budget(
             &format!("scrape of everything, 95th percentile, {what}"),
-            percentile(&took, 0.95),
+            figure::percentile(&took, 0.95),
             "ms",
             50.0,
         );
-        figure::plain("  its median", percentile(&took, 0.5), "ms");
+        figure::plain("  its median", figure::percentile(&took, 0.5), "ms");
     };
     tell("all well");
     {

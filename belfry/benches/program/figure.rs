@@ -19,6 +19,11 @@ pub(crate) fn plain(name: &str, value: f64, unit: &str) {
     println!("{name:<58} {value:>10.2} {unit}");
 }
 
+/// The value below which this part of sorted values lies.
+pub(crate) fn percentile(sorted: &[f64], part: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * part).round() as usize]
+}
+
 /// The middle and the largest of some values.
 pub(crate) fn spread(mut values: Vec<f64>) -> (f64, f64) {
     values.sort_by(f64::total_cmp);

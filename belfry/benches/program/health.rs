@@ -2,9 +2,9 @@
 //! beside it on the same targets.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::support::belfry::{Belfry, Launch};
 use crate::support::process::Process;
 use crate::support::scratch::Scratch;
 use crate::support::{claim, http, poll, program};
-use crate::{binary, figure};
+use crate::{binary, figure, site};
 
 /// Pings and answers a second.
 const PINGS: u32 = 1000;
@@ -117,10 +117,6 @@ fn whole(stream: &mut TcpStream) -> String {
     }
 }
 
-fn percentile(sorted: &[f64], part: f64) -> f64 {
-    sorted[((sorted.len() - 1) as f64 * part) as usize]
-}
-
 /// Processor time of the process while something goes on, and how long that took, in seconds.
 fn cost<T>(pid: u32, work: impl FnOnce() -> T) -> (f64, f64, T) {
     let (before, began) = (Cpu::of(pid), Instant::now());
@@ -158,27 +154,8 @@ fn heartbeats() {
     );
 }
 
-/// A server that says yes to everybody, on a thread.
-fn site(over: &'static AtomicBool) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(
-                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfine\n",
-            );
-            if over.load(Ordering::Relaxed) {
-                return;
-            }
-        }
-    });
-    port
-}
-
 fn probes() {
-    static OVER: AtomicBool = AtomicBool::new(false);
-    let port = site(&OVER);
+    let port = site::start();
     let targets: String = (0..PROBES)
         .map(|at| format!("    - {{target: 'http://127.0.0.1:{port}/{at}'}}\n"))
         .collect();
@@ -235,7 +212,6 @@ fn probes() {
     let theirs = used / took.len() as f64 * PROBES as f64 * 1e3;
     figure::plain("blackbox_exporter on the same, per cycle", theirs, "ms");
     figure::plain("its cost, of ours", theirs / ours, "times");
-    OVER.store(true, Ordering::Relaxed);
 }
 
 fn answers() {
@@ -257,8 +233,17 @@ fn answers() {
                 ask(belfry.address(), path, status, ANSWERS, LENGTH, keep)
             });
             let what = format!("{what}, {how}");
-            figure::plain(&format!("{what}, p50"), percentile(&took, 0.5), "ms");
-            figure::budget(&format!("{what}, p99"), percentile(&took, 0.99), "ms", 5.0);
+            figure::plain(
+                &format!("{what}, p50"),
+                figure::percentile(&took, 0.5),
+                "ms",
+            );
+            figure::budget(
+                &format!("{what}, p99"),
+                figure::percentile(&took, 0.99),
+                "ms",
+                5.0,
+            );
             let each = (used - rest * elapsed) / took.len() as f64 * 1e3;
             figure::plain(&format!("{what}, processor time each"), each, "ms");
         }

@@ -31,6 +31,8 @@ mod proc;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod site;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 #[path = "../../tests/it/support/mod.rs"]

@@ -1,13 +1,10 @@
 //! What there is to read: containers, databases, a broker with work, sites.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::thread;
-
 use rustix::process::Pid;
 
 use super::programs::Program;
 use crate::host::Host;
+use crate::site;
 use crate::support::celery::{Shop, Worker};
 use crate::support::container::Container;
 use crate::support::poll;
@@ -49,7 +46,7 @@ impl Bed {
             host,
             postgres,
             shop,
-            sites: site(),
+            sites: site::start(),
         }
     }
 
@@ -142,18 +139,4 @@ fn pid(text: &str) -> Pid {
     number
         .and_then(Pid::from_raw)
         .expect("the number of a process")
-}
-
-/// A server that says yes to everybody, on a thread that lives as long as the program.
-fn site() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
-            let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfine\n";
-            let _ = stream.write_all(answer);
-        }
-    });
-    port
 }

@@ -76,8 +76,3 @@ fn whole(bytes: &[u8]) -> Option<bool> {
     let length: usize = length.split("\r\n").next()?.parse().ok()?;
     Some(bytes.len() >= split + 4 + length)
 }
-
-/// The value below which this part of sorted values lies.
-pub(super) fn percentile(sorted: &[f64], part: f64) -> f64 {
-    sorted[((sorted.len() - 1) as f64 * part).round() as usize]
-}
