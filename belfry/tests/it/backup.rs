@@ -4,10 +4,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::backup_files::{begin, command};
 use crate::support::belfry::Launch;
 use crate::support::poll;
 use crate::support::postgres::Postgres;
@@ -39,17 +40,8 @@ impl Place {
         place
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
-        command
-            .args(arguments)
-            .current_dir(&self.scratch.path)
-            .stdin(Stdio::null());
-        command
-    }
-
     fn belfry(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        command(&self.scratch.path, arguments).output().unwrap()
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -164,11 +156,7 @@ fn a_run_that_is_killed_leaves_no_backup_and_the_next_one_cleans_up() {
         "belfry.yml",
         &config.replace("password", "bin: bin, password"),
     );
-    let mut run = place
-        .command(&["backup", "run", "db"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut run = begin(&place.scratch.path, &["backup", "run", "db"]);
     poll::holds("the dump should stop in the middle", || {
         std::fs::read_to_string(place.scratch.path.join("sleeper")).is_ok_and(|pid| !pid.is_empty())
             && place
@@ -185,8 +173,7 @@ fn a_run_that_is_killed_leaves_no_backup_and_the_next_one_cleans_up() {
     let other = place.belfry(&["backup", "run", "db"]);
     assert_eq!(other.status.code(), Some(1));
     assert!(text(&other.stderr).contains("another run of db goes on"));
-    run.kill().unwrap();
-    run.wait().unwrap();
+    run.kill();
     let sleeper = std::fs::read_to_string(place.scratch.path.join("sleeper")).unwrap();
     program::run(Command::new("kill").arg(sleeper.trim()));
     assert_eq!(

@@ -1,10 +1,11 @@
 //! Copies of backups at the terminal: pinned, and brought to targets that lack them.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 
+use crate::backup_files::command;
 use crate::support::scratch::Scratch;
 
 /// A job of a folder, and two targets, one of which is away.
@@ -27,9 +28,7 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
-        command.args(arguments).current_dir(&self.0.path);
-        command.stdin(Stdio::null()).output().unwrap()
+        command(&self.0.path, arguments).output().unwrap()
     }
 
     #[track_caller]

@@ -1,16 +1,35 @@
 //! `belfry backup` of folders and Docker volumes, beside a real engine.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::support::container::Container;
 use crate::support::engine::Engine;
+use crate::support::process::Process;
 use crate::support::scratch::Scratch;
 
 /// An engine, and a configuration that names it.
 pub(crate) struct Place {
     pub(crate) engine: Engine,
     pub(crate) scratch: Scratch,
+}
+
+/// Belfry in a folder, with the configuration that is there.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null());
+    command
+}
+
+/// The same, started: it ends with the test, however that ends.
+#[track_caller]
+pub(crate) fn begin(folder: &Path, arguments: &[&str]) -> Process {
+    let log = folder.join("begun.log");
+    Process::spawn("belfry", &mut command(folder, arguments), &log)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -34,22 +53,23 @@ impl Place {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
-        command
-            .args(arguments)
-            .current_dir(&self.scratch.path)
-            .stdin(Stdio::null());
-        command
+        command(&self.scratch.path, arguments)
     }
 
-    fn belfry(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+    /// Starts it, and goes on.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Process {
+        begin(&self.scratch.path, arguments)
+    }
+
+    /// Starts the watch.
+    pub(crate) fn watch(&self) -> Process {
+        self.begin(&["run", "--listen", "127.0.0.1:0"])
     }
 
     /// Runs it, and expects this exit code; what it told.
     #[track_caller]
     pub(crate) fn expect(&self, code: i32, arguments: &[&str]) -> String {
-        let done = self.belfry(arguments);
+        let done = self.command(arguments).output().unwrap();
         let told = text(&done.stdout) + &text(&done.stderr);
         assert_eq!(done.status.code(), Some(code), "{arguments:?}: {told}");
         told

@@ -2,8 +2,8 @@
 //! of each of its works. What is listed restores, and the next run is as any other.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
+use crate::backup_files::{begin, command};
 use crate::disaster::store;
 use crate::support::poll;
 use crate::support::scratch::Scratch;
@@ -12,7 +12,7 @@ use crate::support::scratch::Scratch;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod strict;
 
-use strict::{Harm, Strict, To};
+use strict::{Harm, Strict, To, all_of};
 
 struct Place {
     scratch: Scratch,
@@ -52,20 +52,13 @@ impl Place {
         fs::write(self.scratch.path.join("files/noise"), noise).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
-        command.args(arguments).current_dir(&self.scratch.path);
-        command.stdin(Stdio::null());
-        command
-    }
-
     #[track_caller]
     fn good(&self, case: &str, arguments: &[&str]) {
         self.ends(case, arguments, &[0]);
     }
 
     fn ends(&self, case: &str, arguments: &[&str], codes: &[i32]) {
-        let done = self.command(arguments).output().unwrap();
+        let done = command(&self.scratch.path, arguments).output().unwrap();
         let told = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
         let code = done.status.code().unwrap();
         assert!(
@@ -126,18 +119,11 @@ fn case(upstream: u16, at: usize, (arguments, to, after): (&[&str], To, usize)) 
             .scratch
             .file("belfry.yml", &pages.replace("last: 2", "last: 1"));
     }
-    strict.forget();
     strict.harm_later(to, Harm::Hang, after, usize::MAX);
-    let mut killed = place
-        .command(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    poll::holds(case, || strict.seen(to) > after);
-    assert_eq!(killed.try_wait().unwrap(), None, "{case}: it was at work");
-    killed.kill().unwrap();
-    killed.wait().unwrap();
+    let mut killed = begin(&place.scratch.path, arguments);
+    poll::holds(case, || strict.struck() > 0);
+    assert_eq!(killed.ended(), None, "{case}: it was at work");
+    killed.kill();
     strict.heal();
     for target in ["local", "r2"] {
         // What is the newest good one is listed as such, and is one.
@@ -171,16 +157,5 @@ fn case(upstream: u16, at: usize, (arguments, to, after): (&[&str], To, usize)) 
 fn killed_at_any_request_nothing_listed_is_false_and_the_next_run_is_good() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let store = runtime.block_on(store::Store::start());
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some(this) = CASES.get(at) else { return };
-                    case(store.port, at, *this);
-                }
-            });
-        }
-    });
+    all_of(4, CASES, |at, this| case(store.port, at, this));
 }

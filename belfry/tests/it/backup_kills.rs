@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::backup_files::{begin, command};
 use crate::support::poll;
 use crate::support::program;
 use crate::support::scratch::Scratch;
@@ -43,18 +44,9 @@ impl Place {
         Self { scratch, folder }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
-        command
-            .args(arguments)
-            .current_dir(&self.scratch.path)
-            .stdin(Stdio::null());
-        command
-    }
-
     #[track_caller]
     fn expect(&self, code: i32, arguments: &[&str]) -> String {
-        let done = self.command(arguments).output().unwrap();
+        let done = command(&self.scratch.path, arguments).output().unwrap();
         let told = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(code), "{arguments:?}: {told}");
         told.into_owned()
@@ -63,15 +55,9 @@ impl Place {
     /// Starts it, and kills it when something has come to be.
     #[track_caller]
     fn kill_when(&self, arguments: &[&str], what: &str, there: impl Fn() -> bool) {
-        let mut command = self.command(arguments);
-        let mut run = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut run = begin(&self.scratch.path, arguments);
         poll::holds(what, &there);
-        run.kill().unwrap();
-        run.wait().unwrap();
+        run.kill();
     }
 }
 

@@ -1,7 +1,6 @@
 //! Containers that are stopped or paused around a run always run again.
 
 use std::fs;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use crate::backup_files::Place;
@@ -98,16 +97,11 @@ fn what_a_killed_run_had_stopped_is_started_by_the_next_one_and_by_the_watch() {
     let states =
         || ["app", "other", "slow"].map(|name| place.engine.inspect(name, "/State/Status"));
     let kill_when_quiet = || {
-        let mut run = place
-            .command(&["backup", "run", "files"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut run = place.begin(&["backup", "run", "files"]);
         poll::holds("both should be quiet", || {
             states() == ["exited", "paused", "running"]
         });
-        run.kill().unwrap();
-        run.wait().unwrap();
+        run.kill();
         started(&place, "slow")
     };
     let before = kill_when_quiet();
@@ -137,24 +131,13 @@ fn what_a_killed_run_had_stopped_is_started_by_a_watch_though_nothing_is_due() {
     // Also when the job, the last one, is there no more.
     for watched in [&*config, targets] {
         place.scratch.file("belfry.yml", &config);
-        let mut run = place
-            .command(&["backup", "run", "files"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut run = place.begin(&["backup", "run", "files"]);
         poll::holds("both should be quiet", || states() == ["exited", "paused"]);
-        run.kill().unwrap();
-        run.wait().unwrap();
+        run.kill();
         place.scratch.file("belfry.yml", watched);
-        let mut watch = place
-            .command(&["run", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut watch = place.watch();
         poll::holds("the watch should start them", || states() == ["running"; 2]);
-        watch.kill().unwrap();
-        watch.wait().unwrap();
+        watch.kill();
     }
 }
 

@@ -2,7 +2,6 @@
 //! waited for, beside a real engine; and single tables and files at the terminal.
 
 use std::fs;
-use std::process::Stdio;
 
 use crate::backup_coverage::{postgres, sql, wait};
 use crate::backup_files::Place;
@@ -102,30 +101,18 @@ fn a_migration_that_fails_leaves_the_database_and_the_application_as_they_were()
 #[test]
 fn a_restore_that_is_killed_in_its_migration_is_put_back_by_the_watch() {
     let place = place("migrate: [sh, -c, 'touch migrating; exec sleep 120']");
-    let mut run = place
-        .command(&["restore", "db", "--yes", "--lose-newer"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut run = place.begin(&["restore", "db", "--yes", "--lose-newer"]);
     poll::holds("it should migrate", || {
         place.scratch.path.join("migrating").exists()
     });
     assert_eq!(rows(&place), "100");
     assert_eq!(place.engine.inspect("web", "/State/Status"), "exited");
-    run.kill().unwrap();
-    run.wait().unwrap();
-    let mut watch = place
-        .command(&["run", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    run.kill();
+    let _watch = place.watch();
     poll::holds("the application should run again", || {
         place.engine.inspect("web", "/State/Status") == "running"
     });
     assert_eq!(rows(&place), "107");
-    watch.kill().unwrap();
-    watch.wait().unwrap();
 }
 
 #[test]
