@@ -236,8 +236,7 @@ fn on_a_phone_two_taps_and_a_name_take_an_alert_on() {
     }
     let path = chromium.evaluate("document.querySelector('.card a.button').getAttribute('href')");
     let path = path.as_str().unwrap().to_owned();
-    chromium.open(&format!("http://{}{path}", belfry.address()), 360, 740);
-    assert!(chromium.document_width() <= 360);
+    chromium.open_fitting(&format!("http://{}{path}", belfry.address()), 360, 740);
     chromium.evaluate(
         "document.getElementById('by').value = 'kim'; \
          document.getElementById('note').value = 'on <it>'; \

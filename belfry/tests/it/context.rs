@@ -1,7 +1,7 @@
 //! How it was when an alert began: in its mail and on the page.
 
 use crate::setup::Setup;
-use crate::support::belfry::Launch;
+use crate::support::belfry::{Belfry, Launch};
 use crate::support::container::Container;
 use crate::support::engine::Engine;
 use crate::support::poll;
@@ -23,6 +23,19 @@ const NAMED: &str = "\
   annotations: {summary: the switch is on}
 ";
 
+/// Pages of figures, and what the busiest processes are known by.
+const CONTAINERS: &str = "/metrics/container";
+const HOST: &str = "/metrics/host";
+const PROCESSES: &str = "belfry_process_group_memory_bytes";
+
+/// Waits until a page has this.
+#[track_caller]
+fn tells(belfry: &Belfry, page: &str, what: &str) {
+    poll::holds(&format!("{page} should have {what}"), || {
+        belfry.get(page).body.contains(what)
+    });
+}
+
 #[test]
 fn the_mail_and_the_page_show_what_a_container_said_last_and_no_secret() {
     let engine = Engine::start();
@@ -38,16 +51,8 @@ fn the_mail_and_the_page_show_what_a_container_said_last_and_no_secret() {
         .rules(GONE)
         .real_mail(&smtp, "1h");
     let belfry = Launch::with(&setup.config()).start();
-    poll::holds("the container should be seen", || {
-        belfry
-            .get("/metrics/container")
-            .body
-            .contains("name=\"api\"")
-            && belfry
-                .get("/metrics/host")
-                .body
-                .contains("belfry_process_group_memory_bytes")
-    });
+    tells(&belfry, CONTAINERS, "name=\"api\"");
+    tells(&belfry, HOST, PROCESSES);
     engine.docker(&["kill", "api"]);
     let mail = smtp.wait_for(1).remove(0);
     for part in [&mail.text, &mail.html] {
@@ -82,17 +87,18 @@ fn a_page_does_not_wait_for_an_engine_that_hangs() {
         .engine(&engine)
         .mail(sink.port(), "1h");
     let belfry = Launch::with(&setup.config()).start();
-    poll::holds("the container should be seen", || {
-        belfry
-            .get("/metrics/container")
-            .body
-            .contains("name=\"api\"")
-    });
+    tells(&belfry, CONTAINERS, "name=\"api\"");
+    tells(&belfry, HOST, PROCESSES);
     engine.freeze();
     setup.switch(true);
     let mail = poll::until("the mail", || sink.received().first().cloned()).mail;
-    assert!(mail.text.contains("Busiest processes"), "{}", mail.text);
-    assert!(!mail.text.contains("hello"), "{}", mail.text);
+    // What was known of the container is there: it is the one that was asked about.
+    for wanted in ["Busiest processes", "api has had the image"] {
+        assert!(mail.text.contains(wanted), "{wanted}: {}", mail.text);
+    }
+    for unknown in ["Last log lines", "hello"] {
+        assert!(!mail.text.contains(unknown), "{unknown}: {}", mail.text);
+    }
     engine.thaw();
 }
 
@@ -105,12 +111,7 @@ fn who_does_not_want_it_in_mails_has_it_on_the_page_alone() {
     ));
     let setup = setup.routes("1h");
     let belfry = Launch::with(&setup.config()).start();
-    poll::holds("processes should be known", || {
-        belfry
-            .get("/metrics/host")
-            .body
-            .contains("belfry_process_group_memory_bytes")
-    });
+    tells(&belfry, HOST, PROCESSES);
     setup.switch(true);
     let mail = poll::until("the mail", || sink.received().first().cloned()).mail;
     assert!(!mail.text.contains("Busiest processes"), "{}", mail.text);

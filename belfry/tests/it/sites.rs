@@ -181,11 +181,7 @@ fn the_page_shows_the_last_looks_at_each_site_on_a_phone_and_a_desk() {
     let url = format!("http://{}/", belfry.address());
     let mut chromium = Chromium::start();
     for (width, height) in [(390, 844), (1280, 900)] {
-        chromium.open(&url, width, height);
-        assert!(
-            chromium.document_width() <= u64::from(width),
-            "no sideways scrolling at {width}"
-        );
+        chromium.open_fitting(&url, width, height);
         let seen = chromium
             .evaluate("document.querySelector('#probes').innerText")
             .to_string();

@@ -85,6 +85,14 @@ impl Chromium {
         self.devtools.event(&self.page, "Page.loadEventFired");
     }
 
+    /// The same for a page that has to fit: nobody scrolls it sideways.
+    #[track_caller]
+    pub(crate) fn open_fitting(&mut self, url: &str, width: u32, height: u32) {
+        self.open(url, width, height);
+        let wide = self.document_width();
+        assert!(wide <= u64::from(width), "{url}: {wide} wide at {width}");
+    }
+
     /// Prefers the dark colours of pages from now on, or the light ones.
     #[track_caller]
     pub(crate) fn prefer_dark(&mut self, dark: bool) {
