@@ -7,8 +7,10 @@ use tmpl::strip_port;
 
 use super::bundle::Way;
 use super::compose::Delivery;
+use super::symptoms::is_probe;
 use super::{Active, Alerter, GroupId, PendingState};
 use crate::dedup::{Decision, Reason};
+use crate::health::Class;
 use crate::notification::Told;
 use crate::pairs::{Named, Pairs};
 use crate::plan::{Collapse, Integration};
@@ -32,6 +34,10 @@ impl Alerter {
         let Integration::Email(_) = self.integration(id, integration) else {
             return None;
         };
+        // Whatever is wrong with it would keep all the others waiting.
+        if self.was_refused(id, integration) {
+            return None;
+        }
         let host = self.host_of(policy, id, now_ms)?.to_owned();
         let receiver = self.plan.routes[id.route].receiver;
         let until_ms = now_ms + policy.within_ms;
@@ -44,6 +50,7 @@ impl Alerter {
             if *other != id
                 && self.plan.routes[other.route].receiver == receiver
                 && !groups.contains(other)
+                && !self.was_refused(*other, integration)
                 && self.host_of(policy, *other, now_ms) == Some(&host)
                 && self.is_due_or_new(*other, integration, now_ms)
             {
@@ -51,6 +58,13 @@ impl Alerter {
             }
         }
         (groups.len() + 1 >= policy.from).then_some(Down { host, groups })
+    }
+
+    /// Whether a server refused the group's mail for good when it was last tried.
+    fn was_refused(&self, id: GroupId, integration: usize) -> bool {
+        let group = self.groups.get(&id);
+        let pending = group.and_then(|group| group.pending.get(&integration));
+        pending.is_some_and(|pending| pending.class == Some(Class::Permanent))
     }
 
     /// Tells all of it with one group's mail.
@@ -135,11 +149,7 @@ impl Alerter {
 /// The host that labels name, without a port. What a probe looks at is none.
 fn host<'a>(policy: &Collapse, labels: &'a Pairs) -> Option<&'a str> {
     let value = labels.get(&policy.by).filter(|it| !it.is_empty())?;
-    let is_probe = labels.get("probe").is_some_and(|it| !it.is_empty());
-    if is_probe {
-        return None;
-    }
-    Some(strip_port(value))
+    (!is_probe(labels)).then(|| strip_port(value))
 }
 
 /// The host's own trouble first, then what is worst.

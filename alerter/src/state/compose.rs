@@ -69,6 +69,10 @@ impl Alerter {
             let (_, queue) =
                 queues.find(|(address, queue)| !queue.is_empty() && has_room(address))?;
             let (id, integration) = queue.pop_front()?;
+            // It went out with another group's mail meanwhile, or has nothing to say.
+            if !self.is_ready(id, integration) {
+                continue;
+            }
             let (way, down) = self.way_of(id, integration, now_ms);
             match way {
                 Way::Later { until_ms } => self.put_off(id, integration, until_ms),
@@ -87,6 +91,12 @@ impl Alerter {
                 }
             }
         }
+    }
+
+    fn is_ready(&self, id: GroupId, integration: usize) -> bool {
+        let group = self.groups.get(&id);
+        let pending = group.and_then(|group| group.pending.get(&integration));
+        pending.is_some_and(|pending| pending.state == PendingState::Ready)
     }
 
     /// Composes what is ready, unless there is nothing to say any more.

@@ -53,10 +53,8 @@ impl Alerter {
     }
 
     fn is_cause(&self, fingerprint: u64, labels: &Pairs, now_ms: i64) -> bool {
-        // Of several hosts each has services of its own. A probe's instance is what
-        // it looks at, and tells no host.
+        // Of several hosts each has services of its own.
         let same_host = |alert: &Active| {
-            let is_probe = |labels: &Pairs| labels.get("probe").is_some();
             is_probe(&alert.labels)
                 || is_probe(labels)
                 || alert.labels.get("instance") == labels.get("instance")
@@ -104,6 +102,12 @@ impl Symptoms {
             }
         }
     }
+}
+
+/// Whether the alert is about what a probe looks at: that is its instance, which
+/// tells no host.
+pub(super) fn is_probe(labels: &Pairs) -> bool {
+    labels.get("probe").is_some_and(|it| !it.is_empty())
 }
 
 fn service_of(labels: &Pairs) -> Option<Service> {

@@ -66,6 +66,8 @@ struct World {
     now_ms: i64,
     /// What the mail server says to each recipient; absent is "accepted".
     refuses: BTreeMap<String, Class>,
+    /// A mail that tells of this alert is refused for good.
+    unwanted: Option<&'static str>,
     /// Why the server is away, if it is.
     away: Option<Class>,
     /// What was accepted: second, reason, firing and ended alert names.
@@ -79,6 +81,7 @@ impl World {
             alerter: Alerter::new(Arc::new(plan), "http://b".into(), 86_400_000, 0),
             now_ms: 0,
             refuses: BTreeMap::new(),
+            unwanted: None,
             away: None,
             mails: Vec::new(),
             attempts: Vec::new(),
@@ -123,7 +126,8 @@ impl World {
 
     fn deliver(&mut self, delivery: &Delivery) {
         let mut outcome = Outcome::default();
-        if let Some(class) = self.away {
+        let unwanted = self.unwanted.filter(|name| says(delivery).contains(name));
+        if let Some(class) = self.away.or(unwanted.map(|_| Class::Permanent)) {
             outcome = Outcome::failure(Failure::new(class, "away"));
         } else {
             for to in &delivery.to {

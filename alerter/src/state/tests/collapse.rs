@@ -1,5 +1,7 @@
 //! Much of one host is down at once, in virtual time.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::Reason;
 
@@ -160,5 +162,64 @@ fn what_is_muted_or_taken_by_no_server_is_neither_told_nor_lost() {
     assert_eq!(told.len(), 10);
     assert!(!told.contains(&"+Down3"), "{told:?}");
     assert!(together(&world));
+    assert_eq!(world.alerter.queue(), 0);
+}
+
+#[test]
+fn a_mail_that_is_refused_for_good_holds_up_none_of_its_host() {
+    let mut world = world("");
+    world.unwanted = Some("HostIll");
+    for labels in down("h1") {
+        world.fire(&labels);
+    }
+    world.run(10);
+    assert_eq!(world.attempts[0].notification.groups, 11);
+    assert_eq!(world.mails, []);
+    world.run(200);
+    let told = |world: &World| -> BTreeSet<String> {
+        let says = world.mails.iter().map(|(_, says)| says);
+        says.flat_map(|it| it.split_whitespace())
+            .filter(|word| word.starts_with('+'))
+            .map(Into::into)
+            .collect()
+    };
+    assert_eq!(told(&world).len(), 10, "{:?}", world.mails);
+    // What comes later has a mail of its own, without what is refused.
+    for at in 10..20 {
+        world.fire(&format!(
+            "alertname=Down{at} severity=critical instance=h1 name=c{at}"
+        ));
+    }
+    world.run(230);
+    assert_eq!(told(&world).len(), 20, "{:?}", world.mails);
+    assert!(!told(&world).contains("+HostIll"));
+    world.unwanted = None;
+    world.run(4_000);
+    assert!(told(&world).contains("+HostIll"));
+}
+
+#[test]
+fn what_is_under_way_with_another_mail_is_not_put_off() {
+    let mail = MAIL.replace("{to", "{hourly: 1, to");
+    let mut world = World::new(with(&format!("{{{NONE_OF_THE_REST}}}"), &mail));
+    let mut firing = vec![alert("alertname=Other severity=critical", 0, None)];
+    firing.extend(down("h1").iter().map(|labels| alert(labels, 0, None)));
+    world.alerter.put(firing, 0);
+    world.now_ms = 10_000;
+    world.alerter.tick(world.now_ms);
+    let mut next = || world.alerter.next_delivery(10_000, |_| true);
+    let mut both = [next().unwrap(), next().unwrap()];
+    both.sort_by_key(|it| it.notification.groups);
+    assert_eq!(both.each_ref().map(|it| it.notification.groups), [1, 11]);
+    // From here on the next mail would have to wait.
+    world.deliver(&both[0]);
+    assert!(world.alerter.next_delivery(10_000, |_| true).is_none());
+    let groups = world.alerter.groups.values();
+    let pending: Vec<_> = groups
+        .flat_map(|group| group.pending.values())
+        .map(|pending| pending.state)
+        .collect();
+    assert_eq!(pending, [PendingState::Flying { again: false }; 11]);
+    world.deliver(&both[1]);
     assert_eq!(world.alerter.queue(), 0);
 }
