@@ -152,11 +152,11 @@ impl Alerter {
             && let Some(flight) = self.flying.get_mut(&first.id)
         {
             flight.more.push(more);
-            first
-                .notification
-                .alerts
-                .extend(delivery.notification.alerts);
-            first.notification.groups += 1;
+            let (told, more) = (&mut first.notification, delivery.notification);
+            told.route_labels
+                .retain(|name, value| more.route_labels.get(name) == Some(value));
+            told.alerts.extend(more.alerts);
+            told.groups += 1;
         }
     }
 
@@ -178,7 +178,6 @@ impl Alerter {
                 .retain(|name, _| labels.contains_key(name));
             told.common_labels = labels;
             told.common_annotations = annotations;
-            told.route_labels.clear();
             told.sent_before = 0;
             first.message_id = format!("{}.{}.together", first.message_id, told.groups);
         }

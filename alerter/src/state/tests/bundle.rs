@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Reason;
+use crate::config::Text;
 
 fn world(hourly: usize) -> World {
     let mail = MAIL.replace("{to", &format!("{{hourly: {hourly}, to"));
@@ -69,4 +70,33 @@ fn without_a_limit_every_group_speaks_for_itself() {
     }
     world.run(20);
     assert_eq!(world.sent().len(), 100);
+}
+
+#[test]
+fn labels_of_routes_that_all_groups_of_a_mail_share_stay_with_it() {
+    let mail = MAIL.replace("{to", "{hourly: 1, to");
+    let mut plan = with("{escalation: [], recovery: {confirm: 0s, flaps: 0}}", &mail);
+    for (at, route) in plan.routes.iter_mut().enumerate() {
+        let own = [("team", "bells"), ("place", ["a", "b"][at % 2])];
+        let own = own.map(|(name, text)| (name.into(), Text::Plain(text.into())));
+        route.labels = own.into();
+    }
+    let mut world = World::new(plan);
+    world.fire("alertname=first severity=critical");
+    world.run(60);
+    world.fire("alertname=a severity=critical");
+    world.fire("alertname=b severity=critical");
+    world.run(400);
+    let shared = |world: &World| {
+        let told = &world.attempts.last().unwrap().notification;
+        assert!(told.groups > 1);
+        told.route_labels.clone()
+    };
+    let names: Vec<_> = shared(&world).into_keys().collect();
+    assert_eq!(names, ["place", "team"]);
+    world.fire("alertname=c severity=critical");
+    world.fire("alertname=d severity=warning");
+    world.run(800);
+    let one = [("team".to_owned(), "bells".to_owned())];
+    assert_eq!(shared(&world), one.into());
 }
