@@ -8,6 +8,7 @@ mod fault;
 mod utf8;
 
 use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 
@@ -49,8 +50,8 @@ pub(crate) struct Matcher {
     /// What it is compared with.
     pub value: String,
     regex: Option<Regex>,
-    /// Bytes that the expression takes, roughly and at most.
-    weight: usize,
+    /// What [`Matcher::weight`] found, once it was asked: only silences are weighed.
+    weight: OnceLock<usize>,
 }
 
 impl PartialEq for Matcher {
@@ -62,6 +63,10 @@ impl PartialEq for Matcher {
 /// A regular expression whose program would be larger is refused: it costs
 /// memory for as long as the configuration lives.
 const REGEX_BYTES: usize = 1 << 20;
+
+/// What it may remember of the texts that it has seen, to be quicker with the next:
+/// for each of a few directions and threads. Values of labels are short.
+const CACHE_BYTES: usize = 64 << 10;
 
 impl Matcher {
     /// A matcher; fails when `value` has to be a regular expression and is none.
@@ -75,22 +80,22 @@ impl Matcher {
             Op::Equal | Op::NotEqual => None,
             Op::Regex | Op::NotRegex => Some(anchored(&value)?),
         };
-        let weight = match &regex {
-            Some(_) => weight(&value),
-            None => 0,
-        };
         Ok(Self {
             name: name.into(),
             op,
             value,
             regex,
-            weight,
+            weight: OnceLock::new(),
         })
     }
 
-    /// Bytes that the expression takes, roughly and at most; 0 without one.
+    /// Bytes of the expression's program, without caches, roughly and at most; 0
+    /// without one.
     pub(crate) fn weight(&self) -> usize {
-        self.weight
+        *self.weight.get_or_init(|| match &self.regex {
+            Some(_) => weight(&self.value),
+            None => 0,
+        })
     }
 
     /// `name="value"`.
@@ -101,7 +106,7 @@ impl Matcher {
             op: Op::Equal,
             value: value.into(),
             regex: None,
-            weight: 0,
+            weight: OnceLock::new(),
         }
     }
 
@@ -141,12 +146,13 @@ pub(crate) fn anchored(pattern: &str) -> Result<Regex, String> {
     let pattern = format!("^(?:{pattern})$");
     RegexBuilder::new(&pattern)
         .size_limit(REGEX_BYTES)
+        .dfa_size_limit(CACHE_BYTES)
         .build()
         .map_err(|err| fault::in_go(&pattern, &err))
 }
 
-/// The least of a few sizes in which the expression can be held. Short ones, as
-/// nearly all are, need not be tried.
+/// The least of a few sizes that hold the expression's program, without caches.
+/// Short ones, as nearly all are, need not be tried.
 fn weight(pattern: &str) -> usize {
     const SMALL: usize = 16 << 10;
     if pattern.len() < 32 && !pattern.contains(['{', '\\']) {

@@ -181,7 +181,7 @@ impl Kept {
         times && self.matchers == matchers
     }
 
-    /// Bytes that its regular expressions take, roughly and at most.
+    /// Bytes of its regular expressions' programs, without caches, roughly and at most.
     fn weight(&self) -> usize {
         self.matchers.iter().map(Matcher::weight).sum()
     }

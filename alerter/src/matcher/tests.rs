@@ -83,3 +83,57 @@ fn quoting_is_gos() {
         r#""a\"b\\\n\x01\x7fä\u00a0""#
     );
 }
+
+#[test]
+fn only_what_is_asked_for_its_weight_is_weighed() {
+    let matcher = Matcher::new("a", Op::Regex, "x(?:[a-z]{1,400}|b)").unwrap();
+    assert!(matcher.matches(&set(&[("a", "xb")])));
+    assert_eq!(matcher.weight.get(), None);
+    let weight = matcher.weight();
+    assert!(weight > 0 && weight <= REGEX_BYTES, "{weight}");
+    assert_eq!(matcher.weight.get(), Some(&weight));
+    assert_eq!(Matcher::new("a", Op::Equal, "x").unwrap().weight(), 0);
+}
+
+/// Asks a process of its own, as other tests beside it take memory too.
+#[test]
+fn an_expression_remembers_little_of_what_it_has_seen() {
+    const ALONE: &str = "BELFRY_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return remember();
+    }
+    let name = "matcher::tests::an_expression_remembers_little_of_what_it_has_seen";
+    let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = alone.args(["--exact", name]).env(ALONE, "1").output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+fn remember() {
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|it| it.split_whitespace().next()?.parse().ok());
+        kib.map(|kib: usize| kib << 10).unwrap()
+    };
+    // Every text leads to states that no other led to.
+    let mut seed = 1_u32;
+    let mut text = || -> String {
+        let mut letter = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ['a', 'b'][(seed >> 24) as usize % 2]
+        };
+        (0..4_000).map(|_| letter()).collect()
+    };
+    let matchers: Vec<Matcher> = (0..10)
+        .map(|at| Matcher::new("a", Op::Regex, format!("[ab]*a[ab]{{60}}c{at}")).unwrap())
+        .collect();
+    let before = resident();
+    for matcher in &matchers {
+        assert!(!matcher.matches(&set(&[("a", &text())])));
+    }
+    let each = resident().saturating_sub(before) / matchers.len();
+    assert!(each < 10 * CACHE_BYTES, "{each} bytes for each");
+}

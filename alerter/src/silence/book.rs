@@ -41,11 +41,11 @@ pub(crate) struct Book {
     others: BTreeSet<Id>,
     /// Those that have not expired, by their end.
     ends: BTreeSet<(i64, Id)>,
-    /// Bytes that all expressions take.
+    /// Bytes of all expressions' programs, without caches.
     weight: usize,
 }
 
-/// Bytes that the expressions of all silences may take, about.
+/// Bytes that the programs of all silences' expressions may take, about.
 const EXPRESSIONS: usize = 32 << 20;
 
 impl Book {
