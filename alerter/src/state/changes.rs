@@ -276,8 +276,8 @@ impl Alerter {
             .extend(changes.silences.iter().map(|(id, _)| *id));
         dirty.trim |= changes.trim_before_ms.is_some();
         dirty.intake_over = dirty.intake_over.max(changes.intake_over);
-        for event in changes.history.into_iter().rev() {
-            dirty.history.push_front(event);
+        for event in self.return_began(changes.history).into_iter().rev() {
+            self.dirty.history.push_front(event);
         }
         self.bound_history();
         self.return_episodes(changes.episodes);

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::changes::Names;
+use super::changes::{Dirty, Names};
+use super::event::{EventKind, Happened};
 use super::{Active, Alerter, GroupId};
 use crate::pairs::Pairs;
 
@@ -103,11 +104,41 @@ impl Alerter {
 
     /// Notes for the history that an alert began.
     pub(super) fn note_began(&mut self, at_ms: i64, fingerprint: u64) {
-        if self.dirty.began.len() >= BEGAN {
+        self.dirty.began.push_back((at_ms, fingerprint));
+        self.bound_began();
+    }
+
+    fn bound_began(&mut self) {
+        while self.dirty.began.len() > BEGAN {
             self.dirty.began.pop_front();
             self.counters.lost_history += 1;
         }
-        self.dirty.began.push_back((at_ms, fingerprint));
+    }
+
+    /// Takes back what began and could not be told to the history, to where it
+    /// waited, as more of it may wait than of other history. Gives the rest.
+    pub(super) fn return_began(&mut self, history: Vec<Happened>) -> Vec<Happened> {
+        let (mut began, mut rest) = (VecDeque::new(), Vec::new());
+        for event in history {
+            let fingerprint = event.labels.fingerprint();
+            match event.kind {
+                // Of an alert that is forgotten the name alone says nothing.
+                EventKind::Started if self.alerts.contains_key(&fingerprint) => {
+                    began.push_back((event.at_ms, fingerprint));
+                }
+                _ => rest.push(event),
+            }
+        }
+        let dirty = &mut self.dirty;
+        let waiting = match dirty.fold.over {
+            // Its last portion deletes what else knows of them.
+            Some(_) => &mut dirty.fold.began,
+            None => &mut dirty.began,
+        };
+        began.append(waiting);
+        *waiting = began;
+        self.bound_began();
+        rest
     }
 
     /// Without a database to take them as they come, alerts have rows of their
@@ -168,8 +199,18 @@ impl Alerter {
 
     /// The next portion.
     pub(super) fn take_part(&mut self) -> Fold {
-        let fold = &mut self.dirty.fold;
-        let portion = PORTION.min(fold.began.len());
+        let Dirty {
+            fold,
+            began,
+            intake_over,
+            ..
+        } = &mut self.dirty;
+        let mut portion = PORTION.min(fold.began.len());
+        if intake_over.is_some() {
+            // The rows that go with this write are all that knows of what began.
+            fold.began.append(began);
+            portion = fold.began.len();
+        }
         let part = Fold {
             alerts: first(&mut fold.alerts),
             episodes: first(&mut fold.episodes),

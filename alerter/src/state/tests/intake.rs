@@ -67,3 +67,53 @@ fn many_alerts_at_once_are_no_reason_to_think_the_database_away() {
     assert!(bytes > 10_000_000, "{bytes} bytes");
     assert_eq!(changes.alerts.len(), 0);
 }
+
+#[test]
+fn what_began_is_told_to_the_history_before_the_rows_that_know_of_it_go() {
+    for written in 0..4 {
+        let mut world = World::new(own());
+        let mut disk = Disk::default();
+        for name in 0..1_000 {
+            world.fire(&format!("alertname=a{name} severity=info"));
+        }
+        disk.write(world.alerter.changes(false, world.now_ms));
+        assert_eq!(disk.began(), []);
+        // The database is away for a while, in which a fold fails too.
+        let lost = world.alerter.changes(true, world.now_ms);
+        world.alerter.take_back(lost);
+        world.now_ms = 1_000;
+        world.end("alertname=a7 severity=info", 0);
+        for _ in 0..3 {
+            let lost = world.alerter.changes(true, world.now_ms);
+            world.alerter.take_back(lost);
+        }
+        for _ in 0..written {
+            disk.write(world.alerter.changes(true, world.now_ms));
+            world.alerter.stored();
+        }
+        let mut reborn = World::new(own());
+        reborn.now_ms = 60_000;
+        reborn.alerter.load(disk.stored(), reborn.now_ms);
+        while reborn.alerter.has_lazy_changes() || reborn.alerter.folds() {
+            disk.write(reborn.alerter.changes(true, reborn.now_ms));
+        }
+        let began = disk.began();
+        let once: BTreeSet<_> = began.iter().collect();
+        assert_eq!((began.len(), once.len()), (1_000, 1_000), "{written}");
+    }
+}
+
+#[test]
+fn however_many_began_while_the_database_was_away_none_is_lost_for_it() {
+    let mut world = World::new(own());
+    let many = (0..20_000).map(|name| alert(&format!("alertname=a{name} severity=info"), 0, None));
+    world.alerter.put(many.collect(), world.now_ms);
+    for _ in 0..3 {
+        let lost = world.alerter.changes(true, world.now_ms);
+        world.alerter.take_back(lost);
+    }
+    let changes = world.alerter.changes(true, world.now_ms);
+    let kinds = changes.history.iter().map(|event| event.kind);
+    let began = kinds.filter(|kind| *kind == EventKind::Started).count();
+    assert_eq!((began, world.alerter.counters.lost_history), (20_000, 0));
+}
