@@ -10,6 +10,8 @@ use crate::untrusted;
 /// Kinds of context that are shown, and lines of each.
 const CONTEXT_PARTS: usize = 4;
 const CONTEXT_LINES: usize = 12;
+/// Alerts that show how it was when they began.
+pub(crate) const CONTEXTS: usize = 3;
 
 /// How bad an alert is, worst first in order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -93,9 +95,16 @@ pub struct ContextPart {
     pub lines: Vec<String>,
 }
 
+/// A context as it is shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct Then {
+    at: String,
+    parts: Vec<ContextPart>,
+}
+
 impl Context {
-    /// The parts as they are shown: of bounded size, and harmless.
-    pub(crate) fn shown(&self) -> Vec<ContextPart> {
+    /// As it is shown, with its time in words: of bounded size, and harmless.
+    pub(crate) fn shown(&self, at: String) -> Then {
         let part = |part: &ContextPart| ContextPart {
             title: untrusted::line(&part.title, 120),
             lines: part
@@ -105,7 +114,10 @@ impl Context {
                 .map(|line| untrusted::line(line, 160))
                 .collect(),
         };
-        self.parts.iter().take(CONTEXT_PARTS).map(part).collect()
+        Then {
+            at,
+            parts: self.parts.iter().take(CONTEXT_PARTS).map(part).collect(),
+        }
     }
 }
 

@@ -3,13 +3,11 @@
 use alerter::AlertView;
 use dashboards::fact::{Event, Fault, Severity};
 use dashboards::page::{
-    Card, Dependency, Found, MailHealth, Now, Pending, Probe, ProbeTick, Service, State, Status,
-    Target,
+    Card, Dependency, Found, MailHealth, Now, Pending, Service, State, Status, Target,
 };
 use dashboards::time::Zone;
 use exporter::Standing;
 use healthchecks::discover::Kind;
-use healthchecks::probe::Reason;
 use healthchecks::readiness;
 use rules::{RuleKind, State as RuleState};
 use serde_json::{Value, json};
@@ -45,7 +43,7 @@ pub(crate) async fn view(watch: &Watch) -> Now {
             String::new()
         },
         services,
-        probes: probes(watch, now_ms),
+        probes: watched::probes(&watch.health, now_ms),
         sites: watched::sites(&watch.health.probes.verdicts()),
         heartbeats: watched::heartbeats(watch.health.beats.views(now_ms)),
         peers: watched::peers(super::health::peers(watch)),
@@ -245,30 +243,6 @@ fn services_note(watch: &Watch, engine: &exporter::container::EngineState) -> St
         Some(err) => format!("No Docker engine answers at {socket}: {err}"),
         None => format!("The Docker engine at {socket} has not answered yet."),
     }
-}
-
-/// Our own probes, and the sites of peers.
-fn probes(watch: &Watch, now_ms: i64) -> Vec<Probe> {
-    let views = [&watch.health.probes, &watch.health.abroad]
-        .into_iter()
-        .flat_map(|board| board.views(now_ms));
-    let probe = |view: healthchecks::probe::View| Probe {
-        name: view.name,
-        target: view.target,
-        up: view.up,
-        since_ms: view.up.map(|_| view.since_ms),
-        flapping: view.flapping,
-        detail: view.detail,
-        ticks: view
-            .history
-            .iter()
-            .map(|tick| ProbeTick {
-                at_ms: tick.at_ms,
-                reason: tick.reason.map_or("", Reason::as_str).to_owned(),
-            })
-            .collect(),
-    };
-    views.map(probe).collect()
 }
 
 fn targets(watch: &Watch) -> Vec<Target> {

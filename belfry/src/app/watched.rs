@@ -1,9 +1,37 @@
-//! Sites, heartbeats and peers in the page's words.
+//! Probes, sites, heartbeats and peers in the page's words.
 
-use dashboards::page::{Status, Watched};
+use dashboards::page::{Probe, ProbeTick, Status, Watched};
 use healthchecks::heartbeat::{self, State};
 use healthchecks::peer::{self, Verdict};
-use healthchecks::probe;
+use healthchecks::probe::{self, Reason};
+
+use super::health::Health;
+
+/// Our own probes, and the sites of peers.
+pub(super) fn probes(health: &Health, now_ms: i64) -> Vec<Probe> {
+    let probe = |view: probe::View, ours| Probe {
+        name: view.name,
+        ours,
+        target: view.target,
+        up: view.up,
+        since_ms: view.up.map(|_| view.since_ms),
+        flapping: view.flapping,
+        detail: view.detail,
+        ticks: view
+            .history
+            .iter()
+            .map(|tick| ProbeTick {
+                at_ms: tick.at_ms,
+                reason: tick.reason.map_or("", Reason::as_str).to_owned(),
+            })
+            .collect(),
+    };
+    let ours = health.probes.views(now_ms).into_iter();
+    let theirs = health.abroad.views(now_ms).into_iter();
+    ours.map(|view| probe(view, true))
+        .chain(theirs.map(|view| probe(view, false)))
+        .collect()
+}
 
 /// The verdict on each site.
 pub(super) fn sites(verdicts: &[(String, probe::Verdict)]) -> Vec<Watched> {

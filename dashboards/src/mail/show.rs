@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Kind, Mail, MailAlert, subject};
-use crate::fact::{Context, ContextPart, Runbook, Severity, Trend};
+use crate::fact::{CONTEXTS, Runbook, Severity, Then, Trend};
 use crate::{amount, spark, time, untrusted};
 
 /// Alerts told in full; of the rest the mail counts names.
@@ -14,8 +14,6 @@ const WHOLE: usize = 20;
 const NAMES: usize = 30;
 const LABELS: usize = 16;
 const STEPS: usize = 5;
-/// Alerts of which it is told how it was when they began.
-const CONTEXTS: usize = 3;
 /// Width of a line of blocks.
 const BLOCKS: usize = 36;
 
@@ -58,13 +56,6 @@ struct ShownAlert {
     steps: Option<Steps>,
     runbook: String,
     context: Option<Then>,
-}
-
-/// How it was.
-#[derive(Debug, Serialize)]
-struct Then {
-    at: String,
-    parts: Vec<ContextPart>,
 }
 
 #[derive(Debug, Serialize)]
@@ -180,14 +171,7 @@ fn shown(number: usize, alert: &MailAlert, mail: &Mail, told: &mut BTreeSet<Stri
             .map_or(String::new(), |runbook| untrusted::link(&runbook.url)),
         context: (alert.context.as_ref())
             .filter(|_| !alert.resolved && number <= CONTEXTS)
-            .map(|context| then(context, mail)),
-    }
-}
-
-fn then(context: &Context, mail: &Mail) -> Then {
-    Then {
-        at: time::clock(context.at_ms, mail.now_ms, &mail.zone),
-        parts: context.shown(),
+            .map(|it| it.shown(time::clock(it.at_ms, mail.now_ms, &mail.zone))),
     }
 }
 

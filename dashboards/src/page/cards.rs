@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::shown::{Moment, Spark};
 use super::{Card, Now, Pending};
-use crate::fact::{ContextPart, Runbook, Severity};
+use crate::fact::{CONTEXTS, Runbook, Severity, Then};
 use crate::{amount, time, untrusted};
 
 /// Cards shown whole; of the rest the page counts names.
@@ -14,8 +14,6 @@ const WHOLE: usize = 14;
 /// Lines of pending alerts.
 const PENDING: usize = 20;
 const LABELS: usize = 24;
-/// Cards that show how it was when they began.
-const CONTEXTS: usize = 3;
 
 /// What fires.
 #[derive(Debug, Serialize)]
@@ -55,13 +53,6 @@ struct Shown {
     steps: Option<Steps>,
     runbook: Option<Link>,
     context: Option<Then>,
-}
-
-/// How it was when it began.
-#[derive(Debug, Serialize)]
-struct Then {
-    at: String,
-    parts: Vec<ContextPart>,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,7 +113,7 @@ pub(super) fn cards(now: &Now) -> Cards {
             .iter()
             .enumerate()
             .map(|(at, card)| Shown {
-                context: then(card, now).filter(|_| at < CONTEXTS),
+                context: (at < CONTEXTS).then(|| then(card, now)).flatten(),
                 ..shown(card, now, &mut told)
             })
             .collect(),
@@ -190,10 +181,7 @@ fn shown<'a>(card: &'a Card, now: &Now, told: &mut BTreeSet<&'a str>) -> Shown {
 
 fn then(card: &Card, now: &Now) -> Option<Then> {
     let context = card.context.as_ref()?;
-    Some(Then {
-        at: time::hour(context.at_ms, now.now_ms, &now.zone),
-        parts: context.shown(),
-    })
+    Some(context.shown(time::hour(context.at_ms, now.now_ms, &now.zone)))
 }
 
 /// The summary, or the rule's name if it has none.

@@ -183,6 +183,9 @@ pub struct Service {
 pub struct Probe {
     /// Its name; a peer's site has the peer's name before it.
     pub name: String,
+    /// Whether it is ours: nobody here is told of a peer's site, as the peer tells
+    /// its own people.
+    pub ours: bool,
     /// What is looked at.
     pub target: String,
     /// Whether it is up; none before the first look.
@@ -363,6 +366,24 @@ pub enum Status {
     Down,
     /// It is switched off or not there, and need not be.
     Off,
+}
+
+impl Status {
+    /// Whether somebody should look at it.
+    pub(super) fn is_bad(self) -> bool {
+        matches!(self, Self::Down | Self::Degraded)
+    }
+
+    /// Its place in a list: what is worst comes first.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            Self::Down => 0,
+            Self::Degraded => 1,
+            Self::Unknown => 2,
+            Self::Ok => 3,
+            Self::Off => 4,
+        }
+    }
 }
 
 /// Something that Belfry depends on.

@@ -47,8 +47,8 @@ pub(super) fn verdict(now: &Now) -> Verdict {
         .iter()
         .any(|service| tone(service) != Tone::Fine);
     let targets = now.targets.iter().any(|target| target.up == Some(false));
-    let watch = now.watch.iter().any(|part| lame(part.status));
-    let mail = lame(mail_status(&now.mail));
+    let watch = now.watch.iter().any(|part| part.status.is_bad());
+    let mail = mail_status(&now.mail).is_bad();
     let quiet = looked_at(now).iter().any(|(_, quiet)| *quiet > 0);
     match () {
         () if firing(Severity::Critical) => Verdict::Critical,
@@ -96,7 +96,7 @@ fn rest(now: &Now) -> Vec<String> {
     if down > 0 {
         parts.push(format!("{} down", count(down, "target")));
     }
-    let lame = now.watch.iter().filter(|part| lame(part.status)).count();
+    let lame = now.watch.iter().filter(|part| part.status.is_bad()).count();
     if lame > 0 {
         parts.push(format!("{} of the watch not ok", count(lame, "part")));
     }
@@ -107,20 +107,17 @@ fn rest(now: &Now) -> Vec<String> {
 /// What is down of all that is looked at or listened to, and how many of them
 /// nobody was told of yet: an alert waits until it lasts.
 fn looked_at(now: &Now) -> Vec<(String, usize)> {
-    let probes = now.probes.iter().filter(|probe| probe.up == Some(false));
+    let probes = now.probes.iter();
+    let probes = probes.filter(|probe| probe.ours && probe.up == Some(false));
     let down = |watched: &'_ super::Watched| watched.status == Status::Down;
     let beats = now.heartbeats.iter().filter(|beat| down(beat));
     let peers = now.peers.iter().filter(|peer| down(peer));
     let all = [
-        watched::down(now, "probe", probes.map(|probe| &*probe.name)),
-        watched::down(now, "heartbeat", beats.map(|beat| &*beat.name)),
-        watched::down(now, "peer", peers.map(|peer| &*peer.name)),
+        watched::down(now, "probe", probes.map(|it| (&*it.name, it.since_ms))),
+        watched::down(now, "heartbeat", beats.map(|it| (&*it.name, it.since_ms))),
+        watched::down(now, "peer", peers.map(|it| (&*it.name, it.since_ms))),
     ];
     all.into_iter().flatten().collect()
-}
-
-fn lame(status: Status) -> bool {
-    matches!(status, Status::Down | Status::Degraded)
 }
 
 /// How many alerts of this severity fire and are not muted.
@@ -296,6 +293,7 @@ mod tests {
     fn what_is_down_and_not_paged_yet_is_not_well() {
         let probe = |name: &str, up| Probe {
             name: name.to_owned(),
+            ours: true,
             up: Some(up),
             ..Probe::default()
         };
@@ -320,10 +318,24 @@ mod tests {
             said(&now),
             "2 critical / 2 probes down, 9 services fine, mail ok"
         );
-        // Whoever silenced it knows of it.
+        // Whoever silenced it knows of it, if it was down then.
         for card in &mut now.cards {
             card.muted = "silenced by kim".into();
+            card.since_ms = Some(7_000);
         }
+        now.probes[1].since_ms = Some(7_000);
+        assert_eq!(verdict(&now), Verdict::Fine);
+        now.probes[1].since_ms = Some(7_001);
+        assert_eq!(
+            said(&now),
+            "2 muted / 2 probes down, 1 of them not paged yet, 9 services fine, mail ok"
+        );
+        assert_eq!(verdict(&now), Verdict::Warning);
+        // A peer's site is the peer's to tell.
+        for probe in &mut now.probes {
+            probe.ours = false;
+        }
+        assert_eq!(said(&now), "2 muted / 9 services fine, mail ok");
         assert_eq!(verdict(&now), Verdict::Fine);
 
         let down = |name: &str| Watched {

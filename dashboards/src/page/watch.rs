@@ -158,24 +158,14 @@ struct Row {
 }
 
 pub(super) fn health(now: &Now) -> Health {
-    let bad = now
-        .watch
-        .iter()
-        .filter(|part| matches!(part.status, Status::Down | Status::Degraded))
-        .count();
+    let bad = now.watch.iter().filter(|part| part.status.is_bad()).count();
     let total = now
         .watch
         .iter()
         .filter(|part| part.status != Status::Off)
         .count();
     let mut sorted: Vec<_> = now.watch.iter().collect();
-    sorted.sort_by_key(|part| match part.status {
-        Status::Down => 0,
-        Status::Degraded => 1,
-        Status::Unknown => 2,
-        Status::Ok => 3,
-        Status::Off => 4,
-    });
+    sorted.sort_by_key(|part| part.status.rank());
     Health {
         mail: mail(&now.mail, now),
         title: match (total, bad) {
@@ -252,7 +242,8 @@ pub(super) fn mail_status(mail: &MailHealth) -> Status {
     }
 }
 
-fn status(status: Status) -> (&'static str, &'static str) {
+/// The shape for it, and the word.
+pub(super) fn status(status: Status) -> (&'static str, &'static str) {
     match status {
         Status::Ok => ("fine", "ok"),
         Status::Degraded => ("warning", "degraded"),

@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use super::shown::Moment;
-use super::{Card, Now, Status, Watched};
+use super::watch::status;
+use super::{Card, Now, Watched};
 use crate::{amount, untrusted};
 
 /// Rows; of what is well there are fewer, and the rest is a number.
@@ -57,8 +58,8 @@ fn list(
         return None;
     }
     let mut sorted: Vec<&Watched> = watched.iter().collect();
-    sorted.sort_by_key(|one| (rank(one.status), &one.name));
-    let bad = sorted.iter().filter(|one| bad(one.status)).count();
+    sorted.sort_by_key(|one| (one.status.rank(), &one.name));
+    let bad = sorted.iter().filter(|one| one.status.is_bad()).count();
     let total = sorted.len();
     let rows = bad.clamp(WELL, ROWS);
     Some(List {
@@ -72,7 +73,7 @@ fn list(
             .take(rows)
             .map(|one| Row {
                 key: untrusted::line(&format!("{kind}/{}", one.name), 120),
-                icon: icon(one.status),
+                icon: status(one.status).0,
                 word: untrusted::line(&one.word, 60),
                 name: untrusted::line(&one.name, 80),
                 link,
@@ -83,41 +84,20 @@ fn list(
     })
 }
 
-fn bad(status: Status) -> bool {
-    matches!(status, Status::Down | Status::Degraded)
-}
-
-fn rank(status: Status) -> u8 {
-    match status {
-        Status::Down => 0,
-        Status::Degraded => 1,
-        Status::Unknown => 2,
-        Status::Ok => 3,
-        Status::Off => 4,
-    }
-}
-
-fn icon(status: Status) -> &'static str {
-    match status {
-        Status::Down => "critical",
-        Status::Degraded => "warning",
-        Status::Unknown => "unknown",
-        Status::Ok => "fine",
-        Status::Off => "off",
-    }
-}
-
 /// Down, and nobody was told of it yet: `3 heartbeats down, 1 of them not paged yet`.
-/// Nothing where nothing is down.
+/// Nothing where nothing is down. Each has a name, and since when it is down.
 pub(super) fn down<'a>(
     now: &Now,
     noun: &str,
-    names: impl Iterator<Item = &'a str>,
+    names: impl Iterator<Item = (&'a str, Option<i64>)>,
 ) -> Option<(String, usize)> {
     let (mut down, mut quiet) = (0, 0);
-    for name in names {
+    for (name, since_ms) in names {
         down += 1;
-        let told = now.cards.iter().any(|card| tells(card, noun, name));
+        // Whoever muted an alert of before did not know of this.
+        let knows = |card: &Card| card.muted.is_empty() || card.since_ms >= since_ms;
+        let mut cards = now.cards.iter().filter(|card| knows(card));
+        let told = cards.any(|card| tells(card, noun, name));
         quiet += usize::from(!told);
     }
     let words = amount::count(down, noun);
@@ -134,16 +114,13 @@ pub(super) fn down<'a>(
 
 /// Whether an alert is about this probe, heartbeat or peer.
 fn tells(card: &Card, noun: &str, name: &str) -> bool {
-    let label = |label: &str| card.labels.get(label).map(String::as_str);
-    // A peer's site has the peer's name before it.
-    let abroad = label("peer").zip(label("site"));
-    let abroad = abroad.is_some_and(|site| name.split_once('/') == Some(site));
-    label(noun) == Some(name) || noun == "probe" && abroad
+    card.labels.get(noun).is_some_and(|value| value == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::Status;
 
     fn one(name: &str, status: Status, word: &str) -> Watched {
         Watched {
@@ -207,9 +184,6 @@ mod tests {
         };
         for (labels, noun, name, expected) in [
             (&[("probe", "a/b")][..], "probe", "a/b", true),
-            (&[("peer", "a"), ("site", "b")], "probe", "a/b", true),
-            (&[("peer", "a"), ("site", "c")], "probe", "a/b", false),
-            (&[("peer", "a"), ("site", "b")], "heartbeat", "a/b", false),
             (&[("peer", "a")], "peer", "a", true),
             (&[("heartbeat", "a")], "peer", "a", false),
             (&[], "probe", "a", false),

@@ -156,6 +156,7 @@ fn looked_at(now: &mut Now) {
     };
     let probe = |name: &str, up| Probe {
         name: name.into(),
+        ours: true,
         target: format!("https://{name}.example/"),
         up: Some(up),
         since_ms: Some(NOW - 4 * MINUTE),
@@ -278,6 +279,7 @@ pub(crate) fn many() -> Now {
         now.peers.push(one);
         now.probes.push(Probe {
             name: format!("probe-{at}"),
+            ours: true,
             up: Some(true),
             ..Probe::default()
         });
