@@ -53,9 +53,17 @@ impl Copy {
     /// Whether what was last found out about it is that it cannot be opened.
     #[must_use]
     pub fn is_unsound(&self) -> bool {
-        let found = self.marks.iter().filter(|mark| mark.kind != Kind::Pinned);
+        let found = self.marks.iter().filter(|mark| mark.kind.is_proof());
         let newest = found.max_by_key(|mark| (mark.at_ms, mark.kind == Kind::Unsound));
         newest.is_some_and(|mark| mark.kind == Kind::Unsound)
+    }
+
+    /// The time that it is of, in milliseconds since 1970: when it was begun, or what
+    /// it holds was last found to be all that there is.
+    #[must_use]
+    pub fn as_of_ms(&self) -> i64 {
+        let found = self.last(Kind::Unchanged);
+        found.unwrap_or(0).max(self.manifest.started_ms)
     }
 
     /// When this was last found out, in milliseconds since 1970.
@@ -71,6 +79,13 @@ impl Backup {
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.copies.values().any(Copy::is_good)
+    }
+
+    /// The time that it is of, in milliseconds since 1970; see [`Copy::as_of_ms`].
+    #[must_use]
+    pub fn as_of_ms(&self) -> i64 {
+        let copies = self.copies.values().map(Copy::as_of_ms);
+        copies.max().unwrap_or(self.manifest.started_ms)
     }
 }
 

@@ -51,6 +51,8 @@ settings::section! {
         pub one_file_system: bool = true,
         /// Whether SQLite files in a directory or volume are copied by SQLite, so that each is whole although somebody writes.
         pub sqlite: bool = true,
+        /// Whether a directory or volume is read first, and nothing new is stored where its newest good copies hold just that: they count as of then. What has changed is read twice.
+        pub skip_unchanged: bool = false,
         /// How many bytes the files of a directory or volume may have before a run fails. 0: any number.
         pub most: settings::Size = settings::Size(0),
         /// The container of the server. Programs run inside it, and nothing need be installed on this host. Empty: they run here.

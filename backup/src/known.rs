@@ -44,7 +44,8 @@ pub struct Had {
     pub unsound: u64,
     /// Bytes of all copies.
     pub bytes: u64,
-    /// The newest good one: when it was begun, in milliseconds since 1970, and its bytes.
+    /// The newest good one: the time that it is of, in milliseconds since 1970, and its
+    /// bytes.
     pub newest: Option<(i64, u64)>,
     /// When a copy was last verified, in milliseconds since 1970.
     pub verified_ms: Option<i64>,
@@ -86,7 +87,7 @@ pub async fn look_up(setup: &Setup, job: &Job, before: Option<&Known>) -> Known 
             let last = |kind| good().filter_map(|copy| copy.last(kind)).max();
             let newest = good()
                 .next_back()
-                .map(|copy| (copy.manifest.started_ms, copy.manifest.stored_bytes()));
+                .map(|copy| (copy.as_of_ms(), copy.manifest.stored_bytes()));
             Had {
                 copies: good().count() as u64,
                 unsound: listing

@@ -24,6 +24,8 @@ pub enum Kind {
     Unsound,
     /// It stays until the mark's time, whatever retention says.
     Pinned,
+    /// What it holds was still all that there was; nothing new was stored.
+    Unchanged,
 }
 
 /// A mark.
@@ -35,6 +37,22 @@ pub struct Mark {
     pub at_ms: i64,
 }
 
+const KINDS: [Kind; 5] = [
+    Kind::Verified,
+    Kind::Drilled,
+    Kind::Unsound,
+    Kind::Pinned,
+    Kind::Unchanged,
+];
+
+impl Kind {
+    /// Whether it tells if the copy can be opened.
+    #[must_use]
+    pub fn is_proof(self) -> bool {
+        matches!(self, Self::Verified | Self::Drilled | Self::Unsound)
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
@@ -42,6 +60,7 @@ impl fmt::Display for Kind {
             Self::Drilled => "drilled",
             Self::Unsound => "unsound",
             Self::Pinned => "pinned",
+            Self::Unchanged => "unchanged",
         })
     }
 }
@@ -58,8 +77,7 @@ impl Mark {
     #[must_use]
     pub fn parse(ending: &str) -> Option<Self> {
         let (kind, time) = ending.split_once('-')?;
-        let kinds = [Kind::Verified, Kind::Drilled, Kind::Unsound, Kind::Pinned];
-        let kind = kinds.into_iter().find(|known| known.to_string() == kind)?;
+        let kind = KINDS.into_iter().find(|known| known.to_string() == kind)?;
         // An id has the same time in front of its random letters.
         Id::parse(&format!("{time}-00000000"))?;
         let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;

@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 use crate::catalogue::{self, Copy};
 use crate::id::Id;
 use crate::manifest::Piece;
-use crate::run::{Lock, Say};
+use crate::marks::Kind;
+use crate::run::{Lock, Say, mark_unchanged};
 use crate::seal::Sum;
 use crate::target::{Error, Flow, Target};
 use crate::{Job, Setup};
@@ -53,17 +54,44 @@ pub async fn replicate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Replica
         }
     }
     for (id, from, to) in missing(&held) {
-        let (from, copy) = (&held[from].0, &held[from].1[&id]);
-        let to = &held[to].0;
-        match bring(setup, job, from, copy, to).await {
+        let (from, copy) = (held[from].0.clone(), held[from].1[&id].clone());
+        let (to, copies) = &mut held[to];
+        match bring(setup, job, &from, &copy, to).await {
             Ok(()) => {
                 say(format!("stored  {}: {id}, from {}", to.name(), from.name()));
-                done.brought.push((id, to.name().to_owned()));
+                done.brought.push((id.clone(), to.name().to_owned()));
+                let marks = Vec::new();
+                copies.insert(id, Copy { marks, ..copy });
             }
             Err(err) => done.errors.push(format!("{}: {id}: {err}", to.name())),
         }
     }
+    for (id, at_ms) in unchanged(&held) {
+        for (target, copies) in &held {
+            let Some(copy) = copies.get(&id) else {
+                continue;
+            };
+            if copy.last(Kind::Unchanged) < Some(at_ms)
+                && let Err(err) = mark_unchanged(target, &copy.manifest, &copy.marks, at_ms).await
+            {
+                done.errors.push(format!("{}: {id}: {err}", target.name()));
+            }
+        }
+    }
     Ok(done)
+}
+
+/// Backups that were found to be all that there is, and when that was last: what
+/// holds of one copy holds of all.
+fn unchanged(held: &[(Target, BTreeMap<String, Copy>)]) -> BTreeMap<String, i64> {
+    let mut found = BTreeMap::new();
+    for (id, copy) in held.iter().flat_map(|(_, copies)| copies) {
+        if let Some(at_ms) = copy.last(Kind::Unchanged) {
+            let latest: &mut i64 = found.entry(id.clone()).or_insert(at_ms);
+            *latest = at_ms.max(*latest);
+        }
+    }
+    found
 }
 
 /// Which backups are brought from which target to which; newest first.

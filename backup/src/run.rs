@@ -6,6 +6,7 @@ mod globals;
 mod lock;
 mod sink;
 mod tree;
+mod unchanged;
 mod work;
 
 use std::sync::Mutex;
@@ -18,7 +19,8 @@ use crate::{Job, Setup};
 
 pub use lock::{Lock, Taken};
 use sink::Sink;
-use work::Work;
+pub(crate) use unchanged::mark as mark_unchanged;
+use work::{Made, Work};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +43,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// What it is, if it is anywhere.
     pub manifest: Option<Manifest>,
+    /// Whether it is an earlier one that holds just what is there: nothing was stored.
+    pub unchanged: bool,
     /// What each target says, in the order of the configuration.
     pub targets: Vec<(String, Result<(), String>)>,
     /// Why it failed, in one line.
@@ -68,6 +72,7 @@ pub async fn run(
         id: String::new(),
         outcome: Outcome::Failed,
         manifest: None,
+        unchanged: false,
         targets: Vec::new(),
         error: None,
         left: Vec::new(),
@@ -88,6 +93,7 @@ pub async fn run(
         .map(|target| Sink {
             target,
             failed: None,
+            newest: None,
         })
         .collect();
     let work = Work {
@@ -103,7 +109,12 @@ pub async fn run(
         left: Mutex::default(),
     };
     match Box::pin(work.all(&mut sinks)).await {
-        Ok(manifest) => report.manifest = Some(manifest),
+        Ok(Made::New(manifest)) => report.manifest = Some(manifest),
+        Ok(Made::Same(manifest)) => {
+            report.id.clone_from(&manifest.id);
+            report.unchanged = true;
+            report.manifest = Some(manifest);
+        }
         Err(err) => report.error = Some(err),
     }
     report.left = work.left.into_inner().unwrap_or_default();

@@ -166,6 +166,12 @@ impl Job {
                 "it is of use with migrate alone",
             );
         }
+        if self.skip_unchanged && !folder && self.volume.is_empty() {
+            fault(
+                format!("{key}.skip_unchanged"),
+                "it is of use with a directory or a volume alone: no dump is like another",
+            );
+        }
         if !self.project.is_empty() && self.volume.is_empty() {
             fault(format!("{key}.project"), "it is of use with a volume alone");
         }

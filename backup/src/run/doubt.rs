@@ -1,12 +1,11 @@
 //! Whether a whole backup is to be believed, beside the last good one.
 
-use crate::catalogue::Listing;
+use crate::catalogue::{Copy, Listing};
 use crate::manifest::Manifest;
 
 /// The last backup that counts.
-pub(super) fn newest_good(listing: &Listing) -> Option<&Manifest> {
-    let good = listing.copies.iter().filter(|copy| copy.is_good());
-    good.map(|copy| &copy.manifest).next_back()
+pub(super) fn newest_good(listing: &Listing) -> Option<&Copy> {
+    listing.copies.iter().rfind(|copy| copy.is_good())
 }
 
 /// Why a backup does not count although it is whole: it lost most of what the

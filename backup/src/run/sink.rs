@@ -1,11 +1,14 @@
 //! The targets of a run, and which of them are still in it.
 
+use crate::catalogue::Copy;
 use crate::target::Target;
 
 /// A target, and why it is out of this run.
 pub(super) struct Sink {
     pub(super) target: Target,
     pub(super) failed: Option<String>,
+    /// The newest good copy that it has.
+    pub(super) newest: Option<Copy>,
 }
 
 /// Those that have not failed.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::sink::Sink;
-use super::work::{Before, Fault, Work};
+use super::work::{Before, Fault, Made, Work};
 use crate::apart;
 use crate::files::{self, Options, Tally, pack};
 use crate::flow::Feed;
@@ -31,14 +31,18 @@ impl From<files::Error> for Fault {
 
 impl Work<'_> {
     /// Packs a tree into all targets.
-    pub(super) async fn tree(
-        &self,
-        sinks: &mut [Sink],
-        before: &Before,
-    ) -> Result<Manifest, String> {
+    pub(super) async fn tree(&self, sinks: &mut [Sink], before: &Before) -> Result<Made, String> {
         let root = self.answered(Root::of(self.setup, self.job)).await?;
         let scratch = self.setup.scratch(self.job)?;
-        let done = self.packed(sinks, before, root, &scratch).await;
+        let options = self.setup.packing(self.job, &scratch);
+        let done = match self.unchanged(sinks, &root, options).await {
+            Ok(Some(same)) => Ok(Made::Same(same)),
+            Ok(None) => {
+                let packed = self.packed(sinks, before, root, &scratch).await;
+                packed.map(Made::New)
+            }
+            Err(err) => Err(err),
+        };
         // What stays is taken away by the next who needs it.
         let _ = std::fs::remove_dir_all(&scratch);
         done
@@ -59,7 +63,7 @@ impl Work<'_> {
                 "archive",
                 "tar",
                 before.expected("archive"),
-                async |feed: &Feed| packing(feed, &root.path, options, &index).await,
+                async |feed: &Feed| archive(feed, &root.path, options, &index).await,
             )
             .await?;
         // Only the index is left, which lies with us.
@@ -107,30 +111,44 @@ fn facts(root: Root, tally: &Tally) -> Files {
     }
 }
 
+async fn archive(feed: &Feed, root: &Path, options: Options, index: &Path) -> Result<Tally, Fault> {
+    let (path, shown) = (index.to_owned(), index.display().to_string());
+    let lines = move || File::create(&path).map(BufWriter::new);
+    let give = async |chunk| Ok(feed.give(chunk).await?);
+    let (tally, mut lines) = packing(root, options, lines, give).await?;
+    let flushed = lines.flush();
+    flushed.map_err(|err| Fault::Failed(format!("{shown}: {err}")))?;
+    Ok(tally)
+}
+
 /// Packs on a thread of its own, which ends when nobody takes anything any more;
-/// if it hangs on a dead disk, it hangs alone, and is waited for only so long.
-async fn packing(feed: &Feed, root: &Path, options: Options, index: &Path) -> Result<Tally, Fault> {
+/// if it hangs on a dead disk, it hangs alone, and is waited for only so long. The
+/// lines of the index go where `lines` says.
+pub(super) async fn packing<Lines: Write + Send + 'static>(
+    place: &Path,
+    options: Options,
+    lines: impl FnOnce() -> std::io::Result<Lines> + Send + 'static,
+    take: impl AsyncFn(Bytes) -> Result<(), Fault>,
+) -> Result<(Tally, Lines), Fault> {
     let (give, mut chunks) = mpsc::channel(4);
-    let (place, root, index) = (root, root.to_owned(), index.to_owned());
+    let root = place.to_owned();
     let packed = apart::begin(place, move || {
-        let failed = |source| files::Error::Io {
-            path: index.display().to_string(),
+        let mut lines = lines().map_err(|source| files::Error::Io {
+            path: "the index".to_owned(),
             source,
-        };
-        let mut lines = BufWriter::new(File::create(&index).map_err(failed)?);
+        })?;
         let mut out = Chunks {
             give,
             chunk: Vec::with_capacity(CHUNK),
         };
         let tally = pack(&root, &options, &mut out, &mut lines)?;
-        lines.flush().map_err(failed)?;
-        Ok::<_, files::Error>(tally)
+        Ok::<_, files::Error>((tally, lines))
     });
     let failed = |err: apart::Error| Fault::Failed(err.to_string());
     let packed = packed.map_err(failed)?;
     loop {
         match timeout(STILL, chunks.recv()).await {
-            Ok(Some(chunk)) => feed.give(chunk).await?,
+            Ok(Some(chunk)) => take(chunk).await?,
             Ok(None) => break,
             Err(_) => {
                 let still = settings::format_duration(STILL);

@@ -32,6 +32,14 @@ impl From<Stopped> for Fault {
     }
 }
 
+/// What came of reading a source.
+pub(super) enum Made {
+    /// A backup, which needs its manifests.
+    New(Manifest),
+    /// Just what this backup holds.
+    Same(Manifest),
+}
+
 /// What there was before a run.
 pub(super) struct Before {
     /// The last good backup.
@@ -70,7 +78,7 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    pub(super) async fn all(&self, sinks: &mut [Sink]) -> Result<Manifest, String> {
+    pub(super) async fn all(&self, sinks: &mut [Sink]) -> Result<Made, String> {
         // Half of a restore is not what the job backs up.
         let unfinished = Box::pin(restore::recover_held(self.setup, self.job)).await;
         let unfinished =
@@ -83,24 +91,27 @@ impl Work<'_> {
         let before = self.before(sinks).await?;
         *self.quiet.lock().await = Some(Quiet::begin(self.setup, self.job, self.say).await?);
         let done = match self.job.kind() {
-            "postgres" => Box::pin(self.database(sinks, &before)).await,
-            "globals" => Box::pin(self.globals_alone(sinks, &before)).await,
+            "postgres" => Box::pin(self.database(sinks, &before)).await.map(Made::New),
+            "globals" => Box::pin(self.globals_alone(sinks, &before))
+                .await
+                .map(Made::New),
             _ => Box::pin(self.tree(sinks, &before)).await,
         };
         let woken = self.loud().await;
         let done = match (done, woken.is_empty()) {
-            (Ok(mut manifest), false) => {
+            (Ok(Made::New(mut manifest)), false) => {
                 manifest.warnings.extend(woken);
-                Ok(manifest)
+                Ok(Made::New(manifest))
             }
             (Err(err), false) => Err(format!("{err}; and {}", woken.join("; "))),
-            (done, true) => done,
+            (done, _) => done,
         };
         let committed = match done {
-            Ok(manifest) => self.commit(sinks, manifest).await,
+            Ok(Made::New(manifest)) => self.commit(sinks, manifest).await.map(Made::New),
+            Ok(Made::Same(same)) => self.still(sinks).await.map(|()| Made::Same(same)),
             Err(err) => Err(err),
         };
-        self.clean(sinks, committed.as_ref().ok()).await;
+        self.clean(sinks, committed.is_ok()).await;
         committed
     }
 
@@ -166,7 +177,8 @@ impl Work<'_> {
             };
             match looked.await {
                 Ok(listing) => {
-                    let newest = newest_good(&listing);
+                    sink.newest = newest_good(&listing).cloned();
+                    let newest = sink.newest.as_ref().map(|copy| &copy.manifest);
                     if newest.map(|found| found.started_ms)
                         > last.as_ref().map(|last| last.started_ms)
                     {
@@ -269,11 +281,11 @@ impl Work<'_> {
     }
 
     /// Takes away the pieces of this run where it did not come to a manifest.
-    async fn clean(&self, sinks: &[Sink], committed: Option<&Manifest>) {
+    async fn clean(&self, sinks: &[Sink], committed: bool) {
         let keys = self.keys().clone();
         for sink in sinks
             .iter()
-            .filter(|sink| sink.failed.is_some() || committed.is_none())
+            .filter(|sink| sink.failed.is_some() || !committed)
         {
             for key in &keys {
                 let there = timeout(CLEANING, sink.target.size(key)).await;
@@ -305,7 +317,7 @@ impl Work<'_> {
         format!("it took longer than {limit}")
     }
 
-    fn fail(&self, sink: &mut Sink, reason: String) {
+    pub(super) fn fail(&self, sink: &mut Sink, reason: String) {
         (self.say)(format!("FAILED  {}: {reason}", sink.target.name()));
         sink.failed = Some(reason);
     }

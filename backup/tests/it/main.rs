@@ -35,4 +35,6 @@ mod tree_parts;
 #[cfg(test)]
 mod tree_restore;
 #[cfg(test)]
+mod unchanged;
+#[cfg(test)]
 mod versions;

@@ -174,6 +174,42 @@ fn a_folder_is_restored_at_the_terminal_and_single_files_beside_it() {
 }
 
 #[test]
+fn what_has_not_changed_is_told_as_such_and_stored_once() {
+    let place = Place::new("  - {name: etc, directory: DIR, skip_unchanged: true}\n");
+    let folder = place.scratch.path.join("etc");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("one.conf"), "one").unwrap();
+    let config = fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    let config = config.replace("DIR", &folder.display().to_string());
+    place.scratch.file("belfry.yml", &config);
+    let told = place.expect(0, &["backup", "run", "etc", "--json"]);
+    let first: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
+    assert_eq!(first["unchanged"], false);
+    let id = first["id"].as_str().unwrap();
+    let told = place.expect(0, &["backup", "run", "etc"]);
+    for line in [
+        format!("same    {id} holds all that there is: nothing new is stored"),
+        format!("good    {id}"),
+    ] {
+        assert!(told.contains(&line), "{line}: {told}");
+    }
+    let told = place.expect(0, &["backup", "list"]);
+    assert_eq!(told.matches(" etc ").count(), 1, "{told}");
+    assert!(told.contains("unchanged since, last looked at: "), "{told}");
+    fs::write(folder.join("one.conf"), "two").unwrap();
+    let told = place.expect(0, &["backup", "run", "etc", "--json"]);
+    let second: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
+    assert!(second["unchanged"] == false && second["id"] != id, "{told}");
+    let bad = config.replace("directory: ", "database: d, project: ");
+    place.scratch.file("belfry.yml", &bad);
+    let told = place.expect(3, &["backup", "list"]);
+    assert!(
+        told.contains("skip_unchanged") && told.contains("no dump is like another"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_a_job_is_of_is_told_with_its_place_when_it_is_not_one_thing() {
     let place = Place::new(
         "  - {name: a, directory: relative}\n  - {name: b, volume: v, database: d}\n  - {name: c}\n",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use backup::Job;
 use backup::known::{Known, LastRun, look_up};
 
+use super::perform::is_good;
 use super::{Task, setup};
 use crate::app::Watch;
 use crate::state::{self, Last};
@@ -76,7 +77,7 @@ pub(super) async fn look(watch: &Watch, job: &Job) {
             known.runs.push(LastRun {
                 task,
                 next_ms,
-                last: last.map(|(status, took)| (status == "ok", took)),
+                last: last.map(|(status, took)| (is_good(status), took)),
                 partly: last.is_some_and(|(status, _)| status == "warn"),
             });
         }

@@ -27,7 +27,7 @@ pub(super) async fn perform(
             ping(job, Told::Start).await;
             let done = back_up(watch, config, &setup, job).await;
             match &done {
-                Ok(done) if done.status == "ok" => ping(job, Told::Success).await,
+                Ok(done) if is_good(done.status) => ping(job, Told::Success).await,
                 // Another run of it tells for itself.
                 Ok(done) if done.status == "skipped" => {}
                 _ => ping(job, Told::Fail).await,
@@ -39,10 +39,11 @@ pub(super) async fn perform(
     };
     let done = done.unwrap_or_else(|err| ended("failed", &err));
     match done.status {
-        "ok" => tracing::info!(
+        status if is_good(status) => tracing::info!(
             job = job.name,
             task = task.as_str(),
             backup = done.backup,
+            status,
             "done"
         ),
         status => tracing::error!(
@@ -55,6 +56,14 @@ pub(super) async fn perform(
         ),
     }
     end(watch, id, &done).await;
+}
+
+/// There is an earlier backup of just what is there.
+const UNCHANGED: &str = "unchanged";
+
+/// Whether a run that ended so was a good one.
+pub(super) fn is_good(status: &str) -> bool {
+    ["ok", UNCHANGED].contains(&status)
 }
 
 async fn back_up(
@@ -84,11 +93,12 @@ async fn back_up(
     }
     let why = report.error.clone().unwrap_or_else(|| partly.join("; "));
     let mut done = Ended {
-        status: "ok",
+        status: if report.unchanged { UNCHANGED } else { "ok" },
         backup: report.id,
         bytes: report
             .manifest
             .as_ref()
+            .filter(|_| !report.unchanged)
             .map_or(0, backup::manifest::Manifest::stored_bytes),
         error: String::new(),
     };

@@ -59,12 +59,18 @@ pub(super) async fn run(setup: &Setup, config: &Config, job: Option<&str>, json:
     }
     let zone = config.zone();
     if let Some(newest) = backups.iter().find(|backup| backup.is_good()) {
-        let at = Timestamp::from_millisecond(newest.manifest.started_ms).unwrap_or_default();
-        let at = at.to_zoned_datetime(zone);
-        out::line(format_args!(
-            "newest good one: {}",
-            at.strftime("%Y-%m-%d %H:%M:%S %Z")
-        ));
+        let told = |at_ms: i64| {
+            let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
+            let at = at.to_zoned_datetime(zone.clone());
+            at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+        };
+        let started_ms = newest.manifest.started_ms;
+        out::line(format_args!("newest good one: {}", told(started_ms)));
+        let looked = |copy: &Copy| copy.last(Kind::Unchanged).is_some();
+        if newest.copies.values().any(looked) {
+            let at = told(newest.as_of_ms());
+            out::line(format_args!("unchanged since, last looked at: {at}"));
+        }
     }
     code
 }
@@ -93,12 +99,7 @@ fn state(backup: &Backup) -> &'static str {
 fn line(backup: &Backup) -> String {
     let manifest = &backup.manifest;
     let place = |(name, copy): (&String, &Copy)| {
-        let sound = copy.broken.is_none()
-            && copy
-                .marks
-                .last()
-                .is_none_or(|mark| mark.kind != Kind::Unsound);
-        if sound {
+        if copy.broken.is_none() && !copy.is_unsound() {
             name.clone()
         } else {
             format!("{name}(!)")
@@ -142,6 +143,7 @@ fn value(backup: &Backup) -> Value {
         "host": manifest.host,
         "kind": manifest.kind,
         "started_ms": manifest.started_ms,
+        "as_of_ms": backup.as_of_ms(),
         "stored_bytes": manifest.stored_bytes(),
         "raw_bytes": manifest.raw_bytes(),
         "rows": manifest.rows(),

@@ -103,7 +103,12 @@ async fn retain(setup: &Setup, config: &Config, job: &Job, json: bool) -> Exit {
 
 fn screen(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(manifest) = &report.manifest {
+    if report.unchanged {
+        lines.push(format!(
+            "same    {} holds all that there is: nothing new is stored",
+            report.id
+        ));
+    } else if let Some(manifest) = &report.manifest {
         let size = dashboards::amount::bytes;
         lines.push(format!(
             "seal    {} -> {}  zstd{}",
@@ -142,6 +147,12 @@ fn screen(report: &Report) -> Vec<String> {
         .count();
     lines.push(match report.outcome {
         Outcome::Good => format!("good    {}", report.id),
+        Outcome::Partly if missing > 0 && report.unchanged => {
+            format!(
+                "partly  {}: {missing} target(s) do not know of it",
+                report.id
+            )
+        }
         Outcome::Partly if missing > 0 => {
             format!("partly  {}: {missing} target(s) lack it", report.id)
         }
@@ -168,6 +179,7 @@ fn value(report: &Report) -> Value {
     json!({
         "id": report.id,
         "outcome": outcome,
+        "unchanged": report.unchanged,
         "error": report.error,
         "left": report.left,
         "targets": targets,
