@@ -177,10 +177,7 @@ async fn well(setup: &Setup, what: &str) -> Result<(), String> {
     if let Some(name) = what.strip_prefix(CONTAINER) {
         return container(setup, name).await;
     }
-    // It fails only where one is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(PATIENCE).build();
-    let client = client.map_err(|err| err.to_string())?;
+    let client = crate::ping::client(PATIENCE).map_err(|err| err.to_string())?;
     match client.get(what).send().await {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => Err(format!("it answers {}", answer.status())),

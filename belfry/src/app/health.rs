@@ -3,6 +3,7 @@
 mod asking;
 mod deadman;
 mod discover;
+mod echo;
 mod evidence;
 mod heartbeats;
 mod peers;

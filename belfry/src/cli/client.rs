@@ -55,7 +55,7 @@ pub(super) async fn ask_at(url: &str, path: &str, patience: Duration) -> Result<
         // A URL may hold a password.
         source: source.without_url(),
     };
-    let client = bare().map_err(silent)?;
+    let client = anywhere(patience).map_err(silent)?;
     let request = client.get(format!("{url}{path}"));
     let answer = request.timeout(patience).send().await.map_err(silent)?;
     answer.json().await.map_err(silent)
@@ -89,16 +89,26 @@ fn client(data: &Path) -> Result<(reqwest::Client, SocketAddr), Error> {
         .and_then(state::read_address)
         .ok_or_else(|| Error::NoAddress(data.display().to_string()))?;
     let silent = |source| Error::Silent { address, source };
-    let client = bare().map_err(silent)?;
+    let client = here(Duration::from_secs(5)).map_err(silent)?;
     Ok((client, address))
 }
 
-fn bare() -> reqwest::Result<reqwest::Client> {
+/// A client for a Belfry of this host, which needs nobody's certificates.
+pub(super) fn here(patience: Duration) -> reqwest::Result<reqwest::Client> {
+    bare(patience).tls_certs_only([]).build()
+}
+
+/// A client for whoever is at a URL. In an image there may be no authority at all,
+/// and then nobody's certificate is trusted, which matters only to who needs one.
+pub(super) fn anywhere(patience: Duration) -> reqwest::Result<reqwest::Client> {
+    bare(patience).build().or_else(|_| here(patience))
+}
+
+fn bare(patience: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
-        .timeout(Duration::from_secs(5))
+        .timeout(patience)
         // A proxy of the environment has no business between us.
         .no_proxy()
-        .build()
 }
 
 #[cfg(test)]

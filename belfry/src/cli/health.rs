@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Place, offline, ping};
+use super::{Place, client, offline, ping};
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -51,9 +51,12 @@ pub(super) fn run(place: &Place, health: &Health) -> Result<Exit, Exit> {
 }
 
 async fn ask(place: &Place, health: &Health) -> Result<(Exit, String), String> {
-    let base = match &health.url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => ping::local(place)?,
+    let (base, client) = match &health.url {
+        Some(url) => (
+            url.trim_end_matches('/').to_owned(),
+            client::anywhere(PATIENCE),
+        ),
+        None => (ping::local(place)?, client::here(PATIENCE)),
     };
     let question = if health.live { "live" } else { "ready" };
     let service = health
@@ -61,8 +64,7 @@ async fn ask(place: &Place, health: &Health) -> Result<(Exit, String), String> {
         .as_deref()
         .map_or_else(String::new, |name| format!("/{name}"));
     let form = if health.json { "" } else { "?format=text" };
-    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy();
-    let client = client.build().map_err(|err| err.to_string())?;
+    let client = client.map_err(|err| err.to_string())?;
     let request = client.get(format!("{base}/health/{question}{service}{form}"));
     let silent = |err: reqwest::Error| {
         format!(

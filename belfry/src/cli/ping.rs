@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use reqwest::StatusCode;
 
-use super::{Place, offline};
+use super::{Place, client, offline};
 use crate::app;
 use crate::exit::{self, Exit};
 use crate::out;
@@ -126,16 +126,18 @@ struct Recipient {
 
 impl Recipient {
     fn find(place: &Place, ping: &Ping) -> Result<Self, String> {
-        let base = match &ping.url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => local(place)?,
+        let (base, client) = match &ping.url {
+            Some(url) => (
+                url.trim_end_matches('/').to_owned(),
+                client::anywhere(PATIENCE),
+            ),
+            None => (local(place)?, client::here(PATIENCE)),
         };
-        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy();
         Ok(Self {
             base,
             name: ping.name.clone(),
             token: token(ping.token_file.as_deref())?,
-            client: client.build().map_err(|err| err.to_string())?,
+            client: client.map_err(|err| err.to_string())?,
         })
     }
 

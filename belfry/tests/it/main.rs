@@ -53,6 +53,8 @@ mod grafana;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod health_command;
+#[cfg(test)]
 mod health_page;
 #[cfg(test)]
 mod heartbeats;

@@ -164,6 +164,9 @@ pub struct Container {
     pub health: Health,
     /// The last failing or passing check's output, its start only.
     pub health_output: String,
+    /// What that check runs: `CMD` and its words, or `CMD-SHELL` and a line. May hold
+    /// secrets: never shown.
+    pub health_command: Vec<String>,
     /// How it ended last; `None` before the first end.
     pub exit_code: Option<i64>,
     /// Whether it ended last because memory ran out.
@@ -229,6 +232,7 @@ impl Container {
             state: State::Created,
             health: Health::None,
             health_output: String::new(),
+            health_command: Vec::new(),
             exit_code: None,
             oom_killed: false,
             oom_events: 0,

@@ -113,6 +113,10 @@ pub(super) fn inspected(
         if let Some(labels) = config.labels {
             label(labels, kept, container);
         }
+        container.health_command = config
+            .healthcheck
+            .and_then(|check| check.test)
+            .unwrap_or_default();
     }
     if let Some(created) = answer.created.as_deref().and_then(instant) {
         container.created_ms = created;

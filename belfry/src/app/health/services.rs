@@ -7,6 +7,7 @@ use healthchecks::heartbeat;
 use healthchecks::service::{Answer, Check, Evidence, Instance, Running, Services};
 
 use super::super::Watch;
+use super::echo::echoes;
 
 /// All services of this host.
 pub(crate) fn services(watch: &Watch) -> Services {
@@ -118,6 +119,7 @@ fn instance(of: &Container) -> Instance {
             State::Created | State::Exited | State::Dead | State::Removing => Running::Stopped,
         },
         check: match of.health {
+            _ if echoes(of) => Check::None,
             Health::None => Check::None,
             Health::Starting => Check::Starting,
             Health::Healthy => Check::Healthy,

@@ -78,6 +78,26 @@ impl Engine {
         program::attempt(self.client().args(arguments)).is_ok()
     }
 
+    /// Builds an image from the Dockerfile of a folder.
+    #[track_caller]
+    pub(crate) fn build(&self, image: &str, folder: &Path) {
+        // The builder that every engine has.
+        let mut client = self.client();
+        client.env("DOCKER_BUILDKIT", "0");
+        program::run(client.args(["build", "--tag", image]).arg(folder));
+    }
+
+    /// Runs compose in a folder, with this engine.
+    #[track_caller]
+    pub(crate) fn compose(&self, folder: &Path, arguments: &[&str]) {
+        let mut command = Command::new(program::find("docker-compose", "docker-compose"));
+        command
+            .env("DOCKER_HOST", self.host())
+            .env("DOCKER_CONFIG", self.scratch.path.join("client"))
+            .current_dir(folder);
+        program::run(command.args(arguments));
+    }
+
     /// What the engine knows of a container; `at` is a JSON pointer such as `/State/Status`.
     #[track_caller]
     pub(crate) fn inspect(&self, container: &str, at: &str) -> serde_json::Value {

@@ -1,0 +1,106 @@
+//! Checks of containers that do nothing but ask us how their own service is. What such
+//! a check says is our own word: taken for the container's, a service that was not
+//! ready once would stay so for ever.
+
+use exporter::container::Container;
+
+/// Options of `belfry health` and of all commands that take a word.
+const WITH_WORD: [&str; 7] = ["--url", "--config", "-c", "--data", "-d", "--listen", "-l"];
+
+/// Whether the check of a container asks for the service that it belongs to.
+pub(super) fn echoes(of: &Container) -> bool {
+    let full = format!("{}.{}", of.project, of.service);
+    let own = [&of.name, &of.service, &full];
+    asked(&of.health_command).is_some_and(|name| own.contains(&&name))
+}
+
+/// The service that a check asks us for, by `belfry health` or by its address.
+fn asked(test: &[String]) -> Option<String> {
+    let words: Vec<&str> = match test.split_first()? {
+        (kind, words) if kind == "CMD" => words.iter().map(String::as_str).collect(),
+        (kind, lines) if kind == "CMD-SHELL" => lines
+            .iter()
+            .flat_map(|line| line.split([' ', '\t', '\n', '\'', '"', ';', '&', '|', '(', ')']))
+            .filter(|word| !word.is_empty())
+            .collect(),
+        _ => return None,
+    };
+    let name = by_command(&words).or_else(|| words.iter().find_map(|word| by_address(word)))?;
+    Some(name.to_owned())
+}
+
+fn by_command<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let is_ours = |word: &&str| word.rsplit('/').next() == Some("belfry");
+    let at = words.iter().position(is_ours)?;
+    let mut rest = words[at + 1..].iter();
+    let mut plain = std::iter::from_fn(|| {
+        loop {
+            let word = rest.next()?;
+            if WITH_WORD.contains(word) {
+                rest.next();
+            } else if !word.starts_with('-') {
+                return Some(*word);
+            }
+        }
+    });
+    if plain.next()? != "health" {
+        return None;
+    }
+    plain.next()
+}
+
+fn by_address(word: &str) -> Option<&str> {
+    let paths = ["/health/ready/", "/health/live/"];
+    let (_, rest) = paths.iter().find_map(|path| word.split_once(path))?;
+    rest.split(['?', '#', '/']).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_asks_us_is_known_by_its_command_or_the_address() {
+        let command = |words: &str| -> Vec<String> {
+            let words = words.split(' ').map(str::to_owned);
+            std::iter::once("CMD".to_owned()).chain(words).collect()
+        };
+        let shell = |line: &str| vec!["CMD-SHELL".to_owned(), line.to_owned()];
+        for (test, expected) in [
+            (command("belfry health worker"), Some("worker")),
+            (
+                command(
+                    "/bin/belfry --data /d health --url http://10.0.0.1:9911 --live shop.worker",
+                ),
+                Some("shop.worker"),
+            ),
+            (
+                command("belfry health --url=http://10.0.0.1:9911 worker"),
+                Some("worker"),
+            ),
+            (
+                shell("cd /srv && belfry health 'worker' || exit 1"),
+                Some("worker"),
+            ),
+            (
+                shell(
+                    "wget -qO- \"http://10.0.0.1:9911/health/ready/worker?format=text\" || exit 1",
+                ),
+                Some("worker"),
+            ),
+            (
+                command("curl -f http://belfry:9911/health/live/worker"),
+                Some("worker"),
+            ),
+            // Of Belfry itself, and of others.
+            (command("belfry health"), None),
+            (command("belfry ping worker"), None),
+            (command("curl -f http://web:8000/health/ready"), None),
+            (command("test -e /ok"), None),
+            (vec!["NONE".to_owned()], None),
+            (vec![], None),
+        ] {
+            assert_eq!(asked(&test).as_deref(), expected, "{test:?}");
+        }
+    }
+}
