@@ -49,6 +49,9 @@ pub use model::{Container, Health, Mount, Port, State};
 
 /// How long the control groups of one container may take.
 const PATIENCE: Duration = Duration::from_millis(750);
+/// How long a client of the engine waits at most, in seconds; our own deadlines are
+/// shorter.
+const TIME_OUT: u64 = 60;
 /// The most container labels that become labels of series.
 const MOST_LABELS: usize = 16;
 
@@ -113,8 +116,7 @@ pub fn at_socket(
     socket: &Path,
 ) -> impl Fn() -> Result<Docker, EngineError> + Send + Sync + 'static {
     let socket = socket.display().to_string();
-    // Our own deadlines are shorter.
-    move || Docker::connect_with_unix(&socket, 60, bollard::API_DEFAULT_VERSION)
+    move || Docker::connect_with_unix(&socket, TIME_OUT, bollard::API_DEFAULT_VERSION)
 }
 
 impl Containers {

@@ -93,11 +93,10 @@ pub(super) fn limits(folder: &Path, files: &mut Files<'_>) -> Limits {
         let word = files.word(&folder.join(file))?;
         Some(word.parse().unwrap_or_default())
     };
-    let (memory, reservation, swap) = (
-        bytes("memory.max"),
-        bytes("memory.min"),
-        bytes("memory.swap.max"),
-    );
+    let (memory, swap) = (bytes("memory.max"), bytes("memory.swap.max"));
+    // What Docker is told to reserve is the second, which gives way to others' need.
+    let reservation =
+        bytes("memory.min").map(|min: f64| min.max(bytes("memory.low").unwrap_or_default()));
     let weight = files.number(&folder.join("cpu.weight"));
     let quota = files.word(&folder.join("cpu.max"));
     let (quota, period) = quota

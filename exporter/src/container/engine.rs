@@ -11,10 +11,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use bollard::Docker;
 use bollard::errors::Error as EngineError;
 use bollard::models::{ContainerInspectResponse, ContainerSummary};
 use bollard::query_parameters::EventsOptions;
+use bollard::{ClientVersion, Docker};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::inventory::Question;
 use super::raw::{self, Fault};
-use super::{Shared, answers, at_socket, now_ms, translate};
+use super::{Shared, TIME_OUT, answers, at_socket, now_ms, translate};
+use crate::tallies::lock;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -113,7 +114,15 @@ async fn connect(shared: &Shared) -> Result<Docker, Trouble> {
     let begun = Instant::now();
     let version = within(shared, "its version", docker.version()).await?;
     let latency = begun.elapsed();
-    let docker = within(shared, "its version", docker.negotiate_version()).await?;
+    // Asked once: Podman starts programs to answer it.
+    let api_version = version.api_version.as_deref().and_then(spoken);
+    let docker = match api_version {
+        Some(version) => at_version(shared, &version)?,
+        None => {
+            let senseless = EngineError::APIVersionParseError {};
+            return Err(Trouble::Failed("its version", senseless));
+        }
+    };
     shared.reached(
         version.version.unwrap_or_default(),
         docker.client_version().to_string(),
@@ -121,6 +130,23 @@ async fn connect(shared: &Shared) -> Result<Docker, Trouble> {
         now_ms(),
     );
     Ok(docker)
+}
+
+/// The newest version of the interface that both sides speak, of the engine's newest.
+fn spoken(newest: &str) -> Option<ClientVersion> {
+    let (major, minor) = newest.split_once('.')?;
+    let theirs = (major.parse().ok()?, minor.parse().ok()?);
+    let ours = bollard::API_DEFAULT_VERSION;
+    let (major_version, minor_version) = theirs.min((ours.major_version, ours.minor_version));
+    Some(ClientVersion {
+        major_version,
+        minor_version,
+    })
+}
+
+fn at_version(shared: &Shared, version: &ClientVersion) -> Result<Docker, Trouble> {
+    let socket = shared.socket.display().to_string();
+    Docker::connect_with_unix(&socket, TIME_OUT, version).map_err(Trouble::Missing)
 }
 
 /// Gives up a call at its deadline.
@@ -260,8 +286,12 @@ async fn inspect(shared: &Shared, docker: &Docker, question: Question) -> Answer
 
 /// A client of its own, for a call that lasts.
 pub(super) async fn client(shared: &Shared) -> Result<Docker, Trouble> {
-    let docker = at_socket(&shared.socket)().map_err(Trouble::Missing)?;
-    within(shared, "its version", docker.negotiate_version()).await
+    let known = spoken(&lock(&shared.engine).api_version);
+    match known {
+        Some(version) => at_version(shared, &version),
+        // It has not been reached yet.
+        None => connect(shared).await,
+    }
 }
 
 /// Some variables of a container's environment, over a connection of its own.
@@ -315,4 +345,26 @@ async fn ping(shared: &Shared, docker: &Docker) -> Answer {
     let begun = Instant::now();
     let answer = within(shared, "a ping", docker.ping()).await;
     Answer::Ping(answer.map(|_| begun.elapsed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_version_that_both_sides_speak_is_spoken() {
+        let ours = bollard::API_DEFAULT_VERSION.to_string();
+        for (theirs, want) in [
+            ("1.41", Some("1.41")),
+            ("1.9", Some("1.9")),
+            ("1.999", Some(&*ours)),
+            ("2.0", Some(&*ours)),
+            ("", None),
+            ("1", None),
+            ("1.x", None),
+        ] {
+            let spoken = spoken(theirs).map(|version| version.to_string());
+            assert_eq!(spoken.as_deref(), want, "{theirs}");
+        }
+    }
 }

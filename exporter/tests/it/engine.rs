@@ -80,26 +80,7 @@ impl Engine {
     }
 
     fn import(&self) {
-        let root = self.path("image");
-        for folder in ["bin", "dev", "proc", "sys", "tmp"] {
-            fs::create_dir_all(root.join(folder)).unwrap();
-        }
-        let busybox = ["/bin/busybox", "/usr/bin/busybox"];
-        let busybox = busybox
-            .iter()
-            .find(|path| Path::new(path).exists())
-            .expect(INSTALL);
-        fs::copy(busybox, root.join("bin/busybox")).unwrap();
-        symlink("busybox", root.join("bin/sh")).unwrap();
-        let tar = self.path("image.tar");
-        let packed = Command::new("tar")
-            .arg("-cf")
-            .arg(&tar)
-            .arg("-C")
-            .arg(&root)
-            .arg(".")
-            .status();
-        assert!(packed.unwrap().success());
+        let tar = image(self.folder.path());
         self.docker(&["import", tar.to_str().unwrap(), IMAGE]);
     }
 
@@ -167,6 +148,31 @@ impl Drop for Engine {
         // A daemon that was killed left its own mount behind.
         let _ = rustix::mount::unmount(self.path("d"), rustix::mount::UnmountFlags::DETACH);
     }
+}
+
+/// Makes the files of the image, packed, in a folder.
+pub(crate) fn image(folder: &Path) -> PathBuf {
+    let root = folder.join("image");
+    for folder in ["bin", "dev", "proc", "sys", "tmp"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"];
+    let busybox = busybox
+        .iter()
+        .find(|path| Path::new(path).exists())
+        .expect(INSTALL);
+    fs::copy(busybox, root.join("bin/busybox")).unwrap();
+    symlink("busybox", root.join("bin/sh")).unwrap();
+    let tar = folder.join("image.tar");
+    let packed = Command::new("tar")
+        .arg("-cf")
+        .arg(&tar)
+        .arg("-C")
+        .arg(&root)
+        .arg(".")
+        .status();
+    assert!(packed.unwrap().success());
+    tar
 }
 
 /// Starts a program and returns when its log says that it is ready.

@@ -17,9 +17,13 @@ mod host;
 #[cfg(test)]
 mod hung_mount;
 #[cfg(test)]
+mod kernel;
+#[cfg(test)]
 mod lying_engine;
 #[cfg(test)]
 mod peer;
+#[cfg(test)]
+mod podman;
 #[cfg(test)]
 mod possessions;
 #[cfg(test)]
@@ -32,5 +36,7 @@ mod redis;
 mod server;
 #[cfg(test)]
 mod systemd;
+#[cfg(test)]
+mod unified;
 #[cfg(test)]
 mod watch;

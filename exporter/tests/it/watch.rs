@@ -9,6 +9,14 @@ use exporter::container::{Config, Container, Containers, EngineState};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::kernel;
+
+/// How long what is waited for may take.
+fn patience() -> Duration {
+    let slow = if kernel::is_own() { 4 } else { 1 };
+    Duration::from_secs(60) * slow
+}
+
 /// A watcher that runs until [`Watch::stop`].
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -61,8 +69,7 @@ impl Watch {
 
     pub(crate) async fn until(&self, wanted: impl Fn() -> bool, what: &str) {
         let mut changes = self.containers.changes();
-        let seen =
-            tokio::time::timeout(Duration::from_secs(60), changes.wait_for(|_| wanted())).await;
+        let seen = tokio::time::timeout(patience(), changes.wait_for(|_| wanted())).await;
         let now = || {
             format!(
                 "{what}: {:#?} {:#?}",
@@ -82,17 +89,14 @@ pub(crate) async fn page_with(watch: &Watch, wanted: impl Fn(&str) -> bool) -> S
         if wanted(&page) {
             return page;
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "waited in vain:\n{page}"
-        );
+        assert!(begun.elapsed() < patience(), "waited in vain:\n{page}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 /// A wait that fails instead of lasting for ever.
 pub(crate) async fn within<T>(waited: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), waited)
+    tokio::time::timeout(patience(), waited)
         .await
         .expect("it never came")
 }
