@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use exposition::{Kind, Writer};
+use exposition::{Kind, Spelled, Writer};
 
 /// The families of one server, while they are written.
 #[derive(Debug)]
 pub(crate) struct Sheet {
     /// The label `instance` of every sample; empty for none.
     instance: Arc<str>,
+    /// The same, as it stands in front of others.
+    spelled: Spelled,
     families: BTreeMap<String, Writer>,
 }
 
@@ -22,7 +24,7 @@ pub(crate) struct Pieces(BTreeMap<String, String>);
 /// A family that is open for samples.
 #[derive(Debug)]
 pub(crate) struct Family<'a> {
-    instance: &'a str,
+    instance: &'a Spelled,
     writer: &'a mut Writer,
 }
 
@@ -31,6 +33,7 @@ impl Sheet {
     pub(crate) fn new(instance: &Arc<str>) -> Self {
         Self {
             instance: instance.clone(),
+            spelled: Spelled::new(&[("instance", instance)]),
             families: BTreeMap::new(),
         }
     }
@@ -43,9 +46,15 @@ impl Sheet {
             self.families.insert(name.to_owned(), writer);
         }
         Family {
-            instance: &self.instance,
+            instance: &self.spelled,
             writer: self.families.entry(name.to_owned()).or_default(),
         }
+    }
+
+    /// Labels for many samples of this sheet.
+    pub(crate) fn spell(&self, labels: &[(&str, &str)]) -> Spelled {
+        let own = [("instance", &*self.instance)];
+        Spelled::new(&[&own, labels].concat())
     }
 
     /// A family of one sample without labels.
@@ -82,15 +91,13 @@ impl Family<'_> {
         labels: &[(&str, &str)],
         value: f64,
     ) -> &mut Self {
-        if self.instance.is_empty() {
-            self.writer.suffixed(suffix, labels, value);
-        } else {
-            let mut all = Vec::with_capacity(labels.len() + 1);
-            all.push(("instance", self.instance));
-            all.extend_from_slice(labels);
-            self.writer.suffixed(suffix, &all, value);
-        }
+        self.writer.spelled(suffix, self.instance, labels, value);
         self
+    }
+
+    /// One sample with the labels that [`Sheet::spell`] made.
+    pub(crate) fn spelled(&mut self, labels: &Spelled, value: f64) {
+        self.writer.spelled("", labels, &[], value);
     }
 }
 

@@ -19,7 +19,7 @@ pub use labels::{Labels, LabelsBuilder, NAME};
 pub use number::{format_bound, format_value, parse_value};
 pub use open::open_metrics;
 pub use parse::{Entry, ParseError, parse};
-pub use write::{Kind, Writer};
+pub use write::{Kind, Spelled, Writer};
 
 /// One value of one series, as a page states it.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::format_value;
+use crate::number::push_value;
 
 /// The type that a page states for a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,24 +77,31 @@ impl Writer {
     /// One sample whose name is the family's with `suffix` (`_bucket`, `_sum`,
     /// `_count`) behind it.
     pub fn suffixed(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) -> &mut Self {
-        self.page.push_str(&self.name);
-        self.page.push_str(suffix);
-        let mut open = false;
-        // An empty value is an absent label, for every reader of this page.
-        for (name, value) in labels.iter().filter(|(_, value)| !value.is_empty()) {
-            self.page.push(if open { ',' } else { '{' });
-            open = true;
-            self.page.push_str(name);
-            self.page.push_str("=\"");
-            escape(&mut self.page, value, true);
-            self.page.push('"');
+        self.spelled(suffix, &Spelled::default(), labels, value)
+    }
+
+    /// As [`Writer::suffixed`], with labels in front that many samples share.
+    pub fn spelled(
+        &mut self,
+        suffix: &str,
+        shared: &Spelled,
+        labels: &[(&str, &str)],
+        value: f64,
+    ) -> &mut Self {
+        let page = &mut self.page;
+        page.push_str(&self.name);
+        page.push_str(suffix);
+        let begin = page.len();
+        page.push('{');
+        page.push_str(&shared.0);
+        spell(page, begin + 1, labels);
+        match page.len() == begin + 1 {
+            true => page.truncate(begin),
+            false => page.push('}'),
         }
-        if open {
-            self.page.push('}');
-        }
-        self.page.push(' ');
-        self.page.push_str(&format_value(value));
-        self.page.push('\n');
+        page.push(' ');
+        push_value(page, value);
+        page.push('\n');
         self
     }
 
@@ -107,6 +114,34 @@ impl Writer {
     #[must_use]
     pub fn finish(self) -> String {
         self.page
+    }
+}
+
+/// Labels as a page spells them, made once for all samples that have them.
+#[derive(Debug, Clone, Default)]
+pub struct Spelled(String);
+
+impl Spelled {
+    /// Spells labels.
+    #[must_use]
+    pub fn new(labels: &[(&str, &str)]) -> Self {
+        let mut text = String::new();
+        spell(&mut text, 0, labels);
+        Self(text)
+    }
+}
+
+/// Adds labels to those that begin at `first`.
+fn spell(text: &mut String, first: usize, labels: &[(&str, &str)]) {
+    // An empty value is an absent label, for every reader of this page.
+    for (name, value) in labels.iter().filter(|(_, value)| !value.is_empty()) {
+        if text.len() > first {
+            text.push(',');
+        }
+        text.push_str(name);
+        text.push_str("=\"");
+        escape(text, value, true);
+        text.push('"');
     }
 }
 
@@ -140,6 +175,32 @@ mod tests {
             page.finish(),
             "# HELP a_total Counts \\\\ and\\nlines.\n# TYPE a_total counter\n\
              a_total{path=\"C:\\\\x\\\"\\n\"} 3\na_total 0.5\n"
+        );
+    }
+
+    #[test]
+    fn labels_that_are_spelled_once_stand_before_those_of_a_sample() {
+        let mut page = Writer::new();
+        page.family("a", "A.", Kind::Gauge);
+        let labels = [("x", "1\""), ("empty", ""), ("y", "2")];
+        for shared in [&labels[..], &labels[1..2]] {
+            for own in [&[("z", "3")][..], &[("gone", "")], &[]] {
+                let all = [shared, own].concat();
+                let mut other = Writer::new();
+                other
+                    .family("a", "A.", Kind::Gauge)
+                    .suffixed("_b", &all, 1.0);
+                let mut page = Writer::new();
+                page.family("a", "A.", Kind::Gauge);
+                page.spelled("_b", &Spelled::new(shared), own, 1.0);
+                assert_eq!(page.finish(), other.finish());
+            }
+        }
+        page.spelled("", &Spelled::new(&labels), &[("z", "3")], 1.5);
+        let page = page.finish();
+        assert!(
+            page.ends_with("\na{x=\"1\\\"\",y=\"2\",z=\"3\"} 1.5\n"),
+            "{page}"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use exposition::{Kind, Writer};
+use exposition::{Kind, Spelled, Writer};
 
 use super::EngineState;
 use super::cadvisor_families::FAMILIES;
@@ -81,20 +81,9 @@ const INTERFACES: [(&str, &str, usize); 8] = [
 
 /// Writes everything. Without an engine the containers are those last heard of.
 pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut Writer) {
-    let names: Vec<Vec<(String, &str)>> = rows
-        .iter()
-        .map(|(container, usage)| labels(container, usage))
-        .collect();
     let rows: Vec<_> = rows
         .iter()
-        .zip(&names)
-        .map(|((container, usage), names)| {
-            let labels: Vec<(&str, &str)> = names
-                .iter()
-                .map(|(name, value)| (name.as_str(), *value))
-                .collect();
-            (&**container, usage, labels)
-        })
+        .map(|(container, usage)| (&**container, usage, labels(container, usage)))
         .collect();
     let down = f64::from(u8::from(!engine.up));
     page.single(
@@ -109,7 +98,7 @@ pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut
         Kind::Gauge,
     );
     for (_, _, labels) in &rows {
-        page.sample(labels, now_ms as f64 / 1e3);
+        page.spelled("", labels, &[], now_ms as f64 / 1e3);
     }
     page.family(
         "container_cpu_usage_seconds_total",
@@ -118,7 +107,7 @@ pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut
     );
     for (_, usage, labels) in &rows {
         if let Some(cpu) = usage.cpu {
-            page.sample(&with(labels, &[("cpu", "total")]), cpu.total);
+            page.spelled("", labels, &[("cpu", "total")], cpu.total);
         }
     }
     for (name, help, kind, value) in FAMILIES {
@@ -131,7 +120,7 @@ pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut
                 page.family(name, help, kind);
                 open = true;
             }
-            page.sample(labels, value);
+            page.spelled("", labels, &[], value);
         }
     }
     page.family(
@@ -146,10 +135,8 @@ pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut
             ("pgmajfault", memory.major_faults),
         ] {
             for scope in ["container", "hierarchy"] {
-                page.sample(
-                    &with(labels, &[("failure_type", kind), ("scope", scope)]),
-                    value,
-                );
+                let own = [("failure_type", kind), ("scope", scope)];
+                page.spelled("", labels, &own, value);
             }
         }
     }
@@ -159,21 +146,21 @@ pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut
         page.family(name, help, Kind::Counter);
         for (_, usage, labels) in &rows {
             for Interface { name, columns } in &usage.network {
-                page.sample(&with(labels, &[("interface", name)]), columns[column]);
+                page.spelled("", labels, &[("interface", name)], columns[column]);
             }
         }
     }
 }
 
 /// A container, what it uses, and the labels that all its series have.
-type Labelled<'a> = (&'a Container, &'a Usage, Vec<(&'a str, &'a str)>);
+type Labelled<'a> = (&'a Container, &'a Usage, Spelled);
 
 fn encode_devices(rows: &[Labelled<'_>], page: &mut Writer) {
     for (name, help, value) in DEVICES {
         page.family(name, help, Kind::Counter);
         for (_, usage, labels) in rows {
             for device in &usage.devices {
-                page.sample(&with(labels, &[("device", &device.name)]), value(device));
+                page.spelled("", labels, &[("device", &device.name)], value(device));
             }
         }
     }
@@ -192,7 +179,7 @@ fn encode_devices(rows: &[Labelled<'_>], page: &mut Writer) {
                     ("minor", &device.minor),
                     ("operation", operation),
                 ];
-                page.sample(&with(labels, &own), value);
+                page.spelled("", labels, &own, value);
             }
         }
     }
@@ -231,17 +218,17 @@ fn encode_files(rows: &[Labelled<'_>], page: &mut Writer) {
             if let Some(files) = &usage.files
                 && let Some(value) = value(files)
             {
-                page.sample(&with(labels, &[("device", &files.device)]), value);
+                page.spelled("", labels, &[("device", &files.device)], value);
             }
         }
     }
 }
 
-fn labels<'a>(container: &'a Container, usage: &'a Usage) -> Vec<(String, &'a str)> {
+fn labels(container: &Container, usage: &Usage) -> Spelled {
     let mut labels = vec![
-        ("id".to_owned(), usage.path.as_str()),
-        ("image".to_owned(), &container.image),
-        ("name".to_owned(), &container.name),
+        ("id".into(), usage.path.as_str()),
+        ("image".into(), &container.image),
+        ("name".into(), &container.name),
     ];
     for (name, value) in &container.labels {
         let name = label_name(name);
@@ -250,7 +237,8 @@ fn labels<'a>(container: &'a Container, usage: &'a Usage) -> Vec<(String, &'a st
             labels.push((name, value));
         }
     }
-    labels
+    let labels = labels.iter().map(|(name, value)| (name.as_str(), *value));
+    Spelled::new(&labels.collect::<Vec<_>>())
 }
 
 fn label_name(name: &str) -> String {
@@ -259,8 +247,4 @@ fn label_name(name: &str) -> String {
         .chars()
         .map(|letter| if fits(letter) { letter } else { '_' });
     "container_label_".chars().chain(clean).collect()
-}
-
-fn with<'a>(labels: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    labels.iter().chain(more).copied().collect()
 }

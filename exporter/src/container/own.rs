@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use exposition::{Kind, Writer};
+use exposition::{Kind, Spelled, Writer};
 
 use super::EngineState;
 use super::model::{Container, Health, State};
@@ -67,15 +67,20 @@ pub(super) fn encode(
     now_ms: i64,
     page: &mut Writer,
 ) {
+    // What all series of a container have in common.
+    let all: Vec<(&Container, Spelled)> = containers
+        .iter()
+        .map(|container| (&**container, spelled(container)))
+        .collect();
     page.family(
         "belfry_container_state",
         "1 for what the container does, 0 for what it does not.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in &all {
         for state in State::ALL {
             let now = f64::from(u8::from(container.state == state));
-            page.sample(&with(container, &[("state", state.as_str())]), now);
+            page.spelled("", labels, &[("state", state.as_str())], now);
         }
     }
     page.family(
@@ -83,17 +88,17 @@ pub(super) fn encode(
         "1 for what its health check says, 0 for what it does not.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in &all {
         for health in Health::ALL {
             let now = f64::from(u8::from(container.health == health));
-            page.sample(&with(container, &[("health", health.as_str())]), now);
+            page.spelled("", labels, &[("health", health.as_str())], now);
         }
     }
     for (name, help, kind, value) in FAMILIES {
         page.family(name, help, kind);
-        for container in containers {
+        for (container, labels) in &all {
             if let Some(value) = value(container) {
-                page.sample(&with(container, &[]), value);
+                page.spelled("", labels, &[], value);
             }
         }
     }
@@ -102,27 +107,23 @@ pub(super) fn encode(
         "When the engine starts it anew.",
         Kind::Gauge,
     );
-    for container in containers
-        .iter()
-        .filter(|container| !container.restart_policy.is_empty())
-    {
-        page.sample(
-            &with(container, &[("policy", &container.restart_policy)]),
-            1.0,
-        );
+    for (container, labels) in &all {
+        if !container.restart_policy.is_empty() {
+            page.spelled("", labels, &[("policy", &container.restart_policy)], 1.0);
+        }
     }
     page.family(
         "belfry_container_image_info",
         "What it was made from.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in &all {
         let image = [
             ("digest", container.image_digest.as_str()),
             ("image", &container.image),
             ("image_id", &container.image_id),
         ];
-        page.sample(&with(container, &image), 1.0);
+        page.spelled("", labels, &image, 1.0);
     }
     encode_engine(engine, now_ms, page);
 }
@@ -180,14 +181,11 @@ fn encode_engine(engine: &EngineState, now_ms: i64, page: &mut Writer) {
     }
 }
 
-pub(super) fn with<'a>(
-    container: &'a Container,
-    more: &[(&'a str, &'a str)],
-) -> Vec<(&'a str, &'a str)> {
-    let own = [
+/// The labels of a container under our own names.
+pub(super) fn spelled(container: &Container) -> Spelled {
+    Spelled::new(&[
         ("name", container.name.as_str()),
         ("project", &container.project),
         ("service", &container.service),
-    ];
-    own.iter().chain(more).copied().collect()
+    ])
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use exposition::{Kind, Writer};
 
 use super::model::Container;
-use super::own::with;
+use super::own::spelled;
 use super::resources::{Names, familiar};
 use super::sizes::Size;
 
@@ -45,7 +45,7 @@ pub(super) fn encode(
                 ("port", public.as_str()),
                 ("protocol", port.protocol.as_str()),
             ];
-            page.sample(&with(container, &own), 1.0);
+            page.spelled("", &spelled(container), &own, 1.0);
         }
     }
     page.family(
@@ -55,7 +55,7 @@ pub(super) fn encode(
     );
     for container in containers {
         for network in container.networks.iter().take(MOST_NETWORKS) {
-            page.sample(&with(container, &[("network", network)]), 1.0);
+            page.spelled("", &spelled(container), &[("network", network)], 1.0);
         }
     }
     page.family(
@@ -65,7 +65,7 @@ pub(super) fn encode(
     );
     for container in containers {
         if let Some(since) = container.image_since_ms {
-            page.sample(&with(container, &[]), since as f64 / 1e3);
+            page.spelled("", &spelled(container), &[], since as f64 / 1e3);
         }
     }
     page.family(
@@ -80,7 +80,7 @@ pub(super) fn encode(
             && !container.image_id.is_empty()
         {
             let outdated = *now != container.image_id;
-            page.sample(&with(container, &[]), f64::from(u8::from(outdated)));
+            page.spelled("", &spelled(container), &[], f64::from(u8::from(outdated)));
         }
     }
     page.family(
@@ -91,7 +91,7 @@ pub(super) fn encode(
     for container in containers {
         if let Some(files) = size(container).and_then(|size| size.files) {
             let complete = files.usage.is_some();
-            page.sample(&with(container, &[]), f64::from(u8::from(complete)));
+            page.spelled("", &spelled(container), &[], f64::from(u8::from(complete)));
         }
     }
     page.family(
@@ -101,7 +101,7 @@ pub(super) fn encode(
     );
     for container in containers {
         if let Some(log) = size(container).and_then(|size| size.log) {
-            page.sample(&with(container, &[]), log);
+            page.spelled("", &spelled(container), &[], log);
         }
     }
 }

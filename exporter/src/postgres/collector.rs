@@ -1,9 +1,9 @@
 //! Collectors as data: a query, which of its columns are labels, and which are
 //! families. Writing the families is a pure function of the answer.
 
-use exposition::Kind;
+use exposition::{Kind, Spelled};
 
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use crate::pieces::Sheet;
 
 /// One question to a server, and the families that its answer gives.
@@ -97,29 +97,38 @@ impl Collector {
     /// Writes the families of an answer; a column that this server lacks gives
     /// none.
     pub(super) fn encode(&self, rows: &Rows, server: &str, sheet: &mut Sheet) {
-        for column in self.columns.iter().filter(|column| rows.has(column.column)) {
+        // What does not differ from column to column is made once for each row.
+        let labels: Vec<Spelled> = rows
+            .iter()
+            .map(|row| self.labels(row, server, sheet))
+            .collect();
+        for column in self.columns {
+            let Some(at) = rows.place(column.column) else {
+                continue;
+            };
             let mut family = sheet.family(column.family, column.help, column.kind);
-            for row in rows.iter() {
-                let value = match (row.number(column.column), self.null) {
+            for (row, labels) in rows.iter().zip(&labels) {
+                let value = match (row.number_at(at), self.null) {
                     (Some(value), _) => value,
                     // Text where a number should be is no better than a null.
                     (None, Null::Zero) => 0.0,
                     (None, Null::NaN) => f64::NAN,
                     (None, Null::Nothing) => continue,
                 };
-                let texts: Vec<_> = self.labels.iter().map(|label| row.label(label)).collect();
-                let mut labels: Vec<(&str, &str)> = self
-                    .labels
-                    .iter()
-                    .zip(&texts)
-                    .map(|(label, text)| (*label, text.as_ref()))
-                    .collect();
-                if self.server {
-                    labels.push(("server", server));
-                }
-                family.sample(&labels, value * column.scale);
+                family.spelled(labels, value * column.scale);
             }
         }
+    }
+
+    fn labels(&self, row: Row<'_>, server: &str, sheet: &Sheet) -> Spelled {
+        let texts: Vec<_> = self.labels.iter().map(|label| row.label(label)).collect();
+        let pairs = self.labels.iter().zip(&texts);
+        let mut labels: Vec<(&str, &str)> =
+            pairs.map(|(label, text)| (*label, text.as_ref())).collect();
+        if self.server {
+            labels.push(("server", server));
+        }
+        sheet.spell(&labels)
     }
 }
 

@@ -27,9 +27,9 @@ impl Rows {
         })
     }
 
-    /// Whether the answer has such a column; older and newer servers differ.
-    pub(super) fn has(&self, column: &str) -> bool {
-        self.names.iter().any(|name| name == column)
+    /// Where a column stands; nowhere on servers that lack it.
+    pub(super) fn place(&self, column: &str) -> Option<usize> {
+        self.names.iter().position(|name| name == column)
     }
 }
 
@@ -43,6 +43,9 @@ impl<'a> Row<'a> {
     /// The cell as a label, cut to what a label may be.
     pub(super) fn label(self, column: &str) -> Cow<'a, str> {
         let text = self.get(column).unwrap_or_default();
+        if text.len() <= LONGEST_LABEL {
+            return Cow::Borrowed(text);
+        }
         match text.char_indices().nth(LONGEST_LABEL) {
             Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
             None => Cow::Borrowed(text),
@@ -51,6 +54,11 @@ impl<'a> Row<'a> {
 
     pub(super) fn number(self, column: &str) -> Option<f64> {
         number(self.get(column)?)
+    }
+
+    /// The number in the cell at a [place](Rows::place).
+    pub(super) fn number_at(self, place: usize) -> Option<f64> {
+        number(self.cells.get(place)?.as_deref()?)
     }
 }
 
@@ -115,7 +123,7 @@ mod tests {
             .collect();
         assert_eq!(all, [(Some(1.0), None), (Some(2.0), Some("x"))]);
         assert_eq!(rows.iter().next().unwrap().get("c"), None);
-        assert!(rows.has("b") && !rows.has("c"));
+        assert_eq!((rows.place("b"), rows.place("c")), (Some(1), None));
         let long = Rows {
             names: vec!["a".into()],
             cells: vec![Some("ä".repeat(500))],
