@@ -259,6 +259,11 @@ impl Link {
         self.write(&Out::default().frame(HEARTBEAT, 0)).await
     }
 
+    /// Whether what has come was all taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.come.is_empty()
+    }
+
     /// The next message for us, with what it was published under; nothing for any
     /// other sign of life. May be cut off while it waits.
     pub(crate) async fn message(&mut self) -> Result<Option<(String, Vec<u8>)>, Failure> {

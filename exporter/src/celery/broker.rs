@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::names::Names;
+use super::poll::GATHER;
 use super::scene::{self, Scene};
 use super::workers::Told;
 use super::{Setup, control, event, now};
@@ -103,6 +104,7 @@ pub(super) async fn hear(access: &Access<'_>, names: &Names, scene: &Scene) -> (
             }
         };
         tried = false;
+        let drained = link.is_drained();
         match answer.list() {
             [_, _, _, message] => {
                 let now = now();
@@ -122,6 +124,9 @@ pub(super) async fn hear(access: &Access<'_>, names: &Names, scene: &Scene) -> (
                     return (Failure::Refused { what, code }, began);
                 }
             }
+        }
+        if drained {
+            tokio::time::sleep(GATHER).await;
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::{timeout, timeout_at};
 
 use super::control::{self, PATIENCE, QUESTIONS};
+use super::poll::GATHER;
 use super::queues::MOST;
 use super::scene::Scene;
 use super::workers::Told;
@@ -131,6 +132,9 @@ pub(super) async fn hear(access: &Access<'_>, scene: &Scene) -> (Failure, bool) 
             if let Err(err) = link.heartbeat().await {
                 return (err, true);
             }
+        }
+        if link.is_drained() {
+            tokio::time::sleep(GATHER).await;
         }
     }
 }

@@ -280,6 +280,11 @@ impl Link {
         sent.map_err(|_| Failure::Closed)
     }
 
+    /// Whether what has come was all taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.come.is_empty()
+    }
+
     /// The next answer, or what a subscription brings. When this is given up,
     /// nothing is lost.
     pub(crate) async fn answer(&mut self) -> Result<Answer, Failure> {
