@@ -6,6 +6,7 @@
 mod classic;
 mod fault;
 mod utf8;
+mod words;
 
 use std::fmt::{self, Write as _};
 use std::sync::OnceLock;
@@ -49,9 +50,22 @@ pub(crate) struct Matcher {
     pub op: Op,
     /// What it is compared with.
     pub value: String,
-    regex: Option<Regex>,
+    test: Test,
     /// What [`Matcher::weight`] found, once it was asked: only silences are weighed.
     weight: OnceLock<usize>,
+}
+
+/// What a value is put to.
+#[derive(Debug, Clone)]
+enum Test {
+    /// It is this text.
+    Same,
+    /// It is one of these texts.
+    OneOf(Box<[Box<str>]>),
+    /// It fits the expression.
+    Fits(Regex),
+    /// Nobody asks any more.
+    Over,
 }
 
 impl PartialEq for Matcher {
@@ -76,15 +90,18 @@ impl Matcher {
         value: impl Into<String>,
     ) -> Result<Self, String> {
         let value = value.into();
-        let regex = match op {
-            Op::Equal | Op::NotEqual => None,
-            Op::Regex | Op::NotRegex => Some(anchored(&value)?),
+        let test = match op {
+            Op::Equal | Op::NotEqual => Test::Same,
+            Op::Regex | Op::NotRegex => match words::of(&value) {
+                Some(words) => Test::OneOf(words),
+                None => Test::Fits(anchored(&value)?),
+            },
         };
         Ok(Self {
             name: name.into(),
             op,
             value,
-            regex,
+            test,
             weight: OnceLock::new(),
         })
     }
@@ -92,10 +109,27 @@ impl Matcher {
     /// Bytes of the expression's program, without caches, roughly and at most; 0
     /// without one.
     pub(crate) fn weight(&self) -> usize {
-        *self.weight.get_or_init(|| match &self.regex {
-            Some(_) => weight(&self.value),
-            None => 0,
+        *self.weight.get_or_init(|| match &self.test {
+            Test::Fits(_) => weight(&self.value),
+            Test::OneOf(words) => words.iter().map(|word| word.len() + 32).sum(),
+            Test::Same | Test::Over => 0,
         })
+    }
+
+    /// The values that satisfy it, if it wants one of a few.
+    pub(crate) fn wants(&self) -> Vec<&str> {
+        match (self.op, &self.test) {
+            (Op::Equal, Test::Same) => vec![&*self.value],
+            (Op::Regex, Test::OneOf(words)) => words.iter().map(|word| &**word).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Gives back what only matching needs; from now on it is there to be read.
+    pub(crate) fn let_go(&mut self) {
+        if !matches!(self.test, Test::Same) {
+            (self.test, self.weight) = (Test::Over, OnceLock::new());
+        }
     }
 
     /// `name="value"`.
@@ -105,7 +139,7 @@ impl Matcher {
             name: name.into(),
             op: Op::Equal,
             value: value.into(),
-            regex: None,
+            test: Test::Same,
             weight: OnceLock::new(),
         }
     }
@@ -114,9 +148,11 @@ impl Matcher {
     #[must_use]
     pub(crate) fn matches(&self, labels: &impl Named) -> bool {
         let value = labels.value(&self.name).unwrap_or("");
-        let hit = match &self.regex {
-            Some(regex) => regex.is_match(value),
-            None => value == self.value,
+        let hit = match &self.test {
+            Test::Same => value == self.value,
+            Test::OneOf(words) => words.binary_search_by(|it| (**it).cmp(value)).is_ok(),
+            Test::Fits(regex) => regex.is_match(value),
+            Test::Over => return false,
         };
         hit == matches!(self.op, Op::Equal | Op::Regex)
     }

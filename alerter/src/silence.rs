@@ -181,6 +181,11 @@ impl Kept {
         times && self.matchers == matchers
     }
 
+    /// It is over, and nobody asks any more what it mutes.
+    fn let_go(&mut self) {
+        self.matchers.iter_mut().for_each(Matcher::let_go);
+    }
+
     /// Bytes of its regular expressions' programs, without caches, roughly and at most.
     fn weight(&self) -> usize {
         self.matchers.iter().map(Matcher::weight).sum()
@@ -250,5 +255,7 @@ pub(crate) fn compile(matchers: &[SilenceMatcher]) -> Result<Vec<Matcher>, Strin
     Ok(compiled)
 }
 
+#[cfg(test)]
+mod many;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! All silences, and quickly which of them mute a set of labels.
 //!
-//! A silence that wants one label to have one value is found by that pair; only
-//! the others are tried one after another.
+//! A silence that wants one label to have one of a few values is found by these
+//! pairs; only the others are tried one after another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Id, Kept, Silence, SilenceDraft, SilenceError, SilenceState, compile};
-use crate::matcher::{Matcher, Op, all_match};
+use crate::matcher::all_match;
 use crate::pairs::Pairs;
 
 /// How many silences there may be and for how long they stay.
@@ -35,13 +35,13 @@ pub(crate) enum Change {
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     all: BTreeMap<Id, Kept>,
-    /// Silences that have not expired, by a pair that they want.
+    /// Silences that have not expired, by each pair that they would be content with.
     by_pair: BTreeMap<String, BTreeMap<String, BTreeSet<Id>>>,
-    /// Those that have not expired and want no one pair.
+    /// Those that have not expired and want none of a few pairs.
     others: BTreeSet<Id>,
     /// Those that have not expired, by their end.
     ends: BTreeSet<(i64, Id)>,
-    /// Bytes of all expressions' programs, without caches.
+    /// Bytes of their expressions' programs, without caches.
     weight: usize,
 }
 
@@ -50,9 +50,11 @@ const EXPRESSIONS: usize = 32 << 20;
 
 impl Book {
     /// Takes up a silence that was stored.
-    pub(crate) fn load(&mut self, id: Id, kept: Kept, now_ms: i64) {
+    pub(crate) fn load(&mut self, id: Id, mut kept: Kept, now_ms: i64) {
         let live = kept.ends_ms >= now_ms;
-        self.weight += kept.weight();
+        if !live {
+            kept.let_go();
+        }
         self.all.insert(id, kept);
         if live {
             self.index(id);
@@ -189,7 +191,6 @@ impl Book {
                 "the regular expressions of all silences take too much memory (limit: {EXPRESSIONS} bytes)"
             )));
         }
-        self.weight += weight;
         let mut changes = Vec::new();
         let id = match in_place {
             Some(id) => {
@@ -251,8 +252,7 @@ impl Book {
         let ids: Vec<Id> = found.map(|(id, _)| *id).collect();
         for id in &ids {
             self.unindex(*id);
-            let gone = self.all.remove(id).map_or(0, |kept| kept.weight());
-            self.weight = self.weight.saturating_sub(gone);
+            self.all.remove(id);
         }
         ids
     }
@@ -261,42 +261,59 @@ impl Book {
         let Some(kept) = self.all.get(&id) else {
             return;
         };
-        match pair(kept) {
-            Some((name, value)) => {
-                let values = self.by_pair.entry(name.to_owned()).or_default();
-                values.entry(value.to_owned()).or_default().insert(id);
-            }
-            None => {
-                self.others.insert(id);
-            }
+        let pairs = pairs(kept);
+        if pairs.is_empty() {
+            self.others.insert(id);
+        }
+        for (name, value) in pairs {
+            let values = self.by_pair.entry(name.to_owned()).or_default();
+            values.entry(value.to_owned()).or_default().insert(id);
         }
         self.ends.insert((kept.ends_ms, id));
+        self.weight += kept.weight();
     }
 
     fn unindex(&mut self, id: Id) {
         let Some(kept) = self.all.get(&id) else {
             return;
         };
-        self.ends.remove(&(kept.ends_ms, id));
+        if !self.ends.remove(&(kept.ends_ms, id)) {
+            return;
+        }
+        self.weight = self.weight.saturating_sub(kept.weight());
         self.others.remove(&id);
-        if let Some((name, value)) = pair(kept)
-            && let Some(values) = self.by_pair.get_mut(name)
-            && let Some(ids) = values.get_mut(value)
-        {
-            ids.remove(&id);
-            if ids.is_empty() {
-                values.remove(value);
+        for (name, value) in pairs(kept) {
+            let Some(values) = self.by_pair.get_mut(name) else {
+                continue;
+            };
+            if let Some(ids) = values.get_mut(value) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    values.remove(value);
+                }
             }
             if values.is_empty() {
                 self.by_pair.remove(name);
             }
         }
+        if let Some(kept) = self.all.get_mut(&id) {
+            kept.let_go();
+        }
     }
 }
 
-/// A label and a value that whatever is muted has to have.
-fn pair(kept: &Kept) -> Option<(&str, &str)> {
-    let wanted = |matcher: &&Matcher| matcher.op == Op::Equal && !matcher.value.is_empty();
-    let matcher = kept.matchers.iter().find(wanted)?;
-    Some((&matcher.name, &matcher.value))
+/// Values of a label by which a silence is found; of more it is tried as it stands.
+const VALUES: usize = 64;
+
+/// Pairs of a label and a value, of which whatever is muted has one.
+fn pairs(kept: &Kept) -> Vec<(&str, &str)> {
+    let few = kept.matchers.iter().find_map(|matcher| {
+        let values = matcher.wants();
+        // An absent label is an empty one.
+        let sound = (1..=VALUES).contains(&values.len()) && !values.contains(&"");
+        sound.then_some((&*matcher.name, values))
+    });
+    let few = few.into_iter();
+    few.flat_map(|(name, values)| values.into_iter().map(move |value| (name, value)))
+        .collect()
 }
