@@ -113,14 +113,28 @@ pub struct Episode {
 pub(crate) struct Open {
     pub id: u64,
     pub pages: u32,
+    /// Why it was muted at the last look.
+    pub muted: Option<crate::state::Mute>,
+    /// Nothing yet of most alerts when there are many.
+    past: Option<Box<Past>>,
+}
+
+/// What has happened in an episode.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Past {
     pub told_ms: Option<i64>,
-    pub ack: Option<Box<Ack>>,
+    pub ack: Option<Ack>,
     pub steps: Vec<Step>,
     /// When the alert was told to have ended lately, also in earlier episodes.
     pub ends: Vec<i64>,
-    /// Why it was muted at the last look.
-    pub muted: Option<crate::state::Mute>,
 }
+
+const NOTHING: &Past = &Past {
+    told_ms: None,
+    ack: None,
+    steps: Vec::new(),
+    ends: Vec::new(),
+};
 
 impl Open {
     pub(crate) fn new(id: u64) -> Self {
@@ -132,23 +146,41 @@ impl Open {
 
     /// What it was before a restart.
     pub(crate) fn from_row(row: Episode) -> Self {
+        let past = Past {
+            told_ms: row.told_ms,
+            ack: row.ack,
+            steps: row.steps,
+            ends: Vec::new(),
+        };
         Self {
             id: row.id,
             pages: row.pages,
-            told_ms: row.told_ms,
-            ack: row.ack.map(Box::new),
-            steps: row.steps,
-            ends: Vec::new(),
             muted: None,
+            past: (past != *NOTHING).then(|| Box::new(past)),
         }
+    }
+
+    /// What has happened in it.
+    pub(crate) fn past(&self) -> &Past {
+        self.past.as_deref().unwrap_or(NOTHING)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn past_mut(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
     }
 
     /// Adds a step; between the first ones and the last ones some give way.
     pub(crate) fn step(&mut self, at_ms: i64, kind: StepKind, detail: &Arc<str>) {
-        if self.steps.len() >= STEPS {
-            self.steps.remove(FIRST);
+        let steps = &mut self.past_mut().steps;
+        if steps.len() >= STEPS {
+            steps.remove(FIRST);
         }
-        self.steps.push(Step {
+        // Of most alerts there is one, and room for four is taken otherwise.
+        if steps.is_empty() {
+            steps.reserve_exact(1);
+        }
+        steps.push(Step {
             at_ms,
             kind,
             detail: Arc::clone(detail),
@@ -157,14 +189,17 @@ impl Open {
 
     /// Moves every kept time, because the wall clock was set.
     pub(crate) fn shift(&mut self, delta_ms: i64) {
-        self.told_ms = self.told_ms.map(|time_ms| time_ms + delta_ms);
-        if let Some(ack) = &mut self.ack {
+        let Some(past) = &mut self.past else {
+            return;
+        };
+        past.told_ms = past.told_ms.map(|time_ms| time_ms + delta_ms);
+        if let Some(ack) = &mut past.ack {
             ack.at_ms += delta_ms;
         }
-        for end_ms in &mut self.ends {
+        for end_ms in &mut past.ends {
             *end_ms += delta_ms;
         }
-        for step in &mut self.steps {
+        for step in &mut past.steps {
             step.at_ms += delta_ms;
         }
     }
@@ -228,7 +263,7 @@ mod tests {
         for at_ms in 0..100 {
             open.step(at_ms, StepKind::Told, &"".into());
         }
-        let times: Vec<i64> = open.steps.iter().map(|step| step.at_ms).collect();
+        let times: Vec<i64> = open.past().steps.iter().map(|step| step.at_ms).collect();
         assert_eq!(times.len(), STEPS);
         assert_eq!(times[..FIRST], [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(times[FIRST..], (84..100).collect::<Vec<_>>());

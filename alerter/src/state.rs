@@ -29,6 +29,8 @@ mod why;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow, SilenceRow};
 pub(crate) use compose::Delivery;
 pub(crate) use episodes::Took;
@@ -81,8 +83,11 @@ struct Active {
     held_end_ms: Option<i64>,
     /// Since when it is critical by its age.
     raised_ms: Option<i64>,
-    groups: Vec<GroupId>,
+    groups: GroupIds,
 }
+
+/// The groups of an alert: nearly always one, which needs no memory of its own.
+type GroupIds = SmallVec<[GroupId; 1]>;
 
 impl Active {
     fn ended_at(&self, now_ms: i64) -> bool {
@@ -197,7 +202,8 @@ pub(crate) struct Counters {
 pub struct Alerter {
     plan: Arc<Plan>,
     external_url: String,
-    alerts: BTreeMap<u64, Active>,
+    /// In boxes, as a third of a tree of large values stays empty.
+    alerts: BTreeMap<u64, Box<Active>>,
     /// Firing alerts by the end they have now.
     ends: BTreeSet<(i64, u64)>,
     inhibitor: Inhibitor,

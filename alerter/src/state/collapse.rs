@@ -103,8 +103,8 @@ impl Alerter {
     fn host_of(&self, policy: &Collapse, id: GroupId, now_ms: i64) -> Option<&str> {
         let group = self.groups.get(&id)?;
         let members = group.members.iter().filter_map(|it| self.alerts.get(it));
-        let fires = |alert: &&Active| !alert.ended_at(now_ms);
-        let any_fires = members.clone().any(|alert| fires(&alert));
+        let fires = |alert: &Active| !alert.ended_at(now_ms);
+        let any_fires = members.clone().any(|alert| fires(alert));
         let mut hosts = members
             .filter(|alert| !any_fires || fires(alert))
             .map(|alert| host(policy, &alert.labels));

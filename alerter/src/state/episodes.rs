@@ -97,8 +97,10 @@ impl Alerter {
         let id = self.episodes.next.max(1);
         self.episodes.next = id + 1;
         let mut open = Open::new(id);
-        if let Some(before) = self.episodes.open.remove(&fingerprint) {
-            open.ends = before.ends;
+        if let Some(mut before) = self.episodes.open.remove(&fingerprint)
+            && !before.past().ends.is_empty()
+        {
+            open.past_mut().ends = std::mem::take(&mut before.past_mut().ends);
         }
         self.episodes.open.insert(fingerprint, open);
         self.episodes.dirty.remove(&fingerprint);
@@ -143,7 +145,7 @@ impl Alerter {
         for fingerprint in looked.firing.iter().filter(|_| told) {
             if let Some(open) = self.episodes.touch(*fingerprint) {
                 open.pages += 1;
-                open.told_ms.get_or_insert(now_ms);
+                open.past_mut().told_ms.get_or_insert(now_ms);
             }
         }
     }
@@ -216,12 +218,12 @@ impl Alerter {
     /// Who has taken an alert on, while it fires.
     pub(crate) fn ack_of(&self, fingerprint: u64) -> Option<&Ack> {
         self.alerts.get(&fingerprint).filter(|it| !it.ended)?;
-        self.episodes.open.get(&fingerprint)?.ack.as_deref()
+        self.episodes.open.get(&fingerprint)?.past().ack.as_ref()
     }
 
     /// Who has taken an alert on, also when it has ended since.
     pub(super) fn last_ack(&self, fingerprint: u64) -> Option<&Ack> {
-        self.episodes.open.get(&fingerprint)?.ack.as_deref()
+        self.episodes.open.get(&fingerprint)?.past().ack.as_ref()
     }
 
     /// Whether all of them are acknowledged, or over for all that is known, so
@@ -240,7 +242,11 @@ impl Alerter {
 
     /// Firing alerts that somebody has taken on.
     pub(crate) fn count_acknowledged(&self) -> usize {
-        let acked = self.episodes.open.iter().filter(|(_, it)| it.ack.is_some());
+        let acked = self
+            .episodes
+            .open
+            .iter()
+            .filter(|(_, it)| it.past().ack.is_some());
         acked.filter(|(it, _)| self.ack_of(**it).is_some()).count()
     }
 
@@ -260,7 +266,7 @@ impl Alerter {
             let Some(open) = self.episodes.touch(*fingerprint) else {
                 continue;
             };
-            let first = open.ack.is_none();
+            let first = open.past().ack.is_none();
             let (step, kind, words) = match ack {
                 Some(ack) => (
                     StepKind::Acknowledged,
@@ -274,7 +280,7 @@ impl Alerter {
                     String::new(),
                 ),
             };
-            open.ack = ack.cloned().map(Box::new);
+            open.past_mut().ack = ack.cloned();
             open.step(now_ms, step, &episode::detail(&words));
             if first {
                 let severity = highest_severity([&labels].into_iter());
@@ -310,6 +316,7 @@ impl Alerter {
 
     fn row_of(&self, fingerprint: u64, alert: &Active) -> Option<Episode> {
         let open = self.episodes.open.get(&fingerprint)?;
+        let past = open.past();
         Some(Episode {
             id: open.id,
             fingerprint,
@@ -318,9 +325,9 @@ impl Alerter {
             started_ms: alert.starts_ms,
             ended_ms: alert.ended.then_some(alert.ends_ms),
             pages: open.pages,
-            told_ms: open.told_ms,
-            ack: open.ack.as_deref().cloned(),
-            steps: open.steps.clone(),
+            told_ms: past.told_ms,
+            ack: past.ack.clone(),
+            steps: past.steps.clone(),
         })
     }
 

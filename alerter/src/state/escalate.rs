@@ -67,12 +67,12 @@ impl Alerter {
             }
             self.ladder.pop_first();
             let alert = self.alerts.get(&fingerprint);
-            let holds = |alert: &&Active| {
+            let holds = |alert: &Active| {
                 !alert.ended_at(now_ms)
                     && alert.raised_ms.is_none()
                     && self.raise_at_ms(alert) == Some(due_ms)
             };
-            if alert.is_some_and(|alert| holds(&alert)) {
+            if alert.is_some_and(|alert| holds(alert)) {
                 self.raise(fingerprint, due_ms, now_ms);
             }
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::changes::Names;
 use super::{
-    Active, AlertRow, Alerter, Came, GroupId, GroupRow, LogKey, LogRow, Pending, PendingState,
-    SilenceRow,
+    Active, AlertRow, Alerter, Came, GroupId, GroupIds, GroupRow, LogKey, LogRow, Pending,
+    PendingState, SilenceRow,
 };
 use crate::episode::Episode;
 use crate::inhibit::Inhibitor;
@@ -59,7 +59,7 @@ impl From<AlertRow> for Active {
             looked_at: true,
             held_end_ms: None,
             raised_ms: None,
-            groups: Vec::new(),
+            groups: GroupIds::new(),
         }
     }
 }
@@ -98,7 +98,7 @@ impl Alerter {
                 timeout: row.timeout || !row.ended && row.ends_ms < borne_ms,
                 ..row
             };
-            self.alerts.insert(fingerprint, alert);
+            self.alerts.insert(fingerprint, Box::new(alert));
         }
         self.load_episodes(stored.episodes, stored.next_episode, now_ms);
         for SilenceRow { id, kept } in stored.silences {

@@ -7,7 +7,7 @@ use alert::Alert;
 
 use super::event::EventKind;
 use super::fold::Came;
-use super::{Active, Alerter, Group, GroupId};
+use super::{Active, Alerter, Group, GroupId, GroupIds};
 use crate::pairs::Pairs;
 
 /// An alert as it is put.
@@ -109,14 +109,14 @@ impl Alerter {
             looked_at: false,
             held_end_ms: None,
             raised_ms: None,
-            groups: Vec::new(),
+            groups: GroupIds::new(),
         };
         Ok((fingerprint, alert))
     }
 
     fn store(&mut self, fingerprint: u64, mut alert: Active, now_ms: i64) {
         let mut came = Came::of(&alert, now_ms);
-        let known = self.alerts.remove(&fingerprint);
+        let known = self.alerts.remove(&fingerprint).map(|known| *known);
         let (mut began, mut finished) = (!alert.ended, false);
         match &known {
             Some(old) => {
@@ -168,7 +168,7 @@ impl Alerter {
         } else if matters || self.is_news(known.as_ref(), &alert, now_ms) {
             self.dirty.lazy.insert(fingerprint);
         }
-        self.alerts.insert(fingerprint, alert);
+        self.alerts.insert(fingerprint, Box::new(alert));
         if began {
             // A new beginning is as bad as its rule says, whatever it was before.
             self.begin_episode(fingerprint, known.as_ref());
@@ -178,7 +178,7 @@ impl Alerter {
             self.mark_groups_of(fingerprint);
         }
         let alert = self.alerts.get(&fingerprint).filter(|_| joins);
-        for id in alert.map_or_else(Vec::new, |alert| alert.groups.clone()) {
+        for id in alert.map_or_else(GroupIds::new, |alert| alert.groups.clone()) {
             self.join(id, fingerprint, now_ms);
         }
         self.enter_raise(fingerprint);
@@ -239,7 +239,7 @@ impl Alerter {
         }
     }
 
-    pub(super) fn groups_of(&self, alert: &Active) -> Vec<GroupId> {
+    pub(super) fn groups_of(&self, alert: &Active) -> GroupIds {
         let told = alert.told_labels();
         self.plan
             .routes_of(&told)

@@ -46,12 +46,13 @@ impl Alerter {
         look: impl FnOnce(&mut Vec<i64>) -> T,
     ) -> T {
         let open = self.episodes.open.get_mut(&fingerprint);
-        open.map(|open| look(&mut open.ends)).unwrap_or_default()
+        open.map(|open| look(&mut open.past_mut().ends))
+            .unwrap_or_default()
     }
 
     /// The times at which an alert ended lately.
     pub(super) fn known_ends(&self, fingerprint: u64) -> &[i64] {
         let open = self.episodes.open.get(&fingerprint);
-        open.map_or(&[], |open| &open.ends)
+        open.map_or(&[], |open| &open.past().ends)
     }
 }
