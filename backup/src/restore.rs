@@ -3,17 +3,22 @@
 //! Nothing is touched before the backup was fetched, opened and read through. The
 //! live database is kept under another name until somebody confirms; a failure at
 //! any step puts it back. What was under way when we died stands in a journal.
+//! Where the disk has no room for two, a dump of it is kept instead: see `replace`.
 
+mod after;
 mod around;
 pub(crate) mod asked;
 pub mod beside;
 mod dress;
 pub mod globals;
 mod journal;
+mod kept;
 mod loss;
 mod oneoff;
 mod paths;
 pub(crate) mod progress;
+mod replace;
+mod room;
 mod swap;
 pub mod table;
 pub mod tree;
@@ -22,18 +27,20 @@ mod users;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Backup, Copy};
-use crate::manifest::Postgres;
+use crate::manifest::{Manifest, Postgres};
 use crate::postgres::{Server, Session};
 use crate::quiet;
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup};
 
+pub use after::{confirm, undo};
 pub(crate) use around::CONTAINER;
 pub(crate) use journal::recover_held;
 pub use journal::{is_left, recover};
 pub use loss::loss as tree_loss;
 pub use paths::Paths;
+pub use room::Room;
 
 /// What was done, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +51,10 @@ pub struct Names {
     pub beside: String,
     /// What was there before, afterwards.
     pub before: String,
+    /// The number of the live database, where it is dropped before the backup is in
+    /// its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<u64>,
 }
 
 /// What recovering found to do, in words; nothing where nothing was unfinished.
@@ -116,6 +127,7 @@ impl Names {
             live: live.to_owned(),
             beside: format!("{short}__restore_{tail}"),
             before: format!("{short}__before_{tail}"),
+            was: None,
         }
     }
 }
@@ -131,14 +143,36 @@ pub async fn restore(
     copy: &Copy,
     say: Say<'_>,
 ) -> Result<Names, String> {
-    Box::pin(placed(setup, job, target, copy, say)).await
+    Box::pin(placed(setup, job, (target, copy), false, say)).await
+}
+
+/// The same where the disk has no room for two: the live database is dumped into our
+/// own folder and dropped before the backup is in its place. Where none is there, it
+/// is as any other restore.
+///
+/// # Errors
+/// With the step that failed, after everything was put back, from that dump.
+pub async fn replace(
+    setup: &Setup,
+    job: &Job,
+    target: &Target,
+    copy: &Copy,
+    say: Say<'_>,
+) -> Result<Names, String> {
+    Box::pin(placed(setup, job, (target, copy), true, say)).await
+}
+
+/// The room that a job's server has for a backup; nothing where nobody can tell.
+pub async fn room(setup: &Setup, job: &Job, manifest: &Manifest) -> Option<Room> {
+    let (server, _) = setup.admin(job).ok()?.prepared().await.ok()?;
+    Room::of(&server, manifest).await
 }
 
 async fn placed(
     setup: &Setup,
     job: &Job,
-    target: &Target,
-    copy: &Copy,
+    (target, copy): (&Target, &Copy),
+    replace: bool,
     say: Say<'_>,
 ) -> Result<Names, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
@@ -160,27 +194,46 @@ async fn placed(
         .await
         .map_err(|err| err.to_string())?;
     beside::preflight(&mut admin, facts, version).await?;
+    let mut names = Names::new(&job.database, &copy.manifest.id);
+    if replace {
+        names.was = replace::number(&mut admin, &names.live).await?;
+    }
+    if names.was.is_none()
+        && let Some(room) = Room::of(&server, &copy.manifest).await
+        && !room.is_enough()
+    {
+        return Err(format!(
+            "{} bytes are free where the server keeps its data, and a second database needs {}; --replace drops the live one first",
+            room.free, room.needed
+        ));
+    }
     let dump = beside::fetched(target, copy, &identities, &setup.scratch(job)?, say).await?;
     say(format!(
         "fetch   {} from {}: whole",
         copy.manifest.id,
         target.name()
     ));
-    let names = Names::new(&job.database, &copy.manifest.id);
+    if replace {
+        replace::free(setup, job, &mut admin, &names).await?;
+    }
     journal::write(setup, job, &names)?;
     let mut hushed = None;
     let done = async {
-        swap::free(&mut admin, &names).await?;
-        beside::create(&mut admin, facts, &names.beside)
-            .await
-            .map_err(|err| err.to_string())?;
-        beside::fill(&server, &dump, facts, &names.beside, say).await?;
-        dress::dress(&mut admin, facts, &names.beside)
-            .await
-            .map_err(|err| err.to_string())?;
+        if names.was.is_some() {
+            around::before(setup, job).await?;
+            // What nobody writes to any more is what is kept of it.
+            hushed = Some(around::hushed(setup, job, say).await?);
+            let at = (&server, &mut admin);
+            replace::away(setup, job, at, copy, &names, say).await?;
+        } else {
+            swap::free(&mut admin, &names).await?;
+        }
+        replace::make((&server, &mut admin), &dump, facts, &names, say).await?;
         asked::right(&server, &names.beside, job, say).await?;
-        around::before(setup, job).await?;
-        hushed = Some(around::hushed(setup, job, say).await?);
+        if names.was.is_none() {
+            around::before(setup, job).await?;
+            hushed = Some(around::hushed(setup, job, say).await?);
+        }
         let had = swap::swap(&mut admin, &names).await?;
         around::migrate(setup, job, say).await?;
         // From here on it is as good as done: a crash leaves what was restored.
@@ -188,6 +241,8 @@ async fn placed(
         Ok(had)
     };
     let mut done = done.await;
+    // What is put back may need its room.
+    drop(dump);
     if done.is_ok()
         && let Some(held) = hushed.take()
         && let Err(mut err) = around::settled(setup, job, held, say).await
@@ -205,6 +260,12 @@ async fn placed(
     match done {
         Ok(had) => {
             say(match had {
+                _ if names.was.is_some() => {
+                    format!(
+                        "swap    {} is the backup; what was there is a dump",
+                        names.live
+                    )
+                }
                 true => format!(
                     "swap    {} is the backup; what was there is {}",
                     names.live, names.before
@@ -225,67 +286,6 @@ async fn placed(
             Err(around::failed(err, back, hushed, say).await)
         }
     }
-}
-
-const NOTHING: &str = "nothing is kept of globals: roles are made, and none is taken away";
-
-/// Drops what was there before a restore: it is confirmed.
-///
-/// # Errors
-/// When the server refuses, or there is nothing to confirm.
-pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
-    if job.kind() == "globals" {
-        return Err(NOTHING.to_owned());
-    }
-    if job.kind() != "postgres" {
-        return tree::confirm(setup, job).await;
-    }
-    let (_lock, mut admin) = at(setup, job).await?;
-    let kept = swap::kept(&mut admin, &job.database).await?;
-    for name in &kept {
-        swap::drop(&mut admin, name).await?;
-    }
-    Ok(kept)
-}
-
-/// Puts what was there before the last restore back in its place.
-///
-/// # Errors
-/// When the server refuses, or nothing was kept.
-pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
-    if job.kind() == "globals" {
-        return Err(NOTHING.to_owned());
-    }
-    if job.kind() != "postgres" {
-        return Box::pin(tree::undo(setup, job)).await;
-    }
-    let (_lock, mut admin) = at(setup, job).await?;
-    Box::pin(quiet::recover_locked(setup, &job.name)).await?;
-    let kept = swap::kept(&mut admin, &job.database).await?;
-    let say = |_| {};
-    let before = kept.last().ok_or("nothing was kept of a database before")?;
-    let tail = before.rsplit('_').next().unwrap_or_default();
-    let names = Names {
-        before: before.clone(),
-        ..Names::new(&job.database, tail)
-    };
-    let mut hushed = Box::pin(around::hushed(setup, job, &say)).await?;
-    swap::back(&mut admin, &names).await?;
-    hushed.end(&say).await?;
-    Ok(names.beside)
-}
-
-async fn at(setup: &Setup, job: &Job) -> Result<(Lock, Session), String> {
-    let lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
-    let (server, _) = setup
-        .admin(job)?
-        .prepared()
-        .await
-        .map_err(|err| err.to_string())?;
-    let admin = Session::open(&server)
-        .await
-        .map_err(|err| err.to_string())?;
-    Ok((lock, admin))
 }
 
 /// What would be lost: a live database that is newer than the backup.

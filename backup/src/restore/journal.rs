@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Names, Recovered, swap};
+use super::{Names, Recovered, replace, swap};
 use crate::postgres::{Server, Session};
 use crate::run::Lock;
 use crate::{Job, Setup, note};
@@ -68,7 +68,10 @@ pub(super) async fn recover_locked(
         return Ok(None);
     };
     let mut done = "what an unfinished restore left was put back".to_owned();
-    if let Ok(names) = serde_json::from_slice::<Names>(&text) {
+    let names = serde_json::from_slice::<Names>(&text).ok();
+    if let Some((names, was)) = names.as_ref().and_then(|names| Some((names, names.was?))) {
+        Box::pin(replace::back(setup, job, server, names, was)).await?;
+    } else if let Some(names) = names {
         let mut admin = Session::open(server).await.map_err(|err| err.to_string())?;
         // What never had the live name is ours to drop; once it had, somebody may
         // have written into it. It never gets the name of what did not, so that a

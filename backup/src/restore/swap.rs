@@ -99,7 +99,7 @@ pub(super) async fn kept(admin: &mut Session, live: &str) -> Result<Vec<String>,
 
 /// Whoever is connected is cut off, and nobody comes in between: an application
 /// that reconnects at once must not hold up the rename.
-async fn rename(admin: &mut Session, from: &str, to: &str) -> Result<(), String> {
+pub(super) async fn rename(admin: &mut Session, from: &str, to: &str) -> Result<(), String> {
     let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", ident(from));
     admin.lines(&sql).await.map_err(told)?;
     let cut = format!(

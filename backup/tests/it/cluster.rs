@@ -27,6 +27,11 @@ impl Cluster {
 
     /// The same of another version.
     pub(crate) fn of(version: u32) -> Self {
+        Self::on(version, |_| {}).0
+    }
+
+    /// The same, with what the folder of its data may need to be; that goes first.
+    pub(crate) fn on<T>(version: u32, prepare: impl FnOnce(&Path) -> T) -> (Self, T) {
         let folder = tempfile::Builder::new()
             .prefix("belfry-pg")
             .tempdir()
@@ -40,6 +45,10 @@ impl Cluster {
             other(version, &home)
         };
         let data = home.join("data");
+        let prepared = prepare(&data);
+        if data.exists() {
+            run(Command::new("chown").arg(USER).arg(&data));
+        }
         let mut initdb = as_user(&programs, "initdb");
         initdb.args([
             "--username",
@@ -64,6 +73,10 @@ impl Cluster {
             "fsync=off",
             "max_connections=40",
             "port=5432",
+            // Its log of writes is not what fills a small disk.
+            "max_wal_size=64MB",
+            "wal_level=minimal",
+            "max_wal_senders=0",
         ] {
             postgres.args(["-c", setting]);
         }
@@ -90,7 +103,7 @@ impl Cluster {
             );
             std::thread::sleep(Duration::from_millis(30));
         }
-        cluster
+        (cluster, prepared)
     }
 
     /// Runs statements as the superuser; rows come as lines, columns parted by `|`.

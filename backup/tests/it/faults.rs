@@ -5,7 +5,7 @@ mod disk;
 mod hang;
 mod own;
 mod request;
-mod tool;
+pub(crate) mod tool;
 
 use std::fs;
 use std::path::{Path, PathBuf};

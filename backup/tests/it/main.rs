@@ -17,6 +17,8 @@ mod place;
 #[cfg(test)]
 mod prune;
 #[cfg(test)]
+mod replace;
+#[cfg(test)]
 mod replicate;
 #[cfg(test)]
 mod restore;

@@ -122,6 +122,7 @@ async fn a_restore_takes_the_place_of_the_live_database_and_can_be_undone_or_con
     );
 
     let beside = restore::undo(&bench.setup, bench.job()).await.unwrap();
+    let beside = beside.unwrap();
     assert_eq!(cluster.sql("shop", "SELECT count(*) FROM users"), "10");
     assert_eq!(cluster.databases(), format!("postgres shop {beside}"));
     restore(

@@ -116,6 +116,75 @@ fn a_restore_that_is_killed_in_its_migration_is_put_back_by_the_watch() {
 }
 
 #[test]
+fn a_database_that_was_dropped_for_its_backup_is_made_again_by_the_watch() {
+    let place = place("migrate: [sh, -c, 'touch migrating; exec sleep 120']");
+    let told = place.expect(1, &["restore", "db", "--plan", "--replace"]);
+    for line in [
+        "free on the server's disk",
+        "dump shop as it is now, and DROP it",
+        "compare all rows",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let mut run = place.begin(&["restore", "db", "--yes", "--lose-newer", "--replace"]);
+    poll::holds("it should migrate", || {
+        place.scratch.path.join("migrating").exists()
+    });
+    assert_eq!(rows(&place), "100");
+    let names =
+        "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT datistemplate";
+    let databases = || sql(&place, "shop-db-1", "postgres", names);
+    assert_eq!(databases(), "postgres shop", "there was no room for two");
+    run.kill();
+    let mut watch = place.watch();
+    let words = [
+        "exec",
+        "shop-db-1",
+        "psql",
+        "-XqAt",
+        "-U",
+        "owner",
+        "-d",
+        "shop",
+        "-c",
+        "SELECT 1 / (count(*) = 107)::int FROM t",
+    ];
+    poll::holds("it should be as it was, and the application run", || {
+        place.engine.tries(&words) && place.engine.inspect("web", "/State/Status") == "running"
+    });
+    watch.stop();
+    assert_eq!(databases(), "postgres shop");
+    // Again, without the migration: it is confirmed or undone as any other.
+    let config = fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    let config = config.replace("sleep 120", "true");
+    place.scratch.file("belfry.yml", &config);
+    let replace = ["restore", "db", "--yes", "--lose-newer", "--replace"];
+    let told = place.expect(0, &replace);
+    let at = |word: &str| {
+        told.lines()
+            .position(|line| line.starts_with(word))
+            .unwrap()
+    };
+    assert!(
+        at("DROPS") < at("stop") && at("keep") < at("drop"),
+        "{told}"
+    );
+    assert_eq!(rows(&place), "100");
+    let told = place.expect(2, &replace);
+    assert!(told.contains("confirm or undo that first"), "{told}");
+    let told = place.expect(0, &["restore", "db", "--undo"]);
+    assert!(told.contains("the restored one is gone"), "{told}");
+    assert_eq!(rows(&place), "107");
+    place.expect(0, &replace);
+    let told = place.expect(0, &["restore", "db", "--confirm"]);
+    assert!(
+        told.contains("removed ") && told.contains("/kept/db"),
+        "{told}"
+    );
+    place.expect(2, &["restore", "db", "--undo"]);
+}
+
+#[test]
 fn single_tables_and_files_come_back_beside_the_live_ones_and_who_uses_a_volume_is_stopped() {
     let place = place("hook_timeout: 60s");
     let told = place.expect(0, &["restore", "db", "--table", "t", "--as", "t_before"]);

@@ -18,7 +18,7 @@ use crate::tree::LATER;
 
 /// PostgreSQL's programs in a folder of the bench, one of which is a script. What
 /// they are asked for their version is answered by the real one.
-fn instead(bench: &mut Bench, program: &str, script: &str) {
+pub(crate) fn instead(bench: &mut Bench, program: &str, script: &str) {
     let folder = bench.scratch.path().join("tools");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();

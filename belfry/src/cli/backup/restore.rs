@@ -76,6 +76,10 @@ pub(in crate::cli) struct RestoreCommand {
     /// Go on although there is now what the backup lacks
     #[arg(long)]
     lose_newer: bool,
+    /// Where the disk has no room for two databases: dump the live one into Belfry's own
+    /// folder, and drop it before the backup is in its place
+    #[arg(long, conflicts_with_all = ["bootstrap", "into", "files", "table", "confirm", "undo"])]
+    replace: bool,
     /// What was restored is right: remove what was there before
     #[arg(long, conflicts_with_all = ["from", "plan", "undo"])]
     confirm: bool,
@@ -122,9 +126,12 @@ async fn perform(
         return Ok(exit::OK);
     }
     if command.undo {
-        let name = backup::restore::undo(setup, job).await?;
+        let restored = match backup::restore::undo(setup, job).await? {
+            Some(name) => format!("the restored one is {name}"),
+            None => "the restored one is gone".to_owned(),
+        };
         out::line(format_args!(
-            "back    {} is what it was before; the restored one is {name}",
+            "back    {} is what it was before; {restored}",
             named(job)
         ));
         return Ok(exit::OK);
@@ -172,25 +179,24 @@ async fn perform(
     for line in &lost {
         out::line(format_args!("lost    {line}"));
     }
-    let names = backup::restore::Names::new(&job.database, &manifest.id);
+    let room = backup::restore::room(setup, job, manifest).await;
+    let full = room.is_some_and(|room| !room.is_enough());
+    if let Some(room) = room.filter(|_| full || command.replace) {
+        let size = dashboards::amount::bytes;
+        out::line(format_args!(
+            "room    {} free on the server's disk, {} needed for a second database",
+            size(room.free),
+            size(room.needed)
+        ));
+    }
+    if full && !command.replace {
+        out::line("        --replace drops the live one before the backup is in its place");
+    }
     if command.plan {
-        let mut steps = vec![
-            "fetch it, open it, read it through".to_owned(),
-            format!("restore it as {}, compare all rows", names.beside),
-        ];
-        if !job.checks.is_empty() {
-            steps.push(format!("ask {} question(s) of the job", job.checks.len()));
-        }
-        around(job, &mut steps, |steps| {
-            steps.push(format!("rename {} to {}", names.live, names.before));
-            steps.push(format!("rename {} to {}", names.beside, names.live));
-        });
-        tell(&steps);
-        return Ok(if lost.is_empty() {
-            exit::OK
-        } else {
-            exit::WARNING
-        });
+        let names = backup::restore::Names::new(&job.database, &manifest.id);
+        tell(&steps(job, &names, command.replace));
+        let fine = lost.is_empty() && (!full || command.replace);
+        return Ok(if fine { exit::OK } else { exit::WARNING });
     }
     if !lost.is_empty() && !command.lose_newer {
         return Err(
@@ -198,14 +204,48 @@ async fn perform(
                 .to_owned(),
         );
     }
+    let say = |line| out::line(line);
+    if command.replace {
+        out::line(format_args!(
+            "DROPS   {} as it is now, if it is there; until --confirm a dump of it is kept",
+            job.database
+        ));
+    }
     meant(command, "database", &job.database).await?;
-    let names = backup::restore::restore(setup, job, target, copy, &|line| out::line(line)).await?;
+    let names = match command.replace {
+        true => backup::restore::replace(setup, job, target, copy, &say).await?,
+        false => backup::restore::restore(setup, job, target, copy, &say).await?,
+    };
     out::line(format_args!(
         "next    look at it; then belfry restore {} --confirm, or --undo",
         job.name
     ));
     tracing::info!(job = job.name, before = names.before, "restored");
     Ok(exit::OK)
+}
+
+/// The steps of a restore of a database.
+fn steps(job: &Job, names: &backup::restore::Names, replace: bool) -> Vec<String> {
+    let mut steps = vec!["fetch it, open it, read it through".to_owned()];
+    let fill = |steps: &mut Vec<String>| {
+        steps.push(format!("restore it as {}, compare all rows", names.beside));
+        if !job.checks.is_empty() {
+            steps.push(format!("ask {} question(s) of the job", job.checks.len()));
+        }
+    };
+    if !replace {
+        fill(&mut steps);
+    }
+    around(job, &mut steps, |steps| {
+        if replace {
+            steps.push(format!("dump {} as it is now, and DROP it", names.live));
+            fill(steps);
+        } else {
+            steps.push(format!("rename {} to {}", names.live, names.before));
+        }
+        steps.push(format!("rename {} to {}", names.beside, names.live));
+    });
+    steps
 }
 
 /// The steps around those in which the backup takes its place.

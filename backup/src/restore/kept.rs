@@ -1,0 +1,167 @@
+//! What is kept of a database that is dropped to make room: a dump in our own folder,
+//! whole and readable by this host alone, until somebody confirms what took its place.
+
+use std::path::PathBuf;
+
+use super::beside::{self, Fetched};
+use crate::catalogue::Copy;
+use crate::flow::{self, Feed, Sealing};
+use crate::id::Id;
+use crate::manifest::{FORMAT, Manifest, Piece, Postgres};
+use crate::postgres::{self, Server};
+use crate::run::Say;
+use crate::target::{Folder, PATIENCE, Target};
+use crate::{Job, Setup, note};
+
+/// A dump of what was there.
+pub(super) struct Kept {
+    target: Target,
+    copy: Copy,
+}
+
+/// So much stays free beside it.
+const RESERVE: u64 = 64 << 20;
+
+/// Its manifest: where it is not there, nothing whole is.
+fn file(setup: &Setup, job: &Job) -> PathBuf {
+    setup.work.join(format!("kept-{}.json", job.name))
+}
+
+fn folder(setup: &Setup, job: &Job) -> PathBuf {
+    setup.work.join("kept").join(&job.name)
+}
+
+fn target(setup: &Setup, job: &Job) -> Target {
+    Folder {
+        name: "kept".to_owned(),
+        root: folder(setup, job),
+        reserve: RESERVE,
+        patience: PATIENCE,
+    }
+    .into()
+}
+
+/// What is kept; nothing where nothing is.
+pub(super) fn find(setup: &Setup, job: &Job) -> Result<Option<Kept>, String> {
+    let path = file(setup, job);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(err) => return Err(format!("{}: {err}", path.display())),
+    };
+    let manifest: Manifest =
+        serde_json::from_slice(&text).map_err(|err| format!("{}: {err}", path.display()))?;
+    Ok(Some(Kept {
+        target: target(setup, job),
+        copy: Copy {
+            manifest,
+            broken: None,
+            marks: Vec::new(),
+        },
+    }))
+}
+
+/// Dumps the live database into our folder; it is whole when this returns well.
+pub(super) async fn keep(
+    setup: &Setup,
+    job: &Job,
+    server: &Server,
+    say: Say<'_>,
+) -> Result<(), String> {
+    forget(setup, job)?;
+    let live = Server {
+        database: job.database.clone(),
+        ..server.clone()
+    };
+    let root = folder(setup, job);
+    std::fs::create_dir_all(&root).map_err(|err| format!("{}: {err}", root.display()))?;
+    let now = jiff::Timestamp::now().as_millisecond();
+    let id = Id::new(now).map_err(|err| err.to_string())?;
+    let shelf = setup.shelf(job);
+    let key = shelf.key(&id, "pgdump.zst");
+    // It is no copy that leaves: who can read it can read the server's own files.
+    let sealing = Sealing {
+        recipients: Vec::new(),
+        ..setup.sealing()
+    };
+    let targets = [target(setup, job)];
+    let dump = async |feed: &Feed| {
+        let give = async |bytes| {
+            let given = feed.give(bytes).await;
+            given.map_err(|flow::Stopped| postgres::Error::Stopped)
+        };
+        postgres::dump(&live, give).await
+    };
+    let sent = flow::send(&targets, &key, 0, &sealing, dump).await;
+    let mut sent = match sent {
+        Ok(sent) => sent,
+        Err(err) => return Err(err.to_string()),
+    };
+    if let Some(Err(err)) = sent.targets.pop() {
+        return Err(err.to_string());
+    }
+    let sum = sent.sum.ok_or("nobody took it to its end")?;
+    let facts = sent.value.facts;
+    say(format!(
+        "keep    {} as it is now: a dump in {}",
+        job.database,
+        root.display()
+    ));
+    let piece = Piece {
+        name: "dump".to_owned(),
+        key,
+        raw_bytes: sum.raw_bytes,
+        raw_sha256: sum.raw_sha256,
+        stored_bytes: sum.stored_bytes,
+        stored_sha256: sum.stored_sha256,
+        recipients: Vec::new(),
+    };
+    let manifest = Manifest {
+        format: FORMAT,
+        id: id.to_string(),
+        host: shelf.host,
+        kind: shelf.kind,
+        source: shelf.source,
+        started_ms: now,
+        finished_ms: now,
+        made_by: setup.version.clone(),
+        pieces: vec![piece],
+        postgres: Some(facts),
+        files: None,
+        origin: None,
+        doubt: None,
+        warnings: Vec::new(),
+    };
+    note::write(&setup.work, &file(setup, job), &manifest)
+}
+
+/// Removes what is kept; where it was, if it was.
+pub(super) fn forget(setup: &Setup, job: &Job) -> Result<Option<String>, String> {
+    let (path, root) = (file(setup, job), folder(setup, job));
+    let there = path.exists();
+    if there {
+        note::remove(&setup.work, &path)?;
+    }
+    match std::fs::remove_dir_all(&root) {
+        Err(err) if err.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{}: {err}", root.display()))
+        }
+        _ => Ok(there.then(|| root.display().to_string())),
+    }
+}
+
+impl Kept {
+    /// Opens and reads through what is kept.
+    pub(super) async fn open(
+        &self,
+        setup: &Setup,
+        job: &Job,
+        say: Say<'_>,
+    ) -> Result<(Fetched, &Postgres), String> {
+        let facts = self.copy.manifest.postgres.as_ref();
+        let facts = facts.ok_or("what is kept is of no database")?;
+        let scratch = setup.scratch(job)?;
+        let dump = beside::fetched(&self.target, &self.copy, &[], &scratch, say).await?;
+        Ok((dump, facts))
+    }
+}
