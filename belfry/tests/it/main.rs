@@ -7,6 +7,8 @@ mod acknowledging;
 #[cfg(test)]
 mod alertmanager;
 #[cfg(test)]
+mod alertmanager_clients;
+#[cfg(test)]
 mod alertmanager_figures;
 #[cfg(test)]
 mod alertmanager_storm;

@@ -83,6 +83,16 @@ fn parse(bytes: &[u8]) -> Option<Response> {
         Some("chunked") => unchunk(rest)?,
         _ => rest.to_vec(),
     };
+    let body = match response.header("content-encoding") {
+        Some("gzip") => {
+            let mut plain = Vec::new();
+            flate2::read::GzDecoder::new(&*body)
+                .read_to_end(&mut plain)
+                .ok()?;
+            plain
+        }
+        _ => body,
+    };
     response.body = String::from_utf8_lossy(&body).into_owned();
     Some(response)
 }
