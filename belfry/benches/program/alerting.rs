@@ -2,7 +2,8 @@
 //! the same alerts from the same generator, one after the other in one run.
 //!
 //! `BENCH_ALERTS` are the numbers of alerts whose memory is measured, `10000,50000`
-//! if not set; empty for none.
+//! if not set; empty for none. `BENCH_SILENCES` are numbers of silences, `10000` if
+//! not set.
 
 mod load;
 mod server;
@@ -40,9 +41,7 @@ pub(crate) fn run() {
     both("from POST to the mail at the server, p50", "ms", |kind| {
         latency(kind)
     });
-    let sizes = std::env::var("BENCH_ALERTS").unwrap_or("10000,50000".into());
-    for size in sizes.split(',').filter(|size| !size.is_empty()) {
-        let size: usize = size.parse().expect("a number of alerts");
+    for size in sizes("BENCH_ALERTS", "10000,50000") {
         let measured = [Server::ours, Server::theirs].map(|start| memory(start, size));
         for (at, what) in MEMORY.iter().enumerate() {
             row(
@@ -53,9 +52,23 @@ pub(crate) fn run() {
             );
         }
     }
+    for size in sizes("BENCH_SILENCES", "10000") {
+        let measured = [Server::ours, Server::theirs].map(|start| silenced(start, size));
+        for (at, (what, unit)) in SILENCED.iter().enumerate() {
+            let what = format!("{size} silences: {what}");
+            row(&what, unit, measured[0][at], measured[1][at]);
+        }
+    }
     both(&format!("{GROUPS} groups mailed: peak"), "MiB", |kind| {
         mailed(kind)
     });
+}
+
+/// The numbers that a variable names.
+fn sizes(variable: &str, usual: &str) -> Vec<usize> {
+    let sizes = std::env::var(variable).unwrap_or(usual.into());
+    let sizes = sizes.split(',').filter(|size| !size.is_empty());
+    sizes.map(|size| size.parse().expect("a number")).collect()
 }
 
 type Start = fn(&str) -> Server;
@@ -128,6 +141,33 @@ fn memory(start: Start, alerts: usize) -> [f64; 6] {
         with.anonymous - none.anonymous,
         peak("/api/v2/alerts"),
         peak("/api/v2/alerts/groups"),
+    ]
+}
+
+/// What [`silenced`] tells.
+const SILENCED: [(&str, &str); 4] = [
+    ("made", "per s"),
+    ("anonymous memory beyond none", "MiB"),
+    ("alerts taken in", "per s"),
+    ("peak (RSS) during GET /silences", "MiB"),
+];
+
+/// What so many silences cost, and what alerts cost beside them.
+fn silenced(start: Start, silences: usize) -> [f64; 4] {
+    let server = start(QUIET);
+    std::thread::sleep(Duration::from_secs(2));
+    let none = server.memory();
+    let made = Load::silences(silences).put(&server.address);
+    let with = server.memory();
+    let took = Load::of(GROUPS).put(&server.address);
+    server.forget_peak();
+    let bytes = load::get(&server.address, "/api/v2/silences");
+    assert!(bytes > silences * 100, "{bytes} bytes");
+    [
+        silences as f64 / made.as_secs_f64(),
+        with.anonymous - none.anonymous,
+        GROUPS as f64 / took.as_secs_f64(),
+        server.peak(),
     ]
 }
 

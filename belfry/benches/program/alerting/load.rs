@@ -1,4 +1,4 @@
-//! Alerts, and putting them through a few connections that are kept.
+//! Alerts and silences, and putting them through a few connections that are kept.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -21,28 +21,60 @@ pub(super) fn alert(number: usize) -> String {
     )
 }
 
-/// So many alerts, written down before the clock starts.
-pub(super) struct Load(Vec<Vec<String>>);
+/// A silence that matches one of these alerts, as JSON: every other by an
+/// expression, as those are that people make for a few hosts.
+fn silence(number: usize) -> String {
+    let host = format!("host-{number}.example.org:9100");
+    let (value, is_regex) = match number % 2 {
+        0 => (host, false),
+        _ => (format!("{host}|other-{number}"), true),
+    };
+    format!(
+        "{{\"matchers\":[{{\"name\":\"instance\",\"value\":\"{value}\",\"isRegex\":{is_regex},\"isEqual\":true}}],\
+         \"startsAt\":\"2020-01-01T00:00:00Z\",\"endsAt\":\"2100-01-01T00:00:00Z\",\
+         \"createdBy\":\"bench\",\"comment\":\"host {number} is being rebuilt\"}}"
+    )
+}
+
+/// So many of them, written down before the clock starts.
+pub(super) struct Load {
+    path: &'static str,
+    bodies: Vec<Vec<String>>,
+}
 
 impl Load {
+    /// Alerts.
     pub(super) fn of(alerts: usize) -> Self {
-        let mut bodies = vec![Vec::new(); CONNECTIONS];
-        for (at, begin) in (0..alerts).step_by(BATCH).enumerate() {
+        let batches = (0..alerts).step_by(BATCH).map(|begin| {
             let batch: Vec<_> = (begin..alerts.min(begin + BATCH)).map(alert).collect();
-            bodies[at % CONNECTIONS].push(format!("[{}]", batch.join(",")));
+            format!("[{}]", batch.join(","))
+        });
+        Self::dealt("/api/v2/alerts", batches)
+    }
+
+    /// Silences, of which each is a request.
+    pub(super) fn silences(silences: usize) -> Self {
+        Self::dealt("/api/v2/silences", (0..silences).map(silence))
+    }
+
+    fn dealt(path: &'static str, all: impl Iterator<Item = String>) -> Self {
+        let mut bodies = vec![Vec::new(); CONNECTIONS];
+        for (at, body) in all.enumerate() {
+            bodies[at % CONNECTIONS].push(body);
         }
-        Self(bodies)
+        Self { path, bodies }
     }
 
     /// Puts them, and says how long that took.
     pub(super) fn put(self, address: &str) -> Duration {
         let begun = Instant::now();
-        let threads = self.0.into_iter().map(|bodies| {
+        let path = self.path;
+        let threads = self.bodies.into_iter().map(|bodies| {
             let address = address.to_owned();
             thread::spawn(move || {
                 let mut stream = connect(&address);
                 for body in bodies {
-                    send(&mut stream, &address, &body);
+                    send(&mut stream, &address, path, &body);
                 }
             })
         });
@@ -53,9 +85,9 @@ impl Load {
     }
 }
 
-/// Puts one body.
+/// Puts one body of alerts.
 pub(super) fn post(address: &str, body: &str) {
-    send(&mut connect(address), address, body);
+    send(&mut connect(address), address, "/api/v2/alerts", body);
 }
 
 /// Reads a page to its end, and says how long it is.
@@ -82,9 +114,9 @@ fn connect(address: &str) -> BufReader<TcpStream> {
     BufReader::new(stream)
 }
 
-fn send(stream: &mut BufReader<TcpStream>, address: &str, body: &str) {
+fn send(stream: &mut BufReader<TcpStream>, address: &str, path: &str, body: &str) {
     let request = format!(
-        "POST /api/v2/alerts HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream
