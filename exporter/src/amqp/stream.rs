@@ -10,6 +10,9 @@ use tokio_rustls::client::TlsStream;
 use super::Failure;
 use crate::tls::Connector;
 
+/// So much is read at once, in bytes.
+const READ: usize = 16 << 10;
+
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
@@ -35,6 +38,8 @@ impl Stream {
 
     /// Reads what has come to the end of `into`. May be cut off while it waits.
     pub(super) async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        // Many events with one call.
+        into.reserve(READ);
         match self {
             Self::Plain(stream) => stream.read_buf(into).await,
             Self::Secured(stream) => stream.read_buf(into).await,

@@ -2,6 +2,7 @@
 //! them. Anything may stand in them; what makes no sense is left out.
 
 use data_encoding::BASE64;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// The longest text that is taken over, in characters.
@@ -58,17 +59,78 @@ pub(super) enum Task {
     Revoked,
 }
 
+/// What is read of an envelope, where it is as Celery makes it.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    body: &'a str,
+    properties: Properties<'a>,
+}
+
+#[derive(Deserialize)]
+struct Properties<'a> {
+    body_encoding: &'a str,
+}
+
+/// What is read of an event; the rest is passed over without being kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Told<'a> {
+    r#type: Option<&'a str>,
+    uuid: Option<&'a str>,
+    name: Option<&'a str>,
+    hostname: Option<&'a str>,
+    queue: Option<&'a str>,
+    routing_key: Option<&'a str>,
+    exception: Option<&'a str>,
+    eta: Option<&'a str>,
+    timestamp: Option<f64>,
+    runtime: Option<f64>,
+    freq: Option<f64>,
+    active: Option<f64>,
+    processed: Option<f64>,
+}
+
+impl<'a> Told<'a> {
+    /// Of an event that holds something else than is usual.
+    fn of(value: &'a Value) -> Self {
+        let text = |key| value.get(key).and_then(Value::as_str);
+        let number = |key| value.get(key).and_then(Value::as_f64);
+        Self {
+            r#type: text("type"),
+            uuid: text("uuid"),
+            name: text("name"),
+            hostname: text("hostname"),
+            queue: text("queue"),
+            routing_key: text("routing_key"),
+            exception: text("exception"),
+            eta: text("eta"),
+            timestamp: number("timestamp"),
+            runtime: number("runtime"),
+            freq: number("freq"),
+            active: number("active"),
+            processed: number("processed"),
+        }
+    }
+}
+
 /// The JSON within an envelope.
 pub(super) fn open(message: &str) -> Option<Value> {
+    serde_json::from_slice(&unpack(message)?).ok()
+}
+
+/// The bytes within an envelope.
+fn unpack(message: &str) -> Option<Vec<u8>> {
+    if let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(message)
+        && envelope.properties.body_encoding == "base64"
+    {
+        return BASE64.decode(envelope.body.as_bytes()).ok();
+    }
     let envelope: Value = serde_json::from_str(message).ok()?;
     let body = envelope.get("body")?.as_str()?;
     let coding = envelope.pointer("/properties/body_encoding");
     match coding.and_then(Value::as_str) {
-        Some("base64") => {
-            let bytes = BASE64.decode(body.as_bytes()).ok()?;
-            serde_json::from_slice(&bytes).ok()
-        }
-        _ => serde_json::from_str(body).ok(),
+        Some("base64") => BASE64.decode(body.as_bytes()).ok(),
+        _ => Some(body.into()),
     }
 }
 
@@ -81,35 +143,37 @@ pub(super) fn task_of(message: &str) -> Option<String> {
 
 /// The events of a message.
 pub(super) fn events(message: &str) -> Vec<Event> {
-    events_in(open(message))
+    unpack(message).map_or_else(Vec::new, |body| bare_events(&body))
 }
 
 /// The events of a message that comes without an envelope.
 pub(super) fn bare_events(message: &[u8]) -> Vec<Event> {
-    events_in(serde_json::from_slice(message).ok())
-}
-
-fn events_in(body: Option<Value>) -> Vec<Event> {
-    match body {
-        Some(Value::Array(all)) => all.iter().take(MOST_EVENTS).filter_map(event).collect(),
-        Some(one) => event(&one).into_iter().collect(),
-        None => Vec::new(),
+    // Nearly all are read as they are; a text with an escape in it has to be made anew.
+    if let Ok(one) = serde_json::from_slice::<Told<'_>>(message) {
+        return event(&one).into_iter().collect();
+    }
+    match serde_json::from_slice(message) {
+        Ok(Value::Array(all)) => {
+            let all = all.iter().take(MOST_EVENTS);
+            all.filter_map(|one| event(&Told::of(one))).collect()
+        }
+        Ok(one) => event(&Told::of(&one)).into_iter().collect(),
+        Err(_) => Vec::new(),
     }
 }
 
-fn event(of: &Value) -> Option<Event> {
-    let kind = of.get("type")?.as_str()?;
-    let number = |key: &str| of.get(key).and_then(Value::as_f64);
+fn event(of: &Told<'_>) -> Option<Event> {
+    let kind = of.r#type?;
     let kind = match kind.strip_prefix("task-") {
         Some(what) => Kind::Task {
-            uuid: text(of, "uuid")?,
+            uuid: text(of.uuid)?,
             what: task(what, of)?,
         },
         None => match kind {
             "worker-online" | "worker-heartbeat" => Kind::Alive {
-                freq: number("freq").filter(|freq| *freq > 0.0).unwrap_or(2.0),
-                active: number("active"),
-                processed: number("processed"),
+                freq: of.freq.filter(|freq| *freq > 0.0).unwrap_or(2.0),
+                active: of.active,
+                processed: of.processed,
             },
             "worker-offline" => Kind::Offline,
             _ => return None,
@@ -117,28 +181,28 @@ fn event(of: &Value) -> Option<Event> {
     };
     Some(Event {
         kind,
-        node: text(of, "hostname")?,
-        at: number("timestamp")?,
+        node: text(of.hostname)?,
+        at: of.timestamp?,
     })
 }
 
-fn task(what: &str, of: &Value) -> Option<Task> {
+fn task(what: &str, of: &Told<'_>) -> Option<Task> {
     Some(match what {
         "sent" => Task::Sent {
-            name: text(of, "name")?,
-            queue: text(of, "queue").or(text(of, "routing_key"))?,
-            eta: eta(of),
+            name: text(of.name)?,
+            queue: text(of.queue).or(text(of.routing_key))?,
+            eta: of.eta.and_then(eta),
         },
         "received" => Task::Received {
-            name: text(of, "name")?,
-            eta: eta(of),
+            name: text(of.name)?,
+            eta: of.eta.and_then(eta),
         },
         "started" => Task::Started,
         "succeeded" => Task::Succeeded {
-            runtime: of.get("runtime").and_then(Value::as_f64),
+            runtime: of.runtime,
         },
         "failed" => Task::Failed {
-            exception: exception(of.get("exception").and_then(Value::as_str)),
+            exception: exception(of.exception),
         },
         "retried" => Task::Retried,
         "rejected" => Task::Rejected,
@@ -148,8 +212,7 @@ fn task(what: &str, of: &Value) -> Option<Task> {
 }
 
 /// When it may begin; Celery writes a time with its zone.
-fn eta(of: &Value) -> Option<f64> {
-    let said = of.get("eta")?.as_str()?;
+fn eta(said: &str) -> Option<f64> {
     let time: jiff::Timestamp = said.parse().ok()?;
     Some(time.as_microsecond() as f64 / 1e6)
 }
@@ -169,8 +232,8 @@ fn exception(said: Option<&str>) -> String {
     }
 }
 
-fn text(of: &Value, key: &str) -> Option<String> {
-    let text = of.get(key)?.as_str()?;
+fn text(text: Option<&str>) -> Option<String> {
+    let text = text?;
     (!text.is_empty()).then(|| cut(text))
 }
 
@@ -213,6 +276,34 @@ mod tests {
             matches!(&kinds[..], [Kind::Task { what: Task::Started, .. }, Kind::Task { what, .. }] if *what == sent),
             "{kinds:?}"
         );
+    }
+
+    #[test]
+    fn an_event_is_the_same_however_its_text_is_written() {
+        let plain = "{\"type\":\"task-failed\",\"uuid\":\"u\",\"exception\":\"KeyError(1)\",\
+            \"hostname\":\"w@a\",\"timestamp\":1.5,\"retries\":[{}],\"name\":null}";
+        let read = bare_events(plain.as_bytes());
+        let failed = Task::Failed {
+            exception: "KeyError".into(),
+        };
+        assert!(
+            matches!(&read[..], [Event { kind: Kind::Task { uuid, what }, .. }] if uuid == "u" && *what == failed),
+            "{read:?}"
+        );
+        for (from, to) in [
+            ("KeyError(1)", "KeyError(\\\"1\\\")"),
+            ("w@a", "\\u0077@a"),
+            ("\"name\":null", "\"name\":7"),
+            ("\"name\":null", "\"runtime\":\"long\""),
+            ("\"name\":null", "\"type\":\"task-failed\""),
+        ] {
+            let other = plain.replace(from, to);
+            assert_ne!(other, plain);
+            assert_eq!(bare_events(other.as_bytes()), read, "{other}");
+            assert_eq!(events(&envelope(&other)), read, "{other}");
+            let body = serde_json::to_string(&other).unwrap();
+            assert_eq!(events(&format!("{{\"body\":{body}}}")), read, "{other}");
+        }
     }
 
     #[test]

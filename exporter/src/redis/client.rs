@@ -13,6 +13,9 @@ use tokio::net::{TcpStream, UnixStream};
 use super::resp::{self, Answer};
 use crate::served::Trouble;
 
+/// So much is read at once, in bytes.
+const READ: usize = 16 << 10;
+
 /// Why a server could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -297,6 +300,8 @@ impl Link {
                 }
                 Ok(None) => {}
             }
+            // Many messages of a subscription with one call.
+            self.come.reserve(READ);
             let read = self.read.read_buf(&mut self.come).await;
             if read.map_err(|_| Failure::Closed)? == 0 {
                 return Err(Failure::Closed);
