@@ -42,7 +42,7 @@ pub mod wire;
 use std::path::Path;
 use std::time::Duration;
 
-use exposition::Writer;
+use exposition::{Spelled, Writer};
 use tokio::time::Instant;
 
 pub use aside::aside_in;
@@ -71,7 +71,7 @@ impl Outcome {
     #[must_use]
     pub fn page(&self) -> String {
         let mut page = Writer::new();
-        samples::write(&mut page, &[(Vec::new(), &self.samples)]);
+        samples::write(&mut page, &[(Spelled::default(), &self.samples)]);
         page.finish()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use exposition::{Kind, Writer};
+use exposition::{Kind, Spelled, Writer};
 use serde::Serialize;
 
 use super::board::{Entry, Inner};
@@ -167,7 +167,7 @@ impl Board {
         let mut page = Writer::new();
         let all: Vec<_> = looked
             .iter()
-            .map(|(labels, _, (outcome, _))| (labels.clone(), &outcome.samples))
+            .map(|(labels, _, (outcome, _))| (Spelled::new(labels), &outcome.samples))
             .collect();
         samples::write(&mut page, &all);
         let limits = inner.limits();
@@ -210,9 +210,9 @@ impl Board {
                 break;
             }
             page.family(name, help, kind);
-            for (labels, entry, (_, at_ms)) in &looked {
+            for ((_, entry, (_, at_ms)), (labels, _)) in looked.iter().zip(&all) {
                 if let Some(value) = value(entry, *at_ms) {
-                    page.sample(labels, value);
+                    page.spelled("", labels, &[], value);
                 }
             }
         }

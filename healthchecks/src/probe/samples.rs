@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use exposition::{Kind, Writer};
+use exposition::{Kind, Spelled, Writer};
 
 /// The values of one probe, family by family.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,7 +76,7 @@ impl Samples {
 }
 
 /// Writes many probes on one page, each with its own labels.
-pub(super) fn write<'a>(page: &mut Writer, probes: &[(Vec<(&'a str, &'a str)>, &'a Samples)]) {
+pub(super) fn write(page: &mut Writer, probes: &[(Spelled, &Samples)]) {
     for (name, help) in FAMILIES {
         let mut open = false;
         for (own, samples) in probes {
@@ -88,8 +88,8 @@ pub(super) fn write<'a>(page: &mut Writer, probes: &[(Vec<(&'a str, &'a str)>, &
                     .labels
                     .iter()
                     .map(|(name, value)| (&**name, &**value));
-                let labels: Vec<_> = own.iter().copied().chain(labels).collect();
-                page.sample(&labels, sample.value);
+                let labels: Vec<_> = labels.collect();
+                page.spelled("", own, &labels, sample.value);
             }
         }
     }

@@ -231,15 +231,25 @@ fn key(line: &str) -> &str {
     if bytes.get(brace) != Some(&b'{') {
         return &line[..at];
     }
-    at = brace;
-    let (mut quoted, mut escaped) = (false, false);
-    for (length, byte) in bytes[at..].iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'}' if !quoted => return &line[..=at + length],
-            _ => {}
+    at = brace + 1;
+    // Most of a line is values, in which only their end is looked for.
+    while let Some(to) = bytes[at..]
+        .iter()
+        .position(|byte| matches!(byte, b'"' | b'}'))
+    {
+        at += to + 1;
+        if bytes[at - 1] == b'}' {
+            return &line[..at];
+        }
+        loop {
+            let Some(to) = line[at..].find('"') else {
+                return line;
+            };
+            let before = bytes[at..at + to].iter().rev();
+            at += to + 1;
+            if before.take_while(|byte| **byte == b'\\').count() % 2 == 0 {
+                break;
+            }
         }
     }
     line
@@ -267,4 +277,32 @@ fn merged(scraped: &Labels, target: &[(Arc<str>, Arc<str>)], honor: bool) -> Lab
         builder.set(renamed, value);
     }
     builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_ends_with_the_brace_that_stands_in_no_value() {
+        for (line, expected) in [
+            ("a 1", "a"),
+            ("a\t1", "a"),
+            ("a", "a"),
+            ("a{} 1", "a{}"),
+            ("a {b=\"c\"} 1", "a {b=\"c\"}"),
+            (r#"a{b="}",c="{"} 1"#, r#"a{b="}",c="{"}"#),
+            (r#"a{b="\"}",c="d"} 1 # {e="f"} 2"#, r#"a{b="\"}",c="d"}"#),
+            (r#"a{b="\\",c="}"} 1"#, r#"a{b="\\",c="}"}"#),
+            (r#"a{b="\\\"}"} 1"#, r#"a{b="\\\"}"}"#),
+            (r#"a{b="ä}",} 1"#, r#"a{b="ä}",}"#),
+            (r#"{"a.b",c="d"} 1"#, r#"{"a.b",c="d"}"#),
+            // What has no end is all of the line.
+            (r#"a{b="c} 1"#, r#"a{b="c} 1"#),
+            (r#"a{b="c"" 1"#, r#"a{b="c"" 1"#),
+            ("a{b=c 1", "a{b=c 1"),
+        ] {
+            assert_eq!(key(line), expected, "{line}");
+        }
+    }
 }
