@@ -29,6 +29,7 @@ mod reason;
 mod resolve;
 mod samples;
 mod server;
+mod stapled;
 mod stream;
 mod systemd;
 mod talk;

@@ -35,16 +35,12 @@ impl Certificate {
         let mut validity = body.sequence()?;
         let (not_before, not_after) = (time(validity.next()?)?, time(validity.next()?)?);
         let (_, subject) = body.next()?;
-        let digits: String = serial.iter().fold(String::new(), |mut all, byte| {
-            let _ = write!(all, "{byte:02x}");
-            all
-        });
         let (issuer_text, issuer_name) = name(issuer);
         Some(Self {
             subject: name(subject).0,
             issuer: issuer_text,
             issuer_name,
-            serial: digits.trim_start_matches('0').to_owned(),
+            serial: digits(serial),
             names: alternative_names(body).unwrap_or_default(),
             not_before,
             not_after,
@@ -97,13 +93,22 @@ pub(super) fn chain_expiry(presented: &[Certificate], roots: &[Certificate]) -> 
     Some(expiry)
 }
 
+/// A serial number as it is printed.
+pub(super) fn digits(number: &[u8]) -> String {
+    let digits = number.iter().fold(String::new(), |mut all, byte| {
+        let _ = write!(all, "{byte:02x}");
+        all
+    });
+    digits.trim_start_matches('0').to_owned()
+}
+
 /// A piece of DER that is read from its start.
 #[derive(Clone, Copy)]
-struct Der<'a>(&'a [u8]);
+pub(super) struct Der<'a>(pub(super) &'a [u8]);
 
 impl<'a> Der<'a> {
     /// The next tag and what it holds.
-    fn next(&mut self) -> Option<(u8, &'a [u8])> {
+    pub(super) fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (tag, rest) = self.0.split_first()?;
         let (first, mut rest) = rest.split_first()?;
         let mut length = usize::from(*first);
@@ -123,7 +128,8 @@ impl<'a> Der<'a> {
         Some((*tag, content))
     }
 
-    fn sequence(&mut self) -> Option<Self> {
+    /// The parts of what comes next, if that has parts.
+    pub(super) fn sequence(&mut self) -> Option<Self> {
         self.next()
             .filter(|(tag, _)| *tag == 0x30)
             .map(|(_, content)| Self(content))

@@ -117,7 +117,7 @@ settings::section! {
     pub struct Tls {
         /// The authorities that are trusted, PEM. Empty: those of the system.
         pub ca_file: PathBuf = PathBuf::new(),
-        /// Lists of revoked certificates, PEM, as their authorities sign them. Empty: it is not looked whether a certificate was revoked.
+        /// Lists of revoked certificates, PEM, as their authorities sign them. Empty: only a server's own stapled answer can say that its certificate was revoked.
         pub crl_file: PathBuf = PathBuf::new(),
         /// Our certificate, PEM.
         pub cert_file: PathBuf = PathBuf::new(),

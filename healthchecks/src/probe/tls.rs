@@ -16,6 +16,7 @@ use super::disk;
 use super::module::{Tls, Version};
 use super::reason::{Failure, Reason, Step};
 use super::samples::Samples;
+use super::stapled;
 use super::stream::Stream;
 use super::trust::{self, Own, Trust, provider};
 
@@ -271,6 +272,7 @@ impl ServerCertVerifier for Watcher {
     ) -> Result<ServerCertVerified, Error> {
         let verdict = match &self.trust.verifier {
             Some(verifier) => match verifier.verify_server_cert(leaf, others, name, ocsp, now) {
+                Ok(_) if stapled::revokes(ocsp, leaf) => Err(CertificateError::Revoked),
                 Ok(_) => Ok(()),
                 Err(Error::InvalidCertificate(err)) => Err(err),
                 Err(_) => Err(CertificateError::ApplicationVerificationFailure),

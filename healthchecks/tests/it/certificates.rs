@@ -111,6 +111,30 @@ impl Authority {
         list
     }
 
+    /// What the authority says of a chain's own certificate, as servers staple it. It
+    /// knows of those that were revoked, and of `name` as a good one if `good`.
+    fn answer(&self, name: &str, good: bool) {
+        let config = self.folder.join("ca.cnf");
+        if good {
+            let mut command = Command::new(find("openssl", "openssl"));
+            command.arg("ca").arg("-config").arg(&config);
+            command.arg("-cert").arg(self.file("middle"));
+            command.arg("-keyfile").arg(self.key("middle"));
+            run(command.arg("-valid").arg(self.file(name)));
+        }
+        let mut command = Command::new(find("openssl", "openssl"));
+        command
+            .args(["ocsp", "-noverify", "-ndays", "5", "-index"])
+            .arg(self.folder.join("index.txt"));
+        for option in ["-CA", "-issuer", "-rsigner"] {
+            command.arg(option).arg(self.file("middle"));
+        }
+        command.arg("-rkey").arg(self.key("middle"));
+        command.arg("-cert").arg(self.file(name));
+        let answer = self.folder.join(format!("{name}-answer.der"));
+        run(command.arg("-respout").arg(answer));
+    }
+
     /// What a client is told to trust.
     pub(crate) fn root(&self) -> String {
         self.file("root").display().to_string()
@@ -142,7 +166,10 @@ impl Authority {
             Command::new(openssl)
         } else {
             let mut faketime = Command::new(find("faketime", "faketime"));
-            faketime.arg(format!("{day} 00:00:00")).arg(openssl);
+            // With `-f` the clock stands still.
+            faketime
+                .args(["-f", &format!("{day} 00:00:00")])
+                .arg(openssl);
             faketime
         };
         command.args([
@@ -304,5 +331,42 @@ async fn a_revoked_certificate_is_named_where_its_authority_says_so() {
         let failure = outcome.failure.as_ref();
         let told = failure.map(|failure| failure.reason);
         assert_eq!(told, expected, "{name} by {module}: {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_authority_says_by_the_server_itself_is_heard() {
+    let [revoked, good, of_another] = [free_port(), free_port(), free_port()];
+    let serves = |port: u16, chain: &str, answer: &str| {
+        format!(
+            "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate DIR/{chain}-chain.pem;
+             ssl_certificate_key DIR/{chain}-key.pem; ssl_stapling on;
+             ssl_stapling_file DIR/{answer}-answer.der; location / {{ return 200 'fine'; }} }}\n"
+        )
+    };
+    let blocks = serves(revoked, "good", "good")
+        + &serves(good, "wrong-name", "wrong-name")
+        + &serves(of_another, "wrong-name", "good");
+    let mut made = None;
+    let _server = nginx(revoked, &blocks, |folder| {
+        let authority = Authority::make(folder);
+        authority.revoke("good");
+        authority.answer("good", false);
+        authority.answer("wrong-name", true);
+        made = Some(authority);
+    });
+    let root = made.unwrap().root();
+    for (port, name, expected) in [
+        (revoked, "shop.test", Some(Reason::TlsRevoked)),
+        (good, "other.test", None),
+        // It says nothing of the certificate that is served.
+        (of_another, "other.test", None),
+    ] {
+        let module = format!(
+            "{{prober: http, http: {{tls_config: {{ca_file: {root:?}, server_name: {name}}}}}}}"
+        );
+        let outcome = look(&format!("https://127.0.0.1:{port}/"), &module).await;
+        let told = outcome.failure.as_ref().map(|failure| failure.reason);
+        assert_eq!(told, expected, "{:?}", outcome.failure);
     }
 }
