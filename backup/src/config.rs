@@ -75,7 +75,7 @@ settings::section! {
         pub targets: Vec<String> = Vec::new(),
         /// How long a lock in the database may be waited for.
         pub lock_wait: Duration = Duration::from_secs(60),
-        /// How long a run may take.
+        /// How long a run may take, and a drill in a scratch database.
         pub timeout: Duration = Duration::from_secs(6 * 3600),
         /// How old the newest good copy may become before it is overdue.
         pub max_age: Duration = Duration::from_secs(26 * 3600),

@@ -9,9 +9,9 @@ mod tree;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use crate::catalogue::Copy;
 use crate::id::Id;
@@ -19,7 +19,7 @@ use crate::marks::{Kind, Mark};
 use crate::postgres::Session;
 pub use crate::restore::asked::Check;
 use crate::restore::asked::ask;
-use crate::restore::beside;
+use crate::restore::{Room, beside};
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup, tool};
@@ -155,10 +155,23 @@ async fn database(
     beside::preflight(&mut admin, facts, version)
         .await
         .map_err(Trouble::Around)?;
+    if let Some(room) = Room::of(&server, &copy.manifest).await
+        && !room.is_enough()
+    {
+        return Err(Trouble::Around(format!(
+            "{} bytes are free where the server keeps its data, and a scratch database needs {}",
+            room.free, room.needed
+        )));
+    }
+    let deadline = Instant::now() + job.timeout;
+    let late = || {
+        let limit = settings::format_duration(job.timeout);
+        Trouble::Around(format!("it took longer than {limit}"))
+    };
     let folder = setup.scratch(job).map_err(Trouble::Around)?;
-    let dump = beside::fetched(target, copy, &identities, &folder, say)
-        .await
-        .map_err(|err| sort(copy, err))?;
+    let fetching = beside::fetched(target, copy, &identities, &folder, say);
+    let dump = timeout_at(deadline, fetching).await.map_err(|_| late())?;
+    let dump = dump.map_err(|err| sort(copy, err))?;
     say(format!(
         "fetch   {} from {}: whole",
         copy.manifest.id,
@@ -175,7 +188,8 @@ async fn database(
         report.checks = ask(&server, name, job).await.map_err(around)?;
         Ok(())
     };
-    let filled = filled.await;
+    let filled = timeout_at(deadline, filled).await;
+    let filled = filled.unwrap_or_else(|_| Err(late()));
     // Whatever came of it; what stays is swept by the next drill.
     let dropped = scratch.drop(&mut admin).await.map_err(around);
     filled.and(dropped)

@@ -33,7 +33,7 @@ pub async fn dump(
     let snapshot = session.line("SELECT pg_export_snapshot()").await?;
     let mut known = facts::database(&mut session).await?;
     let dumping = async {
-        let snapshot = format!("--snapshot={snapshot}");
+        let within = format!("--snapshot={snapshot}");
         let wait = format!(
             "--lock-wait-timeout={}",
             server.lock_wait.as_millis().max(1)
@@ -42,7 +42,7 @@ pub async fn dump(
             "--format=custom",
             "--compress=0",
             "--no-password",
-            &snapshot,
+            &within,
             &wait,
         ];
         let mut running = server.start("pg_dump", &arguments).await?;
@@ -54,7 +54,14 @@ pub async fn dump(
         running.finish().await?;
         checker.end().map_err(Error::Cut)
     };
-    let (contents, tables) = tokio::try_join!(dumping, facts::count(&mut session))?;
+    let counting = async {
+        let mut counting = Session::open(server).await?;
+        let tables = facts::count_in(&mut counting, &snapshot).await?;
+        counting.lines("COMMIT").await?;
+        counting.close().await?;
+        Ok(tables)
+    };
+    let (contents, tables) = tokio::try_join!(dumping, counting)?;
     session.lines("COMMIT").await?;
     session.close().await?;
     let mut warnings = Vec::new();

@@ -84,14 +84,36 @@ pub(super) async fn database(session: &mut Session) -> Result<Postgres, Error> {
 /// # Errors
 /// When one cannot be counted.
 pub async fn count(session: &mut Session) -> Result<Vec<Table>, Error> {
-    counted(session, "").await
+    counted(session, "", None).await
 }
 
-async fn counted(session: &mut Session, which: &str) -> Result<Vec<Table>, Error> {
+/// The same as a snapshot has them, which another session keeps.
+pub(super) async fn count_in(session: &mut Session, snapshot: &str) -> Result<Vec<Table>, Error> {
+    counted(session, "", Some(snapshot)).await
+}
+
+async fn counted(
+    session: &mut Session,
+    which: &str,
+    snapshot: Option<&str>,
+) -> Result<Vec<Table>, Error> {
+    // A lock on each table and index until the end is more than a server may have.
+    let begin = snapshot.map(|snapshot| {
+        let snapshot = literal(snapshot);
+        format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {snapshot}"
+        )
+    });
+    if let Some(begin) = &begin {
+        session.lines(begin).await?;
+    }
     let names: Vec<(String, String, String)> = session.json(TABLES).await?;
     let mut tables = Vec::with_capacity(names.len());
     // Many at once: each answer is one number on a line.
     for names in names.chunks(200) {
+        if let Some(begin) = &begin {
+            session.lines(&format!("COMMIT; {begin}")).await?;
+        }
         let questions: Vec<_> = names
             .iter()
             .map(|(_, _, name)| format!("SELECT count(*) FROM ONLY {name} {which}"))
@@ -146,5 +168,5 @@ pub async fn written_since(
     let next = short(next);
     // Those that are frozen seem to be of the farthest past.
     let later = format!("WHERE (age(xmin) <= age('{next}'::xid) AND xmin::text::bigint > 2){or}");
-    Ok(Some(counted(session, &later).await?))
+    Ok(Some(counted(session, &later, None).await?))
 }

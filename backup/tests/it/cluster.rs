@@ -71,7 +71,7 @@ impl Cluster {
         for setting in [
             "listen_addresses=",
             "fsync=off",
-            "max_connections=40",
+            "max_connections=100",
             "port=5432",
             // Its log of writes is not what fills a small disk.
             "max_wal_size=64MB",

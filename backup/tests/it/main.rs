@@ -11,6 +11,8 @@ mod dump_faults;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod many;
+#[cfg(test)]
 mod ping;
 #[cfg(test)]
 mod place;

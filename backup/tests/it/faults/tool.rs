@@ -238,3 +238,35 @@ async fn a_drill_whose_programs_fail_fails_and_a_good_copy_stays_good() {
     assert!(report.unwrap().passed);
     assert_eq!(cluster.databases(), "postgres shop");
 }
+
+#[tokio::test]
+async fn a_drill_without_room_or_time_ends_and_leaves_nothing() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    bench.good().await;
+    let (copy, target) = (bench.newest().await, bench.target("local"));
+    let mut large = copy.clone();
+    large.manifest.postgres.as_mut().unwrap().size = Some(1 << 50);
+    let report = drill(&bench.setup, bench.job(), &target, &large, LATER, &|_| {}).await;
+    let report = report.unwrap();
+    let cause = "bytes are free where the server keeps its data";
+    one_line(report.error.as_deref().unwrap(), cause, "no room");
+    assert!(!report.passed && !report.unsound, "{report:?}");
+    assert_eq!(cluster.databases(), "postgres shop");
+    // It has begun when its time is over.
+    let begun = bench.scratch.path().join("begun");
+    let script = format!("touch {}; exec sleep 300", begun.display());
+    instead(&mut bench, "pg_restore", &script);
+    bench.change(|config| config.jobs[0].timeout = Duration::from_secs(6));
+    let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {}).await;
+    let report = report.unwrap();
+    one_line(
+        report.error.as_deref().unwrap(),
+        "it took longer than 6s",
+        "no time",
+    );
+    assert!(begun.exists() && !report.passed && !report.unsound);
+    assert_eq!(cluster.databases(), "postgres shop");
+    assert!(bench.newest().await.is_good());
+}
