@@ -15,6 +15,7 @@ use regex::{Regex, RegexBuilder};
 
 pub(crate) use fault::check as check_regex;
 
+use self::words::Texts;
 use crate::pairs::Named;
 
 /// How a label's value is compared.
@@ -61,7 +62,7 @@ enum Test {
     /// It is this text.
     Same,
     /// It is one of these texts.
-    OneOf(Box<[Box<str>]>),
+    OneOf(Texts),
     /// It fits the expression.
     Fits(Regex),
     /// Nobody asks any more.
@@ -92,8 +93,8 @@ impl Matcher {
         let value = value.into();
         let test = match op {
             Op::Equal | Op::NotEqual => Test::Same,
-            Op::Regex | Op::NotRegex => match words::of(&value) {
-                Some(words) => Test::OneOf(words),
+            Op::Regex | Op::NotRegex => match Texts::of(&value) {
+                Some(texts) => Test::OneOf(texts),
                 None => Test::Fits(anchored(&value)?),
             },
         };
@@ -111,7 +112,7 @@ impl Matcher {
     pub(crate) fn weight(&self) -> usize {
         *self.weight.get_or_init(|| match &self.test {
             Test::Fits(_) => weight(&self.value),
-            Test::OneOf(words) => words.iter().map(|word| word.len() + 32).sum(),
+            Test::OneOf(texts) => texts.weight(),
             Test::Same | Test::Over => 0,
         })
     }
@@ -120,7 +121,9 @@ impl Matcher {
     pub(crate) fn wants(&self) -> Vec<&str> {
         match (self.op, &self.test) {
             (Op::Equal, Test::Same) => vec![&*self.value],
-            (Op::Regex, Test::OneOf(words)) => words.iter().map(|word| &**word).collect(),
+            (Op::Regex, Test::OneOf(Texts::Whole(words))) => {
+                words.iter().map(|word| &**word).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -150,7 +153,7 @@ impl Matcher {
         let value = labels.value(&self.name).unwrap_or("");
         let hit = match &self.test {
             Test::Same => value == self.value,
-            Test::OneOf(words) => words.binary_search_by(|it| (**it).cmp(value)).is_ok(),
+            Test::OneOf(texts) => texts.has(value),
             Test::Fits(regex) => regex.is_match(value),
             Test::Over => return false,
         };

@@ -112,6 +112,21 @@ fn expressions_that_mean_a_few_texts_take_no_more_than_these_and_are_found_by_th
 }
 
 #[test]
+fn expressions_with_holes_are_taken_in_any_number_too() {
+    let mut book = Book::default();
+    let limits = Limits { count: 0, ..LIMITS };
+    for number in 0..10_000_u32 {
+        let hosts = format!("h-{number}.example.org:9100|other-{number}-.+");
+        book.set(on_hosts(&hosts, true), numbered(number), limits, 0)
+            .unwrap();
+    }
+    let found = |host: &str| book.muting(&labels(&[("host", host)]), 5);
+    assert_eq!(found("h-9999.example.org:9100"), [numbered(9_999)]);
+    assert_eq!(found("other-7-a"), [numbered(7)]);
+    assert_eq!(found("other-7-"), []);
+}
+
+#[test]
 fn an_expression_is_let_go_of_when_its_silence_is_over() {
     let mut book = Book::default();
     let limits = Limits {
