@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use healthchecks::liveness::Stalled;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::service::{allowed, shows};
 use crate::app::{self, Watch};
@@ -28,6 +28,16 @@ impl Form {
             .and_then(|value| value.to_str().ok());
         self.format == "text" || accept.is_some_and(|accept| accept.starts_with("text/plain"))
     }
+}
+
+/// An answer in the form that programs which ask for health expect; none of it is to
+/// be kept by what stands between.
+pub(super) fn json(code: StatusCode, body: &Value) -> Response {
+    let kind = [
+        (header::CONTENT_TYPE, "application/health+json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (code, kind, body.to_string()).into_response()
 }
 
 pub(super) fn status(well: bool) -> StatusCode {
@@ -62,7 +72,7 @@ fn liveness(stalled: &[Stalled], text: bool) -> Response {
         return (code, text).into_response();
     }
     let word = if stalled.is_empty() { "pass" } else { "fail" };
-    (code, Json(json!({ "status": word, "stalled": stalled }))).into_response()
+    json(code, &json!({ "status": word, "stalled": stalled }))
 }
 
 /// Whether Belfry can do its work, dependency by dependency.
@@ -81,16 +91,11 @@ pub(crate) async fn ready(
         let told = if details { &text[..] } else { &text[..end] };
         return (code, told.to_owned()).into_response();
     }
-    if !details {
-        let word = if verdict.ready { "pass" } else { "fail" };
-        return (code, Json(json!({ "status": word }))).into_response();
+    let mut body = json!({ "status": if verdict.ready { "pass" } else { "fail" } });
+    if details {
+        body["dependencies"] = json!(verdict.dependencies);
     }
-    let word = if verdict.ready { "pass" } else { "fail" };
-    (
-        code,
-        Json(json!({ "status": word, "dependencies": verdict.dependencies })),
-    )
-        .into_response()
+    json(code, &body)
 }
 
 /// Prometheus' and Alertmanager's form of the first question.
@@ -174,6 +179,8 @@ mod tests {
         ] {
             let answer = liveness(&stalled, text);
             assert_eq!(answer.status().as_u16(), code);
+            let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap();
+            assert_eq!(kind == "application/health+json", !text, "{kind}");
             let told = to_bytes(answer.into_body(), 1000).await.unwrap();
             assert_eq!(told, body.as_bytes(), "{body}");
         }

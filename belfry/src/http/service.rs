@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use healthchecks::service::Answer;
 use serde_json::json;
@@ -85,11 +84,7 @@ fn answer(
     if details {
         body["service"] = json!(answer);
     }
-    let kind = [
-        (header::CONTENT_TYPE, "application/health+json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (code, kind, Json(body).into_response().into_body()).into_response()
+    super::health::json(code, &body)
 }
 
 /// Whether more than pass or fail is told.
