@@ -6,7 +6,7 @@ mod perform;
 mod recover;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use backup::known::Known;
@@ -166,6 +166,7 @@ pub(super) async fn run(
     let beat = watch.liveness.watch("backup jobs", SILENCE, Instant::now());
     let mut past = Past::default();
     let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
+    let mut going = Going::new();
     let mut ticks = time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -242,7 +243,8 @@ pub(super) async fn run(
                     job,
                     task,
                     slots,
-                    (&mut at_work, &[turn, &room], &stop),
+                    (&mut at_work, &mut going),
+                    (&[turn, &room], &stop),
                 )
                 .await;
             }
@@ -252,12 +254,16 @@ pub(super) async fn run(
 
 type Slots = BTreeMap<(String, String), Slot>;
 
+/// Tasks of jobs that are at work, or wait for their turn: these live as long.
+type Going = BTreeMap<(String, Task), Weak<()>>;
+
 async fn due(
     (watch, config): (&Arc<Watch>, &Arc<Config>),
     job: &Job,
     task: Task,
     slots: &mut Slots,
-    (at_work, places, stop): (&mut JoinSet<()>, &[&Arc<Semaphore>], &CancellationToken),
+    (at_work, going): (&mut JoinSet<()>, &mut Going),
+    (places, stop): (&[&Arc<Semaphore>], &CancellationToken),
 ) {
     let Ok(cron) = Cron::parse(task.line(job)) else {
         return;
@@ -296,10 +302,22 @@ async fn due(
             .await;
         }
         Decision::Run(scheduled_ms) => {
+            let before = going.entry((job.name.clone(), task)).or_default();
+            // Those that wait would be done one after the other when it is over.
+            if before.strong_count() > 0 {
+                let why = "the one before it still goes on";
+                tracing::warn!(job = job.name, task = task.as_str(), "skipped: {why}");
+                let id = note(watch, job, task, scheduled_ms).await;
+                end(watch, id, &ended("skipped", why)).await;
+                return;
+            }
+            let at_it = Arc::new(());
+            *before = Arc::downgrade(&at_it);
             let (watch, config, job) = (Arc::clone(watch), Arc::clone(config), job.clone());
             apart(at_work, places, stop, move || async move {
                 perform(&watch, &config, &job, task, scheduled_ms).await;
                 look(&watch, &job).await;
+                drop(at_it);
             });
         }
     }
