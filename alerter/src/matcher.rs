@@ -128,6 +128,14 @@ impl Matcher {
         }
     }
 
+    /// What each value begins with that satisfies it, if that is known.
+    pub(crate) fn wants_begun(&self) -> Vec<&str> {
+        match (self.op, &self.test) {
+            (Op::Regex, Test::OneOf(texts)) => texts.begins().unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Gives back what only matching needs; from now on it is there to be read.
     pub(crate) fn let_go(&mut self) {
         if !matches!(self.test, Test::Same) {

@@ -57,6 +57,19 @@ impl Texts {
         }
     }
 
+    /// What each begins with, if all begin with something.
+    pub(super) fn begins(&self) -> Option<Vec<&str>> {
+        let Self::Holed(texts) = self else {
+            return None;
+        };
+        let firsts = texts.iter().map(|pieces| pieces.first());
+        let begins = firsts.map(|first| match first {
+            Some(Piece::Text(text)) => Some(&**text),
+            _ => None,
+        });
+        begins.collect()
+    }
+
     /// Bytes that they take, about.
     pub(super) fn weight(&self) -> usize {
         let piece = |piece: &Piece| match piece {

@@ -1,12 +1,12 @@
 //! All silences, and quickly which of them mute a set of labels.
 //!
-//! A silence that wants one label to have one of a few values is found by these
-//! pairs; only the others are tried one after another.
+//! A silence that wants one label to have one of a few values, or to begin with one
+//! of a few texts, is found by these; only the others are tried one after another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Id, Kept, Silence, SilenceDraft, SilenceError, SilenceState, compile};
-use crate::matcher::all_match;
+use crate::matcher::{Matcher, all_match};
 use crate::pairs::Pairs;
 
 /// How many silences there may be and for how long they stay.
@@ -31,12 +31,17 @@ pub(crate) enum Change {
     Ended(Id),
 }
 
+/// Silences by a label's name and a text about its value.
+type Index = BTreeMap<String, BTreeMap<String, BTreeSet<Id>>>;
+
 /// The silences.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     all: BTreeMap<Id, Kept>,
     /// Silences that have not expired, by each pair that they would be content with.
-    by_pair: BTreeMap<String, BTreeMap<String, BTreeSet<Id>>>,
+    by_pair: Index,
+    /// The same by what the label's value has to begin with.
+    by_begin: Index,
     /// Those that have not expired and want none of a few pairs.
     others: BTreeSet<Id>,
     /// Those that have not expired, by their end.
@@ -113,6 +118,8 @@ impl Book {
         }
         let mut found: Vec<Id> = self.candidates(labels, now_ms).collect();
         found.sort();
+        // Of two beginnings one may be that of the other.
+        found.dedup();
         found
     }
 
@@ -127,11 +134,25 @@ impl Book {
             .filter(|_| !self.by_pair.is_empty())
             .filter_map(|(name, value)| self.by_pair.get(name)?.get(value))
             .flatten();
-        by_pair.chain(&self.others).copied().filter(move |id| {
-            self.get(*id).is_some_and(|kept| {
-                kept.state(now_ms) == SilenceState::Active && all_match(&kept.matchers, labels)
+        let by_begin = labels
+            .iter()
+            .filter_map(|(name, value)| Some((self.by_begin.get(name)?, value)))
+            .flat_map(|(begins, value)| {
+                let ends = value
+                    .char_indices()
+                    .map(|(at, letter)| at + letter.len_utf8());
+                ends.filter_map(|end| begins.get(&value[..end]))
             })
-        })
+            .flatten();
+        by_pair
+            .chain(by_begin)
+            .chain(&self.others)
+            .copied()
+            .filter(move |id| {
+                self.get(*id).is_some_and(|kept| {
+                    kept.state(now_ms) == SilenceState::Active && all_match(&kept.matchers, labels)
+                })
+            })
     }
 
     /// Makes or changes a silence. `fresh` names it if it becomes a new one.
@@ -261,13 +282,15 @@ impl Book {
         let Some(kept) = self.all.get(&id) else {
             return;
         };
-        let pairs = pairs(kept);
-        if pairs.is_empty() {
+        let (pairs, begins) = (pairs(kept), begins(kept));
+        if pairs.is_empty() && begins.is_empty() {
             self.others.insert(id);
         }
-        for (name, value) in pairs {
-            let values = self.by_pair.entry(name.to_owned()).or_default();
-            values.entry(value.to_owned()).or_default().insert(id);
+        for (index, texts) in [(&mut self.by_pair, pairs), (&mut self.by_begin, begins)] {
+            for (name, text) in texts {
+                let values = index.entry(name.to_owned()).or_default();
+                values.entry(text.to_owned()).or_default().insert(id);
+            }
         }
         self.ends.insert((kept.ends_ms, id));
         self.weight += kept.weight();
@@ -282,18 +305,13 @@ impl Book {
         }
         self.weight = self.weight.saturating_sub(kept.weight());
         self.others.remove(&id);
-        for (name, value) in pairs(kept) {
-            let Some(values) = self.by_pair.get_mut(name) else {
-                continue;
-            };
-            if let Some(ids) = values.get_mut(value) {
-                ids.remove(&id);
-                if ids.is_empty() {
-                    values.remove(value);
-                }
-            }
-            if values.is_empty() {
-                self.by_pair.remove(name);
+        let both = [
+            (&mut self.by_pair, pairs(kept)),
+            (&mut self.by_begin, begins(kept)),
+        ];
+        for (index, texts) in both {
+            for (name, text) in texts {
+                unlist(index, name, text, id);
             }
         }
         if let Some(kept) = self.all.get_mut(&id) {
@@ -302,18 +320,47 @@ impl Book {
     }
 }
 
-/// Values of a label by which a silence is found; of more it is tried as it stands.
-const VALUES: usize = 64;
+fn unlist(index: &mut Index, name: &str, text: &str, id: Id) {
+    let Some(values) = index.get_mut(name) else {
+        return;
+    };
+    if let Some(ids) = values.get_mut(text) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            values.remove(text);
+        }
+    }
+    if values.is_empty() {
+        index.remove(name);
+    }
+}
+
+/// Texts by which a silence is found; of more it is tried as it stands.
+const TEXTS: usize = 64;
 
 /// Pairs of a label and a value, of which whatever is muted has one.
 fn pairs(kept: &Kept) -> Vec<(&str, &str)> {
-    let few = kept.matchers.iter().find_map(|matcher| {
-        let values = matcher.wants();
+    few(kept, Matcher::wants)
+}
+
+/// Pairs of a label and what its value begins with, of which whatever is muted has
+/// one; none if it is found by whole values.
+fn begins(kept: &Kept) -> Vec<(&str, &str)> {
+    match pairs(kept).is_empty() {
+        true => few(kept, Matcher::wants_begun),
+        false => Vec::new(),
+    }
+}
+
+fn few(kept: &Kept, texts: impl Fn(&Matcher) -> Vec<&str>) -> Vec<(&str, &str)> {
+    let found = kept.matchers.iter().find_map(|matcher| {
+        let texts = texts(matcher);
         // An absent label is an empty one.
-        let sound = (1..=VALUES).contains(&values.len()) && !values.contains(&"");
-        sound.then_some((&*matcher.name, values))
+        let sound = (1..=TEXTS).contains(&texts.len()) && !texts.contains(&"");
+        sound.then_some((&*matcher.name, texts))
     });
-    let few = few.into_iter();
-    few.flat_map(|(name, values)| values.into_iter().map(move |value| (name, value)))
+    let found = found.into_iter();
+    found
+        .flat_map(|(name, texts)| texts.into_iter().map(move |text| (name, text)))
         .collect()
 }
