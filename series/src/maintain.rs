@@ -66,8 +66,6 @@ impl Store {
         while self.bytes() > enough && history > least {
             history = (history - retention / 8).max(least);
             maintained.cut_to_ms = Some(history);
-            let oldest = now.saturating_sub(history);
-            self.cut.fetch_max(oldest, Ordering::Relaxed);
             maintained.expired += self.expire(now, history);
         }
         while self.bytes() > enough {
@@ -128,12 +126,19 @@ impl Store {
         for series in self.pages().flatten() {
             let mut samples = series.lock();
             let time = samples.newest().map(|(time, _)| time);
+            // Told before it is done and under the series' lock, so that a snapshot
+            // that lacks a sample tells of the cut.
+            let cut = |time| self.cut.fetch_max(time, Ordering::Relaxed);
             // None: begun by an appender that has not come to its first sample.
             if time.is_some_and(|time| time < gone || time > newest) {
+                cut(gone);
                 self.counts.grown(-(samples.end() as i64));
                 expired += 1;
                 leaving.push(series.clone());
             } else {
+                if samples.full_before(oldest) > 0 {
+                    cut(oldest);
+                }
                 self.counts.grown(samples.drop_before(oldest, idle));
                 first = first.min(samples.first().unwrap_or(i64::MAX));
                 if let Some((bytes, ended)) = samples.cold(recent) {

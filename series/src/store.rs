@@ -31,8 +31,9 @@ pub struct Store {
     pub(crate) archive: Option<Archive>,
     /// Chunks that ended before are given up, by the store's own time.
     pub(crate) oldest: AtomicI64,
-    /// What ended before was given up when memory was short, wherever no file had
-    /// it, by the store's own time.
+    /// What ended before was given up, some of it at least and wherever no file had
+    /// it, by the store's own time. A snapshot keeps it: one series that reaches back
+    /// would hide what all others lack.
     pub(crate) cut: AtomicI64,
     /// Memory and archive have every sample from here on, by the store's own time.
     pub(crate) floor: AtomicI64,

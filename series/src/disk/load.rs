@@ -188,6 +188,10 @@ impl<'a> Loading<'a> {
             entry::END => {
                 self.store.set_clock(from.signed()?);
                 self.end = Some(from.varint()?);
+                // Older snapshots say nothing of it.
+                if !from.is_empty() {
+                    self.store.cut.fetch_max(from.signed()?, Ordering::Relaxed);
+                }
             }
             _ => return None,
         }
@@ -257,12 +261,43 @@ impl<'a> Loading<'a> {
         if let Some(archive) = &self.store.archive {
             floor = floor.min(archive.from().unwrap_or(i64::MAX));
         }
-        self.store.floor.store(floor.max(oldest), Ordering::Relaxed);
+        let cut = self.store.cut.load(Ordering::Relaxed);
+        self.store
+            .floor
+            .store(floor.max(oldest).max(cut), Ordering::Relaxed);
         let mut index = self.store.write();
         // Their samples are lost; they need not be there for that.
         index.remove(&empty);
         self.recovery.series = index.len();
         let clock = self.store.clock();
         self.recovery.newest_ms = newest.map(|time| time.wrapping_add(clock));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{push_signed, push_varint};
+
+    #[test]
+    fn what_was_cut_is_read_and_older_snapshots_that_do_not_tell_are_whole() {
+        for (cut, want) in [(None, i64::MIN), (Some(i64::MIN), i64::MIN), (Some(-7), -7)] {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = Folder(dir.path().join("series"));
+            fs::create_dir(&folder.0).unwrap();
+            let mut snapshot = record::MAGIC.to_vec();
+            record::push(&mut snapshot, &[entry::HEAD, 0, 1]);
+            let mut end = vec![entry::END];
+            push_signed(&mut end, 0);
+            push_varint(&mut end, 0);
+            if let Some(cut) = cut {
+                push_signed(&mut end, cut);
+            }
+            record::push(&mut snapshot, &end);
+            fs::write(folder.0.join(SNAPSHOT), &snapshot).unwrap();
+            let (store, recovery) = Store::open(dir.path(), Settings::default());
+            assert_eq!(recovery.faults, [], "{cut:?}");
+            assert_eq!(store.cut.load(Ordering::Relaxed), want);
+        }
     }
 }

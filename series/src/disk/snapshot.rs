@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::sync::atomic::Ordering;
 
 use super::record::{self, MAGIC};
 use super::{Folder, SNAPSHOT, UNFINISHED, entry};
@@ -68,6 +69,7 @@ fn write_to(store: &Store, folder: &Folder, number: u64, mend: bool) -> io::Resu
     let mut end = vec![entry::END];
     push_signed(&mut end, store.clock());
     push_varint(&mut end, series_count);
+    push_signed(&mut end, store.cut.load(Ordering::Relaxed));
     out.record(&end)?;
     out.file.flush()?;
     out.file.get_ref().sync_all()?;

@@ -66,6 +66,26 @@ fn short_memory_costs_old_samples_first() {
 }
 
 #[test]
+fn short_memory_that_costs_no_sample_hides_none() {
+    let store = small(400_000);
+    let hour = 3_600_000;
+    // None of it fills a chunk.
+    for at in 0..36 {
+        store
+            .append(&labels("up", &[]), at * hour / 6, 1.0)
+            .unwrap();
+    }
+    let wide = |id: i32| labels("requests", &[("path", &format!("/{id}"))]);
+    let full = (0..100_000).any(|id| store.append(&wide(id), 6 * hour, 1.0).is_err());
+    let maintained = store.maintain(6 * hour);
+    assert!(full && maintained.cut_to_ms.is_some(), "{maintained:?}");
+    assert_eq!(maintained.shed.len(), 1);
+    store.maintain(6 * hour);
+    assert_eq!(store.select(&named("up"), 0, hour)[0].samples.len(), 7);
+    assert_eq!(store.floor_ms(), 0);
+}
+
+#[test]
 fn too_many_series_cost_the_widest_family_and_nothing_else() {
     let store = small(1_000_000);
     let up = labels("up", &[]);
