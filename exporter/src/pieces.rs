@@ -9,10 +9,8 @@ use exposition::{Kind, Spelled, Writer};
 /// The families of one server, while they are written.
 #[derive(Debug)]
 pub(crate) struct Sheet {
-    /// The label `instance` of every sample; empty for none.
-    instance: Arc<str>,
-    /// The same, as it stands in front of others.
-    spelled: Spelled,
+    /// The label `instance` of every sample; without labels for none.
+    instance: Spelled,
     families: BTreeMap<String, Writer>,
 }
 
@@ -32,8 +30,7 @@ impl Sheet {
     /// A sheet without families.
     pub(crate) fn new(instance: &Arc<str>) -> Self {
         Self {
-            instance: instance.clone(),
-            spelled: Spelled::new(&[("instance", instance)]),
+            instance: Spelled::new(&[("instance", instance)]),
             families: BTreeMap::new(),
         }
     }
@@ -46,15 +43,14 @@ impl Sheet {
             self.families.insert(name.to_owned(), writer);
         }
         Family {
-            instance: &self.spelled,
+            instance: &self.instance,
             writer: self.families.entry(name.to_owned()).or_default(),
         }
     }
 
     /// Labels for many samples of this sheet.
     pub(crate) fn spell(&self, labels: &[(&str, &str)]) -> Spelled {
-        let own = [("instance", &*self.instance)];
-        Spelled::new(&[&own, labels].concat())
+        self.instance.and(labels)
     }
 
     /// A family of one sample without labels.

@@ -129,6 +129,14 @@ impl Spelled {
         spell(&mut text, 0, labels);
         Self(text)
     }
+
+    /// The same with more labels behind.
+    #[must_use]
+    pub fn and(&self, labels: &[(&str, &str)]) -> Self {
+        let mut text = self.0.clone();
+        spell(&mut text, 0, labels);
+        Self(text)
+    }
 }
 
 /// Adds labels to those that begin at `first`.
@@ -193,7 +201,11 @@ mod tests {
                 let mut page = Writer::new();
                 page.family("a", "A.", Kind::Gauge);
                 page.spelled("_b", &Spelled::new(shared), own, 1.0);
-                assert_eq!(page.finish(), other.finish());
+                let mut longer = Writer::new();
+                longer.family("a", "A.", Kind::Gauge);
+                longer.spelled("_b", &Spelled::new(shared).and(own), &[], 1.0);
+                assert_eq!(page.finish(), longer.page);
+                assert_eq!(longer.page, other.finish());
             }
         }
         page.spelled("", &Spelled::new(&labels), &[("z", "3")], 1.5);
