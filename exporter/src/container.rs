@@ -207,9 +207,8 @@ impl Containers {
     }
 
     /// A client of its own for a call that lasts, such as a stream.
-    pub(crate) async fn connected(&self) -> Result<Docker, Trouble> {
-        let client = engine::client(&self.0).await;
-        client.map_err(|trouble| Trouble {
+    pub(crate) fn connected(&self) -> Result<Docker, Trouble> {
+        engine::client(&self.0).map_err(|trouble| Trouble {
             text: trouble.to_string(),
             wants_password: false,
         })
@@ -281,14 +280,10 @@ impl Shared {
         let mut page = Writer::new();
         let now_ms = now_ms();
         cadvisor::encode(&measured, &engine, now_ms, &mut page);
-        own::encode(&containers, &engine, now_ms, &mut page);
+        let all = own::spell(&containers);
+        own::encode(&all, &engine, now_ms, &mut page);
         let resources = self.resources.state();
-        own_more::encode(
-            &containers,
-            &resources.names,
-            &|one| self.size(one),
-            &mut page,
-        );
+        own_more::encode(&all, &resources.names, &|one| self.size(one), &mut page);
         let known = self.declared.known();
         let (except, names) = (&self.compose.except, &resources.names);
         declared_page::encode(&known, except, &containers, names, &mut page);

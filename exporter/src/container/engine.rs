@@ -115,14 +115,7 @@ async fn connect(shared: &Shared) -> Result<Docker, Trouble> {
     let version = within(shared, "its version", docker.version()).await?;
     let latency = begun.elapsed();
     // Asked once: Podman starts programs to answer it.
-    let api_version = version.api_version.as_deref().and_then(spoken);
-    let docker = match api_version {
-        Some(version) => at_version(shared, &version)?,
-        None => {
-            let senseless = EngineError::APIVersionParseError {};
-            return Err(Trouble::Failed("its version", senseless));
-        }
-    };
+    let docker = at_version(shared, version.api_version.as_deref().unwrap_or_default())?;
     shared.reached(
         version.version.unwrap_or_default(),
         docker.client_version().to_string(),
@@ -144,9 +137,12 @@ fn spoken(newest: &str) -> Option<ClientVersion> {
     })
 }
 
-fn at_version(shared: &Shared, version: &ClientVersion) -> Result<Docker, Trouble> {
+/// A client in the version that both sides speak, of the engine's newest.
+fn at_version(shared: &Shared, newest: &str) -> Result<Docker, Trouble> {
+    let senseless = || Trouble::Failed("its version", EngineError::APIVersionParseError {});
+    let version = spoken(newest).ok_or_else(senseless)?;
     let socket = shared.socket.display().to_string();
-    Docker::connect_with_unix(&socket, TIME_OUT, version).map_err(Trouble::Missing)
+    Docker::connect_with_unix(&socket, TIME_OUT, &version).map_err(Trouble::Missing)
 }
 
 /// Gives up a call at its deadline.
@@ -284,14 +280,10 @@ async fn inspect(shared: &Shared, docker: &Docker, question: Question) -> Answer
     Answer::Inspection(question, Box::new(answer))
 }
 
-/// A client of its own, for a call that lasts.
-pub(super) async fn client(shared: &Shared) -> Result<Docker, Trouble> {
-    let known = spoken(&lock(&shared.engine).api_version);
-    match known {
-        Some(version) => at_version(shared, &version),
-        // It has not been reached yet.
-        None => connect(shared).await,
-    }
+/// A client of its own, for a call that lasts, to an engine that was reached before.
+pub(super) fn client(shared: &Shared) -> Result<Docker, Trouble> {
+    let newest = lock(&shared.engine).api_version.clone();
+    at_version(shared, &newest)
 }
 
 /// Some variables of a container's environment, over a connection of its own.
@@ -300,7 +292,7 @@ pub(super) async fn environment(
     id: &str,
     names: &[&str],
 ) -> Result<BTreeMap<String, Secret>, Trouble> {
-    let docker = client(shared).await?;
+    let docker = client(shared)?;
     let call = docker.inspect_container(id, None);
     let answer = within(shared, "an inspection", call).await?;
     let lines = answer.config.and_then(|config| config.env);

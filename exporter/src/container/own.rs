@@ -61,23 +61,24 @@ const FAMILIES: [Family; 7] = [
     ),
 ];
 
-pub(super) fn encode(
-    containers: &[Arc<Container>],
-    engine: &EngineState,
-    now_ms: i64,
-    page: &mut Writer,
-) {
-    // What all series of a container have in common.
-    let all: Vec<(&Container, Spelled)> = containers
+/// A container with the labels that all its series under our own names have.
+pub(super) type Own<'a> = (&'a Container, Spelled);
+
+/// Spells those labels once for a page.
+pub(super) fn spell(containers: &[Arc<Container>]) -> Vec<Own<'_>> {
+    containers
         .iter()
         .map(|container| (&**container, spelled(container)))
-        .collect();
+        .collect()
+}
+
+pub(super) fn encode(all: &[Own<'_>], engine: &EngineState, now_ms: i64, page: &mut Writer) {
     page.family(
         "belfry_container_state",
         "1 for what the container does, 0 for what it does not.",
         Kind::Gauge,
     );
-    for (container, labels) in &all {
+    for (container, labels) in all {
         for state in State::ALL {
             let now = f64::from(u8::from(container.state == state));
             page.spelled("", labels, &[("state", state.as_str())], now);
@@ -88,7 +89,7 @@ pub(super) fn encode(
         "1 for what its health check says, 0 for what it does not.",
         Kind::Gauge,
     );
-    for (container, labels) in &all {
+    for (container, labels) in all {
         for health in Health::ALL {
             let now = f64::from(u8::from(container.health == health));
             page.spelled("", labels, &[("health", health.as_str())], now);
@@ -96,7 +97,7 @@ pub(super) fn encode(
     }
     for (name, help, kind, value) in FAMILIES {
         page.family(name, help, kind);
-        for (container, labels) in &all {
+        for (container, labels) in all {
             if let Some(value) = value(container) {
                 page.spelled("", labels, &[], value);
             }
@@ -107,7 +108,7 @@ pub(super) fn encode(
         "When the engine starts it anew.",
         Kind::Gauge,
     );
-    for (container, labels) in &all {
+    for (container, labels) in all {
         if !container.restart_policy.is_empty() {
             page.spelled("", labels, &[("policy", &container.restart_policy)], 1.0);
         }
@@ -117,7 +118,7 @@ pub(super) fn encode(
         "What it was made from.",
         Kind::Gauge,
     );
-    for (container, labels) in &all {
+    for (container, labels) in all {
         let image = [
             ("digest", container.image_digest.as_str()),
             ("image", &container.image),
@@ -181,8 +182,7 @@ fn encode_engine(engine: &EngineState, now_ms: i64, page: &mut Writer) {
     }
 }
 
-/// The labels of a container under our own names.
-pub(super) fn spelled(container: &Container) -> Spelled {
+fn spelled(container: &Container) -> Spelled {
     Spelled::new(&[
         ("name", container.name.as_str()),
         ("project", &container.project),

@@ -1,11 +1,9 @@
 //! Writes what containers are joined to, published as and made from.
 
-use std::sync::Arc;
-
 use exposition::{Kind, Writer};
 
 use super::model::Container;
-use super::own::spelled;
+use super::own::Own;
 use super::resources::{Names, familiar};
 use super::sizes::Size;
 
@@ -15,7 +13,7 @@ const MOST_PORTS: usize = 64;
 const MOST_NETWORKS: usize = 32;
 
 pub(super) fn encode(
-    containers: &[Arc<Container>],
+    all: &[Own<'_>],
     names: &Names,
     size: &dyn Fn(&Container) -> Option<Size>,
     page: &mut Writer,
@@ -25,7 +23,7 @@ pub(super) fn encode(
         "A port of the container that is published, and on which address of the host.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in all {
         for port in container.ports.iter().take(MOST_PORTS) {
             let Some((address, public)) = &port.published else {
                 continue;
@@ -45,7 +43,7 @@ pub(super) fn encode(
                 ("port", public.as_str()),
                 ("protocol", port.protocol.as_str()),
             ];
-            page.spelled("", &spelled(container), &own, 1.0);
+            page.spelled("", labels, &own, 1.0);
         }
     }
     page.family(
@@ -53,9 +51,9 @@ pub(super) fn encode(
         "A network that the container has joined.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in all {
         for network in container.networks.iter().take(MOST_NETWORKS) {
-            page.spelled("", &spelled(container), &[("network", network)], 1.0);
+            page.spelled("", labels, &[("network", network)], 1.0);
         }
     }
     page.family(
@@ -63,9 +61,9 @@ pub(super) fn encode(
         "Since when containers of this name are made from the image they are made from now, as far as it was seen; in seconds since 1970.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in all {
         if let Some(since) = container.image_since_ms {
-            page.spelled("", &spelled(container), &[], since as f64 / 1e3);
+            page.spelled("", labels, &[], since as f64 / 1e3);
         }
     }
     page.family(
@@ -73,14 +71,14 @@ pub(super) fn encode(
         "Whether the tag it was made from means another image here by now.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in all {
         let tag = familiar(&container.image);
         if let Some(tags) = &names.tags.known
             && let Some(now) = tag.and_then(|tag| tags.get(&tag))
             && !container.image_id.is_empty()
         {
             let outdated = *now != container.image_id;
-            page.spelled("", &spelled(container), &[], f64::from(u8::from(outdated)));
+            page.spelled("", labels, &[], f64::from(u8::from(outdated)));
         }
     }
     page.family(
@@ -88,10 +86,10 @@ pub(super) fn encode(
         "Whether all that it writes could be added up; where not, its size is not told.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in all {
         if let Some(files) = size(container).and_then(|size| size.files) {
             let complete = files.usage.is_some();
-            page.spelled("", &spelled(container), &[], f64::from(u8::from(complete)));
+            page.spelled("", labels, &[], f64::from(u8::from(complete)));
         }
     }
     page.family(
@@ -99,9 +97,9 @@ pub(super) fn encode(
         "Bytes of its log, with the older files that were put aside.",
         Kind::Gauge,
     );
-    for container in containers {
+    for (container, labels) in all {
         if let Some(log) = size(container).and_then(|size| size.log) {
-            page.spelled("", &spelled(container), &[], log);
+            page.spelled("", labels, &[], log);
         }
     }
 }

@@ -21,7 +21,7 @@ const BEFORE: usize = 100;
 /// # Errors
 /// Says why the engine did not tell.
 pub async fn last(containers: &Containers, id: &str, most: usize) -> Result<Vec<String>, String> {
-    let docker = containers.connected().await.map_err(|it| it.text)?;
+    let docker = containers.connected().map_err(|it| it.text)?;
     let options = LogsOptions {
         stdout: true,
         stderr: true,

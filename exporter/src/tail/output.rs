@@ -107,7 +107,7 @@ impl Follower {
         if self.read.as_ref() == Some(&known) {
             return Ok(());
         }
-        let docker = self.containers.connected().await?;
+        let docker = self.containers.connected()?;
         let last_ns = self.frames.last_ns;
         self.frames = Frames::new(last_ns);
         let options = LogsOptions {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use exporter::container::{Config, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -73,16 +74,22 @@ async fn a_state_that_we_do_not_know_costs_no_other_container() {
         r#"[{{"Id":"{a}","Names":["/ended"],"Image":"i","State":"stopped","Status":"Exited (0) 1 minute ago"}},
             {{"Id":"{b}","Names":["/odd"],"Image":"i","State":"improper state","Status":"","Mounts":7}}]"#
     );
+    let asked = Arc::new(AtomicUsize::new(0));
+    let versions = Arc::clone(&asked);
     let _liar = Liar::listen(&socket, move |path| {
         let path = path.split('?').next().unwrap_or_default();
         Some(match path {
             "/events" => return None,
-            "/version" => VERSION.to_owned(),
+            "/version" => {
+                versions.fetch_add(1, Ordering::Relaxed);
+                VERSION.to_owned()
+            }
             "/_ping" => "OK".to_owned(),
             "/containers/json" => rows.clone(),
             path if path.contains(&"a".repeat(64)) => {
                 r#"{"Name":"/ended","State":{"Status":"stopped","ExitCode":3,"FinishedAt":"2026-01-01T00:00:00Z"},"HostConfig":{"Memory":64,"RestartPolicy":{"Name":"weekly"}}}"#.to_owned()
             }
+            path if path.contains(&"e".repeat(64)) => r#"{"Config":{"Env":["A=1"]}}"#.to_owned(),
             path if path.starts_with("/containers/") => r#"{"State":"confused"}"#.to_owned(),
             _ => "{\"this\": [".to_owned(),
         })
@@ -103,7 +110,10 @@ async fn a_state_that_we_do_not_know_costs_no_other_container() {
     })
     .await;
     assert_eq!(value(&page, "belfry_engine_up", &[]), Some(1.0));
+    let environment = watch.containers.environment(&id("e"), &["A"]).await;
+    assert_eq!(environment.unwrap().len(), 1);
     watch.stop().await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
