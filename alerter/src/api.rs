@@ -126,7 +126,7 @@ impl Api {
         match endpoint {
             Endpoint::Alerts => alerts::list(&self.handle, &query, turn).await,
             Endpoint::Groups => groups::list(&self.handle, &query, turn).await,
-            Endpoint::Silences => silences::list(&self.handle, &query).await,
+            Endpoint::Silences => silences::list(&self.handle, &query, turn).await,
             Endpoint::Silence(id) => silences::one(&self.handle, &id).await,
             Endpoint::Receivers => status::receivers(&self.handle, &query).await,
             Endpoint::Status => status::status(&self.handle).await,

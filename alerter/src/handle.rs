@@ -17,7 +17,7 @@ use crate::depend::Need;
 use crate::health::{Failure, MailHealth, StoreHealth};
 use crate::notification::{Notification, Rendered};
 use crate::plan::{Email, Plan};
-use crate::silence::{Id, Silence, SilenceDraft, SilenceError, SilenceState};
+use crate::silence::{Id, Silence, SilenceDraft, SilenceError};
 use crate::state::{AlertView, Alerter, Event, GroupView, Incoming, Outcome, Refusal};
 use crate::task::{Change, Command, Glance, Task};
 use crate::{message, smtp, store};
@@ -172,15 +172,7 @@ impl Handle {
     /// Every silence: active ones by their end, pending ones by their beginning,
     /// expired ones by their end, the last first.
     pub async fn silences(&self) -> Result<Vec<Silence>, Stopped> {
-        self.silences_of(Vec::new(), |_| true).await
-    }
-
-    pub(crate) async fn silences_of(
-        &self,
-        matchers: Vec<crate::matcher::Matcher>,
-        wanted: impl Fn(SilenceState) -> bool + Send + 'static,
-    ) -> Result<Vec<Silence>, Stopped> {
-        self.ask(move |glance| glance.alerter.silences(&matchers, wanted, glance.now_ms))
+        self.ask(|glance| glance.alerter.silences(glance.now_ms))
             .await
     }
 

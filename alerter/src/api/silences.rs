@@ -5,13 +5,16 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, Failure};
 use super::body::{self, Time, required};
+use super::pieces::{self, BYTES, LOOKS, List};
 use super::query::Query;
 use crate::Handle;
 use crate::json;
 use crate::silence::{Id, Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceState};
+use crate::state::Alerter;
 
 /// Bytes of a silence that is posted.
 const BODY: usize = 1 << 20;
@@ -102,18 +105,122 @@ pub(super) async fn set(handle: &Handle, request: Request) -> Result<Response, F
     Ok(answer::done(out))
 }
 
-pub(super) async fn list(handle: &Handle, query: &Query) -> Result<Response, Failure> {
+pub(super) async fn list(
+    handle: &Handle,
+    query: &Query,
+    turn: OwnedSemaphorePermit,
+) -> Result<Response, Failure> {
     let filter = query.matchers("filter")?;
-    let (active, pending, expired) = (query.on("active"), query.on("pending"), query.on("expired"));
-    let wanted = move |state| match state {
-        SilenceState::Active => active,
-        SilenceState::Pending => pending,
-        SilenceState::Expired => expired,
+    let wanted = Wanted {
+        active: query.on("active"),
+        pending: query.on("pending"),
+        expired: query.on("expired"),
     };
-    let silences = handle.silences_of(filter, wanted).await?;
-    let mut out = Vec::new();
-    json::list(&mut out, &silences, write);
-    Ok(answer::done(out))
+    let (ids, at_ms) = handle
+        .ask(move |glance| {
+            let wanted = |state| wanted.has(state);
+            let ids = glance.alerter.silence_order(&filter, wanted, glance.now_ms);
+            (ids, glance.now_ms)
+        })
+        .await?;
+    let cursor = Cursor {
+        ids: ids.into_iter(),
+        wanted,
+        at_ms,
+        first: true,
+        begun: false,
+    };
+    let list = Silences {
+        handle: handle.clone(),
+        cursor: Some(cursor),
+    };
+    pieces::send(list, turn).await
+}
+
+/// The states of which silences are shown.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    active: bool,
+    pending: bool,
+    expired: bool,
+}
+
+impl Wanted {
+    fn has(self, state: SilenceState) -> bool {
+        match state {
+            SilenceState::Active => self.active,
+            SilenceState::Pending => self.pending,
+            SilenceState::Expired => self.expired,
+        }
+    }
+}
+
+struct Silences {
+    handle: Handle,
+    /// Lent to the alerter while it looks; none after the end.
+    cursor: Option<Cursor>,
+}
+
+impl List for Silences {
+    async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Failure> {
+        let Some(mut cursor) = self.cursor.take() else {
+            return Ok(false);
+        };
+        let mut piece = std::mem::take(out);
+        let (piece, cursor, more) = self
+            .handle
+            .ask(move |glance| {
+                let more = cursor.write(&mut piece, glance.alerter);
+                (piece, cursor, more)
+            })
+            .await?;
+        *out = piece;
+        if more {
+            self.cursor = Some(cursor);
+        }
+        Ok(more)
+    }
+}
+
+/// How far the list has come.
+struct Cursor {
+    ids: std::vec::IntoIter<Id>,
+    wanted: Wanted,
+    /// When the list began, in milliseconds since 1970: states are told as they were
+    /// then, as they order it.
+    at_ms: i64,
+    /// Whether nothing was written yet.
+    first: bool,
+    /// Whether a silence was.
+    begun: bool,
+}
+
+impl Cursor {
+    /// Writes the next piece; false after the last. A silence that was forgotten
+    /// meanwhile, or changed so that it is not wanted, is left out.
+    fn write(&mut self, out: &mut Vec<u8>, alerter: &Alerter) -> bool {
+        if std::mem::take(&mut self.first) {
+            out.push(b'[');
+        }
+        for _ in 0..LOOKS {
+            if out.len() >= BYTES {
+                return true;
+            }
+            let Some(id) = self.ids.next() else {
+                out.push(b']');
+                return false;
+            };
+            let silence = alerter.silence_of(id, self.at_ms);
+            let Some(silence) = silence.filter(|it| self.wanted.has(it.state)) else {
+                continue;
+            };
+            if std::mem::replace(&mut self.begun, true) {
+                out.push(b',');
+            }
+            write(out, &silence);
+        }
+        true
+    }
 }
 
 pub(super) async fn one(handle: &Handle, id: &str) -> Result<Response, Failure> {

@@ -3,6 +3,7 @@
 
 use super::event::EventKind;
 use super::{Alerter, Mute};
+use crate::matcher::Matcher;
 use crate::pairs::Pairs;
 use crate::silence::{Change, Id, Silence, SilenceDraft, SilenceError, SilenceState};
 
@@ -93,15 +94,21 @@ impl Alerter {
         Some(self.silences.get(id)?.view(id, now_ms))
     }
 
-    /// Every silence of the wanted states that has all of `matchers`, in the
-    /// order of lists.
-    pub(crate) fn silences(
+    /// Every silence, in the order of lists.
+    pub(crate) fn silences(&self, now_ms: i64) -> Vec<Silence> {
+        let ids = self.silences.order(now_ms, |_| true).into_iter();
+        ids.filter_map(|id| self.silence_of(id, now_ms)).collect()
+    }
+
+    /// The silences of the wanted states that have all of `matchers`, in the order of
+    /// lists.
+    pub(crate) fn silence_order(
         &self,
-        matchers: &[crate::matcher::Matcher],
+        matchers: &[Matcher],
         wanted: impl Fn(SilenceState) -> bool,
         now_ms: i64,
-    ) -> Vec<Silence> {
-        self.silences.list(now_ms, |kept| {
+    ) -> Vec<Id> {
+        self.silences.order(now_ms, |kept| {
             wanted(kept.state(now_ms))
                 && matchers
                     .iter()

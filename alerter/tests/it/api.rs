@@ -4,6 +4,7 @@ mod amtool;
 mod lists;
 mod peer;
 mod prometheus;
+mod silence_lists;
 mod templates;
 
 use std::time::Duration;
