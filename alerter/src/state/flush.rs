@@ -311,6 +311,7 @@ impl Alerter {
         self.dirty.trim = true;
         self.forget_silences(now_ms);
         let groups = &self.groups;
+        let untold = self.untold();
         let old: Vec<u64> = self
             .alerts
             .iter()
@@ -320,7 +321,10 @@ impl Alerter {
                         .get(id)
                         .is_some_and(|group| group.members.contains(fingerprint))
                 };
-                alert.ended && alert.ends_ms + FORGET_MS <= now_ms && !alert.groups.iter().any(held)
+                alert.ended
+                    && alert.ends_ms + FORGET_MS <= now_ms
+                    && !untold.contains(fingerprint)
+                    && !alert.groups.iter().any(held)
             })
             .map(|(fingerprint, _)| *fingerprint)
             .collect();

@@ -108,6 +108,13 @@ impl Alerter {
         self.bound_began();
     }
 
+    /// Alerts that the history is still to be told of, for which it needs their
+    /// labels.
+    pub(super) fn untold(&self) -> BTreeSet<u64> {
+        let waiting = self.dirty.began.iter().chain(&self.dirty.fold.began);
+        waiting.map(|(_, fingerprint)| *fingerprint).collect()
+    }
+
     fn bound_began(&mut self) {
         while self.dirty.began.len() > BEGAN {
             self.dirty.began.pop_front();

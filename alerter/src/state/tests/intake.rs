@@ -117,3 +117,36 @@ fn however_many_began_while_the_database_was_away_none_is_lost_for_it() {
     let began = kinds.filter(|kind| *kind == EventKind::Started).count();
     assert_eq!((began, world.alerter.counters.lost_history), (20_000, 0));
 }
+
+#[test]
+fn what_began_is_in_the_history_although_it_was_over_long_before_the_database_came_back() {
+    for ended_first in [false, true] {
+        let mut world = World::new(own());
+        let mut disk = Disk::default();
+        let fail = |world: &mut World| {
+            let lost = world.alerter.changes(true, world.now_ms);
+            world.alerter.take_back(lost);
+        };
+        world.fire("alertname=a severity=info");
+        let fingerprint = *world.alerter.alerts.keys().next().unwrap();
+        if !ended_first {
+            fail(&mut world);
+        }
+        world.run(60);
+        world.end("alertname=a severity=info", 0);
+        for hour in 1..=3 {
+            fail(&mut world);
+            world.run(60 + hour * 3_600);
+        }
+        while world.alerter.has_lazy_changes() || world.alerter.folds() {
+            disk.write(world.alerter.changes(true, world.now_ms));
+        }
+        world.alerter.stored();
+        assert_eq!(disk.began(), [(0, fingerprint)], "{ended_first}");
+        // Nothing needs it any more.
+        world.run(60 + 4 * 3_600);
+        disk.write(world.alerter.changes(true, world.now_ms));
+        assert!(world.alerter.alerts.is_empty(), "{ended_first}");
+        assert!(disk.stored().alerts.is_empty(), "{ended_first}");
+    }
+}

@@ -66,6 +66,7 @@ fn the_verdict_follows_the_alert_from_its_beginning_to_its_end() {
         world.verdicts("a")[0],
         "its group is gone: everybody who had to be told was"
     );
+    world.alerter.changes(true, world.now_ms);
     world.run(10_000);
     assert!(
         world
