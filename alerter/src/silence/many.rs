@@ -162,6 +162,16 @@ fn an_expression_is_let_go_of_when_its_silence_is_over() {
             .iter()
             .all(|id| told(id).matchers[0].value.contains("[a-z]"))
     );
+    let weighs = |book: &Book, number| book.get(numbered(number)).unwrap().weight();
+    assert!((0..200).all(|number| weighs(&book, number) == 0));
+    // Nor is one taken up from the database that was over when it was.
+    book.set(bomb(200), numbered(200), limits, 0).unwrap();
+    let stored = book.get(numbered(200)).unwrap().clone();
+    for (now_ms, lives) in [(1_000, true), (1_001, false)] {
+        let mut reborn = Book::default();
+        reborn.load(numbered(200), stored.clone(), now_ms);
+        assert_eq!(weighs(&reborn, 200) > 0, lives, "{now_ms}");
+    }
 }
 
 #[test]
