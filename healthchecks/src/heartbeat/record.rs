@@ -52,6 +52,8 @@ pub struct Kept {
     pub success_ms: Option<i64>,
     /// The failure that no success has followed yet.
     pub failure_ms: Option<i64>,
+    /// Since when it was down when it failed: it may have been overdue before.
+    pub down_since_ms: Option<i64>,
     /// The start that no end has followed yet.
     pub started_ms: Option<i64>,
     /// The run that was started.
@@ -90,7 +92,7 @@ impl Kept {
 
     /// Takes a ping.
     pub(super) fn take(&mut self, kind: Kind, run: &str, now_ms: i64, rules: &Rules) {
-        let was = self.state(rules, now_ms).0;
+        let (was, was_since_ms) = self.state(rules, now_ms);
         let count = Kind::WORDS
             .iter()
             .position(|word| *word == kind.as_str())
@@ -118,7 +120,12 @@ impl Kept {
             }
             self.success_ms = Some(now_ms);
             self.failure_ms = None;
+            self.down_since_ms = None;
         } else {
+            self.down_since_ms = Some(match was {
+                State::Down => was_since_ms,
+                _ => now_ms,
+            });
             self.failure_ms = Some(self.failure_ms.unwrap_or(now_ms));
         }
     }
@@ -149,7 +156,7 @@ impl Kept {
             return (State::Paused, self.last_ms().unwrap_or(self.created_ms));
         }
         if let Some(failure_ms) = self.failure_ms {
-            return (State::Down, failure_ms);
+            return (State::Down, self.down_since_ms.unwrap_or(failure_ms));
         }
         let overrun_ms = self
             .started_ms
@@ -194,6 +201,7 @@ impl Kept {
         for time in [
             &mut self.success_ms,
             &mut self.failure_ms,
+            &mut self.down_since_ms,
             &mut self.started_ms,
             &mut self.up_since_ms,
             &mut self.body_ms,
@@ -253,6 +261,22 @@ mod tests {
                 vec![(5, Success), (50, Start), (65, Success)],
                 66,
                 (State::Up, 65),
+            ),
+            // It was down before it failed, and not up between.
+            (
+                vec![(5, Success), (200, Fail), (210, Exit(1))],
+                220,
+                (State::Down, 115),
+            ),
+            (
+                vec![(5, Success), (50, Start), (65, Fail)],
+                200,
+                (State::Down, 60),
+            ),
+            (
+                vec![(5, Success), (200, Fail), (210, Success), (220, Fail)],
+                230,
+                (State::Down, 220),
             ),
             (vec![(6, Fail), (7, Start)], 8, (State::Down, 6)),
             (vec![(6, Fail), (7, Log)], 8, (State::Down, 6)),
