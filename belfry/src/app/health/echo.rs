@@ -14,17 +14,24 @@ pub(super) fn echoes(of: &Container) -> bool {
     asked(&of.health_command).is_some_and(|name| own.contains(&&name))
 }
 
-/// The service that a check asks us for, by `belfry health` or by its address.
+/// What stands between the words of a shell.
+const BETWEEN: [char; 13] = [
+    ' ', '\t', '\n', '\'', '"', '`', ';', '&', '|', '(', ')', '<', '>',
+];
+
+/// The service that a check asks us for, by `belfry health` or by its address, at
+/// whatever host: between us and the check there may be a proxy.
 fn asked(test: &[String]) -> Option<String> {
-    let words: Vec<&str> = match test.split_first()? {
-        (kind, words) if kind == "CMD" => words.iter().map(String::as_str).collect(),
-        (kind, lines) if kind == "CMD-SHELL" => lines
-            .iter()
-            .flat_map(|line| line.split([' ', '\t', '\n', '\'', '"', ';', '&', '|', '(', ')']))
-            .filter(|word| !word.is_empty())
-            .collect(),
-        _ => return None,
-    };
+    let (kind, lines) = test.split_first()?;
+    if kind != "CMD" && kind != "CMD-SHELL" {
+        return None;
+    }
+    // A word of a command may be a line for a shell: `sh -c LINE`.
+    let words: Vec<&str> = lines
+        .iter()
+        .flat_map(|line| line.split(BETWEEN))
+        .filter(|word| !word.is_empty())
+        .collect();
     let name = by_command(&words).or_else(|| words.iter().find_map(|word| by_address(word)))?;
     Some(name.to_owned())
 }
@@ -66,6 +73,7 @@ mod tests {
             std::iter::once("CMD".to_owned()).chain(words).collect()
         };
         let shell = |line: &str| vec!["CMD-SHELL".to_owned(), line.to_owned()];
+        let of_shell = |line: &str| ["CMD", "sh", "-c", line].map(str::to_owned).to_vec();
         for (test, expected) in [
             (command("belfry health worker"), Some("worker")),
             (
@@ -92,6 +100,16 @@ mod tests {
                 command("curl -f http://belfry:9911/health/live/worker"),
                 Some("worker"),
             ),
+            // A shell that a command starts, and a proxy between.
+            (
+                of_shell("belfry health worker>/dev/null || exit 1"),
+                Some("worker"),
+            ),
+            (
+                of_shell("curl -fs \"https://watch.example.org/belfry/health/ready/worker\""),
+                Some("worker"),
+            ),
+            (of_shell("test -e /ok || exit 1"), None),
             // Of Belfry itself, and of others.
             (command("belfry health"), None),
             (command("belfry ping worker"), None),
