@@ -113,7 +113,8 @@ async fn check(
     Ok(())
 }
 
-async fn read(
+/// Reads a piece to its end: a dump by pg_restore too, which writes nothing of it.
+pub(crate) async fn read(
     reader: &Server,
     target: &Target,
     piece: &Piece,

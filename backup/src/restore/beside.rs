@@ -21,6 +21,18 @@ use crate::tool::Place;
 #[derive(Debug)]
 pub struct Fetched {
     file: tempfile::NamedTempFile,
+    /// Whether it is put back where it was, and not somewhere else.
+    whole: bool,
+}
+
+impl Fetched {
+    /// The same, restored with what tells other servers of it: nothing else does now.
+    pub(super) fn whole(self) -> Self {
+        Self {
+            whole: true,
+            ..self
+        }
+    }
 }
 
 /// Fetches the dump of a copy into a folder of ours, and reads it through.
@@ -79,11 +91,11 @@ pub async fn fetched(
         }
     }
     checker.end()?;
-    Ok(Fetched { file })
+    Ok(Fetched { file, whole: false })
 }
 
 /// So much stays free beside what is unpacked.
-const RESERVE: u64 = 64 << 20;
+pub(super) const RESERVE: u64 = 64 << 20;
 
 /// What stands in the way, found out before anything is touched.
 ///
@@ -208,10 +220,14 @@ pub(super) async fn restore(
         "--exit-on-error",
         "--no-password",
         "--no-subscriptions",
-        "--no-publications",
         &database,
     ];
-    let common = [&common[..], only].concat();
+    let elsewhere: &[_] = if dump.whole {
+        &[]
+    } else {
+        &["--no-publications"]
+    };
+    let common = [&common[..], elsewhere, only].concat();
     match &into.place {
         Place::Host { .. } => {
             let path = dump.file.path().display().to_string();

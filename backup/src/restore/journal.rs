@@ -70,7 +70,9 @@ pub(super) async fn recover_locked(
     let mut done = "what an unfinished restore left was put back".to_owned();
     let names = serde_json::from_slice::<Names>(&text).ok();
     if let Some((names, was)) = names.as_ref().and_then(|names| Some((names, names.was?))) {
-        Box::pin(replace::back(setup, job, server, names, was)).await?;
+        if let Some(kept) = Box::pin(replace::back(setup, job, server, names, was)).await? {
+            done = format!("{done}; what had taken its place is {kept}");
+        }
     } else if let Some(names) = names {
         let mut admin = Session::open(server).await.map_err(|err| err.to_string())?;
         // What never had the live name is ours to drop; once it had, somebody may

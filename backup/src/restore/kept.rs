@@ -11,7 +11,7 @@ use crate::manifest::{FORMAT, Manifest, Piece, Postgres};
 use crate::postgres::{self, Server};
 use crate::run::Say;
 use crate::target::{Folder, PATIENCE, Target};
-use crate::{Job, Setup, note};
+use crate::{Job, Setup, note, verify};
 
 /// A dump of what was there.
 pub(super) struct Kept {
@@ -61,16 +61,18 @@ pub(super) fn find(setup: &Setup, job: &Job) -> Result<Option<Kept>, String> {
     }))
 }
 
-/// Dumps the live database into our folder; it is whole when this returns well.
+/// Dumps a database, whatever it is called now, into our folder; it is whole and was
+/// read to its end when this returns well. How many bytes it is unpacked.
 pub(super) async fn keep(
     setup: &Setup,
     job: &Job,
-    server: &Server,
+    (server, name): (&Server, &str),
+    comes: &Copy,
     say: Say<'_>,
-) -> Result<(), String> {
+) -> Result<u64, String> {
     forget(setup, job)?;
     let live = Server {
-        database: job.database.clone(),
+        database: name.to_owned(),
         ..server.clone()
     };
     let root = folder(setup, job);
@@ -85,6 +87,10 @@ pub(super) async fn keep(
         ..setup.sealing()
     };
     let targets = [target(setup, job)];
+    // It is about as large as the one that takes its place.
+    let about = comes.manifest.stored_bytes();
+    let room = targets[0].room_for(about.saturating_add(about / 2)).await;
+    room.map_err(|err| err.to_string())?;
     let dump = async |feed: &Feed| {
         let give = async |bytes| {
             let given = feed.give(bytes).await;
@@ -101,12 +107,10 @@ pub(super) async fn keep(
         return Err(err.to_string());
     }
     let sum = sent.sum.ok_or("nobody took it to its end")?;
-    let facts = sent.value.facts;
-    say(format!(
-        "keep    {} as it is now: a dump in {}",
-        job.database,
-        root.display()
-    ));
+    let facts = Postgres {
+        database: job.database.clone(),
+        ..sent.value.facts
+    };
     let piece = Piece {
         name: "dump".to_owned(),
         key,
@@ -116,6 +120,10 @@ pub(super) async fn keep(
         stored_sha256: sum.stored_sha256,
         recipients: Vec::new(),
     };
+    // What a disk took it does not always give back.
+    let read = verify::read(&live, &targets[0], &piece, &[]).await;
+    read.map_err(|err| err.to_string())?;
+    let raw_bytes = piece.raw_bytes;
     let manifest = Manifest {
         format: FORMAT,
         id: id.to_string(),
@@ -132,7 +140,29 @@ pub(super) async fn keep(
         doubt: None,
         warnings: Vec::new(),
     };
-    note::write(&setup.work, &file(setup, job), &manifest)
+    note::write(&setup.work, &file(setup, job), &manifest)?;
+    say(format!(
+        "keep    {} as it is now: a dump in {}, which was read through",
+        job.database,
+        root.display()
+    ));
+    Ok(raw_bytes)
+}
+
+/// Whether what is kept could be unpacked, when so many bytes more are free.
+pub(super) fn unpackable(setup: &Setup, raw_bytes: u64, more: u64) -> Result<(), String> {
+    let failed = |err| format!("{}: {err}", setup.work.display());
+    let about = rustix::fs::statvfs(&setup.work).map_err(failed)?;
+    let free = about.f_bavail.saturating_mul(about.f_frsize);
+    let free = free.saturating_add(more);
+    let needed = raw_bytes.saturating_add(beside::RESERVE);
+    if free >= needed {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: {free} bytes would be free, and {needed} are needed to put back what is kept",
+        setup.work.display()
+    ))
 }
 
 /// Removes what is kept; where it was, if it was.
@@ -151,6 +181,15 @@ pub(super) fn forget(setup: &Setup, job: &Job) -> Result<Option<String>, String>
 }
 
 impl Kept {
+    /// Reads what is kept to its end, which takes no room.
+    pub(super) async fn read(&self, server: &Server) -> Result<(), String> {
+        for piece in &self.copy.manifest.pieces {
+            let read = verify::read(server, &self.target, piece, &[]).await;
+            read.map_err(|err| err.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Opens and reads through what is kept.
     pub(super) async fn open(
         &self,
@@ -162,6 +201,6 @@ impl Kept {
         let facts = facts.ok_or("what is kept is of no database")?;
         let scratch = setup.scratch(job)?;
         let dump = beside::fetched(&self.target, &self.copy, &[], &scratch, say).await?;
-        Ok((dump, facts))
+        Ok((dump.whole(), facts))
     }
 }

@@ -122,7 +122,8 @@ pub(super) async fn rename(admin: &mut Session, from: &str, to: &str) -> Result<
     Ok(())
 }
 
-async fn open(admin: &mut Session, name: &str) -> Result<(), String> {
+/// Lets in whoever may come.
+pub(super) async fn open(admin: &mut Session, name: &str) -> Result<(), String> {
     let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", ident(name));
     admin.lines(&sql).await.map(|_| ()).map_err(told)
 }

@@ -21,6 +21,8 @@ mod prune;
 #[cfg(test)]
 mod replace;
 #[cfg(test)]
+mod replace_faults;
+#[cfg(test)]
 mod replicate;
 #[cfg(test)]
 mod restore;

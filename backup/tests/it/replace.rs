@@ -10,7 +10,7 @@ use crate::cluster::{BIN, Cluster};
 use crate::faults::tool::instead;
 use crate::place::{Bench, Mount};
 
-async fn replaced(bench: &Bench) -> Result<(), String> {
+pub(crate) async fn replaced(bench: &Bench) -> Result<(), String> {
     let copy = bench.newest().await;
     let target = bench.target("local");
     let done = replace(&bench.setup, bench.job(), &target, &copy, &|_| {}).await;
@@ -18,16 +18,21 @@ async fn replaced(bench: &Bench) -> Result<(), String> {
 }
 
 /// What is in our own folder of what was dropped.
-fn kept(bench: &Bench) -> usize {
+pub(crate) fn kept(bench: &Bench) -> usize {
     let note = bench.setup.work.join("kept-db.json");
     bench.files("work/kept").len() + usize::from(note.exists())
 }
 
+/// What is only read through is.
+const READ: &str = "[[ $* == *--file=/dev/null* ]] && exec $real \"$@\"";
+
 /// A database with a good backup, and rows that are gone since: as it is now.
-async fn changed(cluster: &Cluster, bench: &Bench) -> (String, String) {
+pub(crate) async fn changed(cluster: &Cluster, bench: &Bench) -> (String, String) {
     let wanted = cluster.fingerprint("shop");
     bench.good().await;
     cluster.sql("shop", "DELETE FROM users WHERE id > 10");
+    // Put back where it was it is told to others, as it was before.
+    cluster.sql("shop", "CREATE PUBLICATION told FOR TABLE users");
     (wanted, cluster.fingerprint("shop"))
 }
 
@@ -94,7 +99,7 @@ async fn whatever_fails_before_it_is_dropped_or_after_the_database_is_as_it_was(
     let (wanted, now) = changed(&cluster, &bench).await;
     let once = bench.scratch.path().join("once");
     let once = format!(
-        "if mkdir {}; then exit 1; fi; exec $real \"$@\"",
+        "{READ}; if mkdir {}; then exit 1; fi; exec $real \"$@\"",
         once.display()
     );
     for (program, script, cause) in [
@@ -104,6 +109,11 @@ async fn whatever_fails_before_it_is_dropped_or_after_the_database_is_as_it_was(
             "pg_dump",
             "$real \"$@\" | head -c 9000",
             "and is not dropped",
+        ),
+        (
+            "pg_restore",
+            "exit 1",
+            "and is not dropped: pg_restore ended",
         ),
         // After: it is made anew from its dump.
         ("pg_restore", once.as_str(), "pg_restore ended with code 1"),
@@ -120,7 +130,7 @@ async fn whatever_fails_before_it_is_dropped_or_after_the_database_is_as_it_was(
         assert_eq!(kept(&bench), 0, "{script}");
     }
     // While nothing can be restored its dump stays, and the next who comes does it.
-    instead(&mut bench, "pg_restore", "exit 1");
+    instead(&mut bench, "pg_restore", &format!("{READ}; exit 1"));
     let err = replaced(&bench).await.unwrap_err();
     assert!(err.contains("it could not be put back yet: "), "{err}");
     assert_eq!(kept(&bench), 2);

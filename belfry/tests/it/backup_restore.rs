@@ -121,7 +121,7 @@ fn a_database_that_was_dropped_for_its_backup_is_made_again_by_the_watch() {
     let told = place.expect(1, &["restore", "db", "--plan", "--replace"]);
     for line in [
         "free on the server's disk",
-        "dump shop as it is now, and DROP it",
+        "close shop, dump it as it is now, read that back, and DROP it",
         "compare all rows",
     ] {
         assert!(told.contains(line), "{line}: {told}");

@@ -76,8 +76,8 @@ pub(in crate::cli) struct RestoreCommand {
     /// Go on although there is now what the backup lacks
     #[arg(long)]
     lose_newer: bool,
-    /// Where the disk has no room for two databases: dump the live one into Belfry's own
-    /// folder, and drop it before the backup is in its place
+    /// Where the disk has no room for two databases: close the live one, dump it into
+    /// Belfry's own folder, and drop it before the backup is in its place
     #[arg(long, conflicts_with_all = ["bootstrap", "into", "files", "table", "confirm", "undo"])]
     replace: bool,
     /// What was restored is right: remove what was there before
@@ -238,7 +238,10 @@ fn steps(job: &Job, names: &backup::restore::Names, replace: bool) -> Vec<String
     }
     around(job, &mut steps, |steps| {
         if replace {
-            steps.push(format!("dump {} as it is now, and DROP it", names.live));
+            steps.push(format!(
+                "close {}, dump it as it is now, read that back, and DROP it",
+                names.live
+            ));
             fill(steps);
         } else {
             steps.push(format!("rename {} to {}", names.live, names.before));
