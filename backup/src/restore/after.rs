@@ -1,7 +1,7 @@
 //! After a restore: what was there before is removed, when somebody confirms what took
 //! its place, or is put back.
 
-use super::{Names, around, journal, kept, swap, tree};
+use super::{Names, Recovered, around, journal, kept, swap, tree};
 use crate::postgres::{Server, Session};
 use crate::quiet;
 use crate::run::Lock;
@@ -12,7 +12,7 @@ const NOTHING: &str = "nothing is kept of globals: roles are made, and none is t
 /// Drops what was there before a restore: it is confirmed.
 ///
 /// # Errors
-/// When the server refuses, or there is nothing to confirm.
+/// When the server refuses, or an unfinished restore was found and put back first.
 pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
     if job.kind() == "globals" {
         return Err(NOTHING.to_owned());
@@ -33,7 +33,8 @@ pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
 /// restored, unless it had to make room.
 ///
 /// # Errors
-/// When the server refuses, or nothing was kept.
+/// When the server refuses, nothing was kept, or an unfinished restore was found and
+/// put back first.
 pub async fn undo(setup: &Setup, job: &Job) -> Result<Option<String>, String> {
     if job.kind() == "globals" {
         return Err(NOTHING.to_owned());
@@ -59,6 +60,16 @@ pub async fn undo(setup: &Setup, job: &Job) -> Result<Option<String>, String> {
     Ok(Some(names.beside))
 }
 
+/// Says what was found unfinished and is put back now: what is kept, and what has the
+/// live name, may be other than whoever asked has seen.
+pub(super) async fn looked(setup: &Setup, job: &Job, done: Recovered) -> Result<(), String> {
+    let Some(done) = done else {
+        return Ok(());
+    };
+    Box::pin(quiet::recover_locked(setup, &job.name)).await?;
+    Err(format!("{done}; look at it, and say it again"))
+}
+
 /// Makes what was there before anew from its dump.
 async fn undone(setup: &Setup, job: &Job, server: &Server) -> Result<(), String> {
     if kept::find(setup, job)?.is_none() {
@@ -82,6 +93,8 @@ async fn at(setup: &Setup, job: &Job) -> Result<(Lock, Server, Session), String>
         .prepared()
         .await
         .map_err(|err| err.to_string())?;
+    let done = Box::pin(journal::recover_locked(setup, job, &server)).await?;
+    looked(setup, job, done).await?;
     let admin = Session::open(&server)
         .await
         .map_err(|err| err.to_string())?;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use tokio::task::spawn_blocking;
 
 use super::Recovered;
-use super::around;
 use super::paths::{self, Paths};
 use super::users::users;
+use super::{after, around};
 use crate::archive::{self, Error};
 use crate::catalogue::Copy;
 use crate::files::{Glob, Manner, Unpacked, same_tree, unpack};
@@ -254,9 +254,10 @@ async fn unused(setup: &Setup, root: &Root, but: &[String]) -> Result<(), String
 /// Removes what was there before a restore: it is confirmed.
 ///
 /// # Errors
-/// When it cannot be removed.
+/// When it cannot be removed, or an unfinished restore was found and put back first.
 pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    after::looked(setup, job, recover_locked(setup, job)?).await?;
     let root = Root::of(setup, job).await?;
     let mut removed = Vec::new();
     for kept in Paths::kept(&root.path)? {
@@ -269,9 +270,11 @@ pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
 /// Puts what was there before the last restore back; where the restored folder is then.
 ///
 /// # Errors
-/// When nothing was kept, or somebody uses the folder.
+/// When nothing was kept, somebody uses the folder, or an unfinished restore was found
+/// and put back first.
 pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    after::looked(setup, job, recover_locked(setup, job)?).await?;
     let root = Root::of(setup, job).await?;
     let kept = Paths::kept(&root.path)?;
     let kept = kept.last().ok_or("nothing was kept of a folder before")?;

@@ -43,4 +43,6 @@ mod tree_restore;
 #[cfg(test)]
 mod unchanged;
 #[cfg(test)]
+mod unfinished;
+#[cfg(test)]
 mod versions;

@@ -1,0 +1,82 @@
+//! Who confirms a restore, or undoes it, while another one was cut short: that is put
+//! back first, and nothing else is done.
+
+use std::fs;
+
+use backup::restore::{self, Names, Paths};
+
+use crate::cluster::Cluster;
+use crate::place::Bench;
+use crate::replace::{changed, kept, replaced};
+
+/// What is done: confirmed, or undone.
+async fn asked(bench: &Bench, undo: bool) -> Result<(), String> {
+    if undo {
+        restore::undo(&bench.setup, bench.job()).await.map(drop)
+    } else {
+        restore::confirm(&bench.setup, bench.job()).await.map(drop)
+    }
+}
+
+const LOOK: &str = "what an unfinished restore left was put back";
+
+#[tokio::test]
+async fn what_is_kept_of_a_database_is_not_removed_before_what_was_cut_short_is_put_back() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let bench = Bench::new(&cluster);
+    let (_, now) = changed(&cluster, &bench).await;
+    let journal = bench.setup.work.join("restore-db.json");
+    let number = "SELECT oid FROM pg_database WHERE datname = 'shop'";
+    let names = Names::new("shop", "20260823T031000Z-0123abcd");
+    for undo in [false, true] {
+        // Between the two renames: what was there has another name.
+        let away = format!("ALTER DATABASE shop RENAME TO {}", names.before);
+        cluster.sql("postgres", &away);
+        cluster.sql("postgres", &format!("CREATE DATABASE {}", names.beside));
+        fs::write(&journal, serde_json::to_vec(&names).unwrap()).unwrap();
+        let err = asked(&bench, undo).await.unwrap_err();
+        assert!(err.starts_with(LOOK), "{err}");
+        assert!(err.ends_with("; look at it, and say it again"), "{err}");
+        assert_eq!(cluster.fingerprint("shop"), now, "{undo}");
+        assert_eq!(cluster.databases(), "postgres shop", "{undo}");
+        // It is dropped, and its dump is the only one that is left.
+        let was = Some(cluster.sql("postgres", number).parse().unwrap());
+        replaced(&bench).await.unwrap();
+        cluster.sql("postgres", "DROP DATABASE shop");
+        let names = Names {
+            was,
+            ..names.clone()
+        };
+        fs::write(&journal, serde_json::to_vec(&names).unwrap()).unwrap();
+        let err = asked(&bench, undo).await.unwrap_err();
+        assert!(err.starts_with(LOOK), "{err}");
+        assert_eq!(cluster.fingerprint("shop"), now, "{undo}");
+        assert_eq!(cluster.databases(), "postgres shop", "{undo}");
+        assert!(!journal.exists() && kept(&bench) == 0, "{undo}");
+    }
+    // Said again it is done, where there is anything to do.
+    asked(&bench, false).await.unwrap();
+    asked(&bench, true).await.unwrap_err();
+    assert_eq!(cluster.fingerprint("shop"), now);
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_folder_is_not_removed_before_what_was_cut_short_is_put_back() {
+    let (bench, root) = crate::tree::bench();
+    fs::write(root.join("is"), "live").unwrap();
+    let manifest = bench.good().await;
+    let paths = Paths::new(&root, &manifest.id).unwrap();
+    let journal = bench.setup.work.join("restore-files-files.json");
+    for undo in [false, true] {
+        fs::create_dir(&paths.beside).unwrap();
+        fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
+        fs::rename(&root, &paths.before).unwrap();
+        let err = asked(&bench, undo).await.unwrap_err();
+        assert!(err.starts_with(LOOK), "{err}");
+        assert!(err.ends_with("; look at it, and say it again"), "{err}");
+        assert_eq!(fs::read(root.join("is")).unwrap(), b"live", "{undo}");
+        assert!(!paths.before.exists() && !paths.beside.exists());
+        assert!(!journal.exists());
+    }
+}
