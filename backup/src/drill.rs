@@ -9,17 +9,20 @@ mod tree;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::catalogue::Copy;
 use crate::id::Id;
+use crate::manifest::Postgres;
 use crate::marks::{Kind, Mark};
-use crate::postgres::Session;
+use crate::postgres::{Server, Session};
+use crate::restore::Room;
 pub use crate::restore::asked::Check;
 use crate::restore::asked::ask;
-use crate::restore::{Room, beside};
+use crate::restore::beside::{self, Fetched};
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup, tool};
@@ -140,43 +143,20 @@ async fn database(
     report: &mut Report,
     say: Say<'_>,
 ) -> Result<(), Trouble> {
-    let around = |err: crate::postgres::Error| Trouble::Around(err.to_string());
-    let facts = copy
-        .manifest
-        .postgres
-        .as_ref()
-        .ok_or_else(|| Trouble::Around("it is no backup of a database or of files".into()))?;
-    let identities = setup.identities().map_err(Trouble::Around)?;
-    let admin = setup.admin(job).map_err(Trouble::Around)?;
-    let (server, version) = admin.prepared().await.map_err(around)?;
-    let mut admin = Session::open(&server).await.map_err(around)?;
-    let scratch = Scratch::new(job, &copy.manifest.id);
-    scratch.sweep(&mut admin).await.map_err(around)?;
-    beside::preflight(&mut admin, facts, version)
-        .await
-        .map_err(Trouble::Around)?;
-    if let Some(room) = Room::of(&server, &copy.manifest).await
-        && !room.is_enough()
-    {
-        return Err(Trouble::Around(format!(
-            "{} bytes are free where the server keeps its data, and a scratch database needs {}",
-            room.free, room.needed
-        )));
-    }
     let deadline = Instant::now() + job.timeout;
     let late = || {
         let limit = settings::format_duration(job.timeout);
         Trouble::Around(format!("it took longer than {limit}"))
     };
-    let folder = setup.scratch(job).map_err(Trouble::Around)?;
-    let fetching = beside::fetched(target, copy, &identities, &folder, say);
-    let dump = timeout_at(deadline, fetching).await.map_err(|_| late())?;
-    let dump = dump.map_err(|err| sort(copy, err))?;
-    say(format!(
-        "fetch   {} from {}: whole",
-        copy.manifest.id,
-        target.name()
-    ));
+    let facts = copy
+        .manifest
+        .postgres
+        .as_ref()
+        .ok_or_else(|| Trouble::Around("it is no backup of a database or of files".into()))?;
+    let scratch = Scratch::new(job, &copy.manifest.id);
+    let ready = ready(setup, job, (target, copy), (facts, &scratch), say);
+    let ready = timeout_at(deadline, ready).await.map_err(|_| late())?;
+    let (server, mut admin, dump) = ready?;
     let name = &scratch.name;
     let filled = async {
         beside::create(&mut admin, facts, name)
@@ -190,9 +170,59 @@ async fn database(
     };
     let filled = timeout_at(deadline, filled).await;
     let filled = filled.unwrap_or_else(|_| Err(late()));
-    // Whatever came of it; what stays is swept by the next drill.
-    let dropped = scratch.drop(&mut admin).await.map_err(around);
+    // Whatever came of it; what stays is swept by the next drill. A session that was
+    // left within an answer is not asked anew.
+    let dropped = timeout(DROPPING, async {
+        let mut admin = Session::open(&server).await?;
+        scratch.drop(&mut admin).await
+    });
+    let dropped = match dropped.await {
+        Ok(dropped) => dropped.map_err(around),
+        Err(_) => Err(Trouble::Around(format!("the server does not drop {name}"))),
+    };
     filled.and(dropped)
+}
+
+/// How long dropping may take: the time for the drill may be over by then.
+const DROPPING: Duration = Duration::from_secs(60);
+
+fn around(err: crate::postgres::Error) -> Trouble {
+    Trouble::Around(err.to_string())
+}
+
+/// What comes before anything is made: the server, and the dump at hand.
+async fn ready(
+    setup: &Setup,
+    job: &Job,
+    (target, copy): (&Target, &Copy),
+    (facts, scratch): (&Postgres, &Scratch),
+    say: Say<'_>,
+) -> Result<(Server, Session, Fetched), Trouble> {
+    let identities = setup.identities().map_err(Trouble::Around)?;
+    let admin = setup.admin(job).map_err(Trouble::Around)?;
+    let (server, version) = admin.prepared().await.map_err(around)?;
+    let mut admin = Session::open(&server).await.map_err(around)?;
+    scratch.sweep(&mut admin).await.map_err(around)?;
+    beside::preflight(&mut admin, facts, version)
+        .await
+        .map_err(Trouble::Around)?;
+    if let Some(room) = Room::of(&server, &copy.manifest).await
+        && !room.is_enough()
+    {
+        return Err(Trouble::Around(format!(
+            "{} bytes are free where the server keeps its data, and a scratch database needs {}",
+            room.free, room.needed
+        )));
+    }
+    let folder = setup.scratch(job).map_err(Trouble::Around)?;
+    let dump = beside::fetched(target, copy, &identities, &folder, say).await;
+    let dump = dump.map_err(|err| sort(copy, err))?;
+    say(format!(
+        "fetch   {} from {}: whole",
+        copy.manifest.id,
+        target.name()
+    ));
+    Ok((server, admin, dump))
 }
 
 /// Only a backup that is damaged, or that pg_restore refuses, is at fault; a target

@@ -1,6 +1,8 @@
 //! How much room a server has for another database: asked where it keeps its data,
 //! on this host or in its container. Of a server elsewhere nobody knows.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::manifest::Manifest;
@@ -46,7 +48,11 @@ async fn free(server: &Server) -> Option<u64> {
     let mut asking = Session::open(server).await.ok()?;
     let folder = asking.line("SHOW data_directory").await.ok()?;
     match &server.place {
-        Place::Host { .. } => here(Path::new(&folder)),
+        Place::Host { .. } => {
+            let sql = "SELECT system_identifier FROM pg_control_system()";
+            let number = asking.line(sql).await.ok()?;
+            here(Path::new(&folder), number.parse().ok()?)
+        }
         place @ Place::Container { .. } => {
             let call = Call {
                 program: "df".to_owned(),
@@ -61,9 +67,13 @@ async fn free(server: &Server) -> Option<u64> {
     }
 }
 
-/// Another host, or a container, may call a folder alike: there it is nobody's data.
-fn here(folder: &Path) -> Option<u64> {
-    if !folder.join("PG_VERSION").exists() {
+/// Another host, or a container, may call a folder alike: there it is nobody's data, or
+/// another server's, which has another number.
+fn here(folder: &Path, number: i64) -> Option<u64> {
+    let mut first = [0; 8];
+    let mut control = File::open(folder.join("global/pg_control")).ok()?;
+    control.read_exact(&mut first).ok()?;
+    if i64::from_ne_bytes(first) != number {
         return None;
     }
     let about = rustix::fs::statvfs(folder).ok()?;

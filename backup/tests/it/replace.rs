@@ -92,6 +92,25 @@ async fn a_database_of_which_the_disk_holds_no_second_one_is_dropped_and_made_an
 }
 
 #[tokio::test]
+async fn the_room_of_another_server_whose_folder_is_called_alike_is_not_taken_for_it() {
+    let (cluster, other) = (Cluster::start(), Cluster::start());
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    let manifest = bench.good().await;
+    for (of, is_told) in [(&cluster, true), (&other, false)] {
+        // A server elsewhere tells of its folder what is another's here.
+        let data = of.sockets.join("data");
+        let script = format!(
+            "exec 3<&0; exec $real \"$@\" < <(sed -u \"s|^SHOW data_directory|SELECT '{}'|\" <&3 2>/dev/null) 3<&-",
+            data.display()
+        );
+        instead(&mut bench, "psql", &script);
+        let room = restore::room(&bench.setup, bench.job(), &manifest).await;
+        assert_eq!(room.is_some(), is_told, "{room:?}");
+    }
+}
+
+#[tokio::test]
 async fn whatever_fails_before_it_is_dropped_or_after_the_database_is_as_it_was() {
     let cluster = Cluster::start();
     cluster.shop();

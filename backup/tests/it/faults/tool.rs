@@ -254,6 +254,17 @@ async fn a_drill_without_room_or_time_ends_and_leaves_nothing() {
     one_line(report.error.as_deref().unwrap(), cause, "no room");
     assert!(!report.passed && !report.unsound, "{report:?}");
     assert_eq!(cluster.databases(), "postgres shop");
+    // Nor does it wait longer for a server that does not answer it at all.
+    instead(&mut bench, "psql", "exec sleep 60");
+    bench.change(|config| config.jobs[0].timeout = Duration::from_secs(2));
+    let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {}).await;
+    let report = report.unwrap();
+    one_line(
+        report.error.as_deref().unwrap(),
+        "it took longer than 2s",
+        "no answer",
+    );
+    assert!(!report.passed && !report.unsound, "{report:?}");
     // It has begun when its time is over.
     let begun = bench.scratch.path().join("begun");
     let script = format!("touch {}; exec sleep 300", begun.display());
