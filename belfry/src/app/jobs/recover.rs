@@ -17,7 +17,7 @@ const SILENT: &str = "the disk does not answer";
 
 /// A disk that takes longer for what was known is reported as failing.
 const DISK: Duration = Duration::from_secs(8);
-/// How long what a dead restore left is tried to be put back.
+/// How long what a dead restore left is tried to be put back, at least.
 const RECOVERY: Duration = Duration::from_secs(600);
 
 /// How long nothing is due because it cannot be read what was: a run that is missed
@@ -95,8 +95,8 @@ pub(super) struct Remains {
     pub unfinished: Vec<String>,
 }
 
-/// Looks into the work folder, on a thread that may wait for a disk: the round goes
-/// on without it where that takes too long.
+/// Looks into the work folder, on a thread that may wait for a disk: where that takes
+/// too long there is nothing to go by, and whoever asks leaves this round out.
 ///
 /// What looks at locks is left out where it is not wanted, so that it holds up nobody.
 pub(super) async fn remains(
@@ -124,7 +124,8 @@ pub(super) async fn remains(
 
 /// What a restore left that was cut short.
 pub(super) async fn put_back(setup: &Setup, job: &Job) {
-    match time::timeout(RECOVERY, backup::restore::recover(setup, job)).await {
+    let limit = patience(job);
+    match time::timeout(limit, backup::restore::recover(setup, job)).await {
         Ok(Ok(None)) => {}
         Ok(Ok(Some(done))) => tracing::warn!(job = job.name, "{done}"),
         Ok(Err(err)) => tracing::error!(
@@ -133,9 +134,15 @@ pub(super) async fn put_back(setup: &Setup, job: &Job) {
         ),
         Err(_) => tracing::error!(
             job = job.name,
-            "an unfinished restore cannot be put back: the server does not answer"
+            "an unfinished restore cannot be put back: it took longer than {}",
+            settings::format_duration(limit)
         ),
     }
+}
+
+/// A whole dump may have to be restored, for which a run of the job is the measure.
+fn patience(job: &Job) -> Duration {
+    RECOVERY.max(job.timeout)
 }
 
 /// Containers that a run has stopped which was killed, be it ours or one at a
@@ -157,6 +164,17 @@ mod tests {
 
     use super::*;
     use crate::state::{memory, save_slot};
+
+    #[test]
+    fn a_large_database_has_as_long_to_be_put_back_as_a_run_of_its_job() {
+        let job = |seconds| Job {
+            timeout: Duration::from_secs(seconds),
+            ..Job::default()
+        };
+        for (timeout, limit) in [(60, 600), (600, 600), (6 * 3600, 6 * 3600)] {
+            assert_eq!(patience(&job(timeout)), Duration::from_secs(limit));
+        }
+    }
 
     #[tokio::test]
     async fn what_was_due_before_is_read_again_until_the_disk_answers() {
