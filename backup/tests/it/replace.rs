@@ -101,7 +101,7 @@ async fn the_room_of_another_server_whose_folder_is_called_alike_is_not_taken_fo
         // A server elsewhere tells of its folder what is another's here.
         let data = of.sockets.join("data");
         let script = format!(
-            "exec 3<&0; exec $real \"$@\" < <(sed -u \"s|^SHOW data_directory|SELECT '{}'|\" <&3 2>/dev/null) 3<&-",
+            "exec 3<&0; exec $real \"$@\" < <(exec 2>/dev/null; sed -u \"s|^SHOW data_directory|SELECT '{}'|\" <&3) 3<&-",
             data.display()
         );
         instead(&mut bench, "psql", &script);

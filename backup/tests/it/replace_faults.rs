@@ -47,14 +47,14 @@ async fn a_database_that_was_dropped_in_part_is_made_of_its_dump() {
     // What a server leaves that is cut short in it.
     let script = format!(
         r#"exec 3<&0
-exec $real "$@" < <(while IFS= read -r line <&3; do
+exec $real "$@" < <(exec 2>/dev/null; while IFS= read -r line <&3; do
   if [[ $line == 'DROP DATABASE '* ]] && mkdir {}; then
     name=${{line#DROP DATABASE }}; name=${{name%% WITH*}}; name=${{name//\"/}}
     line="UPDATE pg_database SET datconnlimit = -2 WHERE datname = '$name'; SELECT 1/0;"
     printf '%s\n' "$line"; break
   fi
   printf '%s\n' "$line"
-done 2>/dev/null) 3<&-"#,
+done) 3<&-"#,
         once.display()
     );
     instead(&mut bench, "psql", &script);
