@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{self, Exit};
 use crate::files;
+use crate::image;
 use crate::log::Log;
 
 /// Two workers: one that waits for nothing must be left when the other is busy.
@@ -26,6 +27,7 @@ pub(crate) fn run(
         .enable_all()
         .build();
     let result = runtime.context("cannot start").and_then(|runtime| {
+        runtime.spawn(image::let_go());
         let result = runtime.block_on(work);
         // A read that hangs must not hold up the end.
         runtime.shutdown_background();

@@ -10,6 +10,7 @@ mod daemon;
 mod exit;
 mod files;
 mod http;
+mod image;
 mod log;
 mod memory;
 mod out;

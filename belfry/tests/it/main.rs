@@ -13,6 +13,8 @@ mod alertmanager_figures;
 #[cfg(test)]
 mod alertmanager_storm;
 #[cfg(test)]
+mod at_rest;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod backup_copies;
