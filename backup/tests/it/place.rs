@@ -10,10 +10,12 @@ use backup::catalogue::{self, Copy};
 use backup::manifest::{Manifest, Piece};
 use backup::run::{Outcome, Report, run};
 use backup::target::Target;
+use backup::verify::{Error, verify};
 use backup::{Config, Job, Place, Setup, seal};
 use tempfile::TempDir;
 
 use crate::cluster::{self, Cluster};
+use crate::tree::LATER;
 
 /// Where a test keeps its things.
 pub(crate) struct Bench {
@@ -110,6 +112,12 @@ impl Bench {
     /// The newest copy in the folder `local`.
     pub(crate) async fn newest(&self) -> Copy {
         self.listed("local").await.pop().unwrap()
+    }
+
+    /// Reads the newest copy in "local" through.
+    pub(crate) async fn verified(&self) -> Result<(), Error> {
+        let (target, copy) = (self.target("local"), self.newest().await);
+        verify(&self.setup, self.job(), &target, &copy, LATER, &|_| {}).await
     }
 
     /// All files below a folder of the scratch folder.

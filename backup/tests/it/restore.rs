@@ -5,24 +5,11 @@ use std::process::Stdio;
 use backup::drill::drill;
 use backup::marks::Kind;
 use backup::restore::{self, restore};
-use backup::verify::{Error, verify};
+use backup::verify::Error;
 
 use crate::cluster::Cluster;
 use crate::place::Bench;
 use crate::tree::LATER;
-
-async fn verified(bench: &Bench) -> Result<(), Error> {
-    let copy = bench.newest().await;
-    verify(
-        &bench.setup,
-        bench.job(),
-        &bench.target("local"),
-        &copy,
-        LATER,
-        &|_| {},
-    )
-    .await
-}
 
 /// Changes a byte in the middle of the stored dump.
 fn damage(bench: &Bench) {
@@ -43,21 +30,21 @@ async fn a_sound_copy_is_verified_and_a_damaged_one_is_marked_and_counts_no_more
     cluster.shop();
     let mut bench = Bench::new(&cluster);
     bench.good().await;
-    verified(&bench).await.unwrap();
+    bench.verified().await.unwrap();
     assert_eq!(bench.newest().await.last(Kind::Verified), Some(LATER));
     // Another key, or none: nothing is known, and nothing is marked.
     let file = bench.setup.config.identity_file.clone();
     std::fs::write(&file, backup::age::Identity::generate().unwrap().expose()).unwrap();
     assert!(
-        matches!(verified(&bench).await, Err(Error::Unknown(why)) if why.contains("no key that is here opens it"))
+        matches!(bench.verified().await, Err(Error::Unknown(why)) if why.contains("no key that is here opens it"))
     );
     bench.change(|config| config.identity_file = "".into());
-    assert!(matches!(verified(&bench).await, Err(Error::Unknown(_))));
+    assert!(matches!(bench.verified().await, Err(Error::Unknown(_))));
     assert!(bench.newest().await.is_good());
     bench.change(|config| config.identity_file = file.clone());
     std::fs::write(&file, bench.key.expose()).unwrap();
     damage(&bench);
-    let err = verified(&bench).await.unwrap_err();
+    let err = bench.verified().await.unwrap_err();
     assert!(
         matches!(&err, Error::Unsound(why) if why.contains("dump is damaged")),
         "{err:?}"

@@ -231,17 +231,7 @@ async fn retention_keeps_what_is_all_that_there_is_and_lets_it_go_when_it_is_not
             .all(|file| file.to_string_lossy().contains(&second.id)),
         "{left:?}"
     );
-    let copy = bench.newest().await;
-    backup::verify::verify(
-        &bench.setup,
-        bench.job(),
-        &bench.target("local"),
-        &copy,
-        LATER,
-        &|_| {},
-    )
-    .await
-    .unwrap();
+    bench.verified().await.unwrap();
 }
 
 #[tokio::test]

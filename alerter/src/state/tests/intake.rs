@@ -6,6 +6,20 @@ use std::collections::BTreeSet;
 use super::kept::Disk;
 use super::*;
 
+/// How many beginnings the history has once all is written that the next process reads on the
+/// disk, and of how many alerts.
+fn told_after_a_death(disk: &mut Disk) -> (usize, usize) {
+    let mut reborn = World::new(own());
+    reborn.now_ms = 60_000;
+    reborn.alerter.load(disk.stored(), reborn.now_ms);
+    while reborn.alerter.has_lazy_changes() || reborn.alerter.folds() {
+        disk.write(reborn.alerter.changes(true, reborn.now_ms));
+    }
+    let began = disk.began();
+    let once: BTreeSet<_> = began.iter().collect();
+    (began.len(), once.len())
+}
+
 #[test]
 fn what_began_is_in_the_history_once_whenever_the_process_dies() {
     for written in 0..8 {
@@ -21,15 +35,7 @@ fn what_began_is_in_the_history_once_whenever_the_process_dies() {
         for _ in 0..written {
             disk.write(world.alerter.changes(true, world.now_ms));
         }
-        let mut reborn = World::new(own());
-        reborn.now_ms = 60_000;
-        reborn.alerter.load(disk.stored(), reborn.now_ms);
-        while reborn.alerter.has_lazy_changes() || reborn.alerter.folds() {
-            disk.write(reborn.alerter.changes(true, reborn.now_ms));
-        }
-        let began = disk.began();
-        let once: BTreeSet<_> = began.iter().collect();
-        assert_eq!((began.len(), once.len()), (1_000, 1_000), "{written}");
+        assert_eq!(told_after_a_death(&mut disk), (1_000, 1_000), "{written}");
     }
 }
 
@@ -91,15 +97,7 @@ fn what_began_is_told_to_the_history_before_the_rows_that_know_of_it_go() {
             disk.write(world.alerter.changes(true, world.now_ms));
             world.alerter.stored();
         }
-        let mut reborn = World::new(own());
-        reborn.now_ms = 60_000;
-        reborn.alerter.load(disk.stored(), reborn.now_ms);
-        while reborn.alerter.has_lazy_changes() || reborn.alerter.folds() {
-            disk.write(reborn.alerter.changes(true, reborn.now_ms));
-        }
-        let began = disk.began();
-        let once: BTreeSet<_> = began.iter().collect();
-        assert_eq!((began.len(), once.len()), (1_000, 1_000), "{written}");
+        assert_eq!(told_after_a_death(&mut disk), (1_000, 1_000), "{written}");
     }
 }
 

@@ -124,10 +124,7 @@ async fn no_program_that_fails_while_dumping_leaves_a_copy_or_harms_the_last_one
         config.jobs[0].bin = BIN.into();
         config.jobs[0].timeout = Duration::from_secs(600);
     });
-    let target = bench.target("local");
-    verify(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
-        .await
-        .unwrap();
+    bench.verified().await.unwrap();
     bench.good().await;
     // Nobody is left in the database; a server needs a moment to see that one is gone.
     let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'belfry_backup'";
