@@ -6,6 +6,7 @@
 //! or does I/O. What changed since the last look is handed out by
 //! [`Alerter::changes`], and taken back if it could not be stored.
 
+mod acks;
 mod bundle;
 mod changes;
 mod collapse;

@@ -1,22 +1,25 @@
 //! Modules: what a probe does, in the grammar of `blackbox.yml`.
 
 mod celery;
+mod dns;
 mod domain;
 mod host;
 mod http;
+mod tls;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::pattern::{Pattern, Source, Unsupported};
 
 pub(super) use celery::Celery;
+pub(super) use dns::{Dns, Records};
 pub(super) use domain::Domain;
 pub(super) use host::{Command, Docker, Systemd};
 pub use http::Http;
 pub(super) use http::{Authorization, BasicAuth, HeaderMatch, JsonMatch, Oauth2};
+pub(super) use tls::{Tls, Version};
 
 settings::choice! {
     /// How a module probes.
@@ -98,44 +101,6 @@ settings::section! {
     }
 }
 
-settings::choice! {
-    /// A version of TLS. Those before 1.2 are accepted here and not spoken.
-    pub enum Version {
-        /// TLS 1.0.
-        Tls10 = "TLS10",
-        /// TLS 1.1.
-        Tls11 = "TLS11",
-        /// TLS 1.2.
-        Tls12 = "TLS12",
-        /// TLS 1.3.
-        Tls13 = "TLS13",
-    }
-}
-
-settings::section! {
-    /// How TLS is spoken.
-    pub struct Tls {
-        /// The authorities that are trusted, PEM. Empty: those of the system.
-        pub ca_file: PathBuf = PathBuf::new(),
-        /// Lists of revoked certificates, PEM, as their authorities sign them. Empty: only a server's own stapled answer can say that its certificate was revoked.
-        pub crl_file: PathBuf = PathBuf::new(),
-        /// Our certificate, PEM.
-        pub cert_file: PathBuf = PathBuf::new(),
-        /// Its key, PEM.
-        pub key_file: PathBuf = PathBuf::new(),
-        /// The name that the certificate must have. Empty: the one that is asked for.
-        pub server_name: String = String::new(),
-        /// Whether a certificate that is not trusted will do.
-        pub insecure_skip_verify: bool = false,
-        /// Where the certificate lies that should be served: a file, or a folder that is searched for the newest one of the name. Empty: not compared.
-        pub certificate_on_disk: PathBuf = PathBuf::new(),
-        /// The oldest version.
-        pub min_version: Option<Version> = None,
-        /// The newest version.
-        pub max_version: Option<Version> = None,
-    }
-}
-
 settings::section! {
     /// A connection over TCP.
     pub struct Tcp {
@@ -177,56 +142,6 @@ settings::section! {
         pub name: String = String::new(),
         /// Its value; `${1}` stands for what the first group matched.
         pub value: String = String::new(),
-    }
-}
-
-settings::section! {
-    /// A question to a DNS server.
-    pub struct Dns {
-        /// The version of IP that is tried first.
-        pub preferred_ip_protocol: Protocol = Protocol::Ip6,
-        /// Whether the other version of IP will do.
-        pub ip_protocol_fallback: bool = true,
-        /// udp or tcp.
-        pub transport_protocol: String = "udp".to_owned(),
-        /// Whether TLS is spoken, over TCP.
-        pub dns_over_tls: bool = false,
-        /// How TLS is spoken.
-        pub tls_config: Tls = Tls::default(),
-        /// The name that is asked for.
-        pub query_name: String = String::new(),
-        /// The type of records that is asked for.
-        pub query_type: String = "ANY".to_owned(),
-        /// The class that is asked for.
-        pub query_class: String = "IN".to_owned(),
-        /// Whether the server is to ask others.
-        pub recursion_desired: bool = true,
-        /// Response codes that are good. Empty: NOERROR.
-        pub valid_rcodes: Vec<String> = vec![],
-        /// What the records of the answer must be.
-        pub validate_answer_rrs: Records = Records::default(),
-        /// What the records about authority must be.
-        pub validate_authority_rrs: Records = Records::default(),
-        /// What the additional records must be.
-        pub validate_additional_rrs: Records = Records::default(),
-        /// The addresses or texts that the answer must consist of, in any order. Empty: any.
-        pub expect: Vec<String> = vec![],
-        /// The address of this host from which it goes out. Empty: any.
-        pub source_ip_address: Source = Source(None),
-    }
-}
-
-settings::section! {
-    /// What records must be.
-    pub struct Records {
-        /// Fails when one of them matches a record.
-        pub fail_if_matches_regexp: Vec<Pattern> = vec![],
-        /// Fails when one of them matches all records.
-        pub fail_if_all_match_regexp: Vec<Pattern> = vec![],
-        /// Fails when one of them does not match a record.
-        pub fail_if_not_matches_regexp: Vec<Pattern> = vec![],
-        /// Fails when one of them matches no record.
-        pub fail_if_none_matches_regexp: Vec<Pattern> = vec![],
     }
 }
 
