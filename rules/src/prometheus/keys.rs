@@ -258,3 +258,17 @@ fn inherit(root: &mut Node) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{IDLE, REFUSED};
+
+    #[test]
+    fn the_page_for_people_names_each_key_that_is_refused_or_does_nothing() {
+        let page = include_str!("../../../docs/in-prometheus-place.md");
+        let idle = IDLE.iter().flat_map(|(_, names, _)| *names);
+        for name in REFUSED.iter().flat_map(|(_, names)| *names).chain(idle) {
+            assert!(page.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}
