@@ -265,6 +265,36 @@ fn old_days_and_too_many_bytes_are_given_up() {
 }
 
 #[test]
+fn thirty_days_are_kept_where_nothing_else_is_said() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = Store::open(dir.path(), settings());
+    let end = START + 33 * DAY;
+    for time in (START..end).step_by(300_000) {
+        store
+            .append(&labels("gauge", &[]), time, (time / 300_000) as f64)
+            .unwrap();
+        if (time + 300_000) % HOUR == 0 {
+            store.roll_up(time).unwrap();
+            store.maintain(time);
+        }
+    }
+    let kept = history(&store, "gauge", Summary::Last, START, end);
+    let (_, samples) = kept.first_key_value().unwrap();
+    let days = (end - samples[0].0) / DAY;
+    assert!((30..=31).contains(&days), "{days} days");
+    let whole: Vec<i64> = samples.iter().map(|(time, _)| time / 300_000).collect();
+    assert!(
+        whole.windows(2).all(|two| two[1] == two[0] + 1),
+        "none is missing"
+    );
+    assert!(
+        samples
+            .iter()
+            .all(|(time, value)| (time / 300_000) as f64 == *value)
+    );
+}
+
+#[test]
 fn a_folder_that_is_removed_is_begun_anew() {
     let dir = TempDir::new().unwrap();
     let (store, _) = Store::open(dir.path(), settings());
