@@ -180,6 +180,7 @@ fn expressions_that_would_take_all_memory_are_refused() {
         "(a{1,100}){1,100}{1,10}",
         "(?:\\pL{50}){50}",
         "((a+)+)+{1,99}{1,99}",
+        "(?:(?:(?:(?:(?:a{16}){16}){16}){16}){16})",
     ];
     for bomb in bombs {
         let err = matcher("a", bomb, true, true).compile().unwrap_err();
