@@ -37,9 +37,17 @@ fn asked(test: &[String]) -> Option<String> {
 }
 
 fn by_command<'a>(words: &[&'a str]) -> Option<&'a str> {
-    let is_ours = |word: &&str| word.rsplit('/').next() == Some("belfry");
-    let at = words.iter().position(is_ours)?;
-    let mut rest = words[at + 1..].iter();
+    // The first that is called so may be a folder, or a file that is looked for.
+    let mut places = words.iter().enumerate().filter_map(|(at, word)| {
+        let is_ours = word.rsplit('/').next() == Some("belfry");
+        is_ours.then_some(at)
+    });
+    places.find_map(|at| asked_after(&words[at + 1..]))
+}
+
+/// The service that the words behind our own name ask for.
+fn asked_after<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let mut rest = words.iter();
     let mut plain = std::iter::from_fn(|| {
         loop {
             let word = rest.next()?;
@@ -90,6 +98,15 @@ mod tests {
                 shell("cd /srv && belfry health 'worker' || exit 1"),
                 Some("worker"),
             ),
+            (
+                shell("cd /opt/belfry && belfry health worker"),
+                Some("worker"),
+            ),
+            (
+                shell("test -x /bin/belfry && belfry health worker"),
+                Some("worker"),
+            ),
+            (shell("cd /opt/belfry && belfry ping worker"), None),
             (
                 shell(
                     "wget -qO- \"http://10.0.0.1:9911/health/ready/worker?format=text\" || exit 1",
