@@ -15,6 +15,7 @@ pub(super) fn probes(health: &Health, now_ms: i64) -> Vec<Probe> {
         target: view.target,
         up: view.up,
         since_ms: view.up.map(|_| view.since_ms),
+        turned: view.turned,
         flapping: view.flapping,
         detail: view.detail,
         ticks: view

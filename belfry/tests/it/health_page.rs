@@ -87,3 +87,30 @@ fn what_is_down_is_on_the_page_before_anybody_is_paged_for_it() {
         }
     }
 }
+
+#[test]
+fn what_was_silenced_before_a_restart_is_known_after_it() {
+    let (port, status) = page();
+    status.store(502, Ordering::Relaxed);
+    let setup = Setup::new()
+        .part(&format!(
+            "probe: {{targets: [{{name: site, target: 'http://127.0.0.1:{port}/'}}]}}"
+        ))
+        .rules("- alert: Gone\n  expr: belfry_probe_up == 0\n  labels: {severity: critical}\n");
+    let mut belfry = Launch::with(&setup.config()).start();
+    let silence = r#"{"matchers":[{"name":"probe","value":"site","isRegex":false,"isEqual":true}],
+        "startsAt":"2020-01-01T00:00:00Z","endsAt":"2099-01-01T00:00:00Z","createdBy":"kim","comment":"move"}"#;
+    assert_eq!(belfry.post("/api/v2/silences", silence).status, 200);
+    let known = |page: &str| {
+        ["1 muted", "1 probe down"]
+            .iter()
+            .all(|words| page.contains(words))
+            && !page.contains("not paged yet")
+    };
+    poll::holds("it should be down and muted", || {
+        known(&belfry.get("/").body)
+    });
+    belfry.kill();
+    belfry.restart();
+    poll::holds("it should be so still", || known(&belfry.get("/").body));
+}

@@ -196,6 +196,9 @@ pub struct Probe {
     pub up: Option<bool>,
     /// Since when; none before the first look.
     pub since_ms: Option<i64>,
+    /// Whether it went up or down then; else that was the first look, and it may have
+    /// been so for longer.
+    pub turned: bool,
     /// Whether it is up now and down then.
     pub flapping: bool,
     /// What went wrong last, in words; empty if nothing did.

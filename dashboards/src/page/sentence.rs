@@ -112,8 +112,11 @@ fn looked_at(now: &Now) -> Vec<(String, usize)> {
     let down = |watched: &'_ super::Watched| watched.status == Status::Down;
     let beats = now.heartbeats.iter().filter(|beat| down(beat));
     let peers = now.peers.iter().filter(|peer| down(peer));
+    // What was down at the first look may have been so when it was silenced: we may
+    // only have been started again.
+    let probes = probes.map(|it| (&*it.name, it.since_ms.filter(|_| it.turned)));
     let all = [
-        watched::down(now, "probe", probes.map(|it| (&*it.name, it.since_ms))),
+        watched::down(now, "probe", probes),
         watched::down(now, "heartbeat", beats.map(|it| (&*it.name, it.since_ms))),
         watched::down(now, "peer", peers.map(|it| (&*it.name, it.since_ms))),
     ];
@@ -295,6 +298,7 @@ mod tests {
             name: name.to_owned(),
             ours: true,
             up: Some(up),
+            turned: true,
             ..Probe::default()
         };
         let mut now = well();
@@ -331,6 +335,13 @@ mod tests {
             "2 muted / 2 probes down, 1 of them not paged yet, 9 services fine, mail ok"
         );
         assert_eq!(verdict(&now), Verdict::Warning);
+        // Whether it was down before we looked first, nobody can say.
+        now.probes[1].turned = false;
+        assert_eq!(
+            said(&now),
+            "2 muted / 2 probes down, 9 services fine, mail ok"
+        );
+        assert_eq!(verdict(&now), Verdict::Fine);
         // A peer's site is the peer's to tell.
         for probe in &mut now.probes {
             probe.ours = false;

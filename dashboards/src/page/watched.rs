@@ -85,7 +85,8 @@ fn list(
 }
 
 /// Down, and nobody was told of it yet: `3 heartbeats down, 1 of them not paged yet`.
-/// Nothing where nothing is down. Each has a name, and since when it is down.
+/// Nothing where nothing is down. Each has a name, and since when it is down,
+/// if that is known.
 pub(super) fn down<'a>(
     now: &Now,
     noun: &str,

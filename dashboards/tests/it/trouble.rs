@@ -160,6 +160,7 @@ fn looked_at(now: &mut Now) {
         target: format!("https://{name}.example/"),
         up: Some(up),
         since_ms: Some(NOW - 4 * MINUTE),
+        turned: true,
         flapping: false,
         detail: if up { "" } else { "the status is 502" }.into(),
         ticks: (0..20)

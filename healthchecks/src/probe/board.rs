@@ -235,7 +235,7 @@ fn millis(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::{Config, Samples};
+    use crate::probe::{Config, Failure, Reason, Samples};
 
     fn board(text: &str) -> Board {
         let config: Config = settings::read("belfry.yml".as_ref(), text, &|_| None).unwrap();
@@ -302,6 +302,29 @@ mod tests {
             ..due
         };
         assert_eq!(board.done(&gone, good(), 5_001), None);
+    }
+
+    #[test]
+    fn what_was_so_at_the_first_look_is_told_from_what_became_so() {
+        let board = board("targets: [{target: a}]");
+        let bad = || Outcome {
+            failure: Some(Failure::new(Reason::Refused, "refused")),
+            ..good()
+        };
+        let limits = board.lock().limits();
+        let mut now_ms = 0;
+        let mut look = |outcome: Outcome| {
+            now_ms += 15_000;
+            let due = board.due(now_ms).remove(0);
+            board.done(&due, outcome, now_ms);
+            let view = board.views(now_ms).remove(0);
+            (view.up, view.turned)
+        };
+        assert_eq!(look(bad()), (Some(false), false));
+        let views: Vec<_> = (0..limits.up_after).map(|_| look(good())).collect();
+        assert_eq!(views.last(), Some(&(Some(true), true)));
+        let views: Vec<_> = (0..limits.down_after).map(|_| look(bad())).collect();
+        assert_eq!(views.last(), Some(&(Some(false), true)));
     }
 
     #[test]

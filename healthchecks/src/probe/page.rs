@@ -22,6 +22,8 @@ pub struct View {
     pub up: Option<bool>,
     /// Since when.
     pub since_ms: i64,
+    /// Whether it went up or down then, rather than was looked at first.
+    pub turned: bool,
     /// Whether it is up now and down then.
     pub flapping: bool,
     /// Why the last look failed, if it did.
@@ -293,6 +295,7 @@ fn view(name: &str, entry: &Entry, inner: &Inner, now_ms: i64) -> View {
         module: entry.target.module.clone(),
         up: entry.track.up(),
         since_ms: entry.track.since_ms(),
+        turned: entry.track.changes() > 0,
         flapping: entry.track.flapping(now_ms, inner.limits()),
         reason: failure.map(|failure| failure.reason),
         detail: failure
