@@ -178,11 +178,27 @@ async fn a_server_that_ends_connections_after_a_mail_gets_the_others_by_new_ones
 
 #[tokio::test]
 async fn where_a_server_wants_cram_md5_the_password_is_not_told() {
-    let exim = Exim::knowing(
+    proven_by(
         "cram:\n  driver = cram_md5\n  public_name = CRAM-MD5\n  \
          server_secret = ${if eq{$auth1}{belfry}{a pass word}fail}\n  server_set_id = $auth1\n",
     )
     .await;
+}
+
+#[tokio::test]
+async fn where_a_server_knows_login_alone_the_name_and_the_password_are_told_by_it() {
+    proven_by(
+        "login:\n  driver = plaintext\n  public_name = LOGIN\n  \
+         server_prompts = Username:: : Password::\n  \
+         server_condition = ${if and{{eq{$auth1}{belfry}}{eq{$auth2}{a pass word}}}}\n  \
+         server_set_id = $auth1\n",
+    )
+    .await;
+}
+
+/// Logs in at a server that knows only this, with the right password and a wrong one.
+async fn proven_by(authenticators: &str) {
+    let exim = Exim::knowing(authenticators).await;
     let folder = tempfile::tempdir().unwrap();
     let section = mail(&format!("{{{}}}", exim.section(exim.port)));
     let alerter = start(tree(), section.clone(), database(folder.path()).await).await;
