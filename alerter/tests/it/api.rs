@@ -13,7 +13,7 @@ use serde_json::json;
 use sqlx::SqlitePool;
 
 use crate::support::openapi::Document;
-use crate::support::web::{Answer, Served, ask, get, post};
+use crate::support::web::{Answer, Served, ask};
 use crate::support::{config, database, mail, start};
 
 /// A tree with inhibition and more than one receiver, which sends nothing.
@@ -61,21 +61,28 @@ impl World {
         self.served.url()
     }
 
-    async fn get(&self, path: &str) -> Answer {
-        let answer = get(&self.url(), path).await;
+    /// Asks, and holds the answer against the document.
+    async fn ask(&self, request: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let answer = ask(&self.url(), request, headers, body).await;
+        let (method, path) = request.split_once(' ').unwrap();
         let plain = path.split('?').next().unwrap();
         let plain = match plain.starts_with("/silence/") {
             true => "/silence/{silenceID}",
             false => plain,
         };
-        self.document.check("get", plain, &answer);
+        let method = method.to_ascii_lowercase();
+        self.document.check(&method, plain, &answer);
         answer
     }
 
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path}"), &[], "").await
+    }
+
     async fn post(&self, path: &str, body: serde_json::Value) -> Answer {
-        let answer = post(&self.url(), path, &body.to_string()).await;
-        self.document.check("post", path, &answer);
-        answer
+        let json = [("content-type", "application/json")];
+        let body = body.to_string();
+        self.ask(&format!("POST {path}"), &json, &body).await
     }
 
     /// Posts alerts of these labels: `alertname=x host=y`.
@@ -166,7 +173,8 @@ async fn a_silence_is_made_shown_changed_and_ended() {
     }
     let other = other["silenceID"].as_str().unwrap();
     for _ in 0..2 {
-        let ended = ask(&world.url(), &format!("DELETE /silence/{other}"), &[], "").await;
+        let request = format!("DELETE /silence/{other}");
+        let ended = world.ask(&request, &[], "").await;
         assert_eq!((ended.status, &*ended.text), (200, ""));
     }
     let alerts = world.get("/alerts?silenced=false").await.json();

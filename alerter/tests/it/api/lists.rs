@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{CONFIG, World};
-use crate::support::web::{ask, client, get};
+use crate::support::web::client;
 
 fn names(list: &Value) -> Vec<&str> {
     let alerts = list.as_array().unwrap().iter();
@@ -186,7 +186,7 @@ async fn long_lists_come_in_pieces_and_are_whole() {
         drop(answer);
         drop(client);
         crate::support::until("a free turn", async || {
-            let answer = get(&world.url(), "/receivers").await;
+            let answer = world.get("/receivers").await;
             (answer.status == 200).then_some(())
         })
         .await;
@@ -224,7 +224,7 @@ async fn no_more_than_a_few_lists_are_written_at_a_time() {
     assert_eq!(text, wanted);
     drop((open, client));
     crate::support::until("a turn", async || {
-        let answer = ask(&world.url(), "GET /alerts?filter=number%3D1", &[], "").await;
+        let answer = world.get("/alerts?filter=number%3D1").await;
         (answer.status == 200).then_some(())
     })
     .await;

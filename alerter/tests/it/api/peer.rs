@@ -118,7 +118,7 @@ async fn requests_are_refused_as_alertmanager_refuses_them() {
 
 async fn same(peer: &Peer, world: &World, request: &str, headers: &[(&str, &str)], body: &str) {
     let theirs = ask(&peer.url, request, headers, body).await;
-    let ours = ask(&world.url(), request, headers, body).await;
+    let ours = world.ask(request, headers, body).await;
     let said = |answer: &Answer| {
         let mut text = answer.text.trim_end().to_owned();
         // A time is not a text that two programs have in common.
@@ -194,7 +194,7 @@ async fn lists_are_the_same_as_alertmanagers() {
             all.then_some(answer)
         })
         .await;
-        let ours = ask(&world.url(), &request, &[], "").await.json();
+        let ours = world.get(path).await.json();
         assert_eq!(plain(ours), plain(theirs), "{path}");
     }
 }

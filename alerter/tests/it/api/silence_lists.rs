@@ -7,7 +7,7 @@ use alerter::{Silence, SilenceDraft, SilenceMatcher, SilenceState};
 use futures_util::future::join_all;
 
 use super::{CONFIG, World};
-use crate::support::web::{client, get};
+use crate::support::web::client;
 
 /// Silences of each state.
 const EACH: i64 = 1_000;
@@ -185,7 +185,7 @@ async fn a_list_of_silences_that_nobody_reads_on_keeps_nothing_else_waiting() {
     let all = world.handle.silences().await.unwrap();
     let last = &all[299].id;
     world.handle.unsilence(last).await.unwrap();
-    let shown = get(&world.url(), &format!("/silence/{last}")).await.json();
+    let shown = world.get(&format!("/silence/{last}")).await.json();
     assert_eq!(shown["status"]["state"], "expired");
     while let Some(piece) = answer.chunk().await.unwrap() {
         text.extend_from_slice(&piece);
