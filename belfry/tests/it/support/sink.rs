@@ -2,15 +2,17 @@
 //!
 //! For faults only: what a good server does is tested with exim.
 
+use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::certificate::Certificate;
 use super::claim::{self, Claim};
 use super::mail::Mail;
+use super::poll;
 
 mod session;
 
@@ -81,6 +83,8 @@ pub(crate) struct Sink {
 struct Listening {
     stop: Arc<AtomicBool>,
     thread: thread::JoinHandle<()>,
+    /// Held by the thread, and by each connection that is served.
+    served: Weak<()>,
 }
 
 impl Sink {
@@ -134,6 +138,7 @@ impl Sink {
             Arc::clone(&self.notes),
         );
         let served = Arc::new(());
+        let weak = Arc::downgrade(&served);
         let thread = thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if told.load(Ordering::Acquire) {
@@ -160,12 +165,29 @@ impl Sink {
                 });
             }
         });
-        self.listening = Some(Listening { stop, thread });
+        self.listening = Some(Listening {
+            stop,
+            thread,
+            served: weak,
+        });
+    }
+
+    /// Waits until it has read all that clients sent which are gone by now; this is a
+    /// connection too.
+    pub(crate) fn settle(&self) {
+        let listening = self.listening.as_ref().expect("it listens");
+        // Greeted last, as all that connected before are served by then.
+        let mut last = TcpStream::connect(("127.0.0.1", self.port())).expect("it listens");
+        let _ = last.read(&mut [0]);
+        drop(last);
+        poll::holds("the sink should have read all", || {
+            listening.served.strong_count() == 1
+        });
     }
 
     /// Stops listening: from now on the port refuses.
     pub(crate) fn close(&mut self) {
-        let Some(Listening { stop, thread }) = self.listening.take() else {
+        let Some(Listening { stop, thread, .. }) = self.listening.take() else {
             return;
         };
         stop.store(true, Ordering::Release);
