@@ -148,9 +148,8 @@ pub(super) fn events(message: &str) -> Vec<Event> {
 
 /// The events of a message that comes without an envelope.
 pub(super) fn bare_events(message: &[u8]) -> Vec<Event> {
-    // Nearly all are read as they are; a text with an escape in it has to be made anew.
-    if let Ok(one) = serde_json::from_slice::<Told<'_>>(message) {
-        return event(&one).into_iter().collect();
+    if let Some(events) = plain_events(message) {
+        return events;
     }
     match serde_json::from_slice(message) {
         Ok(Value::Array(all)) => {
@@ -160,6 +159,17 @@ pub(super) fn bare_events(message: &[u8]) -> Vec<Event> {
         Ok(one) => event(&Told::of(&one)).into_iter().collect(),
         Err(_) => Vec::new(),
     }
+}
+
+/// The events of a message whose texts can be read where they lie, as nearly all can:
+/// one alone, or a list, in which workers send those of tasks. Nothing where a text
+/// has an escape in it and has to be made anew, or something unusual stands there.
+fn plain_events(message: &[u8]) -> Option<Vec<Event>> {
+    if let Ok(one) = serde_json::from_slice::<Told<'_>>(message) {
+        return Some(event(&one).into_iter().collect());
+    }
+    let all: Vec<Told<'_>> = serde_json::from_slice(message).ok()?;
+    Some(all.iter().take(MOST_EVENTS).filter_map(event).collect())
 }
 
 fn event(of: &Told<'_>) -> Option<Event> {
@@ -290,6 +300,11 @@ mod tests {
             matches!(&read[..], [Event { kind: Kind::Task { uuid, what }, .. }] if uuid == "u" && *what == failed),
             "{read:?}"
         );
+        // Both are read without being made anew.
+        let list = format!("[{plain}]");
+        assert_eq!(plain_events(plain.as_bytes()).as_ref(), Some(&read));
+        assert_eq!(plain_events(list.as_bytes()).as_ref(), Some(&read));
+        assert_eq!(events(&envelope(&list)), read);
         for (from, to) in [
             ("KeyError(1)", "KeyError(\\\"1\\\")"),
             ("w@a", "\\u0077@a"),
@@ -299,7 +314,10 @@ mod tests {
         ] {
             let other = plain.replace(from, to);
             assert_ne!(other, plain);
+            assert_eq!(plain_events(other.as_bytes()), None, "{other}");
             assert_eq!(bare_events(other.as_bytes()), read, "{other}");
+            let list = format!("[{other}]");
+            assert_eq!(bare_events(list.as_bytes()), read, "{list}");
             assert_eq!(events(&envelope(&other)), read, "{other}");
             let body = serde_json::to_string(&other).unwrap();
             assert_eq!(events(&format!("{{\"body\":{body}}}")), read, "{other}");
