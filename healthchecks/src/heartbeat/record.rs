@@ -121,12 +121,12 @@ impl Kept {
             self.success_ms = Some(now_ms);
             self.failure_ms = None;
             self.down_since_ms = None;
-        } else {
+        } else if self.failure_ms.is_none() {
+            self.failure_ms = Some(now_ms);
             self.down_since_ms = Some(match was {
                 State::Down => was_since_ms,
                 _ => now_ms,
             });
-            self.failure_ms = Some(self.failure_ms.unwrap_or(now_ms));
         }
     }
 
@@ -332,6 +332,18 @@ mod tests {
         let mut kept = Kept::new("job", false, 0);
         kept.take(Kind::Fail, "", 5, &paused);
         assert_eq!(kept.state(&paused, 1_000_000), (State::Paused, 5));
+    }
+
+    #[test]
+    fn a_failure_while_paused_leaves_since_when_it_is_down() {
+        let paused = Rules {
+            paused: true,
+            ..RULES
+        };
+        let mut kept = Kept::new("job", false, 0);
+        kept.take(Kind::Fail, "", 6, &RULES);
+        kept.take(Kind::Fail, "", 9, &paused);
+        assert_eq!(kept.state(&RULES, 10), (State::Down, 6));
     }
 
     #[test]
