@@ -113,11 +113,13 @@ impl Follower {
             }
             match one.take(buffer, batch) {
                 Ok(()) => batch.more || one.stirred.elapsed() < QUIET,
+                // With lines in hand it is not told now: it has to come again, and
+                // holds up nobody until then.
+                Err(_) if !batch.text.is_empty() => true,
+                // Told once, and the log goes on without it.
                 Err(err) => {
                     fault = Err(err);
-                    // Told once, and the log goes on without it; with lines in hand
-                    // it is not told now, and has to come again.
-                    !batch.text.is_empty()
+                    false
                 }
             }
         });

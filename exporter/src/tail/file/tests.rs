@@ -46,28 +46,52 @@ fn read(follower: &mut Follower) -> String {
     }
 }
 
-#[test]
-fn a_renamed_file_that_fails_is_told_of_even_when_others_have_lines() {
-    let log = Log::new();
-    log.write("");
-    let mut follower = log.follow(None);
-    assert_eq!(read(&mut follower), "");
-    // Its metadata can be had and its bytes cannot.
+/// Followed: a renamed file that `old.log` is, one that fails, and the log itself.
+fn follow_with_one_that_fails(log: &Log) -> (File, Follower) {
+    // Of a folder the metadata can be had and the bytes cannot.
     let open = |path: &Path| {
         let file = File::open(path).unwrap();
         let there = file.metadata().unwrap();
         Open::at_begin((file, there))
     };
-    log.write("before\n");
-    follower.old.push(open(&log.path()));
-    follower.old.push(open(log.folder.path()));
+    let writer = log.write("");
+    log.rename("old.log");
+    log.write("");
+    let mut follower = log.follow(None);
+    assert_eq!(read(&mut follower), "");
+    let folder = log.folder.path();
+    follower.old.push(open(&folder.join("old.log")));
+    follower.old.push(open(folder));
+    (writer, follower)
+}
+
+#[test]
+fn a_renamed_file_that_fails_is_told_of_even_when_others_have_lines() {
+    let log = Log::new();
+    let (mut writer, mut follower) = follow_with_one_that_fails(&log);
+    writer.write_all(b"before\n").unwrap();
     let lines = follower.read().unwrap();
     assert_eq!(lines.text, b"before\n");
     assert_eq!(lines.position.files.len(), 3);
+    log.write("meanwhile\n");
     let fault = follower.read().unwrap_err();
     assert_eq!(fault.kind(), io::ErrorKind::IsADirectory);
     // Told once; the log goes on without it.
-    assert_eq!(read(&mut follower), "before\n");
+    assert_eq!(read(&mut follower), "meanwhile\n");
+}
+
+#[test]
+fn a_renamed_file_that_fails_does_not_hold_up_the_log_while_another_has_lines() {
+    let log = Log::new();
+    let (mut writer, mut follower) = follow_with_one_that_fails(&log);
+    for round in 0..3 {
+        writer
+            .write_all(format!("late {round}\n").as_bytes())
+            .unwrap();
+        log.write(&format!("new {round}\n"));
+        let expected = format!("late {round}\nnew {round}\n");
+        assert_eq!(read(&mut follower), expected);
+    }
 }
 
 #[test]
