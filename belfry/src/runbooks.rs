@@ -76,7 +76,9 @@ impl Shelf {
             });
         };
         let all = self.all();
-        let all = all.get(name).map(Runbook::first_steps).unwrap_or_default();
+        let book = all.get(name);
+        let only_look = book.is_some_and(Runbook::first_steps_only_look);
+        let all = book.map(Runbook::first_steps).unwrap_or_default();
         let link = if public_url.is_empty() {
             String::new()
         } else {
@@ -87,6 +89,7 @@ impl Shelf {
             name: name.to_owned(),
             url: link,
             steps_total: all.len(),
+            only_look,
             steps: all
                 .iter()
                 .take(steps)
@@ -120,4 +123,30 @@ pub(crate) fn one(name: &str, runbook: &Runbook, text: Option<&str>) -> Value {
         told["text"] = json!(text);
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_mail_says_of_steps_that_only_look_that_they_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = "# Ours\n\n## First look\n\n1. Mend it: `systemctl restart billing`\n";
+        std::fs::write(folder.path().join("billing.md"), ours).unwrap();
+        let runbooks = Runbooks::read(folder.path()).unwrap();
+        let nothing = Containers::new(exporter::container::Config::default(), Path::new("/none"));
+        let shelf = Shelf::new(runbooks, nothing);
+        for (url, only_look) in [
+            ("/runbooks/memory", true),
+            ("/runbooks/billing", false),
+            ("/runbooks/none", false),
+            ("https://example.org/", false),
+        ] {
+            let brief = shelf.brief(url, &alert::Set::new(), "", 5).unwrap();
+            assert_eq!(brief.only_look, only_look, "{url}");
+        }
+    }
 }

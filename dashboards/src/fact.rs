@@ -75,6 +75,21 @@ pub struct Runbook {
     pub steps: Vec<String>,
     /// How many steps it has in all.
     pub steps_total: usize,
+    /// Whether it says of these steps that they change nothing.
+    pub only_look: bool,
+}
+
+impl Runbook {
+    /// `3 of 9 steps`, and whether they only look.
+    pub(crate) fn extent(&self, shown: usize) -> String {
+        let total = self.steps_total.max(self.steps.len());
+        let looks = if self.only_look {
+            ", which only look"
+        } else {
+            ""
+        };
+        format!("{shown} of {total} steps{looks}")
+    }
 }
 
 /// How it was when an alert began, gathered once.
@@ -205,4 +220,21 @@ pub struct Event {
     pub what: String,
     /// When, milliseconds since 1970.
     pub at_ms: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_steps_that_only_look_it_is_said() {
+        let mut runbook = Runbook {
+            steps_total: 9,
+            only_look: true,
+            ..Runbook::default()
+        };
+        assert_eq!(runbook.extent(3), "3 of 9 steps, which only look");
+        runbook.only_look = false;
+        assert_eq!(runbook.extent(3), "3 of 9 steps");
+    }
 }

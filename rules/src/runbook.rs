@@ -96,6 +96,64 @@ mod tests {
         }
     }
 
+    /// Words of commands that change something.
+    const CHANGING: [&str; 20] = [
+        " restart ",
+        "prune",
+        " up -d",
+        " start ",
+        "umount",
+        "vacuum",
+        "sysctl -w",
+        "_backend(",
+        " reload",
+        " stop ",
+        "config set",
+        " bgsave",
+        "createdb",
+        "pg_restore -U",
+        "unpause",
+        " attest",
+        " kill ",
+        "set-ntp",
+        "mkswap",
+        "mdadm --manage",
+    ];
+
+    /// Whether a command changes something: by a word of its own, since it writes a
+    /// file, or since it has a database do what comes in.
+    fn changes(command: &str) -> bool {
+        // Signs within quotes are not the shell's.
+        let unquoted: String = command.split(['\'', '"']).step_by(2).collect();
+        let writes = unquoted.replace("2>/dev/null", "").replace("2>&1", "");
+        let fed = unquoted.replace("||", ";");
+        CHANGING.iter().any(|word| command.contains(word))
+            || writes.contains('>')
+            || fed.split('|').skip(1).any(|part| part.contains("psql "))
+    }
+
+    #[test]
+    fn a_command_that_writes_or_feeds_a_database_changes_something() {
+        for command in [
+            "belfry backup attest",
+            "docker logs NAME > ~/evidence.log 2>&1",
+            "docker logs NAME 2>>log",
+            "zcat FILE.sql.gz | docker exec -i POSTGRES psql -U DBUSER",
+            "docker exec POSTGRES pg_dump -U DBUSER DATABASE > ~/rescue.dump",
+        ] {
+            assert!(changes(command), "{command}");
+        }
+        for command in [
+            "docker logs NAME 2>&1 | grep -iE 'a|psql ' | tail -20",
+            "ls -l /var/crash 2>/dev/null",
+            "docker exec POSTGRES psql -c \"select 1 where 2 > 1\" | sort",
+            "docker inspect --format '{{.Source}} -> {{.Destination}}' NAME",
+            "openssl s_client -connect MAILHOST:587 </dev/null",
+        ] {
+            assert!(!changes(command), "{command}");
+        }
+    }
+
     #[test]
     fn every_command_says_whether_it_changes_something() {
         for (name, text) in ALL {
@@ -104,26 +162,17 @@ mod tests {
                     ["sh read-only", "sh changing"].contains(&kind),
                     "{name}: {kind}"
                 );
-                let changing = [
-                    " restart ",
-                    "prune",
-                    " up -d",
-                    " start ",
-                    "umount",
-                    "vacuum",
-                    "sysctl -w",
-                    "_backend(",
-                    " reload",
-                    " stop ",
-                    "config set",
-                    "bgsave",
-                    "createdb",
-                    "pg_restore -U",
-                    "unpause",
-                ];
-                let changes = changing.iter().any(|word| commands.contains(word));
+                let changes = commands.lines().any(changes);
                 assert!(!changes || kind == "sh changing", "{name}: {commands}");
             }
+            // Those within a sentence bear no mark, so that they may only look.
+            let prose = text.split("```").step_by(2);
+            for span in prose.flat_map(|prose| prose.split('`').skip(1).step_by(2)) {
+                let command = span.contains(' ');
+                assert!(!command || !changes(span), "{name}: {span}");
+            }
+            let book = Runbooks::default();
+            assert!(book.get(name).unwrap().first_steps_only_look(), "{name}");
         }
     }
 

@@ -98,6 +98,8 @@ fn without_a_belfry_runbooks_are_there_all_the_same() {
     assert!(aside.contains("is not filled in"), "{aside}");
     assert!(said.contains("docker compose restart api"), "{said}");
     assert!(said.contains("cd PROJECT_DIR"), "{said}");
+    let looks = "First look\n----------\n\nThese steps only look; none changes anything.\n";
+    assert!(said.contains(looks), "{said}");
     let (code, said, _) = runbook(&[]);
     assert_eq!(code, Some(0));
     assert!(said.lines().count() >= 24, "{said}");

@@ -237,15 +237,15 @@ fn line(trend: &Trend) -> Option<Line> {
 
 fn steps(runbook: &Runbook) -> Option<Steps> {
     let shown = runbook.steps.len().min(STEPS);
-    let total = runbook.steps_total.max(runbook.steps.len());
     let step = |(at, text): (usize, &String)| Step {
         number: at + 1,
         text: untrusted::line(&text.replace('`', ""), 300),
     };
     (shown > 0).then(|| Steps {
         title: format!(
-            "runbook {}, {shown} of {total} steps",
-            untrusted::line(&runbook.name, 60)
+            "runbook {}, {}",
+            untrusted::line(&runbook.name, 60),
+            runbook.extent(shown)
         ),
         list: runbook
             .steps

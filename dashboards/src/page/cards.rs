@@ -215,11 +215,11 @@ fn steps(runbook: &Runbook, severity: Severity) -> Option<Steps> {
     if shown == 0 {
         return None;
     }
-    let total = runbook.steps_total.max(runbook.steps.len());
     Some(Steps {
         title: format!(
-            "{}, {shown} of {total} steps",
-            untrusted::line(&runbook.name, 60)
+            "{}, {}",
+            untrusted::line(&runbook.name, 60),
+            runbook.extent(shown)
         ),
         open: severity == Severity::Critical,
         list: runbook

@@ -221,6 +221,7 @@ pub(crate) fn hostile() -> Mail {
         url: "data:text/html,<script>alert(1)</script>".into(),
         steps: vec![attack.into(), long],
         steps_total: 2,
+        only_look: true,
     });
     mail
 }

@@ -18,6 +18,7 @@ pub(crate) fn runbook() -> Runbook {
             "last good image: `IMAGE_TAG=a1b2 docker compose up -d api`".into(),
         ],
         steps_total: 9,
+        only_look: false,
     }
 }
 
@@ -345,6 +346,7 @@ pub(crate) fn hostile() -> Now {
             url: "javascript:alert(1)".into(),
             steps: vec![format!("`{attack}`"), long.clone()],
             steps_total: 2,
+            only_look: true,
         });
     }
     for service in &mut now.services {

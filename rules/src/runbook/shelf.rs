@@ -10,6 +10,9 @@ use settings::{Fault, Place};
 
 use super::{ALL, PATH};
 
+/// The line of a "First look" that says of all its steps that they change nothing.
+const LOOKS: &str = "These steps only look; none changes anything.";
+
 /// The longest file that is taken for a runbook, in bytes.
 const LONGEST: u64 = 256 << 10;
 
@@ -124,18 +127,27 @@ impl Runbook {
     /// The numbered steps of "First look", for a mail: what to see, then how.
     #[must_use]
     pub fn first_steps(&self) -> Vec<String> {
-        let section = self
-            .text
-            .lines()
-            .skip_while(|line| *line != "## First look")
-            .skip(1);
-        section
-            .take_while(|line| !line.starts_with("## "))
+        self.first_look()
             .filter_map(|line| {
                 let (number, step) = line.split_once(". ")?;
                 number.parse::<u8>().ok().map(|_| step.to_owned())
             })
             .collect()
+    }
+
+    /// Whether it says of its first steps that they change nothing, as every
+    /// shipped one does.
+    #[must_use]
+    pub fn first_steps_only_look(&self) -> bool {
+        self.first_look().any(|line| line == LOOKS)
+    }
+
+    fn first_look(&self) -> impl Iterator<Item = &str> {
+        let lines = self.text.lines();
+        lines
+            .skip_while(|line| *line != "## First look")
+            .skip(1)
+            .take_while(|line| !line.starts_with("## "))
     }
 }
 
@@ -188,6 +200,8 @@ mod tests {
         assert_eq!(memory.title(), "Our memory");
         assert_eq!(memory.alerts(), ["MemoryLow", "X"]);
         assert_eq!(memory.first_steps(), ["Look: `free`"]);
+        // It does not say so, and it may be otherwise.
+        assert!(!memory.first_steps_only_look());
         assert!(memory.file.as_ref().unwrap().ends_with("memory.md"));
         assert_eq!(all.get("billing").unwrap().alerts(), [""; 0]);
         assert!(all.get("clock").unwrap().file.is_none() && all.get("notes").is_none());
