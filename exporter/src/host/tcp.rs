@@ -124,6 +124,19 @@ mod tests {
     }
 
     #[test]
+    fn how_old_it_may_be_is_said_where_our_differences_are() {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../docs/exporter-differences.md"
+        );
+        let age = format!(
+            "`node_tcp_connection_states` is up to {} seconds old",
+            OLDEST.as_secs()
+        );
+        assert!(std::fs::read_to_string(file).unwrap().contains(&age));
+    }
+
+    #[test]
     fn what_took_the_kernel_long_is_told_again_without_being_read() {
         let tree = tempfile::tempdir().unwrap();
         let folder = tree.path().join("proc/1/net");
