@@ -61,3 +61,17 @@ pub fn run(
     }
     run::file(&file, &sources)
 }
+
+/// The alerts that a test file asks about, a time each: the name, and the severities
+/// that are expected there; none where nothing is to fire.
+#[cfg(test)]
+pub(crate) fn asked(test: &Source) -> Vec<(String, Vec<String>)> {
+    let tests = file::read(test).unwrap().tests;
+    let cases = tests.into_iter().flat_map(|test| test.alerts);
+    cases
+        .map(|case| {
+            let severity = |(labels, _): &(alert::Set, _)| labels["severity"].clone();
+            (case.name, case.expected.iter().map(severity).collect())
+        })
+        .collect()
+}
