@@ -234,7 +234,14 @@ async fn placed(
             around::before(setup, job).await?;
             hushed = Some(around::hushed(setup, job, say).await?);
         }
-        let had = swap::swap(&mut admin, &names).await?;
+        let had = if names.was.is_none() {
+            swap::swap(&mut admin, &names).await?
+        } else {
+            if let Some(kept) = replace::place(&mut admin, &names).await? {
+                say(format!("aside   what had taken its place is {kept}"));
+            }
+            true
+        };
         around::migrate(setup, job, say).await?;
         // From here on it is as good as done: a crash leaves what was restored.
         journal::clear(setup, job)?;

@@ -190,6 +190,12 @@ impl Kept {
         Ok(())
     }
 
+    /// What the server said of it.
+    pub(super) fn facts(&self) -> Result<&Postgres, String> {
+        let facts = self.copy.manifest.postgres.as_ref();
+        facts.ok_or_else(|| "what is kept is of no database".to_owned())
+    }
+
     /// Opens and reads through what is kept.
     pub(super) async fn open(
         &self,
@@ -197,8 +203,7 @@ impl Kept {
         job: &Job,
         say: Say<'_>,
     ) -> Result<(Fetched, &Postgres), String> {
-        let facts = self.copy.manifest.postgres.as_ref();
-        let facts = facts.ok_or("what is kept is of no database")?;
+        let facts = self.facts()?;
         let scratch = setup.scratch(job)?;
         let dump = beside::fetched(&self.target, &self.copy, &[], &scratch, say).await?;
         Ok((dump.whole(), facts))

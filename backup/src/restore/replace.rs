@@ -8,7 +8,7 @@
 //! be half of it. Its number tells after a crash whether it is still it.
 
 use super::beside::{self, Fetched};
-use super::{Names, dress, kept, room::Room, swap};
+use super::{Names, dress, kept, kept::Kept, room::Room, swap};
 use crate::catalogue::Copy;
 use crate::manifest::Postgres;
 use crate::postgres::{Server, Session, literal};
@@ -109,17 +109,67 @@ pub(super) async fn make(
     names: &Names,
     say: Say<'_>,
 ) -> Result<(), String> {
-    let told = |err: crate::postgres::Error| err.to_string();
+    create(admin, facts, names).await?;
+    filled((server, admin), dump, facts, names, say).await
+}
+
+async fn create(admin: &mut Session, facts: &Postgres, names: &Names) -> Result<(), String> {
     beside::create(admin, facts, &names.beside)
         .await
-        .map_err(told)?;
+        .map_err(|err| err.to_string())
+}
+
+async fn filled(
+    (server, admin): (&Server, &mut Session),
+    dump: &Fetched,
+    facts: &Postgres,
+    names: &Names,
+    say: Say<'_>,
+) -> Result<(), String> {
+    let told = |err: crate::postgres::Error| err.to_string();
     beside::fill(server, dump, facts, &names.beside, say).await?;
     dress::dress(admin, facts, &names.beside)
         .await
         .map_err(told)
 }
 
-/// Puts back what was there before: it is there still, or is made of its dump. The name
+/// Gives what was made beside the live name. Whoever missed the one that was dropped may
+/// have made another meanwhile: that is not ours, and the name that it has now.
+pub(super) async fn place(admin: &mut Session, names: &Names) -> Result<Option<String>, String> {
+    let mut aside = None;
+    if swap::exists(admin, &names.live).await? {
+        aside = Some(swap::aside(admin, names).await?);
+    }
+    swap::rename(admin, &names.beside, &names.live).await?;
+    swap::open(admin, &names.live).await?;
+    Ok(aside)
+}
+
+/// Makes what was there before anew of its dump, in the place of what is ours there. The
+/// name of what somebody else made there meanwhile.
+async fn remade(
+    setup: &Setup,
+    job: &Job,
+    (server, admin): (&Server, &mut Session),
+    kept: &Kept,
+    names: &Names,
+    ours: bool,
+) -> Result<Option<String>, String> {
+    // There is no room for it beside, and maybe none to unpack its dump either.
+    swap::drop(admin, &names.beside).await?;
+    if ours {
+        kept.read(server).await?;
+        swap::rename(admin, &names.live, &names.beside).await?;
+        swap::drop(admin, &names.beside).await?;
+    }
+    // Unpacking takes its time, and may fail: what gets the live name is not ours.
+    create(admin, kept.facts()?, names).await?;
+    let (dump, facts) = kept.open(setup, job, &|_| {}).await?;
+    filled((server, admin), &dump, facts, names, &|_| {}).await?;
+    place(admin, names).await
+}
+
+/// Puts back what was there before: it is there still, or is made of its dump. The names
 /// of what somebody made in its place meanwhile.
 pub(super) async fn back(
     setup: &Setup,
@@ -135,27 +185,33 @@ pub(super) async fn back(
     // It is dropped only when its dump is kept, and that goes only when it is back.
     let there = [live, before].contains(&Some(was))
         || kept.is_none() && (live.is_some() || before.is_some());
-    let mut aside = None;
+    let mut aside = Vec::new();
     if there {
         // Ours never has the live name while what was there is kept whole.
         if live.is_some() && before == Some(was) {
-            aside = Some(swap::aside(&mut admin, names).await?);
+            aside.push(swap::aside(&mut admin, names).await?);
         }
         swap::back(&mut admin, names).await?;
         swap::drop(&mut admin, &names.beside).await?;
     } else {
         let kept = kept.ok_or("no dump is kept of what was there")?;
-        // There is no room for it beside, and maybe none to unpack its dump either.
-        swap::drop(&mut admin, &names.beside).await?;
-        if live.is_some() {
-            kept.read(server).await?;
-            swap::rename(&mut admin, &names.live, &names.beside).await?;
-            swap::drop(&mut admin, &names.beside).await?;
+        // Nor while it is beside: what has the live name goes before that does, so that
+        // a recovery that is cut short does not make the next one take it for ours.
+        let unused = swap::exists(&mut admin, &names.beside).await?;
+        if live.is_some() && unused {
+            aside.push(swap::aside(&mut admin, names).await?);
         }
-        let (dump, facts) = kept.open(setup, job, &|_| {}).await?;
-        make((server, &mut admin), &dump, facts, names, &|_| {}).await?;
-        swap::swap(&mut admin, names).await?;
+        let ours = live.is_some() && !unused;
+        match remade(setup, job, (server, &mut admin), &kept, names, ours).await {
+            Ok(more) => aside.extend(more),
+            Err(err) => {
+                let told = aside
+                    .first()
+                    .map(|kept| format!("; what had taken its place is {kept}"));
+                return Err(err + &told.unwrap_or_default());
+            }
+        }
     }
     kept::forget(setup, job)?;
-    Ok(aside)
+    Ok((!aside.is_empty()).then(|| aside.join(" and ")))
 }

@@ -24,7 +24,7 @@ pub(crate) fn kept(bench: &Bench) -> usize {
 }
 
 /// What is only read through is.
-const READ: &str = "[[ $* == *--file=/dev/null* ]] && exec $real \"$@\"";
+pub(crate) const READ: &str = "[[ $* == *--file=/dev/null* ]] && exec $real \"$@\"";
 
 /// A database with a good backup, and rows that are gone since: as it is now.
 pub(crate) async fn changed(cluster: &Cluster, bench: &Bench) -> (String, String) {

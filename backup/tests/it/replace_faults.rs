@@ -9,7 +9,7 @@ use backup::restore::{self, Names};
 use crate::cluster::{BIN, Cluster};
 use crate::faults::tool::instead;
 use crate::place::{Bench, Mount};
-use crate::replace::{changed, kept, replaced};
+use crate::replace::{READ, changed, kept, replaced};
 
 #[tokio::test]
 async fn what_was_written_until_the_last_moment_is_in_the_dump_that_is_kept() {
@@ -84,21 +84,89 @@ async fn what_the_server_would_not_drop_is_not_touched_nor_what_took_its_name_me
     assert_eq!(err, told);
     template(false);
     assert_eq!(cluster.fingerprint("shop"), now);
-    // An application makes the database that it misses, and writes into it.
-    let script = format!(
-        "{BIN}/psql -X -q -h {0} -U postgres -d postgres -c 'CREATE DATABASE shop' >&2\n{BIN}/psql -X -q -h {0} -U postgres -d shop -c 'CREATE TABLE mine (n int)' >&2\nexit 1",
-        cluster.sockets.display(),
+    instead(
+        &mut bench,
+        "pg_dump",
+        &format!("{}exit 1", missed(&cluster)),
     );
-    instead(&mut bench, "pg_dump", &script);
     let err = replaced(&bench).await.unwrap_err();
     assert!(err.ends_with("; everything is as it was"), "{err}");
     assert_eq!(cluster.fingerprint("shop"), now);
+    assert_eq!(asides(&cluster), 1);
+}
+
+/// An application makes the database that it misses, and writes into it.
+fn missed(cluster: &Cluster) -> String {
+    format!(
+        "{BIN}/psql -X -q -h {0} -U postgres -d postgres -c 'CREATE DATABASE shop' >&2\n{BIN}/psql -X -q -h {0} -U postgres -d shop -c 'CREATE TABLE mine (n int)' >&2\n",
+        cluster.sockets.display(),
+    )
+}
+
+/// How many databases are kept of those that it made: there is nothing else.
+fn asides(cluster: &Cluster) -> usize {
     let databases = cluster.databases();
-    let aside = databases.split(' ').find(|name| name.contains("__aside_"));
-    assert_eq!(
-        cluster.sql(aside.unwrap(), "SELECT count(*) FROM mine"),
-        "0"
+    let (asides, others): (Vec<_>, Vec<_>) = databases
+        .split(' ')
+        .partition(|name| name.contains("__aside_"));
+    assert_eq!(others, ["postgres", "shop"]);
+    for aside in &asides {
+        assert_eq!(cluster.sql(aside, "SELECT count(*) FROM mine"), "0");
+    }
+    asides.len()
+}
+
+#[tokio::test]
+async fn what_takes_the_name_of_a_dropped_database_is_kept_whatever_becomes_of_the_restore() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    let (wanted, now) = changed(&cluster, &bench).await;
+    let once = bench.scratch.path().join("once");
+    let begin = format!("{READ}\nmkdir {} || exec $real \"$@\"\n", once.display());
+    let missed = missed(&cluster);
+    for (end, asides_then) in [("exit 1", 1), ("exec $real \"$@\"", 2)] {
+        instead(&mut bench, "pg_restore", &format!("{begin}{missed}{end}"));
+        let done = replaced(&bench).await;
+        assert!(once.exists(), "{done:?}");
+        let failed = done.as_ref().err();
+        let told = |err: &String| err.ends_with("; everything is as it was");
+        assert!(failed.is_none_or(told), "{done:?}");
+        let is_there = if failed.is_some() { &now } else { &wanted };
+        assert_eq!(cluster.fingerprint("shop"), *is_there, "{end}");
+        assert_eq!(asides(&cluster), asides_then, "{end}");
+        fs::remove_dir(&once).unwrap();
+    }
+    bench.change(|config| config.jobs[0].bin = BIN.into());
+    restore::undo(&bench.setup, bench.job()).await.unwrap();
+    assert_eq!(cluster.fingerprint("shop"), now);
+    assert_eq!(asides(&cluster), 2);
+}
+
+#[tokio::test]
+async fn what_takes_its_name_while_its_dump_cannot_be_unpacked_is_kept() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let bench = Bench::new(&cluster);
+    let (_, now) = changed(&cluster, &bench).await;
+    replaced(&bench).await.unwrap();
+    // A file where a folder should be.
+    let scratch = bench.setup.work.join("scratch");
+    fs::remove_dir_all(&scratch).unwrap();
+    fs::write(&scratch, "").unwrap();
+    restore::undo(&bench.setup, bench.job()).await.unwrap_err();
+    cluster.sql("postgres", "CREATE DATABASE shop");
+    cluster.sql("shop", "CREATE TABLE mine (n int)");
+    let recover = async || restore::recover(&bench.setup, bench.job()).await;
+    let told = recover().await.unwrap_err();
+    assert!(
+        told.contains("what had taken its place is shop__"),
+        "{told}"
     );
+    fs::remove_file(&scratch).unwrap();
+    assert!(recover().await.unwrap().is_some());
+    assert_eq!(cluster.fingerprint("shop"), now);
+    assert_eq!(asides(&cluster), 1);
 }
 
 /// A server and our own folder on one small disk.
