@@ -143,9 +143,8 @@ async fn put_back(
 ) -> Result<(), String> {
     // Whoever is started again finds what it had, and not half of a restore.
     if let Some(job) = job {
-        let unfinished = Box::pin(restore::recover_held(setup, job)).await;
-        let done =
-            unfinished.map_err(|err| format!("an unfinished restore cannot be put back: {err}"))?;
+        let unfinished = Box::pin(restore::recover_held(setup, job));
+        let done = restore::in_time(job, unfinished).await?;
         if let Some(done) = done {
             tracing::warn!(job = name, "{done}");
         }
@@ -191,15 +190,29 @@ async fn command(setup: &Setup, job: &Job, line: &[String], which: &str) -> Resu
     hook::run(setup, &job.name, hook).await
 }
 
-/// Puts back what runs that were killed left: of all jobs on which nobody is at work.
-/// The names of those jobs.
+/// Whose containers are started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// Of jobs without an unfinished restore, which takes the engine's time alone.
+    Runs,
+    /// Of the others: first all of that is put back, be it a large database.
+    Restores,
+}
+
+/// Puts back what runs that were killed left: of all such jobs on which nobody is at
+/// work. The names of those jobs.
 ///
 /// # Errors
 /// When something cannot be put back; it stays in its journal.
-pub async fn recover(setup: &Setup) -> Result<Vec<String>, String> {
+pub async fn recover(setup: &Setup, of: Of) -> Result<Vec<String>, String> {
     let mut done = Vec::new();
     let mut failed = Vec::new();
-    for name in Journal::all(setup) {
+    let is_meant = |name: &String| {
+        let job = setup.config.job(name);
+        let unfinished = job.is_some_and(|job| restore::is_unfinished(setup, job));
+        unfinished == (of == Of::Restores)
+    };
+    for name in Journal::all(setup).into_iter().filter(is_meant) {
         let Ok(_lock) = Lock::take(&setup.work, &name) else {
             continue;
         };

@@ -37,7 +37,7 @@ use crate::{Job, Setup};
 pub use after::{confirm, undo};
 pub(crate) use around::CONTAINER;
 pub(crate) use journal::recover_held;
-pub use journal::{is_left, recover};
+pub use journal::{in_time, is_left, is_unfinished, recover};
 pub use loss::loss as tree_loss;
 pub use paths::Paths;
 pub use room::Room;

@@ -2,11 +2,41 @@
 //! what a dead restore left.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::{Names, Recovered, replace, swap};
 use crate::postgres::{Server, Session};
 use crate::run::Lock;
 use crate::{Job, Setup, note};
+
+/// How long what a dead restore left is tried to be put back, at least.
+const RECOVERY: Duration = Duration::from_secs(600);
+
+/// A whole dump may have to be restored, for which a run of the job is the measure.
+fn patience(job: &Job) -> Duration {
+    RECOVERY.max(job.timeout)
+}
+
+/// Puts back what a restore of this job left, for as long as that may take.
+///
+/// # Errors
+/// When it cannot be put back, or took longer.
+pub async fn in_time(
+    job: &Job,
+    recovering: impl Future<Output = Result<Recovered, String>>,
+) -> Result<Recovered, String> {
+    let limit = patience(job);
+    let done = match timeout(limit, recovering).await {
+        Ok(done) => done,
+        Err(_) => Err(format!(
+            "it took longer than {}",
+            settings::format_duration(limit)
+        )),
+    };
+    done.map_err(|err| format!("an unfinished restore cannot be put back: {err}"))
+}
 
 fn file(setup: &Setup, job: &Job) -> PathBuf {
     setup.work.join(format!("restore-{}.json", job.name))
@@ -38,11 +68,16 @@ pub async fn recover(setup: &Setup, job: &Job) -> Result<Recovered, String> {
 /// Whether a restore of this job was cut short, and nobody is at work on it now.
 #[must_use]
 pub fn is_left(setup: &Setup, job: &Job) -> bool {
-    let there = match job.kind() {
+    is_unfinished(setup, job) && Lock::take(&setup.work, &job.name).is_ok()
+}
+
+/// Whether a restore of this job goes on, was cut short, or is put back now.
+#[must_use]
+pub fn is_unfinished(setup: &Setup, job: &Job) -> bool {
+    match job.kind() {
         "postgres" => file(setup, job).exists(),
         _ => super::tree::is_left(setup, job),
-    };
-    there && Lock::take(&setup.work, &job.name).is_ok()
+    }
 }
 
 /// The same as [`recover`], by who holds the lock and may have no server yet.
@@ -94,4 +129,20 @@ pub(super) async fn recover_locked(
     }
     clear(setup, job)?;
     Ok(Some(done))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_database_has_as_long_to_be_put_back_as_a_run_of_its_job() {
+        let job = |seconds| Job {
+            timeout: Duration::from_secs(seconds),
+            ..Job::default()
+        };
+        for (timeout, limit) in [(60, 600), (600, 600), (6 * 3600, 6 * 3600)] {
+            assert_eq!(patience(&job(timeout)), Duration::from_secs(limit));
+        }
+    }
 }

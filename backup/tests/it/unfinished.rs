@@ -2,10 +2,15 @@
 //! back first, and nothing else is done.
 
 use std::fs;
+use std::time::Duration;
 
+use backup::Job;
+use backup::quiet::{self, Of};
 use backup::restore::{self, Names, Paths};
+use tokio::time::timeout;
 
 use crate::cluster::Cluster;
+use crate::faults::tool::instead;
 use crate::place::Bench;
 use crate::replace::{changed, kept, replaced};
 
@@ -79,4 +84,48 @@ async fn what_is_kept_of_a_folder_is_not_removed_before_what_was_cut_short_is_pu
         assert!(!paths.before.exists() && !paths.beside.exists());
         assert!(!journal.exists());
     }
+}
+
+/// A job with an unfinished restore, whose server does not answer, and another one. Both
+/// have runs that were killed.
+fn killed() -> Bench {
+    let mut bench = Bench::bare();
+    let job = |name: &str| Job {
+        name: name.into(),
+        database: name.into(),
+        after: vec!["true".into()],
+        timeout: Duration::from_secs(7200),
+        ..Job::default()
+    };
+    bench.change(|config| config.jobs = vec![job("slow"), job("other")]);
+    instead(&mut bench, "psql", "exec sleep 60");
+    let work = &bench.setup.work;
+    fs::create_dir_all(work).unwrap();
+    let names = serde_json::to_vec(&Names::new("slow", "20260823T031000Z-0123abcd"));
+    fs::write(work.join("restore-slow.json"), names.unwrap()).unwrap();
+    for job in ["slow", "other"] {
+        let quiet = work.join(format!("quiet-{job}.json"));
+        fs::write(quiet, r#"{"touched": [], "after": true}"#).unwrap();
+    }
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_started_again_after_a_restore_does_not_wait_for_ever_for_it() {
+    let bench = killed();
+    let day = Duration::from_secs(24 * 3600);
+    let done = timeout(day, quiet::recover(&bench.setup, Of::Restores)).await;
+    let told = "slow: an unfinished restore cannot be put back: it took longer than 2h";
+    assert_eq!(done.unwrap().unwrap_err(), told);
+    let tried_again = bench.setup.work.join("quiet-slow.json");
+    assert!(tried_again.exists());
+}
+
+#[tokio::test]
+async fn who_was_stopped_by_a_run_does_not_wait_for_a_restore_of_another_job() {
+    let bench = killed();
+    let done = quiet::recover(&bench.setup, Of::Runs).await;
+    assert_eq!(done.unwrap(), ["other"]);
+    let left = quiet::left(&bench.setup);
+    assert_eq!(left, [("slow".to_owned(), String::new())]);
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use backup::known::Known;
+use backup::quiet::Of;
 use backup::schedule::{Decision, Slot, decide, jitter_ms};
 use backup::{Job, Setup};
 use healthchecks::heartbeat::Cron;
@@ -162,6 +163,8 @@ pub(super) async fn run(
     let room = Arc::new(Semaphore::new(AT_ONCE));
     // Nobody waits for a long run before what another had stopped is started.
     let recovery = Arc::new(Semaphore::new(1));
+    // Nor for a restore that is put back, which takes as long.
+    let restoring = Arc::new(Semaphore::new(1));
     let mut turns: BTreeMap<String, Arc<Semaphore>> = BTreeMap::new();
     let beat = watch.liveness.watch("backup jobs", SILENCE, Instant::now());
     let mut past = Past::default();
@@ -183,12 +186,15 @@ pub(super) async fn run(
         let config = watch.config();
         // While it is being started it still counts as stopped.
         let is_free = recovery.available_permits() > 0;
+        let restores = restoring.available_permits() > 0;
+        let mut held = watch.jobs.left();
+        held.retain(|_| !restores);
         let names = config.backup.jobs.iter().map(|job| job.name.clone());
         let idle = names.filter(|name| {
             let turn = turns.get(name);
-            is_free && turn.is_none_or(|turn| turn.available_permits() > 0)
+            restores && turn.is_none_or(|turn| turn.available_permits() > 0)
         });
-        let remains = match remains(&config, is_free, idle.collect()).await {
+        let remains = match remains(&config, is_free, held, idle.collect()).await {
             Ok(remains) => remains,
             Err(fault) => {
                 watch.state_failed("backup folder", &fault);
@@ -199,10 +205,15 @@ pub(super) async fn run(
         if let Some(stopped) = &remains.stopped
             && !stopped.is_empty()
         {
-            let watch = Arc::clone(&watch);
-            apart(&mut at_work, &[&recovery], &stop, move || async move {
-                start_again(&setup(&watch.config())).await;
-            });
+            for (place, of) in [(&recovery, Of::Runs), (&restoring, Of::Restores)] {
+                // Who is at it already is not waited for.
+                if place.available_permits() > 0 {
+                    let watch = Arc::clone(&watch);
+                    apart(&mut at_work, &[place], &stop, move || async move {
+                        start_again(&setup(&watch.config()), of).await;
+                    });
+                }
+            }
         }
         watch.jobs.found(&remains);
         let mut slots = past.slots(&watch).await;
@@ -227,7 +238,7 @@ pub(super) async fn run(
                 let (watch, job) = (Arc::clone(&watch), job.clone());
                 apart(
                     &mut at_work,
-                    &[turn, &recovery],
+                    &[turn, &restoring],
                     &stop,
                     move || async move {
                         put_back(&setup(&watch.config()), &job).await;

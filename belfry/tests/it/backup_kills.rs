@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::backup_files::{begin, command};
+use crate::support::belfry::Launch;
 use crate::support::poll;
 use crate::support::program;
 use crate::support::scratch::Scratch;
@@ -131,6 +132,47 @@ fn a_restore_that_is_killed_while_it_unpacks_leaves_the_live_folder_and_is_clean
     assert_eq!(fs::read(place.folder.join("small")).unwrap(), b"small");
     place.expect(0, &["restore", "files", "--confirm"]);
     assert!(!has(near, "belfry-before-"));
+}
+
+#[test]
+fn who_was_stopped_by_a_run_is_started_although_a_restore_is_put_back_that_hangs() {
+    let scratch = Scratch::new();
+    let at = |name: &str| scratch.path.join(name);
+    fs::create_dir_all(at("tools")).unwrap();
+    fs::create_dir_all(at("data/backup")).unwrap();
+    // A server that does not answer; nobody is left when the folder is gone.
+    let hanging = at("hanging");
+    let script =
+        format!("#!/bin/sh\ntouch {hanging:?}\nwhile [ -e {hanging:?} ]; do sleep 1; done\n");
+    for name in ["psql", "pg_dump"] {
+        let file = at("tools").join(name);
+        fs::write(&file, &script).unwrap();
+        program::run(Command::new("chmod").arg("+x").arg(&file));
+    }
+    let (tools, started) = (at("tools"), at("started"));
+    let config = format!(
+        "host: here\nexporter: {{engine: /nowhere.sock}}\nbackup:\n  targets: [{{name: local, folder: {:?}}}]\n  jobs:\n    \
+         - {{name: slow, database: shop, host: /nowhere, bin: {tools:?}, stop: [web]}}\n    \
+         - {{name: files, directory: {tools:?}, after: [touch, {started:?}]}}\n",
+        at("copies"),
+    );
+    let left = |job: &str, what: &str| {
+        let file = format!("data/backup/{job}.json");
+        fs::write(at(&file), what).unwrap();
+    };
+    let names = r#"{"live": "shop", "beside": "shop__restore_1", "before": "shop__before_1"}"#;
+    left("restore-slow", names);
+    let web = r#"{"touched": [{"id": "web", "name": "web", "pause": false}], "after": false}"#;
+    left("quiet-slow", web);
+    let belfry = Launch::with(&config).data(&at("data")).start();
+    poll::holds("the restore should be put back", || hanging.exists());
+    for _ in 0..2 {
+        left("quiet-files", r#"{"touched": [], "after": true}"#);
+        poll::holds("what was stopped should be started", || started.exists());
+        fs::remove_file(&started).unwrap();
+    }
+    let series = r#"belfry_backup_container_stopped{job_name="slow",stopped="web"}"#;
+    assert_eq!(belfry.metric(series), Some(1.0), "it waits, and is stopped");
 }
 
 #[test]

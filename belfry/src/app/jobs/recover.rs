@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backup::quiet::Of;
 use backup::{Job, Setup};
 use sqlx::SqlitePool;
 use tokio::sync::Semaphore;
@@ -17,9 +18,6 @@ const SILENT: &str = "the disk does not answer";
 
 /// A disk that takes longer for what was known is reported as failing.
 const DISK: Duration = Duration::from_secs(8);
-/// How long what a dead restore left is tried to be put back, at least.
-const RECOVERY: Duration = Duration::from_secs(600);
-
 /// How long nothing is due because it cannot be read what was: a run that is missed
 /// unnoticed is better than none any more.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -99,9 +97,11 @@ pub(super) struct Remains {
 /// too long there is nothing to go by, and whoever asks leaves this round out.
 ///
 /// What looks at locks is left out where it is not wanted, so that it holds up nobody.
+/// Of `held`, which was left before, what waits for a restore is left still.
 pub(super) async fn remains(
     config: &Arc<Config>,
     wants_stopped: bool,
+    held: Vec<(String, String)>,
     wanted: Vec<String>,
 ) -> Result<Remains, &'static str> {
     static ROOM: Semaphore = Semaphore::const_new(1);
@@ -112,9 +112,20 @@ pub(super) async fn remains(
             let job = config.backup.job(name);
             job.is_some_and(|job| backup::restore::is_left(&setup, job))
         };
+        let waits = |(name, _): &(String, String)| {
+            let job = config.backup.job(name);
+            job.is_some_and(|job| backup::restore::is_unfinished(&setup, job))
+        };
+        let stopped = || {
+            let mut left = backup::quiet::left(&setup);
+            let held = held.into_iter().filter(waits);
+            let unseen: Vec<_> = held.filter(|one| !left.contains(one)).collect();
+            left.extend(unseen);
+            left
+        };
         Remains {
             attested_ms: backup::attest::last(&setup),
-            stopped: wants_stopped.then(|| backup::quiet::left(&setup)),
+            stopped: wants_stopped.then(stopped),
             unfinished: wanted.into_iter().filter(is_left).collect(),
         }
     };
@@ -124,31 +135,18 @@ pub(super) async fn remains(
 
 /// What a restore left that was cut short.
 pub(super) async fn put_back(setup: &Setup, job: &Job) {
-    let limit = patience(job);
-    match time::timeout(limit, backup::restore::recover(setup, job)).await {
-        Ok(Ok(None)) => {}
-        Ok(Ok(Some(done))) => tracing::warn!(job = job.name, "{done}"),
-        Ok(Err(err)) => tracing::error!(
-            job = job.name,
-            "an unfinished restore cannot be put back: {err}"
-        ),
-        Err(_) => tracing::error!(
-            job = job.name,
-            "an unfinished restore cannot be put back: it took longer than {}",
-            settings::format_duration(limit)
-        ),
+    let recovering = backup::restore::recover(setup, job);
+    match backup::restore::in_time(job, recovering).await {
+        Ok(None) => {}
+        Ok(Some(done)) => tracing::warn!(job = job.name, "{done}"),
+        Err(err) => tracing::error!(job = job.name, "{err}"),
     }
-}
-
-/// A whole dump may have to be restored, for which a run of the job is the measure.
-fn patience(job: &Job) -> Duration {
-    RECOVERY.max(job.timeout)
 }
 
 /// Containers that a run has stopped which was killed, be it ours or one at a
 /// terminal.
-pub(super) async fn start_again(setup: &Setup) {
-    match backup::quiet::recover(setup).await {
+pub(super) async fn start_again(setup: &Setup, of: Of) {
+    match backup::quiet::recover(setup, of).await {
         Ok(jobs) if jobs.is_empty() => {}
         Ok(jobs) => tracing::warn!(
             jobs = jobs.join(" "),
@@ -164,17 +162,6 @@ mod tests {
 
     use super::*;
     use crate::state::{memory, save_slot};
-
-    #[test]
-    fn a_large_database_has_as_long_to_be_put_back_as_a_run_of_its_job() {
-        let job = |seconds| Job {
-            timeout: Duration::from_secs(seconds),
-            ..Job::default()
-        };
-        for (timeout, limit) in [(60, 600), (600, 600), (6 * 3600, 6 * 3600)] {
-            assert_eq!(patience(&job(timeout)), Duration::from_secs(limit));
-        }
-    }
 
     #[tokio::test]
     async fn what_was_due_before_is_read_again_until_the_disk_answers() {
