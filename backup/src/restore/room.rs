@@ -3,8 +3,9 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::apart;
 use crate::manifest::Manifest;
 use crate::postgres::{Server, Session};
 use crate::tool::{Call, Place};
@@ -51,7 +52,10 @@ async fn free(server: &Server) -> Option<u64> {
         Place::Host { .. } => {
             let sql = "SELECT system_identifier FROM pg_control_system()";
             let number = asking.line(sql).await.ok()?;
-            here(Path::new(&folder), number.parse().ok()?)
+            let (folder, number) = (PathBuf::from(folder), number.parse().ok()?);
+            // A disk that hangs holds up nobody else.
+            let asked = apart::begin(&folder.clone(), move || here(&folder, number));
+            asked.ok()?.end().await.ok()?
         }
         place @ Place::Container { .. } => {
             let call = Call {

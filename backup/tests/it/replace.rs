@@ -3,10 +3,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use backup::restore::{self, Names, replace, restore};
+use tokio::sync::oneshot;
 
-use crate::cluster::{BIN, Cluster};
+use crate::cluster::{BIN, Cluster, run};
 use crate::faults::tool::instead;
 use crate::place::{Bench, Mount};
 
@@ -99,15 +103,48 @@ async fn the_room_of_another_server_whose_folder_is_called_alike_is_not_taken_fo
     let manifest = bench.good().await;
     for (of, is_told) in [(&cluster, true), (&other, false)] {
         // A server elsewhere tells of its folder what is another's here.
-        let data = of.sockets.join("data");
-        let script = format!(
-            "exec 3<&0; exec $real \"$@\" < <(exec 2>/dev/null; sed -u \"s|^SHOW data_directory|SELECT '{}'|\" <&3) 3<&-",
-            data.display()
-        );
-        instead(&mut bench, "psql", &script);
+        keeps_its_data_in(&mut bench, &of.sockets.join("data"));
         let room = restore::room(&bench.setup, bench.job(), &manifest).await;
         assert_eq!(room.is_some(), is_told, "{room:?}");
     }
+}
+
+/// What the server says.
+fn keeps_its_data_in(bench: &mut Bench, data: &Path) {
+    let script = format!(
+        "exec 3<&0; exec $real \"$@\" < <(exec 2>/dev/null; sed -u \"s|^SHOW data_directory|SELECT '{}'|\" <&3) 3<&-",
+        data.display()
+    );
+    instead(bench, "psql", &script);
+}
+
+#[tokio::test]
+async fn nobody_else_waits_for_a_disk_that_does_not_tell_its_room() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    let manifest = bench.good().await;
+    let data = bench.scratch.path().join("data");
+    fs::create_dir_all(data.join("global")).unwrap();
+    // Who opens it waits until somebody writes into it.
+    let control = data.join("global/pg_control");
+    run(Command::new("mkfifo").arg(&control));
+    keeps_its_data_in(&mut bench, &data);
+    let (tell, read) = oneshot::channel();
+    let (go_on, others) = mpsc::channel();
+    let disk = std::thread::spawn(move || {
+        let _hangs = fs::File::options().write(true).open(control).unwrap();
+        tell.send(()).unwrap();
+        others.recv_timeout(Duration::from_secs(60)).is_ok()
+    });
+    let other = async {
+        read.await.unwrap();
+        let _ = go_on.send(());
+    };
+    let asked = restore::room(&bench.setup, bench.job(), &manifest);
+    let (room, ()) = tokio::join!(asked, other);
+    assert!(disk.join().unwrap(), "the others should go on");
+    assert_eq!(room, None);
 }
 
 #[tokio::test]
@@ -180,7 +217,7 @@ async fn whatever_fails_before_it_is_dropped_or_after_the_database_is_as_it_was(
             |config| {
                 config.jobs[0].restore.migrate.clear();
                 config.jobs[0].restore.healthy = vec!["http://127.0.0.1:1/".into()];
-                config.jobs[0].restore.healthy_within = std::time::Duration::from_secs(1);
+                config.jobs[0].restore.healthy_within = Duration::from_secs(1);
             },
             "is not well",
         ),
