@@ -194,6 +194,19 @@ fn a_disk_without_room_is_told_before_anything_is_unpacked() {
 }
 
 #[test]
+fn who_wants_a_folder_dropped_for_its_backup_is_told_that_only_a_database_can_be() {
+    let place = Place::new(0);
+    place.expect(0, &["backup", "run", "files"]);
+    fs::write(place.folder.join("small"), "changed").unwrap();
+    for go in ["--plan", "--yes"] {
+        let replace = ["restore", "files", "--lose-newer", "--replace", go];
+        let told = place.expect(2, &replace);
+        assert!(told.contains("only a database can be replaced"), "{told}");
+    }
+    assert_eq!(fs::read(place.folder.join("small")).unwrap(), b"changed");
+}
+
+#[test]
 fn files_that_nobody_may_read_make_a_run_a_warning_and_the_rest_is_there() {
     let place = Place::new(0);
     fs::write(place.folder.join("secret"), "secret").unwrap();

@@ -154,6 +154,9 @@ async fn perform(
     if let Some(table) = &command.table {
         return Box::pin(table::perform(setup, job, (target, copy), command, table)).await;
     }
+    if command.replace && manifest.postgres.is_none() {
+        return Err("only a database can be replaced".to_owned());
+    }
     if manifest.files.is_some() {
         return Box::pin(tree::perform(setup, job, (target, copy), command)).await;
     }
