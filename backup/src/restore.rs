@@ -202,8 +202,14 @@ async fn placed(
         && let Some(room) = Room::of(&server, &copy.manifest).await
         && !room.is_enough()
     {
+        // Who asked for that already has no live one.
+        let hint = if replace {
+            ""
+        } else {
+            "; --replace drops the live one first"
+        };
         return Err(format!(
-            "{} bytes are free where the server keeps its data, and a second database needs {}; --replace drops the live one first",
+            "{} bytes are free where the server keeps its data, and a second database needs {}{hint}",
             room.free, room.needed
         ));
     }

@@ -148,6 +148,22 @@ async fn nobody_else_waits_for_a_disk_that_does_not_tell_its_room() {
 }
 
 #[tokio::test]
+async fn who_replaces_where_no_database_is_and_no_room_is_not_told_to_replace() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let bench = Bench::new(&cluster);
+    bench.good().await;
+    cluster.sql("postgres", "DROP DATABASE shop");
+    let (mut large, target) = (bench.newest().await, bench.target("local"));
+    large.manifest.postgres.as_mut().unwrap().size = Some(1 << 60);
+    let err = replace(&bench.setup, bench.job(), &target, &large, &|_| {})
+        .await
+        .unwrap_err();
+    assert!(err.contains(", and a second database needs "), "{err}");
+    assert!(!err.contains("--replace"), "{err}");
+}
+
+#[tokio::test]
 async fn whatever_fails_before_it_is_dropped_or_after_the_database_is_as_it_was() {
     let cluster = Cluster::start();
     cluster.shop();
