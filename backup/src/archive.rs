@@ -136,17 +136,21 @@ pub async fn check(
     }
 }
 
-/// So much stays free beside what is unpacked.
-const RESERVE: u64 = 64 << 20;
+/// So many bytes stay free beside what is unpacked, restored or kept.
+pub(crate) const RESERVE: u64 = 64 << 20;
+
+/// How many bytes are free on the disk of a folder, for whoever may write there.
+pub(crate) fn free(folder: &Path) -> io::Result<u64> {
+    let about = rustix::fs::statvfs(folder)?;
+    Ok(about.f_bavail.saturating_mul(about.f_frsize))
+}
 
 /// Whether so many bytes find room in a folder.
 ///
 /// # Errors
 /// When they do not.
 pub fn room(folder: &Path, bytes: u64) -> Result<(), Error> {
-    let about = rustix::fs::statvfs(folder)
-        .map_err(|err| Error::Around(format!("{}: {err}", folder.display())))?;
-    let free = about.f_bavail.saturating_mul(about.f_frsize);
+    let free = free(folder).map_err(|err| Error::Around(format!("{}: {err}", folder.display())))?;
     if free < bytes.saturating_add(RESERVE) {
         let folder = folder.display();
         return Err(Error::Around(format!(

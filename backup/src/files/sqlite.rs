@@ -10,6 +10,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::runtime::Handle;
 
+use crate::archive;
+
 /// How such a file begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
@@ -27,9 +29,8 @@ pub(super) fn copy(path: &Path, inode: (u64, u64), into: &Path) -> Result<PathBu
     if (about.dev(), about.ino()) != inode {
         return Err("it was replaced meanwhile".to_owned());
     }
-    let free = rustix::fs::statvfs(into).map_err(|err| told(err.into()))?;
-    let free = free.f_bavail.saturating_mul(free.f_frsize);
-    if free < about.len().saturating_add(64 << 20) {
+    let free = archive::free(into).map_err(told)?;
+    if free < about.len().saturating_add(archive::RESERVE) {
         return Err(format!(
             "{}: {free} bytes are free, and its copy needs {}",
             into.display(),

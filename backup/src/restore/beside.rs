@@ -9,6 +9,7 @@ use tokio::io::AsyncReadExt;
 
 use super::progress::{self, Counting};
 use crate::age::Identity;
+use crate::archive;
 use crate::catalogue::Copy;
 use crate::fetch::fetch;
 use crate::manifest::{Postgres, Table};
@@ -53,16 +54,7 @@ pub async fn fetched(
         .find(|piece| piece.name == "dump");
     let piece = piece.ok_or("the backup has no dump")?;
     std::fs::create_dir_all(folder).map_err(|err| format!("{}: {err}", folder.display()))?;
-    let about =
-        rustix::fs::statvfs(folder).map_err(|err| format!("{}: {err}", folder.display()))?;
-    let free = about.f_bavail.saturating_mul(about.f_frsize);
-    if free < piece.raw_bytes.saturating_add(RESERVE) {
-        return Err(format!(
-            "{}: {free} bytes are free, and {} are needed to unpack it",
-            folder.display(),
-            piece.raw_bytes
-        ));
-    }
+    archive::room(folder, piece.raw_bytes).map_err(|err| err.to_string())?;
     // Its mode is 0600, and it has no name that outlives us for long.
     let file = tempfile::Builder::new()
         .prefix("restore-")
@@ -93,9 +85,6 @@ pub async fn fetched(
     checker.end()?;
     Ok(Fetched { file, whole: false })
 }
-
-/// So much stays free beside what is unpacked.
-pub(super) const RESERVE: u64 = 64 << 20;
 
 /// What stands in the way, found out before anything is touched.
 ///

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::beside::{self, Fetched};
+use crate::archive::{self, RESERVE};
 use crate::catalogue::Copy;
 use crate::flow::{self, Feed, Sealing};
 use crate::id::Id;
@@ -18,9 +19,6 @@ pub(super) struct Kept {
     target: Target,
     copy: Copy,
 }
-
-/// So much stays free beside it.
-const RESERVE: u64 = 64 << 20;
 
 /// Its manifest: where it is not there, nothing whole is.
 fn file(setup: &Setup, job: &Job) -> PathBuf {
@@ -151,11 +149,10 @@ pub(super) async fn keep(
 
 /// Whether what is kept could be unpacked, when so many bytes more are free.
 pub(super) fn unpackable(setup: &Setup, raw_bytes: u64, more: u64) -> Result<(), String> {
-    let failed = |err| format!("{}: {err}", setup.work.display());
-    let about = rustix::fs::statvfs(&setup.work).map_err(failed)?;
-    let free = about.f_bavail.saturating_mul(about.f_frsize);
+    let free = archive::free(&setup.work);
+    let free = free.map_err(|err| format!("{}: {err}", setup.work.display()))?;
     let free = free.saturating_add(more);
-    let needed = raw_bytes.saturating_add(beside::RESERVE);
+    let needed = raw_bytes.saturating_add(RESERVE);
     if free >= needed {
         return Ok(());
     }

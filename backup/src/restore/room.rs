@@ -6,12 +6,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::apart;
+use crate::archive::{self, RESERVE};
 use crate::manifest::Manifest;
 use crate::postgres::{Server, Session};
 use crate::tool::{Call, Place};
-
-/// So much stays free beside what is restored: its write-ahead log goes there too.
-const RESERVE: u64 = 64 << 20;
 
 /// Bytes that are free, and that a restored database needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +37,7 @@ impl Room {
         let size = manifest.postgres.as_ref()?.size;
         let size = size.unwrap_or_else(|| manifest.raw_bytes());
         let free = free(server).await?;
+        // Its write-ahead log goes there too.
         let needed = size.saturating_add(size / 10).saturating_add(RESERVE);
         Some(Self { free, needed })
     }
@@ -80,8 +79,7 @@ fn here(folder: &Path, number: i64) -> Option<u64> {
     if i64::from_ne_bytes(first) != number {
         return None;
     }
-    let about = rustix::fs::statvfs(folder).ok()?;
-    Some(about.f_bavail.saturating_mul(about.f_frsize))
+    archive::free(folder).ok()
 }
 
 /// What `df -P -k` says is available, in bytes.

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::{Entry, Error, Flow};
 use crate::apart::{self, Working};
+use crate::archive;
 
 const PARTIAL: &str = ".partial";
 
@@ -216,12 +217,7 @@ impl Folder {
 
     pub(super) async fn room_for(&self, bytes: u64) -> Result<(), Error> {
         let root = self.root.clone();
-        let free = self
-            .blocking(move || {
-                let about = rustix::fs::statvfs(&root)?;
-                Ok(about.f_bavail.saturating_mul(about.f_frsize))
-            })
-            .await?;
+        let free = self.blocking(move || archive::free(&root)).await?;
         if free < bytes.saturating_add(self.reserve) {
             let root = self.root.display();
             let wanted = bytes.saturating_add(self.reserve);
