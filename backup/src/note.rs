@@ -34,6 +34,25 @@ pub(crate) fn remove(work: &Path, path: &Path) -> Result<(), String> {
     let gone = fs::remove_file(path).and_then(|()| File::open(work)?.sync_all());
     gone.map_err(|err| {
         let path = path.display();
-        format!("{path}: the journal of a restore must go, and cannot be removed: {err}")
+        format!("{path}: it must go, and cannot be removed: {err}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_removed_is_told_by_its_name_whatever_it_is() {
+        let work = tempfile::tempdir().unwrap();
+        let kept = work.path().join("kept-db.json");
+        fs::create_dir(&kept).unwrap();
+        let err = remove(work.path(), &kept).unwrap_err();
+        let told = format!("{}: it must go, and cannot be removed: ", kept.display());
+        assert!(err.starts_with(&told), "{err}");
+        fs::remove_dir(&kept).unwrap();
+        write(work.path(), &kept, &1).unwrap();
+        remove(work.path(), &kept).unwrap();
+        assert!(!kept.exists());
+    }
 }
