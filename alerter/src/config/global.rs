@@ -23,6 +23,9 @@ settings::section! {
         pub smtp_auth_password: Secret = Secret::default(),
         /// The proof of it where the server offers CRAM-MD5.
         pub smtp_auth_secret: Secret = Secret::default(),
+        /// In whose name we send, where that is somebody else (PLAIN's authorization
+        /// identity); empty for the same.
+        pub smtp_auth_identity: String = String::new(),
         /// Whether the connection must be encrypted by STARTTLS.
         pub smtp_require_tls: bool = true,
         /// Whether it is encrypted from the first byte; without a word, on port

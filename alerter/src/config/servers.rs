@@ -60,6 +60,7 @@ pub(super) fn of_mail(
         tls: tls_of(mail.tls, port),
         hello: hello_of(mail),
         username: mail.username.clone(),
+        identity: String::new(),
         password: mail.password.clone(),
         secret: Secret::default(),
         oauth: known.tokens(mail, problems),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::plan::GroupBy;
+use crate::smtp::Tls;
 
 fn config(yaml: &str) -> Config {
     settings::read("a.yml".as_ref(), yaml, &|_| None).unwrap_or_else(|faults| panic!("{faults:?}"))

@@ -44,6 +44,7 @@ pub(super) async fn prove(
         return by_cram_md5(server, connection).await;
     }
     let mechanism = match (plain && safe, login) {
+        (true, _) if !server.identity.is_empty() => return by_plain(server, connection).await,
         (true, _) => Mechanism::Plain,
         (false, true) => Mechanism::Login,
         // A server that asks nobody.
@@ -62,6 +63,16 @@ pub(super) async fn prove(
         .auth(&[mechanism], &credentials)
         .await
         .map_err(|err| classed(&err, Class::Auth))?;
+    Ok(())
+}
+
+/// By PLAIN in the name of somebody else, for which the client has no word.
+async fn by_plain(server: &Server, connection: &mut AsyncSmtpConnection) -> Result<(), Failure> {
+    let (identity, username) = (&server.identity, &server.username);
+    let words = format!("{identity}\0{username}\0{}", server.password.expose());
+    let line = Line(format!("AUTH PLAIN {}", BASE64.encode(words.as_bytes())));
+    let said = connection.command(line).await;
+    said.map_err(|err| classed(&err, Class::Auth))?;
     Ok(())
 }
 

@@ -57,7 +57,9 @@ pub(crate) struct Server {
     pub hello: String,
     /// Who we are; empty for nobody.
     pub username: String,
-    /// The proof of it.
+    /// In whose name we send, for PLAIN; empty for our own.
+    pub identity: String,
+    /// The proof of who we are.
     pub password: Secret,
     /// The proof of it for CRAM-MD5, if it is another.
     pub secret: Secret,
@@ -90,6 +92,7 @@ impl Server {
             && self.tls == other.tls
             && self.hello == other.hello
             && self.username == other.username
+            && self.identity == other.identity
             && self.password == other.password
             && self.secret == other.secret
             && self.trust == other.trust

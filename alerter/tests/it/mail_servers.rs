@@ -215,6 +215,42 @@ async fn proven_by(authenticators: &str) {
 }
 
 #[tokio::test]
+async fn who_we_prove_to_be_may_send_in_the_name_of_somebody_else() {
+    // The name, then who proves it: neither is taken for the other.
+    let exim = Exim::knowing(
+        "plain:\n  driver = plaintext\n  public_name = PLAIN\n  server_prompts = :\n  \
+         server_condition = ${if and{{eq{$auth1}{pager}}{eq{$auth2}{belfry}}{eq{$auth3}{a pass word}}}}\n  \
+         server_set_id = $auth1\n",
+    )
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let tree = |global: &str, own: &str| {
+        config(&format!(
+            "{{global: {{smtp_smarthost: 'localhost:{}', smtp_from: b@example.org, smtp_auth_username: belfry, \
+              smtp_auth_password: 'a pass word', smtp_tls_config: {{ca_file: {:?}}}, {global}}}, \
+              route: {{receiver: ops, group_by: [alertname], group_wait: 0s}}, \
+              receivers: [{{name: ops, email_configs: [{{to: ops@example.org, {own}}}]}}]}}",
+            exim.port,
+            exim.authority()
+        ))
+    };
+    let none = alerter::Mail::default();
+    let pool = database(folder.path()).await;
+    let alerter = start(tree("", ""), none.clone(), pool).await;
+    let probes = alerter.probe().await.unwrap();
+    let failure = probes[0].1.clone().unwrap_err();
+    assert_eq!(failure.class, alerter::Class::Auth, "{failure}");
+    let by_all = tree("smtp_auth_identity: pager", "");
+    let by_one = tree("smtp_auth_identity: x", "auth_identity: pager");
+    for (at, config) in [by_all, by_one].iter().enumerate() {
+        alerter.reload(config, &none).await.unwrap();
+        let page = alert(&format!("a{at}"), true);
+        alerter.put(vec![page]).await.unwrap();
+        assert_eq!(exim.mails(at + 1).await.len(), at + 1);
+    }
+}
+
+#[tokio::test]
 async fn a_token_stands_for_the_password_and_is_fetched_anew_when_it_is_refused() {
     let exim = Exim::knowing(
         "token:\n  driver = plaintext\n  public_name = XOAUTH2\n  server_prompts = :\n  \
