@@ -89,6 +89,11 @@ pub(super) fn find(name: &str) -> Option<&'static Signature> {
     TABLE.iter().find(|signature| signature.name == name)
 }
 
+/// The names of all functions.
+pub fn functions() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|signature| signature.name)
+}
+
 /// Whether the name belongs to a function that Prometheus calls experimental.
 pub(super) fn is_experimental(name: &str) -> bool {
     matches!(

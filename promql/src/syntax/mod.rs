@@ -24,6 +24,7 @@ pub(crate) use ast::{
     Subquery, When,
 };
 pub use ast::{Expr, Selector, Type};
+pub use function::functions;
 pub(crate) use function::{Function, Window};
 pub use parse::parse;
 pub use regex::rust_regex;

@@ -2,12 +2,11 @@
 //!
 //! Values are exact or not. What jumps (comparisons, `floor`, `%`, a divisor) is
 //! only asked of exact ones: elsewhere the last bit, in which two programs may
-//! differ, would decide. Left out is what 3.x changed on purpose: subqueries
-//! whose windows begin on a step, deviations of infinities, `rate` over gaps, and
-//! the sign of a sum that is zero.
+//! differ, would decide. What is left out, and why, is said in [`super::coverage`].
+
+mod inexact;
 
 use super::Chance;
-use crate::support::T0;
 
 /// How deep an expression nests.
 const DEPTH: usize = 3;
@@ -16,29 +15,84 @@ const DEPTH: usize = 3;
 const SUBQUERIES: [&str; 4] = ["61s", "97s", "301s", "691s"];
 const RANGES: [&str; 6] = ["30s", "1m", "90s", "5m", "10m", "17m"];
 const STEPS: [&str; 3] = ["30s", "1m", "45s"];
-const NUMBERS: [&str; 11] = [
-    "0", "1", "2", "-1", "0.5", "3", "10", "1e3", "NaN", "Inf", "-0.25",
+const NUMBERS: [&str; 12] = [
+    "0", "1", "2", "-1", "0.5", "3", "10", "1e3", "NaN", "Inf", "-0.25", "0x1F",
 ];
 const COMPARISONS: [&str; 6] = ["==", "!=", ">", "<", ">=", "<="];
 
+/// A query, and how its answers are compared.
+pub(super) struct Query {
+    pub(super) text: String,
+    /// Whether inexact values are added up or subtracted in it.
+    pub(super) cancels: bool,
+    /// Whether the order of an instant answer is part of it.
+    pub(super) sorted: bool,
+}
+
 pub(super) struct Grammar<'a> {
     chance: &'a mut Chance,
+    /// The time of the first sample, in milliseconds.
+    start_ms: i64,
+    /// Only of series whose samples may have any time: nothing that looks at times.
+    still: bool,
+    cancels: bool,
 }
 
 impl<'a> Grammar<'a> {
-    pub(super) fn new(chance: &'a mut Chance) -> Self {
-        Self { chance }
+    pub(super) fn new(chance: &'a mut Chance, start_ms: i64) -> Self {
+        Self {
+            chance,
+            start_ms,
+            still: false,
+            cancels: false,
+        }
+    }
+
+    /// One whose queries depend on no sample's own time.
+    pub(super) fn still(chance: &'a mut Chance) -> Self {
+        let grammar = Self::new(chance, 0);
+        Self {
+            still: true,
+            ..grammar
+        }
     }
 
     /// A whole query.
-    pub(super) fn query(&mut self) -> String {
+    pub(super) fn query(mut self) -> Query {
         let depth = 1 + self.chance.below(DEPTH);
-        match self.chance.below(40) {
+        let mut sorted = false;
+        let text = match self.chance.below(40) {
             0 => format!("scalar({})", self.exact(depth)),
-            1 => format!("sort_desc({})", self.exact(depth)),
-            2 => format!("{} + time()", self.number()),
-            3..=20 => self.exact(depth),
+            1 | 2 => {
+                sorted = true;
+                let sort = self.chance.of(&["sort", "sort_desc"]);
+                format!("{sort}({})", self.exact(depth))
+            }
+            3 if !self.still => self.alone(),
+            4..=20 => self.exact(depth),
+            _ if self.still => self.exact(depth),
             _ => self.any(depth),
+        };
+        Query {
+            text,
+            cancels: self.cancels,
+            sorted,
+        }
+    }
+
+    /// What stands without a series.
+    fn alone(&mut self) -> String {
+        let number = self.number();
+        match self.chance.below(6) {
+            0 => format!("{number} + time()"),
+            1 => format!("vector({number}) * pi()"),
+            2 => format!("{number} ^ 2 ^ 0.5 % 7"),
+            3 => format!("-{number} ^ 2"),
+            4 => format!("{number} <= bool 1"),
+            _ => {
+                let date = self.chance.of(&DATES);
+                format!("{date}() + {date}(vector({number}))")
+            }
         }
     }
 
@@ -52,6 +106,7 @@ impl<'a> Grammar<'a> {
         }
         self.chance.of(&[
             r#"{a="1"}"#,
+            r#"{a="3"}"#,
             r#"{a!="2"}"#,
             r#"{a=~"1|2"}"#,
             r#"{b="x"}"#,
@@ -65,25 +120,33 @@ impl<'a> Grammar<'a> {
     }
 
     fn selector(&mut self) -> String {
-        let names = [
-            "wild",
-            "wild",
-            "requests_total",
-            "plain",
-            "steady_total",
-            "info",
-            "one",
-            "none",
-        ];
-        let name = self.chance.of(&names);
+        let name = match self.still {
+            true => self.chance.of(&["live", "live", "live", "live_total"]),
+            false => self.chance.of(&[
+                "wild",
+                "wild",
+                "requests_total",
+                "broken_total",
+                "plain",
+                "steady_total",
+                "unlike",
+                "info",
+                "one",
+                "none",
+            ]),
+        };
         format!("{name}{}", self.matchers())
     }
 
     /// `offset` and `@`.
     fn when(&mut self) -> String {
         match self.chance.below(20) {
+            _ if self.still => String::new(),
             0..=3 => format!(" offset {}", self.chance.of(&["1m", "-1m", "7m", "33s"])),
-            4 => format!(" @ {}.007", T0 / 1000 + self.chance.below(3600) as i64),
+            4 => {
+                let at = self.start_ms / 1000 + self.chance.below(3000) as i64;
+                format!(" @ {at}.007")
+            }
             5 => self
                 .chance
                 .of(&[" @ start()", " @ end()", " @ end() offset 2m"])
@@ -114,6 +177,15 @@ impl<'a> Grammar<'a> {
         format!(" {word} ({labels}) ")
     }
 
+    /// An aggregation, its grouping before or behind.
+    fn aggregation(&mut self, name: &str, inner: &str) -> String {
+        let grouping = self.grouping();
+        match self.chance.percent(20) {
+            true => format!("{}({inner}){grouping}", name.to_uppercase()),
+            false => format!("{name}{grouping}({inner})"),
+        }
+    }
+
     fn matching(&mut self) -> &'static str {
         self.chance.of(&[
             "",
@@ -128,8 +200,19 @@ impl<'a> Grammar<'a> {
             "on(a) group_left",
             "on(a) group_left(version)",
             "on(a) group_right",
+            "on(a) group_right(version)",
             "ignoring(c) group_left",
         ])
+    }
+
+    /// An operator, where it compares sometimes with `bool`.
+    fn operator(&mut self, arithmetic: &[&'static str]) -> String {
+        let all = [arithmetic, &COMPARISONS].concat();
+        let op = self.chance.of(&all);
+        match COMPARISONS.contains(&op) && self.chance.percent(30) {
+            true => format!("{op} bool"),
+            false => op.to_owned(),
+        }
     }
 
     /// A vector of exact values.
@@ -138,7 +221,8 @@ impl<'a> Grammar<'a> {
             return self.selector() + &self.when();
         }
         let next = depth - 1;
-        match self.chance.below(17) {
+        match self.chance.below(18) {
+            0..=2 if self.still => self.exact(next),
             0..=2 => {
                 let function = self.chance.of(&[
                     "min_over_time",
@@ -154,33 +238,22 @@ impl<'a> Grammar<'a> {
                 format!("{function}({})", self.range(depth))
             }
             3..=5 => {
-                let aggregation = self.chance.of(&["sum", "min", "max", "count", "group"]);
-                format!("{aggregation}{}({})", self.grouping(), self.exact(next))
+                let name = self.chance.of(&["sum", "min", "max", "count", "group"]);
+                let inner = self.exact(next);
+                self.aggregation(name, &inner)
             }
             6 | 7 => {
-                let op = self
-                    .chance
-                    .of(&["+", "-", "*", "%", "==", "!=", ">", "<", ">=", "<="]);
-                let answers = if COMPARISONS.contains(&op) && self.chance.percent(30) {
-                    " bool"
-                } else {
-                    ""
-                };
+                let op = self.operator(&["+", "-", "*", "%"]);
                 let (vector, number) = (self.exact(next), self.number());
                 match self.chance.percent(50) {
-                    true => format!("({vector} {op}{answers} {number})"),
-                    false => format!("({number} {op}{answers} {vector})"),
+                    true => format!("({vector} {op} {number})"),
+                    false => format!("({number} {op} {vector})"),
                 }
             }
             8 | 9 => {
-                let op = self.chance.of(&["+", "-", "*", "==", "!=", ">", "<"]);
-                let answers = if COMPARISONS.contains(&op) && self.chance.percent(30) {
-                    " bool"
-                } else {
-                    ""
-                };
+                let op = self.operator(&["+", "-", "*", "%"]);
                 let (left, matching, right) = (self.exact(next), self.matching(), self.exact(next));
-                format!("({left} {op}{answers} {matching} {right})")
+                format!("({left} {op} {matching} {right})")
             }
             10 | 11 => {
                 let (left, right) = (self.exact(next), self.exact(next));
@@ -189,24 +262,22 @@ impl<'a> Grammar<'a> {
                 format!("({left} {op} {matching} {right})")
             }
             12 | 13 => {
-                let function = self.chance.of(&[
-                    "abs",
-                    "ceil",
-                    "floor",
-                    "sgn",
-                    "minute",
-                    "hour",
-                    "day_of_week",
-                ]);
+                let function = self.chance.of(&["abs", "ceil", "floor", "sgn", "round"]);
                 format!("{function}({})", self.exact(next))
             }
-            14 => match self.chance.below(4) {
+            14 => {
+                let function = self.chance.of(&DATES);
+                format!("{function}({})", self.exact(next))
+            }
+            15 => match self.chance.below(6) {
                 0 => format!("clamp({}, -1, 5)", self.exact(next)),
                 1 => format!("clamp_min({}, 1)", self.exact(next)),
-                2 => format!("round({}, 0.5)", self.exact(next)),
+                2 => format!("clamp_max({}, {})", self.exact(next), self.number()),
+                3 => format!("round({}, 0.5)", self.exact(next)),
+                4 => format!("+({})", self.exact(next)),
                 _ => format!("-({})", self.exact(next)),
             },
-            15 => match self.chance.below(5) {
+            16 => match self.chance.below(5) {
                 0 => format!("absent({})", self.exact(next)),
                 1 => format!(
                     r#"label_replace({}, "z", "$1-k", "a", "(1|2)")"#,
@@ -214,134 +285,40 @@ impl<'a> Grammar<'a> {
                 ),
                 2 => format!(r#"label_join({}, "z", "-", "a", "b")"#, self.exact(next)),
                 3 => format!("vector(scalar({}))", self.exact(next)),
+                _ if self.still => self.exact(next),
                 _ => format!("absent_over_time({})", self.range(depth)),
             },
             _ => match self.chance.below(2) {
-                0 => format!(
-                    r#"count_values{}("v", abs({}))"#,
-                    self.grouping(),
-                    self.exact(next)
-                ),
-                _ => {
-                    // Of values that are all different: between equal ones the choice is free.
-                    let name = self.chance.of(&["topk", "bottomk"]);
-                    let count = self.chance.of(&["1", "2", "5"]);
-                    format!(
-                        "{name}({count}, timestamp(steady_total{}))",
-                        self.matchers()
-                    )
+                0 => {
+                    let (grouping, inner) = (self.grouping(), self.exact(next));
+                    format!(r#"count_values{grouping}("v", abs({inner}))"#)
                 }
+                _ if self.still => self.exact(next),
+                _ => self.highest(),
             },
         }
     }
 
-    /// A vector of any values.
-    fn any(&mut self, depth: usize) -> String {
-        if depth == 0 || self.chance.percent(10) {
-            return self.exact(depth);
-        }
-        let next = depth - 1;
-        match self.chance.below(14) {
-            0 | 1 => {
-                let function =
-                    self.chance
-                        .of(&["avg_over_time", "delta", "irate", "avg_over_time"]);
-                format!("{function}({})", self.range(depth))
-            }
-            2 => {
-                let function = self.chance.of(&["rate", "increase"]);
-                let (range, offset) =
-                    (self.chance.of(&RANGES), self.chance.of(&["", " offset 1m"]));
-                format!(
-                    "{function}(steady_total{}[{range}]{offset})",
-                    self.matchers()
-                )
-            }
-            3 => {
-                let function = self
-                    .chance
-                    .of(&["stddev_over_time", "stdvar_over_time", "deriv"]);
-                format!(
-                    "{function}(plain{}[{}])",
-                    self.matchers(),
-                    self.chance.of(&RANGES)
-                )
-            }
-            4 => match self.chance.percent(50) {
-                true => format!(
-                    "quantile_over_time({}, {})",
-                    self.chance.of(&["0.5", "0.9", "0", "1", "-1"]),
-                    self.range(depth)
-                ),
-                false => format!(
-                    "predict_linear(plain[{}], {})",
-                    self.chance.of(&RANGES),
-                    self.chance.of(&["60", "-30", "3600"])
-                ),
-            },
-            5 => format!("avg{}({})", self.grouping(), self.exact(next)),
-            6 => match self.chance.percent(50) {
-                true => format!(
-                    "quantile{}({}, {})",
-                    self.grouping(),
-                    self.chance.of(&["0.3", "0.5", "1", "2"]),
-                    self.exact(next)
-                ),
-                false => format!(
-                    "{}{}(plain)",
-                    self.chance.of(&["stddev", "stdvar"]),
-                    self.grouping()
-                ),
-            },
-            7 => {
-                let (left, matching, right) = (self.any(next), self.matching(), self.exact(next));
-                format!("({left} / {matching} ({right} + 0))")
-            }
-            8 => {
-                let (left, matching, right) = (self.any(next), self.matching(), self.any(next));
-                format!(
-                    "({left} {} {matching} {right})",
-                    self.chance.of(&["+", "-"])
-                )
-            }
-            9 => {
-                let function = self.chance.of(&[
-                    "exp", "ln", "log2", "log10", "sqrt", "sin", "cos", "tanh", "deg",
-                ]);
-                format!("{function}({})", self.exact(next))
-            }
-            10 => format!(
-                "(({} + 0) ^ {})",
-                self.exact(next),
-                self.chance.of(&["2", "0.5", "-1"])
-            ),
-            11 => format!(
-                "{}{}({})",
-                self.chance.of(&["sum", "min", "max"]),
-                self.grouping(),
-                self.any(next)
-            ),
-            12 => {
-                let buckets = self.chance.of(&[
-                    "wait_bucket",
-                    "delta(wait_bucket[5m])",
-                    "sum by (le) (wait_bucket)",
-                ]);
-                format!(
-                    "histogram_quantile({}, {buckets})",
-                    self.chance.of(&["0.5", "0.9", "0", "1", "0.99"])
-                )
-            }
-            _ => match self.chance.below(3) {
-                0 => format!("timestamp({})", self.selector()),
-                1 => format!(
-                    "({} {} {})",
-                    self.any(next),
-                    self.chance.of(&["and", "or", "unless"]),
-                    self.exact(next)
-                ),
-                _ => format!("abs({})", self.any(next)),
-            },
-        }
+    /// Of values that are all different: between equal ones the choice is free.
+    fn highest(&mut self) -> String {
+        let name = self.chance.of(&["topk", "bottomk"]);
+        let count = self.chance.of(&["1", "2", "5", "scalar(count(one)) + 1"]);
+        let of = match self.chance.percent(70) {
+            true => format!("unlike{}{}", self.matchers(), self.when()),
+            false => format!("timestamp(steady_total{})", self.matchers()),
+        };
+        let grouping = self.grouping();
+        format!("{name}{grouping}({count}, {of})")
     }
 }
+
+const DATES: [&str; 8] = [
+    "minute",
+    "hour",
+    "day_of_week",
+    "day_of_month",
+    "day_of_year",
+    "days_in_month",
+    "month",
+    "year",
+];
