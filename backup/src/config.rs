@@ -19,8 +19,8 @@ settings::section! {
         pub recipients: Vec<String> = Vec::new(),
         /// The age identities that open backups, for verifying and drills on this host. Keep another copy of this file elsewhere.
         pub identity_file: PathBuf = PathBuf::new(),
-        /// How much work compression is, by zstd's levels from 1 to 19.
-        pub level: u32 = 3,
+        /// How much work compression is, by zstd's levels from 1 to 19. At 1 a dump is hardly slowed down, and others make most dumps little smaller.
+        pub level: u32 = 1,
         /// Folders that hold backups made by other tools; each is watched for age and size.
         pub watch: Vec<Watch> = Vec::new(),
         /// Docker volumes that need no backup: the volume's name and the reason.

@@ -72,7 +72,7 @@ fn open(
     piece: &Piece,
     identities: &[Identity],
     flow: mpsc::Receiver<Result<Bytes, target::Error>>,
-    out: impl Write,
+    out: impl Write + Send,
 ) -> Result<(), Error> {
     let mut incoming = Incoming {
         flow,

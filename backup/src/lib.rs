@@ -9,6 +9,7 @@ pub mod age;
 mod apart;
 pub mod archive;
 pub mod attest;
+mod blocks;
 pub mod bootstrap;
 pub mod catalogue;
 mod config;

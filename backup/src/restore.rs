@@ -291,6 +291,11 @@ async fn placed(
             if let Err(err) = around::after(setup, job).await {
                 say(format!("warn    {err}"));
             }
+            match beside::planned(&server, &names.live).await {
+                Ok(()) => say(format!("analyze {}: whole", names.live)),
+                // The server's own look comes sooner or later.
+                Err(err) => say(format!("warn    ANALYZE: {err}")),
+            }
             Ok(names)
         }
         Err(err) => {

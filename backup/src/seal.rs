@@ -5,12 +5,15 @@
 //! -> blocks. Nothing here knows where the bytes come from or go to.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
 
 use crate::age::{Decrypting, Encrypting, Identity, Recipient};
+use crate::blocks::{Block, Blocks};
 
 /// Blocks are so large, but the last.
 pub const BLOCK: usize = 1 << 20;
@@ -80,23 +83,29 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// Gathers bytes to blocks for a receiver.
-struct Blocks<F> {
-    block: Vec<u8>,
+struct Gather<F> {
+    blocks: Blocks,
+    block: Block,
     put: F,
 }
 
-impl<F: FnMut(Bytes) -> io::Result<()>> Blocks<F> {
+impl<F: FnMut(Bytes) -> io::Result<()>> Gather<F> {
+    fn new(put: F) -> Self {
+        let blocks = Blocks::of(BLOCK);
+        let block = blocks.lend();
+        Self { blocks, block, put }
+    }
+
     fn pass(&mut self) -> io::Result<()> {
-        let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
-        (self.put)(Bytes::from(block))
+        let block = std::mem::replace(&mut self.block, self.blocks.lend());
+        (self.put)(block.bytes())
     }
 }
 
-impl<F: FnMut(Bytes) -> io::Result<()>> Write for Blocks<F> {
+impl<F: FnMut(Bytes) -> io::Result<()>> Write for Gather<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(BLOCK - self.block.len());
-        self.block.extend_from_slice(&bytes[..taken]);
-        if self.block.len() == BLOCK {
+        let taken = self.block.take(bytes);
+        if self.block.is_full() {
             self.pass()?;
         }
         Ok(taken)
@@ -107,7 +116,7 @@ impl<F: FnMut(Bytes) -> io::Result<()>> Write for Blocks<F> {
     }
 }
 
-type Stored<F> = Counted<Blocks<F>>;
+type Stored<F> = Counted<Gather<F>>;
 
 enum Locked<F: FnMut(Bytes) -> io::Result<()>> {
     Open(Box<Stored<F>>),
@@ -139,11 +148,7 @@ impl<F: FnMut(Bytes) -> io::Result<()>> Sealer<F> {
     /// # Errors
     /// When `put` fails, or the level is none of zstd's.
     pub fn new(level: i32, recipients: &[Recipient], put: F) -> io::Result<Self> {
-        let blocks = Blocks {
-            block: Vec::with_capacity(BLOCK),
-            put,
-        };
-        let stored = Counted::new(blocks);
+        let stored = Counted::new(Gather::new(put));
         let locked = if recipients.is_empty() {
             Locked::Open(Box::new(stored))
         } else {
@@ -164,9 +169,9 @@ impl<F: FnMut(Bytes) -> io::Result<()>> Sealer<F> {
             Locked::Open(stored) => *stored,
             Locked::Shut(sealing) => sealing.finish()?,
         };
-        let (stored_bytes, stored_sha256, mut blocks) = stored.sum();
-        if !blocks.block.is_empty() {
-            blocks.pass()?;
+        let (stored_bytes, stored_sha256, mut gather) = stored.sum();
+        if !gather.block.is_empty() {
+            gather.pass()?;
         }
         Ok(Sum {
             raw_bytes,
@@ -187,7 +192,13 @@ impl<F: FnMut(Bytes) -> io::Result<()>> Write for Sealer<F> {
     }
 }
 
-/// Opens a stored stream into `out`, to its very end, and tells what it was.
+/// So many blocks that were opened may wait to be written.
+const AHEAD: usize = 4;
+/// So large are they.
+const OPENED: usize = 256 << 10;
+
+/// Opens a stored stream into `out`, to its very end, and tells what it was. What is
+/// opened is hashed and written on a thread of its own, which ends within this.
 ///
 /// # Errors
 /// When it is damaged, cut, or sealed to another key; what was written to `out`
@@ -196,16 +207,50 @@ pub fn open(
     stored: impl Read,
     identities: &[Identity],
     sealed: bool,
-    out: &mut impl Write,
+    out: &mut (impl Write + Send),
 ) -> io::Result<Sum> {
+    let (give, blocks) = sync_channel::<Block>(AHEAD);
+    thread::scope(|scope| {
+        let writing = thread::Builder::new()
+            .name("backup".to_owned())
+            .spawn_scoped(scope, move || {
+                let mut raw = Counted::new(out);
+                for block in blocks {
+                    raw.write_all(block.as_ref())?;
+                }
+                raw.flush()?;
+                let (bytes, sha256, _) = raw.sum();
+                Ok((bytes, sha256))
+            })?;
+        let opened = unsealed(stored, identities, sealed, give);
+        let written = writing.join();
+        let written = written.unwrap_or_else(|_| Err(io::Error::other("writing it panicked")));
+        // Where nobody writes any more, nothing can be opened either.
+        let (raw_bytes, raw_sha256) = written?;
+        let (stored_bytes, stored_sha256) = opened?;
+        Ok(Sum {
+            raw_bytes,
+            raw_sha256,
+            stored_bytes,
+            stored_sha256,
+        })
+    })
+}
+
+/// Opens a stream for whoever takes its blocks; the bytes and the sum of what is stored.
+fn unsealed(
+    stored: impl Read,
+    identities: &[Identity],
+    sealed: bool,
+    give: SyncSender<Block>,
+) -> io::Result<(u64, String)> {
     let mut stored = BufReader::with_capacity(256 << 10, Counted::new(stored));
-    let mut raw = Counted::new(out);
     if sealed {
         let mut opened =
             BufReader::with_capacity(64 << 10, Decrypting::new(&mut stored, identities)?);
-        unpack(&mut opened, &mut raw)?;
+        unpack(&mut opened, &give)?;
     } else {
-        unpack(&mut stored, &mut raw)?;
+        unpack(&mut stored, &give)?;
     }
     if !stored.fill_buf()?.is_empty() {
         return Err(io::Error::new(
@@ -213,24 +258,26 @@ pub fn open(
             "there is more than there should be",
         ));
     }
-    raw.flush()?;
-    let (raw_bytes, raw_sha256, _) = raw.sum();
-    let (stored_bytes, stored_sha256, _) = stored.into_inner().sum();
-    Ok(Sum {
-        raw_bytes,
-        raw_sha256,
-        stored_bytes,
-        stored_sha256,
-    })
+    let (bytes, sha256, _) = stored.into_inner().sum();
+    Ok((bytes, sha256))
 }
 
-fn unpack(packed: &mut impl BufRead, raw: &mut impl Write) -> io::Result<()> {
+fn unpack(packed: &mut impl BufRead, give: &SyncSender<Block>) -> io::Result<()> {
     let mut decoder = zstd::stream::read::Decoder::with_buffer(&mut *packed)?.single_frame();
-    let mut bytes = vec![0; 128 << 10];
+    let blocks = Blocks::of(OPENED);
     loop {
-        match decoder.read(&mut bytes)? {
-            0 => break,
-            read => raw.write_all(&bytes[..read])?,
+        let mut block = blocks.lend();
+        while !block.is_full() {
+            match decoder.read(block.room())? {
+                0 => break,
+                read => block.fill(read),
+            }
+        }
+        let last = !block.is_full();
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        give.send(block).map_err(gone)?;
+        if last {
+            break;
         }
     }
     // To the last seal of what is encrypted, which holds the end.

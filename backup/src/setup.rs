@@ -98,7 +98,7 @@ impl Setup {
     pub fn sealing(&self) -> Sealing {
         let recipients = self.config.recipients.iter();
         Sealing {
-            level: i32::try_from(self.config.level).unwrap_or(3),
+            level: i32::try_from(self.config.level).unwrap_or(1),
             recipients: recipients
                 .filter_map(|text| text.parse::<Recipient>().ok())
                 .collect(),

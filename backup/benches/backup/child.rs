@@ -3,18 +3,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use backup::run::{Outcome, run as back_up};
 use backup::{Config, Job, Place, Setup, catalogue, restore};
 
 use crate::store;
 
+/// The file that says after how many seconds a restored database could be used.
+pub(crate) const SERVED: &str = "served";
+
 /// What tells this program that it is a child.
 pub(crate) const WORD: &str = "child";
 
 /// `backup` or `restore`, the folder of all, and `files` or the folder of a
-/// server's socket with the port of the bucket.
+/// server's socket, with the port of the bucket if it goes there too.
 pub(crate) fn run(words: &[String]) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -35,7 +38,15 @@ pub(crate) fn run(words: &[String]) {
                 let targets = setup.all_targets().expect("targets");
                 let listing = catalogue::list(&targets[0], "", &setup.kept()).await;
                 let newest = listing.expect("a listing").copies.pop().expect("a copy");
-                let restored = restore::restore(&setup, &job, &targets[0], &newest, &|_| {}).await;
+                let began = Instant::now();
+                // What comes after it goes on while the database is used.
+                let say = |line: String| {
+                    if line.starts_with("swap") || line.starts_with("made") {
+                        let seconds = began.elapsed().as_secs_f64().to_string();
+                        std::fs::write(home.join(SERVED), seconds).expect("a file");
+                    }
+                };
+                let restored = restore::restore(&setup, &job, &targets[0], &newest, &say).await;
                 restored.expect("a restore");
                 restore::confirm(&setup, &job)
                     .await
@@ -57,26 +68,26 @@ fn setup(home: &Path, words: &[String]) -> Setup {
         folder: home.join("copies"),
         ..Place::default()
     }];
-    let job = match words {
-        [socket, port] => {
-            targets.push(Place {
-                name: "s3".into(),
-                bucket: store::BUCKET.into(),
-                endpoint: format!("http://127.0.0.1:{port}"),
-                access_key_id: store::KEY_ID.into(),
-                secret_access_key: settings::Secret::new(store::SECRET),
-                ..Place::default()
-            });
-            Job {
-                name: "db".into(),
-                database: "shop".into(),
-                host: socket.clone(),
-                ..Job::default()
-            }
-        }
-        _ => Job {
+    if let [_, port] = words {
+        targets.push(Place {
+            name: "s3".into(),
+            bucket: store::BUCKET.into(),
+            endpoint: format!("http://127.0.0.1:{port}"),
+            access_key_id: store::KEY_ID.into(),
+            secret_access_key: settings::Secret::new(store::SECRET),
+            ..Place::default()
+        });
+    }
+    let job = match words[0].as_str() {
+        "files" => Job {
             name: "files".into(),
             directory: home.join("tree"),
+            ..Job::default()
+        },
+        socket => Job {
+            name: "db".into(),
+            database: "shop".into(),
+            host: socket.to_owned(),
             ..Job::default()
         },
     };

@@ -1,9 +1,10 @@
 //! Restoring beside: into a database of another name, made alike, compared row by
 //! row count with what the dump's own snapshot counted. The live one is not touched.
 
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncReadExt;
 
@@ -62,28 +63,42 @@ pub async fn fetched(
     let file = file.map_err(|err| format!("{}: {err}", folder.display()))?;
     let out = file.reopen().map_err(|err| err.to_string())?;
     let count = Arc::new(AtomicU64::new(0));
-    let fetching = fetch(target, piece, identities, Counting::new(out, &count));
+    let found = Arc::new(Mutex::new(Ok(Checker::default())));
+    let through = Through {
+        out: Counting::new(out, &count),
+        found: Arc::clone(&found),
+    };
+    let fetching = fetch(target, piece, identities, through);
     let done = async || Some(count.load(Ordering::Relaxed));
     progress::told("fetch", piece.raw_bytes, done, say, fetching)
         .await
         .map_err(|err| err.to_string())?;
-    let mut reading = tokio::fs::File::open(file.path())
-        .await
-        .map_err(|err| err.to_string())?;
-    let mut checker = Checker::default();
-    let mut bytes = vec![0; 256 << 10];
-    loop {
-        match reading
-            .read(&mut bytes)
-            .await
-            .map_err(|err| err.to_string())?
-        {
-            0 => break,
-            read => checker.read(&bytes[..read])?,
-        }
-    }
-    checker.end()?;
+    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *found, Ok(Checker::default()))?.end()?;
     Ok(Fetched { file, whole: false })
+}
+
+/// Reads a dump through while it is written.
+struct Through<W> {
+    out: W,
+    found: Arc<Mutex<Result<Checker, String>>>,
+}
+
+impl<W: Write> Write for Through<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(checker) = &mut *found
+            && let Err(why) = checker.read(&bytes[..written])
+        {
+            *found = Err(why);
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// What stands in the way, found out before anything is touched.
@@ -183,19 +198,42 @@ pub async fn fill(
     progress::told("restore", facts.size.unwrap_or(0), size, say, filling)
         .await
         .map_err(|err| err.to_string())?;
-    let mut session = Session::open(&into).await.map_err(|err| err.to_string())?;
-    let found = rows(&mut session).await.map_err(|err| err.to_string())?;
-    compare(&facts.tables, &found)?;
+    let told = |err: PostgresError| err.to_string();
+    let counting = async {
+        let mut session = Session::open(&into).await.map_err(told)?;
+        let found = rows(&mut session).await.map_err(told)?;
+        session.close().await.map_err(told)?;
+        compare(&facts.tables, &found).map(|()| found)
+    };
+    // Enough for plans that are not absurd; all of it is read when somebody can use it.
+    let glancing = analyze(&into, "SET default_statistics_target = 10; ANALYZE");
+    let (found, glanced) = tokio::join!(counting, glancing);
+    let found = found?;
     let counted: u64 = found.iter().map(|table| table.rows).sum();
     say(format!(
         "compare {} tables, {counted} rows, as in the backup",
         found.len()
     ));
-    session
-        .lines("ANALYZE")
-        .await
-        .map_err(|err| err.to_string())?;
-    session.close().await.map_err(|err| err.to_string())
+    glanced.map_err(told)
+}
+
+/// Statistics of all that was restored: takes as long as counting all rows, while the
+/// database can be used.
+///
+/// # Errors
+/// When the server refuses.
+pub(super) async fn planned(server: &Server, name: &str) -> Result<(), PostgresError> {
+    let of = Server {
+        database: name.to_owned(),
+        ..server.clone()
+    };
+    analyze(&of, "ANALYZE").await
+}
+
+async fn analyze(server: &Server, sql: &str) -> Result<(), PostgresError> {
+    let mut session = Session::open(server).await?;
+    session.lines(sql).await?;
+    session.close().await
 }
 
 /// Restores what `only` says of a dump, all of it without that.
@@ -227,7 +265,7 @@ pub(super) async fn restore(
             let mut call = into.call("pg_restore", &common);
             call.input = true;
             let mut running = into.place.start(call).await?;
-            let broken = |err: std::io::Error| crate::tool::Error::Broken {
+            let broken = |err: io::Error| crate::tool::Error::Broken {
                 program: "pg_restore".into(),
                 reason: err.to_string(),
             };

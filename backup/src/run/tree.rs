@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::sink::Sink;
 use super::work::{Before, Fault, Made, Work};
 use crate::apart;
+use crate::blocks::{Block, Blocks};
 use crate::files::{self, Options, Tally, pack};
 use crate::flow::Feed;
 use crate::manifest::{Files, Manifest};
@@ -137,9 +138,11 @@ pub(super) async fn packing<Lines: Write + Send + 'static>(
             path: "the index".to_owned(),
             source,
         })?;
+        let blocks = Blocks::of(CHUNK);
         let mut out = Chunks {
             give,
-            chunk: Vec::with_capacity(CHUNK),
+            chunk: blocks.lend(),
+            blocks,
         };
         let tally = pack(&root, &options, &mut out, &mut lines)?;
         Ok::<_, files::Error>((tally, lines))
@@ -171,11 +174,12 @@ async fn reading(feed: &Feed, path: &Path) -> Result<(), Fault> {
     let path = path.to_owned();
     let read = apart::thread(move || {
         let mut file = File::open(path)?;
+        let blocks = Blocks::of(CHUNK);
         loop {
-            let mut chunk = vec![0; CHUNK];
-            let read = file.read(&mut chunk)?;
-            chunk.truncate(read);
-            if read == 0 || give.blocking_send(chunk.into()).is_err() {
+            let mut chunk = blocks.lend();
+            let read = file.read(chunk.room())?;
+            chunk.fill(read);
+            if read == 0 || give.blocking_send(chunk.bytes()).is_err() {
                 return Ok::<_, std::io::Error>(());
             }
         }
@@ -194,22 +198,22 @@ async fn reading(feed: &Feed, path: &Path) -> Result<(), Fault> {
 /// Gathers what is written, and passes it on.
 struct Chunks {
     give: mpsc::Sender<Bytes>,
-    chunk: Vec<u8>,
+    blocks: Blocks,
+    chunk: Block,
 }
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let taken = bytes.len().min(CHUNK - self.chunk.len());
-        self.chunk.extend_from_slice(&bytes[..taken]);
-        if self.chunk.len() == CHUNK {
+        let taken = self.chunk.take(bytes);
+        if self.chunk.is_full() {
             self.flush()?;
         }
         Ok(taken)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        let chunk = std::mem::replace(&mut self.chunk, self.blocks.lend());
         let gone = |_| std::io::ErrorKind::BrokenPipe.into();
-        self.give.blocking_send(chunk.into()).map_err(gone)
+        self.give.blocking_send(chunk.bytes()).map_err(gone)
     }
 }

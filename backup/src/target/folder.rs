@@ -4,6 +4,8 @@
 //! The folder itself is never made: where a disk is not mounted, copies must not
 //! fill the disk below. A disk that hangs holds up threads of its own, and few.
 
+mod early;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use tokio::time::timeout;
 use super::{Entry, Error, Flow};
 use crate::apart::{self, Working};
 use crate::archive;
+use crate::blocks::Blocks;
 
 const PARTIAL: &str = ".partial";
 
@@ -91,19 +94,12 @@ impl Folder {
         let (give, mut blocks) = mpsc::channel(1);
         let writing = self.begin(move || {
             let partial = Partial::new(&root, &path)?;
-            let mut file = &partial.file;
-            loop {
-                match blocks.blocking_recv() {
-                    Some(Flow::Block(block)) => file.write_all(&block)?,
-                    Some(Flow::End(sum)) => {
-                        return if file.metadata()?.len() == sum.stored_bytes {
-                            partial.commit().map(|()| true)
-                        } else {
-                            Err(io::Error::other("not all bytes were written"))
-                        };
-                    }
-                    None => return Ok(false),
+            match early::written(&partial.file, || blocks.blocking_recv())? {
+                Some(sum) if partial.file.metadata()?.len() == sum.stored_bytes => {
+                    partial.commit().map(|()| true)
                 }
+                Some(_) => Err(io::Error::other("not all bytes were written")),
+                None => Ok(false),
             }
         })?;
         while let Some(next) = flow.recv().await {
@@ -137,13 +133,14 @@ impl Folder {
         let shown = self.path(key)?;
         let (give, mut read) = mpsc::channel(2);
         let reading = self.begin(move || {
+            let blocks = Blocks::of(256 << 10);
             loop {
-                let mut block = vec![0; 256 << 10];
-                let next = match file.read(&mut block) {
+                let mut block = blocks.lend();
+                let next = match file.read(block.room()) {
                     Ok(0) => return,
                     Ok(read) => {
-                        block.truncate(read);
-                        Ok(Bytes::from(block))
+                        block.fill(read);
+                        Ok(block.bytes())
                     }
                     Err(err) => Err(why(&shown, &err)),
                 };
