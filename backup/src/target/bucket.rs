@@ -4,6 +4,7 @@
 //! as R2 wants them, and each is tried again by itself. What came of a request
 //! whose answer was lost is decided by asking for the file.
 
+mod download;
 mod parts;
 mod trouble;
 
@@ -207,24 +208,7 @@ impl Bucket {
         &self,
         key: &str,
     ) -> Result<mpsc::Receiver<Result<Bytes, Error>>, Error> {
-        let path = self.path(key);
-        let answer = timeout(self.while_asking(), self.store.get(&path)).await;
-        let answer = answer.map_err(|_| trouble::late("GET"))?;
-        let mut stream = answer.map_err(|err| why(key, &err))?.into_stream();
-        let (give, flow) = mpsc::channel(4);
-        let (key, patience) = (key.to_owned(), self.while_asking());
-        tokio::spawn(async move {
-            while let Ok(next) = timeout(patience, stream.next()).await {
-                let Some(block) = next else { return };
-                let block = block.map_err(|err| why(&key, &err));
-                let end = block.is_err();
-                if give.send(block).await.is_err() || end {
-                    return;
-                }
-            }
-            let _ = give.send(Err(trouble::late("GET"))).await;
-        });
-        Ok(flow)
+        download::read(self, key).await
     }
 
     pub(super) async fn size(&self, key: &str) -> Result<u64, Error> {

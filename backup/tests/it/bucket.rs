@@ -325,3 +325,43 @@ async fn what_is_fetched_is_whole_or_an_error() {
     bench.strict.harm(To::Get, Harm::Answer(503, "SlowDown"), 1);
     fetch().await.unwrap();
 }
+
+async fn fetched(target: &Target, key: &str) -> Result<Vec<u8>, Error> {
+    let mut all = Vec::new();
+    let mut flow = target.read(key).await?;
+    while let Some(bytes) = flow.recv().await {
+        all.extend_from_slice(&bytes?);
+    }
+    Ok(all)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_download_is_not_cut_and_one_that_stands_still_goes_on_where_it_was() {
+    let bench = Bench::new().await;
+    let key = "here/postgres/db/0";
+    bench.send(key, 3).await.unwrap();
+    let whole = fetched(&bench.target, key).await.unwrap();
+    let patient = |seconds| -> Target {
+        let mut access = crate::store::access(bench.port);
+        access.patience = std::time::Duration::from_secs(seconds);
+        let ledger = backup::target::Ledger::new(bench.scratch.path().join("uploads"));
+        backup::target::Bucket::new(access, ledger).unwrap().into()
+    };
+    // Twice as long as anything may take that does not move.
+    bench.strict.forget();
+    bench.strict.harm(To::Get, Harm::Slow(24), 1);
+    assert_eq!(fetched(&patient(6), key).await.unwrap(), whole);
+    assert_eq!(bench.strict.seen(To::Get), 1, "it was not cut");
+    // More often than any one request is tried again.
+    bench.strict.harm(To::Get, Harm::Stall, 9);
+    assert_eq!(fetched(&patient(1), key).await.unwrap(), whole);
+    assert!(bench.strict.seen(To::Get) > 9, "each was tried again");
+    for harm in [Harm::Torn, Harm::Stall] {
+        bench.strict.heal();
+        bench.strict.harm(To::Get, harm, 1);
+        let gone = Harm::Answer(404, "NoSuchKey");
+        bench.strict.harm(To::Get, gone, usize::MAX);
+        let err = fetched(&patient(1), key).await.unwrap_err();
+        assert!(!err.to_string().contains('\n'), "{err}");
+    }
+}

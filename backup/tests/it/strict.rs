@@ -1,83 +1,23 @@
 //! A layer before the S3 server that enforces R2's rules, and breaks what it is
 //! told to break.
 
+mod harm;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 
-/// Which requests something happens to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum To {
-    Create,
-    Part,
-    Complete,
-    Abort,
-    Put,
-    Get,
-    Head,
-    List,
-    Delete,
-}
-
-/// What happens to it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Harm {
-    /// This status, and the code; the server hears nothing of it.
-    Answer(u16, &'static str),
-    /// The connection ends; the server hears nothing of it.
-    Reset,
-    /// The server does it, and its answer is lost.
-    LoseAnswer,
-    /// The server does it, and this status is told.
-    Lie(u16, &'static str),
-    /// 200, with an error inside.
-    ErrorInside,
-    /// A bit of what is sent is changed on the way.
-    CorruptUp,
-    /// A bit of what is fetched is changed on the way.
-    CorruptDown,
-    /// What is fetched ends early.
-    CutDown,
-    /// A listing is told to go on and on.
-    Endless,
-    /// There is never an answer; the server hears nothing of it.
-    Hang,
-    /// The server does it, and the connection ends within its answer.
-    Torn,
-    /// The server does it, and another ETag is told.
-    WrongEtag,
-}
-
-/// What a listing ends with that has no more.
-const WHOLE: &str = "<IsTruncated>false</IsTruncated>";
-
-impl Harm {
-    /// Strikes before the server hears of the request.
-    fn is_early(self) -> bool {
-        matches!(
-            self,
-            Self::Answer(..) | Self::Reset | Self::Hang | Self::ErrorInside | Self::CorruptUp
-        )
-    }
-
-    /// Whether there is anything in the server's answer that it strikes.
-    fn finds(self, answer: &[u8]) -> bool {
-        match self {
-            Self::CorruptDown | Self::CutDown => !answer.is_empty(),
-            Self::Endless => String::from_utf8_lossy(answer).contains(WHOLE),
-            _ => true,
-        }
-    }
-}
+pub(crate) use harm::{Harm, To};
+use harm::{endless, pages, slow, stalled, streamed};
 
 /// The layer.
 #[derive(Clone)]
@@ -353,10 +293,14 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
             let half = bytes.slice(..bytes.len() / 2);
             let torn = Err(std::io::Error::other("torn"));
             let parts = futures_util::stream::iter([Ok(half), torn]);
-            headers.remove("transfer-encoding");
-            let mut answer = Response::new(Body::from_stream(parts));
-            (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
-            return answer;
+            return streamed(status, headers, Body::from_stream(parts));
+        }
+        Some(Harm::Slow(pieces)) => {
+            return streamed(status, headers, slow(&bytes, pieces));
+        }
+        Some(Harm::Stall) => return streamed(status, headers, stalled(&bytes)),
+        Some(Harm::LosePage(_) | Harm::TwicePage) => {
+            bytes = pages(&bytes, late).unwrap_or(bytes);
         }
         Some(Harm::WrongEtag) => {
             headers.insert(
@@ -365,8 +309,7 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
             );
         }
         Some(Harm::Endless) => {
-            let more = "<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>";
-            bytes = Bytes::from(String::from_utf8_lossy(&bytes).replace(WHOLE, more));
+            bytes = endless(&bytes);
             headers.remove("content-length");
         }
         _ => {}
