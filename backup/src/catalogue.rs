@@ -3,7 +3,7 @@
 //! A listing is complete or an error. A manifest is read once and kept in a
 //! folder of ours, since what lies under a key never changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::id::{self, MANIFEST};
@@ -31,6 +31,8 @@ pub struct Listing {
     pub strays: Vec<Entry>,
     /// Manifests that cannot be read, and why.
     pub unreadable: Vec<(String, String)>,
+    /// The keys of all that was listed.
+    pub seen: BTreeSet<String>,
 }
 
 /// A backup, wherever it lies.
@@ -105,8 +107,11 @@ pub async fn list(target: &Target, prefix: &str, kept: &Path) -> Result<Listing,
             marks.entry((shelf, id)).or_default().push(mark);
         }
     }
-    let mut listing = Listing::default();
-    let mut claimed = std::collections::BTreeSet::new();
+    let mut listing = Listing {
+        seen: entries.iter().map(|entry| entry.key.clone()).collect(),
+        ..Listing::default()
+    };
+    let mut claimed = BTreeSet::new();
     for entry in &entries {
         let Some((shelf, id, MANIFEST)) = id::parse(&entry.key) else {
             continue;
@@ -189,6 +194,58 @@ async fn manifest(
         Err(Error::Missing(_)) => Ok(Err("it was deleted meanwhile".to_owned())),
         Err(err) => Err(err),
     }
+}
+
+/// Whether a listing has all that is there of what should be: manifests that were read
+/// before, what the manifests name, and the manifests of what seems to be left over.
+/// What was taken away by somebody else is no fault of the listing.
+///
+/// # Errors
+/// With what it lacks; or when that cannot be found out.
+pub async fn whole(
+    target: &Target,
+    prefix: &str,
+    listing: &Listing,
+    kept: &Path,
+) -> Result<(), String> {
+    let before = std::fs::read_dir(kept.join(target.name()));
+    let before = before.into_iter().flatten().flatten();
+    let before = before.filter_map(|file| Some(file.file_name().to_str()?.replace('~', "/")));
+    let before = before.filter(|key| {
+        let manifest = id::parse(key).is_some_and(|(_, _, ending)| ending == MANIFEST);
+        manifest && key.starts_with(prefix)
+    });
+    let behind = listing.strays.iter().filter_map(|stray| {
+        let (shelf, id, _) = id::parse(&stray.key)?;
+        Some(shelf.manifest(&id))
+    });
+    let manifests: BTreeSet<_> = before.chain(behind).collect();
+    let pieces = listing.copies.iter().filter(|copy| copy.broken.is_some());
+    let pieces = pieces.flat_map(|copy| &copy.manifest.pieces);
+    // A page that gets lost once is there the next time.
+    let again = target.list(prefix).await.map_err(|err| err.to_string())?;
+    let again: BTreeSet<_> = again.into_iter().map(|entry| entry.key).collect();
+    if let Some(key) = again.symmetric_difference(&listing.seen).next() {
+        return Err(format!("of two in a row, only one has {key}"));
+    }
+    for key in manifests.difference(&listing.seen) {
+        match target.size(key).await {
+            Ok(_) => return Err(format!("{key} is there, and not in it")),
+            Err(Error::Missing(_)) => forget(target, key, kept),
+            Err(err) => return Err(err.to_string()),
+        }
+    }
+    for piece in pieces {
+        if listing.seen.contains(&piece.key) {
+            continue;
+        }
+        match target.size(&piece.key).await {
+            Ok(_) => return Err(format!("{} is there, and not in it", piece.key)),
+            Err(Error::Missing(_)) => {}
+            Err(err) => return Err(err.to_string()),
+        }
+    }
+    Ok(())
 }
 
 fn kept_file(target: &Target, key: &str, kept: &Path) -> PathBuf {

@@ -1,7 +1,8 @@
 //! Pruning one target of one job by its plan: manifest first, so that what is
 //! half deleted is no backup, then the rest. Every deletion is written down.
 //!
-//! Nothing is deleted on a listing that is incomplete or holds what cannot be read.
+//! Nothing is deleted on a listing that is incomplete, lacks what is known to be there,
+//! or holds what cannot be read.
 
 use std::io::Write;
 use std::path::Path;
@@ -95,6 +96,12 @@ async fn one(
             return pruned;
         }
     };
+    if let Err(why) = catalogue::whole(target, &shelf.prefix(), &listing, &setup.kept()).await {
+        pruned.errors.push(format!(
+            "nothing is deleted, since the listing is not whole: {why}"
+        ));
+        return pruned;
+    }
     if let Some((key, why)) = listing.unreadable.first() {
         pruned.errors.push(format!(
             "nothing is deleted, since a manifest cannot be read: {key}: {why}"

@@ -4,6 +4,7 @@
 mod disk;
 mod hang;
 mod own;
+mod pages;
 mod request;
 pub(crate) mod tool;
 
@@ -22,7 +23,7 @@ use crate::store;
 use crate::tree::{LATER, told};
 
 /// The S3 server as a target, by way of a port.
-fn bucket(port: u16, prefix: &str) -> Place {
+pub(crate) fn bucket(port: u16, prefix: &str) -> Place {
     Place {
         name: "r2".into(),
         bucket: store::BUCKET.into(),
