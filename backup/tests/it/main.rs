@@ -1,6 +1,8 @@
 //! Backups beside real servers: PostgreSQL, an S3 server, a Docker engine.
 
 #[cfg(test)]
+mod arguments;
+#[cfg(test)]
 mod bucket;
 #[cfg(test)]
 mod cluster;
@@ -28,6 +30,8 @@ mod replicate;
 mod restore;
 #[cfg(test)]
 mod restore_around;
+#[cfg(test)]
+mod restore_crowd;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
