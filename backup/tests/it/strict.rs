@@ -1,6 +1,7 @@
 //! A layer before the S3 server that enforces R2's rules, and breaks what it is
 //! told to break.
 
+#[path = "strict/harm.rs"]
 mod harm;
 
 use std::collections::HashMap;
