@@ -2,27 +2,25 @@
 //! same sources, scraped at the same time, as a Prometheus does.
 //!
 //! Twenty containers, twenty databases of fifty tables, Redis, a Celery application
-//! at twenty tasks a second, five sites to probe. `BENCH_MINUTES` is the length of the
-//! long run with churn, 10 if not set; beside the peers it is five at most.
-//! `BENCH_CONTAINERS` is how many make a crowd, 500 if not set.
+//! at twenty tasks a second, five sites to probe. Beside the peers it runs for
+//! `BENCH_MINUTES`, five at most. The parts can be picked by name as well: `beside`,
+//! `latency`, `churn`, `crowd`.
 
 mod bed;
+mod churn;
 mod crowd;
+mod latency;
 mod programs;
 mod scrape;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, kill_process};
-
 use bed::Bed;
 use programs::Program;
 
 use crate::figure;
 use crate::proc::Memory;
-use crate::support::fault::HungMount;
-use crate::support::poll;
 
 /// How often everything is scraped.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -30,24 +28,32 @@ const INTERVAL: Duration = Duration::from_secs(15);
 /// What the start leaves to do is over by then.
 const WARM_UP: Duration = Duration::from_secs(75);
 
-/// So many looks make a percentile.
-const LOOKS: usize = 40;
-
 /// Longer than a page that was made is served again.
 const PAUSE: Duration = Duration::from_millis(2_100);
 
 /// Databases are visited once a minute only.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// All of it, with a long run of so many minutes.
-pub(crate) fn run(minutes: u32) {
-    {
+/// Those of its parts that are wanted.
+pub(crate) fn run(minutes: u32, wanted: impl Fn(&str) -> bool) {
+    let wanted = |part| wanted("exporters") || wanted(part);
+    if ["beside", "latency", "churn"].into_iter().any(wanted) {
         let mut bed = Bed::start();
-        let ours = beside(&bed, minutes.min(5));
-        latency(&mut bed, &ours);
-        churn(&bed, &ours, minutes);
+        let ours = if wanted("beside") {
+            beside(&bed, minutes.min(5))
+        } else {
+            programs::alone(&bed)
+        };
+        if wanted("latency") {
+            latency::run(&mut bed, &ours);
+        }
+        if wanted("churn") {
+            churn::run(&bed, &ours);
+        }
     }
-    crowd::run();
+    if wanted("crowd") {
+        crowd::run();
+    }
 }
 
 /// Scrapes ours and the peers each interval; returns ours, which goes on.
@@ -123,70 +129,4 @@ fn cycle(all: &[Program]) {
         program.scrape();
     }
     thread::sleep(INTERVAL.saturating_sub(began.elapsed()));
-}
-
-/// How long a scrape of everything takes, also while a source hangs.
-fn latency(bed: &mut Bed, ours: &Program) {
-    let tell = |what: &str| {
-        let took = (0..LOOKS).map(|_| {
-            thread::sleep(PAUSE);
-            ours.page()
-        });
-        let mut took: Vec<f64> = took.map(|took| took.as_secs_f64() * 1e3).collect();
-        took.sort_by(f64::total_cmp);
-        figure::budget(
-            &format!("scrape of everything, 95th percentile, {what}"),
-            figure::percentile(&took, 0.95),
-            "ms",
-            50.0,
-        );
-        figure::plain("  its median", figure::percentile(&took, 0.5), "ms");
-    };
-    tell("all well");
-    {
-        let _hung = HungMount::new();
-        tell("a mount hangs");
-    }
-    bed.host.engine.freeze();
-    tell("the engine hangs");
-    bed.host.engine.thaw();
-    for (pid, what) in [
-        (bed.redis(), "Redis hangs"),
-        (bed.postmaster(), "PostgreSQL hangs"),
-    ] {
-        let signal = |signal| kill_process(pid, signal).expect("a signal to our own");
-        signal(Signal::STOP);
-        tell(what);
-        signal(Signal::CONT);
-    }
-    poll::within(PATIENCE, "all should be read again", || {
-        bed.whole(ours).then_some(())
-    });
-}
-
-/// Memory over a long run in which containers, databases and tasks come and go.
-fn churn(bed: &Bed, ours: &Program, minutes: u32) {
-    let cycles = u64::from(minutes) * 60 / INTERVAL.as_secs();
-    let mut seen = Vec::new();
-    for number in 0..cycles {
-        let began = Instant::now();
-        bed.churn(number);
-        ours.scrape();
-        seen.push(Memory::of(ours.pid()).pss);
-        thread::sleep(INTERVAL.saturating_sub(began.elapsed()));
-    }
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
-    let quarter = (seen.len() / 4).max(1);
-    for (name, part) in ["first", "second", "third", "last"]
-        .into_iter()
-        .zip(seen.chunks(quarter))
-    {
-        let name = format!("memory (PSS) under churn, {name} quarter of {minutes} min");
-        figure::plain(&name, mean(part), "MiB");
-    }
-    figure::plain(
-        "  its highest",
-        seen.iter().copied().fold(0.0, f64::max),
-        "MiB",
-    );
 }

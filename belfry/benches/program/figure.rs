@@ -24,6 +24,15 @@ pub(crate) fn percentile(sorted: &[f64], part: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * part).round() as usize]
 }
 
+/// By how much the second of each pair grows per one of the first, by least squares.
+pub(crate) fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len() as f64;
+    let mean = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let both: f64 = points.iter().map(|of| (of.0 - x) * (of.1 - y)).sum();
+    both / points.iter().map(|of| (of.0 - x).powi(2)).sum::<f64>()
+}
+
 /// The middle and the largest of some values.
 pub(crate) fn spread(mut values: Vec<f64>) -> (f64, f64) {
     values.sort_by(f64::total_cmp);

@@ -8,7 +8,7 @@
 //! bench. `BENCH_MINUTES` is the length of the long run, 10 if not set.
 //! `BENCH_COMPARE`, binaries separated by colons, sets them beside each other
 //! under load instead; `BENCH_ONLY` picks parts (size, start, page, rest, alerting, peers,
-//! exporters, health) by name.
+//! exporters, health) by name; the parts of `exporters` have names too.
 
 #[cfg(test)]
 mod alerting;
@@ -66,9 +66,7 @@ fn main() {
     if wanted("health") {
         health::run();
     }
-    if wanted("exporters") {
-        exporters::run(minutes());
-    }
+    exporters::run(minutes(), wanted);
     if wanted("alerting") {
         alerting::run();
     }

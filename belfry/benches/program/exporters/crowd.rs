@@ -1,32 +1,40 @@
 //! What a container costs among twenty, and among hundreds.
+//!
+//! `BENCH_CONTAINERS` is how many there are one after the other, `20,100,500` if not set.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::PAUSE;
 use super::programs::{self, Program};
-use super::{LOOKS, PAUSE};
 use crate::figure;
+use crate::proc::Memory;
 use crate::support::container::Container;
 use crate::support::engine::Engine;
 use crate::support::poll;
 
-const FEW: usize = 20;
+/// Of so many scrapes the cost is a mean.
+const LOOKS: u32 = 40;
+
+/// Hundreds of containers take their time to start, and to be read.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(super) fn run() {
-    let many = std::env::var("BENCH_CONTAINERS")
-        .map_or(500, |text| text.parse().expect("a number of containers"));
+    let counts = std::env::var("BENCH_CONTAINERS").unwrap_or("20,100,500".into());
     let engine = Engine::start();
     let ours = programs::ours(
         &format!("host: bench\nexporter: {{engine: {:?}}}\n", engine.socket()),
         &["container"],
         Vec::new(),
     );
-    let mut last = (0, 0.0);
-    for count in [FEW, many] {
-        fill(&engine, last.0, count);
-        let wanted = Duration::from_secs(300);
-        poll::within(wanted, "all containers should be read", || {
+    let mut have = 0;
+    let mut first = None;
+    for count in counts.split(',') {
+        let count: usize = count.parse().expect("a number of containers");
+        fill(&engine, have, count);
+        have = count;
+        poll::within(PATIENCE, "all containers should be read", || {
             (running(&ours) >= count).then_some(())
         });
         let before = ours.cpu();
@@ -34,17 +42,16 @@ pub(super) fn run() {
             thread::sleep(PAUSE);
             ours.page();
         }
-        let cpu = ours.cpu().since(before).total().as_secs_f64() * 1e6 / LOOKS as f64;
-        let each = cpu / count as f64;
+        let scrape = ours.cpu().since(before).total() / LOOKS;
+        let each = scrape.as_secs_f64() * 1e6 / count as f64;
         let name = format!("CPU per container and scrape, {count} containers");
-        if last.0 == 0 {
-            figure::plain(&name, each, "us");
-        } else {
-            figure::budget(&name, each, "us", last.1 / last.0 as f64);
-            let more = (cpu - last.1) / (count - last.0) as f64;
-            figure::plain("  each of those beyond the first 20", more, "us");
+        match first {
+            None => figure::plain(&name, each, "us"),
+            Some(budget) => figure::budget(&name, each, "us", budget),
         }
-        last = (count, cpu);
+        figure::plain("  of a whole scrape", scrape.as_secs_f64() * 1e3, "ms");
+        figure::plain("  memory (PSS)", Memory::of(ours.pid()).pss, "MiB");
+        first = first.or(Some(f64::round(each)));
     }
 }
 

@@ -99,17 +99,23 @@ pub(super) fn ours(config: &str, only: &[&str], probes: Vec<String>) -> Program 
     }
 }
 
-/// Ours first, then its peers.
-pub(super) fn start(bed: &Bed) -> Vec<Program> {
-    let probes = |bed: &Bed| -> Vec<String> {
-        let path = |site| format!("/probe?module=http_2xx&target={site}");
-        bed.sites().map(path).collect()
-    };
+fn probes(bed: &Bed) -> Vec<String> {
+    let path = |site| format!("/probe?module=http_2xx&target={site}");
+    bed.sites().map(path).collect()
+}
+
+/// Ours with all of its parts, after it has read everything.
+pub(super) fn alone(bed: &Bed) -> Program {
     let ours = ours(&bed.config(), &[], probes(bed));
     poll::within(PATIENCE, "all should be read", || {
         bed.whole(&ours).then_some(())
     });
-    let mut all = vec![ours];
+    ours
+}
+
+/// Ours first, then its peers.
+pub(super) fn start(bed: &Bed) -> Vec<Program> {
+    let mut all = vec![alone(bed)];
     all.push(peer("node_exporter", "node_load1 ", |web, _| {
         let mut command = debian("prometheus-node-exporter");
         command.arg(format!("--web.listen-address={web}"));
@@ -171,6 +177,8 @@ pub(super) fn start(bed: &Bed) -> Vec<Program> {
             command
                 .arg(format!("--listen_ip={host}"))
                 .arg(format!("--port={port}"))
+                // Not the other control groups of the machine as well: ours leaves them out.
+                .arg("--docker_only")
                 .arg(format!(
                     "--docker=unix://{}",
                     bed.host.engine.socket().display()
