@@ -26,11 +26,13 @@ pub enum Class {
     Rejected,
     /// A server over HTTP is told too much (HTTP 429).
     Limited,
+    /// The template of a mail's recipients or sender failed, or gives no address.
+    Template,
 }
 
 impl Class {
     /// Every class, for counters that start at zero.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Dns,
         Self::Refused,
         Self::Timeout,
@@ -41,10 +43,11 @@ impl Class {
         Self::Unavailable,
         Self::Rejected,
         Self::Limited,
+        Self::Template,
     ];
 
     /// The word for it: `dns`, `refused`, `timeout`, `tls`, `auth`, `4xx`, `5xx`,
-    /// `http_5xx`, `http_4xx`, `http_429`.
+    /// `http_5xx`, `http_4xx`, `http_429`, `template`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,6 +61,7 @@ impl Class {
             Self::Unavailable => "http_5xx",
             Self::Rejected => "http_4xx",
             Self::Limited => "http_429",
+            Self::Template => "template",
         }
     }
 

@@ -35,6 +35,7 @@ mod store;
 mod task;
 mod times;
 mod vendor;
+mod whom;
 mod words;
 
 pub(crate) use config::plan;

@@ -18,6 +18,7 @@ use crate::notification::{Notification, Rendered};
 use crate::plan::Email;
 use crate::smtp::Envelope;
 use crate::state::Delivery;
+use crate::whom::Whom;
 use crate::words::{self, Words};
 
 /// Longest subject, in characters.
@@ -60,7 +61,7 @@ pub(crate) fn compose(
         now_ms: notification.now_ms,
     };
     let to = delivery.to.iter().map(|to| to.email.clone()).collect();
-    envelope(email, to, &mail)
+    envelope(email, (&delivery.whom, to), &mail)
 }
 
 /// Composes a mail that shows that mail works.
@@ -87,8 +88,9 @@ pub(crate) fn compose_notice(
         fields: &[],
         now_ms,
     };
-    let to = email.to.at(now_ms).into_iter().map(|to| to.email).collect();
-    envelope(email, to, &mail)
+    let whom = Whom::without(&email.to, &email.from, now_ms);
+    let to = whom.to.iter().map(|to| to.email.clone()).collect();
+    envelope(email, (&whom, to), &mail)
 }
 
 struct Mail<'a> {
@@ -102,20 +104,30 @@ struct Mail<'a> {
     now_ms: i64,
 }
 
-fn envelope(email: &Email, to: Vec<Address>, mail: &Mail<'_>) -> Result<Envelope, Failure> {
+fn envelope(
+    email: &Email,
+    (whom, to): (&Whom, Vec<Address>),
+    mail: &Mail<'_>,
+) -> Result<Envelope, Failure> {
+    let Some(from) = whom.from.as_ref().filter(|_| !to.is_empty()) else {
+        let why = "nobody is named whom it goes to, or whom it is from";
+        return Err(whom
+            .failure()
+            .unwrap_or_else(|| Failure::new(Class::Template, why)));
+    };
     let failed = |err: &dyn std::fmt::Display| {
         Failure::new(Class::Permanent, format!("cannot compose the mail: {err}"))
     };
-    let domain = email.from.email.domain();
+    let domain = from.email.domain();
     let id = |id: &str| format!("<{id}@{domain}>");
     let sent = UNIX_EPOCH + Duration::from_millis(u64::try_from(mail.now_ms).unwrap_or(0));
     let mut builder = Message::builder()
-        .from(harmless(&email.from))
+        .from(harmless(from))
         .subject(subject(&mail.rendered.subject))
         .date(sent)
         .message_id(Some(id(mail.id)));
-    for to in email.to.at(mail.now_ms) {
-        builder = builder.to(harmless(&to));
+    for to in &whom.to {
+        builder = builder.to(harmless(to));
     }
     if let Some(thread) = mail.thread {
         builder = builder.in_reply_to(id(thread)).references(id(thread));
@@ -144,7 +156,7 @@ fn envelope(email: &Email, to: Vec<Address>, mail: &Mail<'_>) -> Result<Envelope
         message.headers_mut().insert_raw(field(name, value)?);
     }
     Ok(Envelope {
-        from: email.from.email.clone(),
+        from: from.email.clone(),
         to,
         message: message.formatted(),
     })

@@ -18,11 +18,11 @@ use crate::matcher::Matcher;
 use crate::notification::Notification;
 use crate::pairs::Pairs;
 use crate::recovery::Recovery;
-use crate::rota::Recipients;
 use crate::silence::Limits;
 use crate::smtp::Server;
 use crate::state::{Mute, Outcome};
 use crate::vendor::Vendor;
+use crate::whom::{From, To};
 use crate::words::{RouteLabels, Words};
 pub(crate) use collapse::Collapse;
 
@@ -250,9 +250,9 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(crate) struct Email {
     /// Recipients, each with a display name or without.
-    pub to: Recipients,
+    pub to: To,
     /// The sender.
-    pub from: lettre::message::Mailbox,
+    pub from: From,
     /// Whether ended alerts are told too.
     pub send_resolved: bool,
     /// What of its words is a template of the user's.

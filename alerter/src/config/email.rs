@@ -14,9 +14,16 @@ pub(super) use compile::{compile, fill, from_mail, hello_of, host_port};
 settings::section! {
     /// Mail. What is absent comes from `global`.
     pub struct Email {
-        /// Recipients, parted by commas.
+        /// Recipients, parted by commas; may be a Go template. What is no address in what
+        /// it gives keeps the mail from nobody else. Where it gives none, those of `mail.to`
+        /// are told; without a `mail` section nobody is, which `belfry why`, the log and
+        /// `belfry_mail_failed_total{reason="template"}` say, and it is tried again with
+        /// each look at the group. Such mails are never put together, since each may be for
+        /// other people.
         pub to: String = String::new(),
-        /// The sender.
+        /// The sender; may be a Go template. Where it gives no address, the next of these
+        /// that is no template stands in: `global`'s, the `mail` section's, the user's
+        /// name at the mail server.
         pub from: String = String::new(),
         /// The mail server as host:port.
         pub smarthost: String = String::new(),

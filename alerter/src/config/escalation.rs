@@ -9,6 +9,7 @@ use super::rotas::Rotas;
 use super::{Config, Mail, email};
 use crate::escalation::Policy;
 use crate::plan::{Integration, Receiver};
+use crate::whom::To;
 
 settings::section! {
     /// What becomes of alerts that nobody ends or answers.
@@ -97,7 +98,7 @@ fn second(
                 .filter_map(|(slot, it)| match it {
                     Integration::Email(email) if Receiver::second_of(*slot).is_none() => {
                         let mut other = (**email).clone();
-                        other.to.clone_from(&to);
+                        other.to = To::Fixed(to.clone());
                         let slot = Receiver::second_slot(policy, *slot);
                         Some((slot, Integration::Email(Arc::new(other))))
                     }

@@ -10,9 +10,7 @@ use super::Config;
 use super::compile::Problems;
 use super::intervals::zone;
 use crate::rota::{Recipients, Rota};
-
-/// How recipients name people who take turns: `on-call:ops`.
-const PREFIX: &str = "on-call:";
+use crate::whom::ON_CALL;
 
 settings::section! {
     /// People who take turns at being told. A list of recipients, such as `mail.to`,
@@ -104,7 +102,7 @@ pub(super) fn recipients(
     let mut sound = true;
     let mut others = Vec::new();
     for part in text.split(',') {
-        let Some(name) = part.trim().strip_prefix(PREFIX) else {
+        let Some(name) = part.trim().strip_prefix(ON_CALL) else {
             others.push(part);
             continue;
         };

@@ -31,7 +31,7 @@ route:
 inhibit_rules:
   - {source_matchers: ['x'], target_match_re: {y: '['}, equal: ['']}
 receivers:
-  - {name: a, email_configs: [{to: ops@example.org}]}
+  - {name: a, email_configs: [{to: ops@example.org}, {to: '{{ y }}', from: '{{ end }}'}]}
   - {name: a}
   - {email_configs: [{from: nobody, html: '{{ end }}', text: '{{ y }}', smarthost: "mx:25", headers: {content-type: x, x-a: y, X-B: 1, x-b: 2}}]}
 "#,
@@ -58,6 +58,8 @@ receivers:
         "alerter.receivers[2].name: missing name in receiver",
         "alerter.receivers[2].email_configs[0].to: missing to address in email config",
         "alerter.receivers[2].email_configs[0].from: \"nobody\" is not an address",
+        "alerter.receivers[0].email_configs[1].to: 1:4: function \"y\" not defined",
+        "alerter.receivers[0].email_configs[1].from: 1:",
         "email_configs[0].headers[content-type]: Content-Type is set by the program",
         "email_configs[0].text: 1:4: function \"y\" not defined",
         "email_configs[0].html: 1:",
@@ -142,8 +144,9 @@ fn mail_alone_gives_the_built_in_tree() {
         GroupBy::Labels(vec!["alertname".into(), "project".into()])
     );
     let email = receiver.emails().next().unwrap();
-    assert_eq!(email.to.fixed.len(), 2);
-    assert_eq!(email.from.to_string(), "belfry@example.org");
+    let whom = crate::whom::Whom::without(&email.to, &email.from, 0);
+    assert_eq!(whom.to.len(), 2);
+    assert_eq!(whom.from.unwrap().to_string(), "belfry@example.org");
     assert!(email.send_resolved);
     assert_eq!(email.server().tls, Tls::Implicit);
     for severity in ["warning", "", "page"] {

@@ -19,9 +19,11 @@ fn delivery(label: &str, email: &str, message_id: &str) -> Delivery {
     let plan = crate::plan(&config, &Section::default()).unwrap();
     let labels: Set = [("alertname".to_owned(), label.to_owned())].into();
     let email = Arc::clone(plan.receivers[0].emails().next().unwrap());
+    let whom = Whom::without(&email.to, &email.from, 0);
     Delivery {
         id: 1,
-        to: email.to.fixed[..1].to_vec(),
+        to: whom.to[..1].to_vec(),
+        whom,
         integration: Integration::Email(email),
         deadline: Duration::from_secs(10),
         notification: Notification {

@@ -80,6 +80,10 @@ impl Alerter {
         let Integration::Email(email) = self.integration(id, integration) else {
             return Way::Alone;
         };
+        // What is for other people is another mail.
+        if email.to.varies() {
+            return Way::Alone;
+        }
         let (most, key) = (email.hourly, self.pace_key(id, integration));
         match self.paces.get_mut(&key) {
             Some(pace) => pace.way(most, now_ms),

@@ -31,9 +31,12 @@ impl Alerter {
     /// What else of the group's host is due, or about to be, if that is much.
     pub(super) fn down_with(&self, id: GroupId, integration: usize, now_ms: i64) -> Option<Down> {
         let policy = self.plan.collapse.as_ref()?;
-        let Integration::Email(_) = self.integration(id, integration) else {
+        let Integration::Email(email) = self.integration(id, integration) else {
             return None;
         };
+        if email.to.varies() {
+            return None;
+        }
         // Whatever is wrong with it would keep all the others waiting.
         if self.was_refused(id, integration) {
             return None;

@@ -14,6 +14,7 @@ use crate::health::Class;
 use crate::notification::{Notification, Told, common, highest_severity, order};
 use crate::pairs::Pairs;
 use crate::plan::{Integration, Kind};
+use crate::whom::Whom;
 use crate::words::route_labels;
 
 /// A message to be sent now.
@@ -27,6 +28,8 @@ pub(crate) struct Delivery {
     pub deadline: Duration,
     /// To whom, for a mail: all recipients, or those that missed it.
     pub to: Vec<Mailbox>,
+    /// All recipients of a mail, whom it is from, and what is wrong with them.
+    pub whom: Whom,
     /// What it says.
     pub notification: Notification,
     /// What its Message-ID begins with; the same for the same news, so that a
@@ -147,7 +150,7 @@ impl Alerter {
             for (integration, pending) in &mut group.pending {
                 if let PendingState::Waiting { until_ms } = &mut pending.state
                     && !pending.only_missed
-                    && pending.class != Some(Class::Permanent)
+                    && !matches!(pending.class, Some(Class::Permanent | Class::Template))
                     && integrations
                         .get(integration)
                         .is_some_and(|it| **it.address() == *address)
@@ -173,17 +176,11 @@ impl Alerter {
         let through = self.integration(id, integration).clone();
         let exact = self.plan.letter && through.kind() != Kind::Email;
         let open = entry.filter(|entry| !entry.firing.is_empty());
-        let mut to = match &through {
-            Integration::Email(email) => email.to.at(now_ms),
-            Integration::Channel(_) => Vec::new(),
-        };
-        let mut only_missed = false;
+        let mut only_missed = None;
         let reason = match decision {
             Decision::Send(reason) => reason,
             Decision::Nothing if pending.only_missed && !looked.firing.is_empty() => {
-                let missed = &open?.missed;
-                to.retain(|to| missed.contains(&to.email.to_string()));
-                only_missed = true;
+                only_missed = Some(open?.missed.clone());
                 Reason::First
             }
             // It was due, the server was away, and it ended meanwhile: who would
@@ -204,9 +201,6 @@ impl Alerter {
             }
             Decision::Nothing => return None,
         };
-        if to.is_empty() && through.kind() == Kind::Email {
-            return None;
-        }
         let told = self.told(&looked, through.send_resolved());
         let (incident, sent_before, first_ms) = match open {
             Some(entry) => (entry.incident.clone(), entry.sent, Some(entry.first_ms)),
@@ -270,6 +264,17 @@ impl Alerter {
         if !route.labels.is_empty() {
             notification.route_labels = route_labels(&route.labels, &notification);
         }
+        let whom = match &through {
+            Integration::Email(email) => Whom::of(&email.to, &email.from, &notification),
+            Integration::Channel(_) => Whom::default(),
+        };
+        let mut to = whom.to.clone();
+        if let Some(missed) = &only_missed {
+            to.retain(|to| missed.contains(&to.email.to_string()));
+            if to.is_empty() {
+                return None;
+            }
+        }
         let labels = group.labels.clone();
         self.next_id += 1;
         *self.counters.requests.entry(through.kind()).or_default() += 1;
@@ -282,7 +287,7 @@ impl Alerter {
                 integration,
                 log: key,
                 looked,
-                only_missed,
+                only_missed: only_missed.is_some(),
                 now_ms,
                 reason,
                 incident,
@@ -298,6 +303,7 @@ impl Alerter {
             integration: through,
             deadline: Duration::from_millis(deadline_ms),
             to,
+            whom,
             notification,
             message_id,
         })

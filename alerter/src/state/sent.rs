@@ -154,7 +154,7 @@ impl Alerter {
             Some((class, attempts, since_ms, only_missed)) => {
                 let until_ms = match class {
                     // Only the next look may find something else to say.
-                    Class::Rejected => group.next_ms,
+                    Class::Rejected | Class::Template => group.next_ms,
                     _ => now_ms + wait_ms(class, attempts, &flight.incident, now_ms),
                 };
                 group.pending.insert(

@@ -218,7 +218,12 @@ async fn deliver(delivery: Delivery, open: Option<Open>, render: Render) -> Sent
         Ok(envelope) => envelope,
         Err(failure) => return Sent::failed(failure),
     };
+    let astray = delivery.whom.faults.clone();
     // What it says is in the envelope now; a big group need not be held twice.
     drop(delivery);
-    smtp::send(&email.servers, open, &envelope).await
+    let mut sent = smtp::send(&email.servers, open, &envelope).await;
+    if !sent.outcome.accepted.is_empty() {
+        sent.outcome.refused.extend(astray);
+    }
+    sent
 }

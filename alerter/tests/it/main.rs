@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
+mod addressing;
 mod api;
 mod conform;
 mod delivery;

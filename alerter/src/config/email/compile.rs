@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::address::{addresses, sender};
+use super::address::{Senders, addresses, from, sender, to};
 use crate::config::compile::Problems;
 use crate::config::rotas::Rotas;
 use crate::config::servers::{self, Servers};
@@ -13,6 +13,7 @@ use crate::config::words::{self, Templates};
 use crate::config::{Email as Section, Global, Mail, http};
 use crate::plan::Email;
 use crate::smtp::{Server, Tls};
+use crate::whom::{From, To};
 use crate::words::Words;
 
 /// What header fields nobody else may set: they say how the mail is made.
@@ -67,8 +68,8 @@ pub(in crate::config) fn from_mail(
     let first = servers::of_mail(mail, known, problems);
     let spare = servers::spare(mail, known, problems);
     Some(Email {
-        to: to?,
-        from: from?,
+        to: To::Fixed(to?),
+        from: From::Fixed(from?),
         send_resolved: true,
         words: Words::default(),
         headers: Vec::new(),
@@ -99,14 +100,20 @@ pub(in crate::config) fn compile(
     if smarthost.is_empty() {
         problems.add(at("smarthost"), "no global SMTP smarthost set");
     }
-    let from = first([&email.from, &global.smtp_from, from_of(mail)]);
-    if from.is_empty() {
-        problems.add(at("from"), "no global SMTP from set");
-    }
     let hello = first([&email.hello, &global.smtp_hello]);
     word(hello, &at("hello"), problems);
-    let to = addresses(&email.to, &at("to"), rotas, problems);
-    let from = sender(from, &at("from"), problems);
+    let username = first([&email.auth_username, &global.smtp_auth_username]);
+    let to = to(&email.to, &at("to"), (mail, rotas, templates), problems);
+    let own = [&*email.from, &global.smtp_from, from_of(mail)];
+    let from = from(
+        Senders {
+            own,
+            user: username,
+        },
+        &at("from"),
+        templates,
+        problems,
+    );
     let headers = headers(email, key, problems);
     let (headers, words) =
         words::compile(email, headers.unwrap_or_default(), templates, key, problems);
@@ -134,7 +141,6 @@ pub(in crate::config) fn compile(
     if borrowed && trust.ca_file.is_none() {
         trust.ca_file.clone_from(&mail.ca_file);
     }
-    let username = first([&email.auth_username, &global.smtp_auth_username]);
     let password = match email.auth_password.is_empty() {
         true => &global.smtp_auth_password,
         false => &email.auth_password,

@@ -100,3 +100,29 @@ fn labels_of_routes_that_all_groups_of_a_mail_share_stay_with_it() {
     let one = [("team".to_owned(), "bells".to_owned())];
     assert_eq!(shared(&world), one.into());
 }
+
+#[test]
+fn what_is_for_other_people_is_never_in_one_mail() {
+    let plan = with(
+        "{route: {receiver: a, group_by: [alertname], group_wait: 0s, group_interval: 1m}, \
+          receivers: [{name: a, email_configs: [{to: '{{ .GroupLabels.alertname }}@example.org'}]}], \
+          collapse: {from: 2, by: host}}",
+        &MAIL.replace("{to", "{hourly: 1, to"),
+    );
+    let mut world = World::new(plan);
+    for name in ["amy", "bob", "eve"] {
+        world.fire(&format!("alertname={name} host=h"));
+    }
+    world.run(60);
+    let to = |one: &Delivery| one.to.iter().map(|to| to.email.to_string()).collect();
+    let told: Vec<(Vec<String>, String)> =
+        world.attempts.iter().map(|it| (to(it), says(it))).collect();
+    let wanted = ["amy", "bob", "eve"];
+    let wanted = wanted.map(|name| {
+        (
+            vec![format!("{name}@example.org")],
+            format!("first notification +{name}"),
+        )
+    });
+    assert_eq!(told, wanted);
+}

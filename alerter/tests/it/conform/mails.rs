@@ -10,10 +10,10 @@ use serde_json::json;
 
 use crate::support::peer::Peer;
 use crate::support::web::{Served, post};
-use crate::support::{Sink, config, database, now_ms, start, until};
+use crate::support::{Sink, Taken, config, database, now_ms, start, until};
 
 /// Receivers by name: their `email_configs`, each a scenario of its own.
-const MAILS: [(&str, &str); 11] = [
+const MAILS: [(&str, &str); 13] = [
     ("default-subject", "text: 'x', html: ''"),
     (
         "own-subject",
@@ -49,12 +49,21 @@ const MAILS: [(&str, &str); 11] = [
         "to: 'a@example.org, B <b@example.org>', text: 'x', html: ''",
     ),
     (
+        "people-by-label",
+        "to: '{{ .CommonLabels.team }}@example.org, {{ range .Alerts }}B <{{ .Status }}@example.org>, {{ end }}noc@example.org', text: 'x', html: ''",
+    ),
+    (
+        "sender-by-label",
+        "to: '{{ template \"ours.people\" . }}', from: '{{ .GroupLabels.alertname }} <{{ .CommonLabels.team }}@example.org>', text: 'x', html: ''",
+    ),
+    (
         "odd-letters",
         "html: '', text: 'Grüße 🔔 {{ .GroupLabels.alertname }} ==== . ', headers: {Subject: 'Prüfung äöü {{ .Status }}'}",
     ),
 ];
 
 const DEFINED: &str = "{{ define \"ours\" }}{{ range $i, $a := .Alerts }}{{ if $i }}, {{ end }}{{ $a.Labels.SortedPairs.Values | join \"|\" }}{{ end }}{{ end }}\
+    {{ define \"ours.people\" }}ops-{{ .CommonLabels.team }}@example.org{{ end }}\
     {{ define \"ours.subject\" }}{{ .Status }} of {{ .GroupLabels.SortedPairs.Values | join \" \" }}{{ end }}";
 
 /// After the reload one receiver has other words, one route other times.
@@ -89,12 +98,12 @@ fn configuration(port: u16, templates: &std::path::Path, reloaded: bool) -> Stri
     )
 }
 
-/// A mail, as far as it is the template's.
+/// A mail, as far as it is the template's, and whom it was for.
 type Said = BTreeMap<&'static str, String>;
 
-fn said(text: &str) -> Said {
-    let mail = mailparse::parse_mail(text.as_bytes()).unwrap();
-    let mut said = Said::new();
+fn said(taken: &Taken) -> Said {
+    let mail = mailparse::parse_mail(taken.text.as_bytes()).unwrap();
+    let mut said = Said::from([("recipients", taken.to.join(" "))]);
     for name in ["Subject", "To", "From", "X-Team", "Reply-To"] {
         let value = mail.headers.get_first_value(name).unwrap_or_default();
         said.insert(name, value.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -116,7 +125,7 @@ async fn mails(sinks: &mut [Sink; 2], count: usize) -> [Vec<Said>; 2] {
     let mut all = [Vec::new(), Vec::new()];
     for (sink, mails) in sinks.iter_mut().zip(&mut all) {
         for _ in 0..count {
-            mails.push(said(&sink.next().await.text));
+            mails.push(said(&sink.next().await));
         }
         mails.sort();
     }
