@@ -29,7 +29,7 @@ pub use http::{Authorization, BasicAuth, HeaderValues, HttpConfig, OAuth2, TlsCo
 pub(crate) use making::{Made, Making, Section, Text, entry};
 
 pub use collapse::Collapse;
-pub use email::Email;
+pub use email::{Email, Threading};
 pub use escalation::Escalation;
 pub use mail::{Mail, MailToken, Spare};
 pub use rotas::OnCall;

@@ -43,7 +43,7 @@ pub use config::{
     Authorization, BasicAuth, Collapse as CollapsePolicy, Config, Email,
     Escalation as EscalationPolicy, Global, HeaderValues, HttpConfig, InhibitRule, Mail, MailToken,
     OAuth2, OnCall, Problem, Receiver, Recovery as RecoveryPolicy, Route, Silences, Spare,
-    TimeInterval, TimeOfDay, TimeSpan, TlsConfig, check,
+    Threading, TimeInterval, TimeOfDay, TimeSpan, TlsConfig, check,
 };
 pub use dedup::Reason;
 pub use depend::Need;

@@ -15,9 +15,10 @@ use tracing::error;
 use crate::Render;
 use crate::health::{Class, Failure, one_line};
 use crate::notification::{Notification, Rendered};
-use crate::plan::Email;
+use crate::plan::{Email, Thread};
 use crate::smtp::Envelope;
 use crate::state::Delivery;
+use crate::vendor::key_of;
 use crate::whom::Whom;
 use crate::words::{self, Words};
 
@@ -57,6 +58,7 @@ pub(crate) fn compose(
         headers: &headers,
         id: &delivery.message_id,
         thread,
+        root: email.thread.map(|thread| root(thread, notification)),
         fields: &fields,
         now_ms: notification.now_ms,
     };
@@ -85,6 +87,7 @@ pub(crate) fn compose_notice(
         headers: &[],
         id,
         thread: None,
+        root: None,
         fields: &[],
         now_ms,
     };
@@ -100,6 +103,8 @@ struct Mail<'a> {
     id: &'a str,
     /// The id of the incident's first mail, if this is another.
     thread: Option<&'a str>,
+    /// The mail that all of a longer thread answer.
+    root: Option<String>,
     fields: &'a [(&'static str, &'a str)],
     now_ms: i64,
 }
@@ -129,8 +134,9 @@ fn envelope(
     for to in &whom.to {
         builder = builder.to(harmless(to));
     }
-    if let Some(thread) = mail.thread {
-        builder = builder.in_reply_to(id(thread)).references(id(thread));
+    let answered = mail.root.clone().or_else(|| mail.thread.map(id));
+    if let Some(answered) = answered {
+        builder = builder.in_reply_to(answered.clone()).references(answered);
     }
     builder = builder.raw_header(field("Auto-Submitted", "auto-generated")?);
     for (name, value) in mail.fields.iter().filter(|(_, value)| !value.is_empty()) {
@@ -160,6 +166,22 @@ fn envelope(
         to,
         message: message.formatted(),
     })
+}
+
+/// A mail that nobody ever sent, which all mails about a group answer: that is
+/// enough for programs that show threads.
+fn root(thread: Thread, notification: &Notification) -> String {
+    let date = match thread {
+        Thread::Ever => String::new(),
+        Thread::Day => {
+            let now = jiff::Timestamp::from_millisecond(notification.now_ms);
+            let here = jiff::tz::TimeZone::system();
+            here.to_datetime(now.unwrap_or_default()).date().to_string()
+        }
+    };
+    let group = key_of(notification);
+    let group = group.get(..16).unwrap_or(&group);
+    format!("<alert-{group}-{date}@alertmanager>")
 }
 
 fn harmless(mailbox: &Mailbox) -> Mailbox {

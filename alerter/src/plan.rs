@@ -246,6 +246,13 @@ impl Kind {
     }
 }
 
+/// How long a thread of all mails about a group lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thread {
+    Day,
+    Ever,
+}
+
 /// Mail to a list of people through one server.
 #[derive(Debug, Clone)]
 pub(crate) struct Email {
@@ -259,6 +266,8 @@ pub(crate) struct Email {
     pub words: Words,
     /// Header fields that replace or add to our own.
     pub headers: Vec<(String, String)>,
+    /// Whether all mails about a group make a thread, and not those about an incident.
+    pub thread: Option<Thread>,
     /// Mails in an hour that tell of one group; of more groups, one mail tells
     /// together. 0 for any number.
     pub hourly: usize,

@@ -51,7 +51,21 @@ settings::section! {
         pub html: Option<String> = None,
         /// The text as a Go template.
         pub text: Option<String> = None,
+        /// Which mails make a thread.
+        pub threading: Threading = Threading::default(),
         /// Header fields that replace ours or add to them, as Go templates.
         pub headers: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+settings::section! {
+    /// Which mails make a thread, in programs that show them so.
+    pub struct Threading {
+        /// Whether all mails about a group make one, as Alertmanager has it. Otherwise
+        /// those about an incident do: the first answers nothing, and all others answer
+        /// the first.
+        pub enabled: bool = false,
+        /// `daily` for one a day, by the clock here, or `none` for one for ever.
+        pub thread_by_date: String = String::new(),
     }
 }

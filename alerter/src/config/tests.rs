@@ -31,7 +31,7 @@ route:
 inhibit_rules:
   - {source_matchers: ['x'], target_match_re: {y: '['}, equal: ['']}
 receivers:
-  - {name: a, email_configs: [{to: ops@example.org}, {to: '{{ y }}', from: '{{ end }}'}]}
+  - {name: a, email_configs: [{to: ops@example.org}, {to: '{{ y }}', from: '{{ end }}', threading: {enabled: true}}, {threading: {enabled: true, thread_by_date: daily}, headers: {references: x}}]}
   - {name: a}
   - {email_configs: [{from: nobody, html: '{{ end }}', text: '{{ y }}', smarthost: "mx:25", headers: {content-type: x, x-a: y, X-B: 1, x-b: 2}}]}
 "#,
@@ -58,6 +58,8 @@ receivers:
         "alerter.receivers[2].name: missing name in receiver",
         "alerter.receivers[2].email_configs[0].to: missing to address in email config",
         "alerter.receivers[2].email_configs[0].from: \"nobody\" is not an address",
+        "alerter.receivers[0].email_configs[1].threading.thread_by_date: threading.thread_by_date must be either 'none' or 'daily'",
+        "alerter.receivers[0].email_configs[2].threading: conflicts with References in headers",
         "alerter.receivers[0].email_configs[1].to: 1:4: function \"y\" not defined",
         "alerter.receivers[0].email_configs[1].from: 1:",
         "email_configs[0].headers[content-type]: Content-Type is set by the program",
@@ -79,10 +81,6 @@ fn what_is_not_supported_is_refused_by_name() {
             "incidentio_configs",
         ),
         ("route: {receiver: a, group_limit: 1}", "group_limit"),
-        (
-            "receivers: [{name: a, email_configs: [{to: a@b, threading: {}}]}]",
-            "threading",
-        ),
         ("inhibit_rules: [{sources: []}]", "sources"),
     ] {
         let faults = settings::read::<Config>("a.yml".as_ref(), yaml, &|_| None).unwrap_err();

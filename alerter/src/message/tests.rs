@@ -258,3 +258,32 @@ fn a_template_that_fails_costs_its_looks_and_never_the_page() {
         );
     }
 }
+
+#[test]
+fn all_mails_about_a_group_answer_one_that_nobody_sent_where_that_is_wanted() {
+    let answered = |threading: &str, group: &str, id: &str| {
+        let email = format!("threading: {{enabled: true, thread_by_date: {threading}}}");
+        let mut delivery = delivery("x", &email, id);
+        delivery.notification.group_key = group.into();
+        let (fields, _) = read(&composed(&delivery, &render()).unwrap());
+        assert_eq!(value(&fields, "References"), value(&fields, "In-Reply-To"));
+        value(&fields, "References").to_owned()
+    };
+    // The first 16 digits of the SHA-256 of "abc", an example of the standard's.
+    let root = "<alert-ba7816bf8f01cfea-";
+    let day = jiff::Timestamp::from_millisecond(1_767_323_045_000).unwrap();
+    let day = jiff::tz::TimeZone::system().to_datetime(day).date();
+    for id in ["00ff", "00ff.1.abcd"] {
+        assert_eq!(answered("none", "abc", id), format!("{root}@alertmanager>"));
+        assert_eq!(
+            answered("daily", "abc", id),
+            format!("{root}{day}@alertmanager>")
+        );
+    }
+    assert_ne!(
+        answered("none", "abd", "00ff"),
+        answered("none", "abc", "00ff")
+    );
+    let (fields, _) = own_words("threading: {enabled: false}");
+    assert_eq!(find(&fields, "References"), "");
+}

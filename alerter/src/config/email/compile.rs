@@ -10,8 +10,8 @@ use crate::config::compile::Problems;
 use crate::config::rotas::Rotas;
 use crate::config::servers::{self, Servers};
 use crate::config::words::{self, Templates};
-use crate::config::{Email as Section, Global, Mail, http};
-use crate::plan::Email;
+use crate::config::{Email as Section, Global, Mail, Threading, http};
+use crate::plan::{Email, Thread};
 use crate::smtp::{Server, Tls};
 use crate::whom::{From, To};
 use crate::words::Words;
@@ -73,6 +73,7 @@ pub(in crate::config) fn from_mail(
         send_resolved: true,
         words: Words::default(),
         headers: Vec::new(),
+        thread: None,
         hourly: mail.hourly,
         servers: [first?].into_iter().chain(spare).collect(),
     })
@@ -115,6 +116,7 @@ pub(in crate::config) fn compile(
         problems,
     );
     let headers = headers(email, key, problems);
+    let thread = thread(&email.threading, headers.as_deref(), key, problems);
     let (headers, words) =
         words::compile(email, headers.unwrap_or_default(), templates, key, problems);
     let (host, port) = host_port(smarthost, &at("smarthost"), problems)?;
@@ -190,6 +192,7 @@ pub(in crate::config) fn compile(
         send_resolved: email.send_resolved,
         words,
         headers,
+        thread,
         hourly: if borrowed { mail.hourly } else { 0 },
         servers: [known.share(server)].into_iter().chain(spare).collect(),
     })
@@ -305,6 +308,32 @@ fn headers(email: &Section, key: &str, problems: &mut Problems) -> Option<Vec<(S
         sound = false;
     }
     sound.then(|| headers.into_iter().collect())
+}
+
+fn thread(
+    section: &Threading,
+    headers: Option<&[(String, String)]>,
+    key: &str,
+    problems: &mut Problems,
+) -> Option<Thread> {
+    if !section.enabled {
+        return None;
+    }
+    for (name, _) in headers.unwrap_or_default() {
+        if matches!(&**name, "References" | "In-Reply-To") {
+            let message = format!("conflicts with {name} in headers");
+            problems.add(format!("{key}.threading"), message);
+        }
+    }
+    match &*section.thread_by_date {
+        "daily" => Some(Thread::Day),
+        "none" => Some(Thread::Ever),
+        _ => {
+            let message = "threading.thread_by_date must be either 'none' or 'daily'";
+            problems.add(format!("{key}.threading.thread_by_date"), message);
+            None
+        }
+    }
 }
 
 /// `x-my-field` as `X-My-Field`.
