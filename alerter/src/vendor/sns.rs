@@ -1,5 +1,6 @@
 //! Amazon SNS: a topic, a device or a phone, with AWS' signature on the request.
 
+mod role;
 mod sign;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt as _;
 use reqwest::Url;
 use settings::Secret;
+use tokio::sync::Mutex;
 
 use super::{Telling, Vendor, cut, cut_bytes, key_of};
 use crate::config::{HttpConfig, Made, Making, Section, Text};
@@ -15,6 +17,7 @@ use crate::http::{Ask, Line};
 use crate::notification::Notification;
 use crate::plan::Kind;
 use crate::words::Filler;
+use role::Role;
 use sign::Signer;
 
 /// Bytes of a message, and of one to a phone.
@@ -60,8 +63,28 @@ settings::section! {
         pub secret_key: Secret = Secret::default(),
         /// The profile in AWS' file.
         pub profile: String = String::new(),
-        /// Not supported: a role that is to be taken on.
+        /// A role that is taken on by these keys, and whose own keys send.
         pub role_arn: String = String::new(),
+        /// What the role's account wants to hear of who takes it on.
+        pub external_id: String = String::new(),
+        /// Where roles are given (STS); that of the region if empty.
+        pub sts_url: String = String::new(),
+    }
+}
+
+impl SigV4 {
+    fn role(&self, region: &str, making: &mut Making<'_>) -> Option<Role> {
+        let url = match self.sts_url.is_empty() {
+            true => format!("https://sts.{region}.amazonaws.com/"),
+            false => self.sts_url.clone(),
+        };
+        Some(Role {
+            arn: self.role_arn.clone(),
+            external_id: self.external_id.clone(),
+            url: making.url("sigv4.sts_url", &url)?,
+            region: region.to_owned(),
+            kept: Mutex::default(),
+        })
     }
 }
 
@@ -90,8 +113,8 @@ impl Section for Sns {
             let message = "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SNS config";
             making.fault("sigv4", message);
         }
-        if !sigv4.role_arn.is_empty() {
-            making.fault("sigv4.role_arn", "roles are not supported; give keys");
+        if sigv4.role_arn.is_empty() && !sigv4.external_id.is_empty() {
+            making.fault("sigv4.external_id", "it is of no use without role_arn");
         }
         let environment = ["AWS_REGION", "AWS_DEFAULT_REGION"];
         let environment = environment.iter().find_map(|name| std::env::var(name).ok());
@@ -107,6 +130,10 @@ impl Section for Sns {
             false => self.api_url.clone(),
         };
         let url = making.url("api_url", &api)?;
+        let role = match sigv4.role_arn.is_empty() {
+            true => None,
+            false => Some(sigv4.role(&region, making)?),
+        };
         let attributes = self.attributes.iter().map(|(name, text)| {
             let field = format!("attributes[{name}]");
             (name.clone(), making.text(&field, text))
@@ -116,10 +143,10 @@ impl Section for Sns {
             url: url.clone(),
             signer: Signer {
                 region,
-                service: "sns",
                 access_key: sigv4.access_key.clone(),
                 secret_key: sigv4.secret_key.clone(),
                 profile: sigv4.profile.clone(),
+                role,
             },
             topic: making.text("topic_arn", &self.topic_arn),
             phone: making.text("phone_number", &self.phone_number),
@@ -187,19 +214,26 @@ impl Vendor for Post {
                 .iter()
                 .map(|(name, text)| (&**name, &**text))
                 .collect();
-            let mut ask = Ask::form(self.url.clone(), &fields);
-            self.signer.sign(&mut ask, message.now_ms).await?;
-            let answer = line.send(ask).await?;
-            if (200..300).contains(&answer.status) {
-                return Ok(());
+            let mut first = true;
+            loop {
+                let mut ask = Ask::form(self.url.clone(), &fields);
+                self.signer.sign(&mut ask, line, message.now_ms).await?;
+                let answer = line.send(ask).await?;
+                if (200..300).contains(&answer.status) {
+                    return Ok(());
+                }
+                let class = match &*answer.text {
+                    text if text.contains("Throttl") => Class::Limited,
+                    text if answer.status == 403 && text.contains("Token") => Class::Auth,
+                    text if text.contains("SignatureDoesNotMatch") => Class::Auth,
+                    _ => answer.bad().class,
+                };
+                // A role may have been taken from us; it is asked for once more.
+                if class != Class::Auth || !self.signer.forget().await || !first {
+                    return Err(answer.failure(class));
+                }
+                first = false;
             }
-            let class = match &*answer.text {
-                text if text.contains("Throttl") => Class::Limited,
-                text if answer.status == 403 && text.contains("Token") => Class::Auth,
-                text if text.contains("SignatureDoesNotMatch") => Class::Auth,
-                _ => answer.bad().class,
-            };
-            Err(answer.failure(class))
         }
         .boxed()
     }

@@ -7,6 +7,7 @@ mod jira;
 mod more;
 mod paging;
 mod push;
+mod sns;
 
 use std::time::Duration;
 

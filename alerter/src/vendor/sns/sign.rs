@@ -6,74 +6,61 @@ use ring::{digest, hmac};
 use settings::Secret;
 
 use super::nobody;
+use super::role::Role;
 use crate::health::Failure;
-use crate::http::{Ask, read, read_file};
+use crate::http::{Ask, Line, read, read_file};
 
-/// Who signs, for which service.
+/// Who signs.
 pub(super) struct Signer {
     pub(super) region: String,
-    pub(super) service: &'static str,
     pub(super) access_key: String,
     pub(super) secret_key: Secret,
     pub(super) profile: String,
+    /// Whose keys are used in place of these, which are good for asking for them.
+    pub(super) role: Option<Role>,
 }
 
 /// Keys to sign with.
-struct Keys {
-    access: String,
-    secret: String,
-    session: Option<String>,
+#[derive(Clone)]
+pub(super) struct Keys {
+    pub(super) access: String,
+    pub(super) secret: String,
+    pub(super) session: Option<String>,
+}
+
+/// Where a signature holds.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) region: &'a str,
+    pub(super) service: &'a str,
 }
 
 impl Signer {
     /// Adds the header fields that prove who sends the request, and when.
-    pub(super) async fn sign(&self, ask: &mut Ask, now_ms: i64) -> Result<(), Failure> {
-        let keys = self.keys().await?;
-        let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
-        let date = time.strftime("%Y%m%dT%H%M%SZ").to_string();
-        ask.header("x-amz-date", date.clone());
-        if let Some(session) = &keys.session {
-            ask.header("x-amz-security-token", session.clone());
-        }
-        let value = self.authorization(ask, &keys, &date);
-        ask.header("authorization", value);
+    pub(super) async fn sign(
+        &self,
+        ask: &mut Ask,
+        line: Line<'_>,
+        now_ms: i64,
+    ) -> Result<(), Failure> {
+        let keys = match &self.role {
+            None => self.keys().await?,
+            Some(role) => role.keys(self.keys(), line, now_ms).await?,
+        };
+        let scope = Scope {
+            region: &self.region,
+            service: "sns",
+        };
+        prove(ask, &keys, scope, now_ms);
         Ok(())
     }
 
-    fn authorization(&self, ask: &Ask, keys: &Keys, date: &str) -> String {
-        let mut fields = vec![("host", host(&ask.url))];
-        for (name, value) in &ask.headers {
-            fields.push((name.as_str(), value.trim().to_owned()));
+    /// Forgets keys of a role, as they were refused; false if there is no role.
+    pub(super) async fn forget(&self) -> bool {
+        if let Some(role) = &self.role {
+            role.forget().await;
         }
-        fields.sort();
-        let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-        let names = names.join(";");
-        let lines: String = fields
-            .iter()
-            .map(|(name, value)| format!("{name}:{value}\n"))
-            .collect();
-        let request = format!(
-            "{}\n{}\n{}\n{lines}\n{names}\n{}",
-            ask.method,
-            ask.url.path(),
-            ask.url.query().unwrap_or_default(),
-            hash(&ask.body),
-        );
-        let day = date.get(..8).unwrap_or_default();
-        let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
-        let text = format!(
-            "AWS4-HMAC-SHA256\n{date}\n{scope}\n{}",
-            hash(request.as_bytes())
-        );
-        let mut key = format!("AWS4{}", keys.secret).into_bytes();
-        for word in [day, &self.region, self.service, "aws4_request", &text] {
-            key = mac(&key, word.as_bytes());
-        }
-        format!(
-            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
-            keys.access,
-            HEXLOWER.encode(&key)
-        )
+        self.role.is_some()
     }
 
     /// From the configuration, the environment or AWS' file, in this order.
@@ -105,6 +92,59 @@ impl Signer {
         let text = read_file(file.as_ref()).await?;
         find(&text, &profile).ok_or_else(|| nobody("AWS' file has no keys for the profile"))
     }
+}
+
+/// Adds the header fields that prove that the request was sent by who has the keys.
+pub(super) fn prove(ask: &mut Ask, keys: &Keys, scope: Scope<'_>, now_ms: i64) {
+    let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+    let date = time.strftime("%Y%m%dT%H%M%SZ").to_string();
+    ask.header("x-amz-date", date.clone());
+    if let Some(session) = &keys.session {
+        ask.header("x-amz-security-token", session.clone());
+    }
+    let value = authorization(ask, keys, scope, &date);
+    ask.header("authorization", value);
+}
+
+fn authorization(
+    ask: &Ask,
+    keys: &Keys,
+    Scope { region, service }: Scope<'_>,
+    date: &str,
+) -> String {
+    let mut fields = vec![("host", host(&ask.url))];
+    for (name, value) in &ask.headers {
+        fields.push((name.as_str(), value.trim().to_owned()));
+    }
+    fields.sort();
+    let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
+    let names = names.join(";");
+    let lines: String = fields
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}\n"))
+        .collect();
+    let request = format!(
+        "{}\n{}\n{}\n{lines}\n{names}\n{}",
+        ask.method,
+        ask.url.path(),
+        ask.url.query().unwrap_or_default(),
+        hash(&ask.body),
+    );
+    let day = date.get(..8).unwrap_or_default();
+    let scope = format!("{day}/{region}/{service}/aws4_request");
+    let text = format!(
+        "AWS4-HMAC-SHA256\n{date}\n{scope}\n{}",
+        hash(request.as_bytes())
+    );
+    let mut key = format!("AWS4{}", keys.secret).into_bytes();
+    for word in [day, region, service, "aws4_request", &text] {
+        key = mac(&key, word.as_bytes());
+    }
+    format!(
+        "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
+        keys.access,
+        HEXLOWER.encode(&key)
+    )
 }
 
 /// The keys of a profile in AWS' file.
@@ -156,18 +196,20 @@ mod tests {
     use super::*;
 
     /// The first example of AWS' own test suite for the signature.
-    #[tokio::test]
-    async fn a_request_is_signed_as_aws_signs_it() {
-        let signer = Signer {
-            region: "us-east-1".into(),
+    #[test]
+    fn a_request_is_signed_as_aws_signs_it() {
+        let keys = Keys {
+            access: "AKIDEXAMPLE".into(),
+            secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
+            session: None,
+        };
+        let scope = Scope {
+            region: "us-east-1",
             service: "service",
-            access_key: "AKIDEXAMPLE".into(),
-            secret_key: Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-            profile: String::new(),
         };
         let url = Url::parse("https://example.amazonaws.com/").unwrap();
         let mut ask = Ask::new(Method::GET, url);
-        signer.sign(&mut ask, 1_440_938_160_000).await.unwrap();
+        prove(&mut ask, &keys, scope, 1_440_938_160_000);
         let (_, value) = ask.headers.pop().unwrap();
         assert_eq!(
             value,

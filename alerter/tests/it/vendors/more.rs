@@ -1,20 +1,20 @@
-//! Pushover, VictorOps, Webex, SNS, Rocket.Chat and WeChat.
+//! Pushover, VictorOps, Webex, Rocket.Chat and WeChat.
 
 use serde_json::json;
 
 use super::{KEY, LABELS, faults, text, told};
 use crate::support::hook::Hook;
 
-const TITLE: &str = "[FIRING:1] disk (critical)";
+pub(super) const TITLE: &str = "[FIRING:1] disk (critical)";
 const LINK: &str = "https://belfry.example.org/#/alerts?receiver=ops";
 
 /// What the longer default texts say.
-fn words() -> String {
+pub(super) fn words() -> String {
     format!("<full> & more\nAlerts Firing:\n{LABELS}")
 }
 
 /// The fields of a form.
-fn form(body: &str) -> Vec<(String, String)> {
+pub(super) fn form(body: &str) -> Vec<(String, String)> {
     let url = reqwest::Url::parse(&format!("x:?{body}")).unwrap();
     let pairs = url.query_pairs();
     pairs
@@ -22,7 +22,7 @@ fn form(body: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn field<'a>(form: &'a [(String, String)], name: &str) -> &'a str {
+pub(super) fn field<'a>(form: &'a [(String, String)], name: &str) -> &'a str {
     let found = form.iter().find(|(have, _)| have == name);
     found.map_or("", |(_, value)| value)
 }
@@ -107,46 +107,6 @@ async fn webex_gets_a_message_for_a_room() {
             "alerter.receivers[0].webex_configs[0].http_config: missing webex_configs.http_config.authorization"
         ]
     );
-}
-
-#[tokio::test]
-async fn sns_gets_a_signed_request() {
-    let entry = "{api_url: 'http://127.0.0.1:PORT/', topic_arn: 'arn:aws:sns:eu-central-1:1:t.fifo', \
-        sigv4: {region: eu-central-1, access_key: AK, secret_key: SK}, attributes: {team: db}}";
-    let ok = (200, "<PublishResponse/>");
-    let [firing, _] = told(ok, "", "sns_configs", entry).await;
-    assert_eq!((&*firing.method, &*firing.path), ("POST", "/"));
-    let proof = firing.header("authorization");
-    let begins = "AWS4-HMAC-SHA256 Credential=AK/";
-    assert!(proof.starts_with(begins), "{proof}");
-    assert!(
-        proof.contains(
-            "/eu-central-1/sns/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature="
-        ),
-        "{proof}"
-    );
-    assert_eq!(firing.header("x-amz-date").len(), 16);
-    let said = form(text(&firing.body));
-    for (name, value) in [
-        ("Action", "Publish"),
-        ("Version", "2010-03-31"),
-        ("TopicArn", "arn:aws:sns:eu-central-1:1:t.fifo"),
-        ("MessageGroupId", KEY),
-        ("MessageDeduplicationId", KEY),
-        ("Subject", TITLE),
-        ("Message", &*words()),
-        ("MessageAttributes.entry.1.Name", "team"),
-        ("MessageAttributes.entry.1.Value.DataType", "String"),
-        ("MessageAttributes.entry.1.Value.StringValue", "db"),
-    ] {
-        assert_eq!(field(&said, name), value, "{name}");
-    }
-    let faults = faults(
-        "",
-        "sns_configs",
-        "{sigv4: {region: x, access_key: a, role_arn: b}}",
-    );
-    assert_eq!(faults.len(), 3, "{faults:?}");
 }
 
 #[tokio::test]
