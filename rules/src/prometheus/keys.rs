@@ -264,11 +264,17 @@ mod tests {
     use super::{IDLE, REFUSED};
 
     #[test]
-    fn the_page_for_people_names_each_key_that_is_refused_or_does_nothing() {
+    fn the_page_for_people_names_each_key_where_it_is_refused_or_where_it_does_nothing() {
         let page = include_str!("../../../docs/in-prometheus-place.md");
-        let idle = IDLE.iter().flat_map(|(_, names, _)| *names);
-        for name in REFUSED.iter().flat_map(|(_, names)| *names).chain(idle) {
-            assert!(page.contains(&format!("`{name}`")), "{name}");
+        let (_, page) = page.split_once("\nRefused, with line").unwrap();
+        let (refused, page) = page.split_once("\nNamed in the log").unwrap();
+        let (idle, _) = page.split_once("\n## ").unwrap();
+        let named = |name: &str| [refused, idle].map(|part| part.contains(&format!("`{name}`")));
+        for name in REFUSED.iter().flat_map(|(_, names)| *names) {
+            assert_eq!(named(name), [true, false], "{name} is refused");
+        }
+        for name in IDLE.iter().flat_map(|(_, names, _)| *names) {
+            assert_eq!(named(name), [false, true], "{name} does nothing");
         }
     }
 }
