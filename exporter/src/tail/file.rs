@@ -294,14 +294,18 @@ impl Open {
         if self.file.metadata()?.len() <= self.at {
             return Ok(());
         }
-        buffer.resize(LONGEST, 0);
+        buffer.resize(MARK as usize + LONGEST, 0);
         loop {
             if batch.text.len() >= BATCH {
                 batch.more = true;
                 return Ok(());
             }
-            let read = self.file.read_at(buffer, self.at)?;
-            let new = &buffer[..read];
+            // With what is in front of our place, of which the next mark is made: were
+            // the disk asked for it afterwards and failed, these lines would come twice.
+            let front = self.at.min(MARK) as usize;
+            let window = &mut buffer[..front + LONGEST];
+            let read = self.file.read_at(window, self.at - front as u64)?;
+            let new = window.get(front..read).unwrap_or_default();
             let taken = match new.iter().rposition(|byte| *byte == b'\n') {
                 Some(end) => {
                     let mut lines = &new[..=end];
@@ -313,17 +317,19 @@ impl Open {
                     batch.text.extend_from_slice(lines);
                     end + 1
                 }
-                None if read == buffer.len() => {
+                None if new.len() == LONGEST => {
                     batch.too_long += u64::from(!self.skipping);
                     self.skipping = true;
-                    read
+                    LONGEST
                 }
                 // A line without its end, or nothing.
                 None => return Ok(()),
             };
             self.stirred = Instant::now();
             self.at += taken as u64;
-            self.mark = self.mark()?;
+            let end = front + taken;
+            let marked = self.at.min(MARK) as usize;
+            self.mark = checksum(&window[end - marked..end]);
         }
     }
 }

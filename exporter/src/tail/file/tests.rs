@@ -209,6 +209,24 @@ fn a_line_without_end_is_counted_and_costs_no_memory() {
 }
 
 #[test]
+fn the_mark_of_what_was_read_is_that_of_the_file_however_long_its_lines_are() {
+    let log = Log::new();
+    log.write("");
+    let mut follower = log.follow(None);
+    read(&mut follower);
+    let lengths = [1, 5, 57, 60, 62, 63, 64, 65, 1, 200, 2 * LONGEST + 7, 3];
+    for (length, letter) in lengths.into_iter().zip('a'..) {
+        log.write(&letter.to_string().repeat(length));
+        log.write("\n");
+        read(&mut follower);
+        let current = follower.current.as_ref().unwrap();
+        let size = current.file.metadata().unwrap().len();
+        assert_eq!(current.at, size, "{length}");
+        assert_eq!(current.mark, current.mark().unwrap(), "{length}");
+    }
+}
+
+#[test]
 fn a_long_way_behind_is_read_in_batches_of_bounded_size() {
     let log = Log::new();
     log.write("a\n");
