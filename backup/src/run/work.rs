@@ -80,10 +80,8 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     pub(super) async fn all(&self, sinks: &mut [Sink]) -> Result<Made, String> {
         // Half of a restore is not what the job backs up.
-        let unfinished = Box::pin(restore::recover_held(self.setup, self.job)).await;
-        let unfinished =
-            unfinished.map_err(|err| format!("an unfinished restore cannot be put back: {err}"))?;
-        if let Some(done) = unfinished {
+        let unfinished = Box::pin(restore::recover_held(self.setup, self.job));
+        if let Some(done) = restore::in_time(self.job, unfinished).await? {
             (self.say)(format!("warn    {done}"));
         }
         // Of a run that was killed: whoever was stopped has waited long enough.

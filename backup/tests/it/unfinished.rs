@@ -121,6 +121,15 @@ async fn who_is_started_again_after_a_restore_does_not_wait_for_ever_for_it() {
     assert!(tried_again.exists());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_due_does_not_wait_for_ever_for_a_restore_that_is_put_back() {
+    let bench = killed();
+    let day = Duration::from_secs(24 * 3600);
+    let report = timeout(day, bench.run()).await.unwrap();
+    let told = "an unfinished restore cannot be put back: it took longer than 2h";
+    assert_eq!(report.error.as_deref(), Some(told));
+}
+
 #[tokio::test]
 async fn who_was_stopped_by_a_run_does_not_wait_for_a_restore_of_another_job() {
     let bench = killed();
