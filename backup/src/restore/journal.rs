@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Names, Recovered, replace, swap};
+use super::{Names, Recovered, replace, swap, tree};
 use crate::postgres::{Server, Session};
 use crate::run::Lock;
 use crate::{Job, Setup, note};
@@ -19,7 +19,8 @@ fn patience(job: &Job) -> Duration {
     RECOVERY.max(job.timeout)
 }
 
-/// Puts back what a restore of this job left, for as long as that may take.
+/// Puts back what a restore of this job left, for as long as that may take. Of a folder
+/// only its disk's answer is waited for, see [`recover`].
 ///
 /// # Errors
 /// When it cannot be put back, or took longer.
@@ -50,15 +51,14 @@ pub(super) fn clear(setup: &Setup, job: &Job) -> Result<(), String> {
     note::remove(&setup.work, &file(setup, job))
 }
 
-/// Puts back what a restore of this job left that was cut short.
+/// Puts back what a restore of this job left that was cut short. A disk that does not
+/// answer is found out before anything is renamed on it; one that hangs in the middle
+/// of that is waited for, since nobody else may touch the folder meanwhile.
 ///
 /// # Errors
-/// When another run of the job goes on, or the server does not answer.
+/// When another run of the job goes on, or the server or the disk does not answer.
 pub async fn recover(setup: &Setup, job: &Job) -> Result<Recovered, String> {
-    if job.kind() != "postgres" {
-        return super::tree::recover(setup, job);
-    }
-    if !file(setup, job).exists() {
+    if !is_unfinished(setup, job) {
         return Ok(None);
     }
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
@@ -76,17 +76,17 @@ pub fn is_left(setup: &Setup, job: &Job) -> bool {
 pub fn is_unfinished(setup: &Setup, job: &Job) -> bool {
     match job.kind() {
         "postgres" => file(setup, job).exists(),
-        _ => super::tree::is_left(setup, job),
+        _ => tree::is_left(setup, job),
     }
 }
 
 /// The same as [`recover`], by who holds the lock and may have no server yet.
 pub(crate) async fn recover_held(setup: &Setup, job: &Job) -> Result<Recovered, String> {
-    if job.kind() != "postgres" {
-        return super::tree::recover_locked(setup, job);
-    }
-    if !file(setup, job).exists() {
+    if !is_unfinished(setup, job) {
         return Ok(None);
+    }
+    if job.kind() != "postgres" {
+        return tree::recover_held(setup, job).await;
     }
     let prepared = setup.admin(job)?.prepared().await;
     let (server, _) = prepared.map_err(|err| err.to_string())?;

@@ -6,18 +6,20 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::Recovered;
 use super::paths::{self, Paths};
 use super::users::users;
 use super::{after, around};
+use crate::apart;
 use crate::archive::{self, Error};
 use crate::catalogue::Copy;
 use crate::files::{Glob, Manner, Unpacked, same_tree, unpack};
 use crate::quiet;
 use crate::root::Root;
 use crate::run::{Lock, Say};
-use crate::target::Target;
+use crate::target::{PATIENCE, Target};
 use crate::{Job, Setup, note};
 
 /// Restores a copy in the place of the live folder or volume.
@@ -303,20 +305,28 @@ pub(super) fn is_left(setup: &Setup, job: &Job) -> bool {
     file(setup, job).exists()
 }
 
-/// Puts back what a restore of this job left that was cut short. Nobody was told
-/// that it is done, so what was there before is there again.
-///
-/// # Errors
-/// When another run of the job goes on, or the disk refuses.
-pub fn recover(setup: &Setup, job: &Job) -> Result<Recovered, String> {
-    if !file(setup, job).exists() {
-        return Ok(None);
+/// Puts back what a restore of this job left that was cut short, unless its disk does
+/// not answer: by who holds the lock.
+pub(super) async fn recover_held(setup: &Setup, job: &Job) -> Result<Recovered, String> {
+    let text = std::fs::read(file(setup, job)).unwrap_or_default();
+    if let Ok(paths) = serde_json::from_slice::<Paths>(&text) {
+        let folder = paths.live.parent().unwrap_or(&paths.live);
+        // On a thread that may be left behind: it changes nothing.
+        let looked = folder.to_owned();
+        let looking = apart::begin(folder, move || drop(File::open(looked)));
+        let looking = looking.map_err(|err| err.to_string())?;
+        match timeout(PATIENCE, looking.end()).await {
+            // What it says is told by who renames.
+            Ok(answer) => answer.map_err(|err| err.to_string())?,
+            Err(_) => return Err(format!("{} does not answer", folder.display())),
+        }
     }
-    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     recover_locked(setup, job)
 }
 
-pub(super) fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
+/// The same, which may hang. Nobody was told that it is done, so what was there before
+/// is there again.
+fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
     let Ok(text) = std::fs::read(file(setup, job)) else {
         return Ok(None);
     };

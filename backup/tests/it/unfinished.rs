@@ -2,6 +2,8 @@
 //! back first, and nothing else is done.
 
 use std::fs;
+use std::process::Command;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use backup::Job;
@@ -9,7 +11,7 @@ use backup::quiet::{self, Of};
 use backup::restore::{self, Names, Paths};
 use tokio::time::timeout;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, run};
 use crate::faults::tool::instead;
 use crate::place::Bench;
 use crate::replace::{changed, kept, replaced};
@@ -128,6 +130,33 @@ async fn a_run_that_is_due_does_not_wait_for_ever_for_a_restore_that_is_put_back
     let report = timeout(day, bench.run()).await.unwrap();
     let told = "an unfinished restore cannot be put back: it took longer than 2h";
     assert_eq!(report.error.as_deref(), Some(told));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_puts_back_a_folder_does_not_wait_for_ever_for_its_disk() {
+    let (bench, root) = crate::tree::bench();
+    // Who opens it waits until somebody writes into it.
+    let hangs = bench.scratch.path().join("hangs");
+    run(Command::new("mkfifo").arg(&hangs));
+    let paths = Paths {
+        live: hangs.join("live"),
+        ..Paths::new(&root, "20260823T031000Z-0123abcd").unwrap()
+    };
+    let journal = bench.setup.work.join("restore-files-files.json");
+    fs::create_dir_all(&bench.setup.work).unwrap();
+    fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
+    let told = format!("{} does not answer", hangs.display());
+    let (tell, gave_up) = mpsc::channel();
+    let disk = std::thread::spawn(move || {
+        let gave_up = gave_up.recv_timeout(Duration::from_secs(60));
+        fs::File::options().write(true).open(hangs).unwrap();
+        gave_up.is_ok()
+    });
+    let done = restore::recover(&bench.setup, bench.job()).await;
+    let _ = tell.send(());
+    assert!(disk.join().unwrap(), "{done:?}");
+    assert_eq!(done.unwrap_err(), told);
+    assert!(journal.exists(), "it is tried again");
 }
 
 #[tokio::test]
