@@ -5,10 +5,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use tokio::time::timeout;
+
 use crate::apart;
 use crate::archive::{self, RESERVE};
 use crate::manifest::Manifest;
 use crate::postgres::{Server, Session};
+use crate::target::PATIENCE;
 use crate::tool::{Call, Place};
 
 /// Bytes that are free, and that a restored database needs.
@@ -52,9 +55,9 @@ async fn free(server: &Server) -> Option<u64> {
             let sql = "SELECT system_identifier FROM pg_control_system()";
             let number = asking.line(sql).await.ok()?;
             let (folder, number) = (PathBuf::from(folder), number.parse().ok()?);
-            // A disk that hangs holds up nobody else.
-            let asked = apart::begin(&folder.clone(), move || here(&folder, number));
-            asked.ok()?.end().await.ok()?
+            // A disk that hangs holds up nobody else, nor who asks for ever.
+            let asked = apart::begin(&folder.clone(), move || here(&folder, number)).ok()?;
+            timeout(PATIENCE, asked.end()).await.ok()?.ok()?
         }
         place @ Place::Container { .. } => {
             let call = Call {
