@@ -247,7 +247,14 @@ pub fn left(setup: &Setup) -> Vec<(String, String)> {
     left
 }
 
-/// The same for one job, by who holds its lock.
+/// Whether something of a job is noted that is to be put back: until its containers run
+/// again, also while somebody is at that.
+#[must_use]
+pub fn is_noted(setup: &Setup, name: &str) -> bool {
+    Journal::read(setup, name).is_some()
+}
+
+/// The same as [`recover`] for one job, by who holds its lock.
 pub(crate) async fn recover_locked(setup: &Setup, name: &str) -> Result<bool, String> {
     let Some(journal) = Journal::read(setup, name) else {
         return Ok(false);

@@ -36,8 +36,8 @@ use crate::{Job, Setup};
 
 pub use after::{confirm, undo};
 pub(crate) use around::CONTAINER;
-pub(crate) use journal::recover_held;
-pub use journal::{in_time, is_left, is_unfinished, recover};
+pub use journal::{in_time, is_left, recover};
+pub(crate) use journal::{is_unfinished, recover_held};
 pub use loss::loss as tree_loss;
 pub use paths::Paths;
 pub use room::Room;

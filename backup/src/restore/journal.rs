@@ -72,8 +72,7 @@ pub fn is_left(setup: &Setup, job: &Job) -> bool {
 }
 
 /// Whether a restore of this job goes on, was cut short, or is put back now.
-#[must_use]
-pub fn is_unfinished(setup: &Setup, job: &Job) -> bool {
+pub(crate) fn is_unfinished(setup: &Setup, job: &Job) -> bool {
     match job.kind() {
         "postgres" => file(setup, job).exists(),
         _ => tree::is_left(setup, job),

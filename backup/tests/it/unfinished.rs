@@ -9,6 +9,7 @@ use std::time::Duration;
 use backup::Job;
 use backup::quiet::{self, Of};
 use backup::restore::{self, Names, Paths};
+use backup::run::Lock;
 use tokio::time::timeout;
 
 use crate::cluster::{Cluster, run};
@@ -157,6 +158,32 @@ async fn who_puts_back_a_folder_does_not_wait_for_ever_for_its_disk() {
     assert!(disk.join().unwrap(), "{done:?}");
     assert_eq!(done.unwrap_err(), told);
     assert!(journal.exists(), "it is tried again");
+}
+
+#[tokio::test]
+async fn who_was_stopped_is_noted_until_it_runs_though_the_restore_is_put_back() {
+    let (bench, root) = crate::tree::bench();
+    let work = &bench.setup.work;
+    fs::create_dir_all(work).unwrap();
+    let paths = Paths::new(&root, "20260823T031000Z-0123abcd").unwrap();
+    let journal = work.join("restore-files-files.json");
+    fs::write(&journal, serde_json::to_vec(&paths).unwrap()).unwrap();
+    let touched = r#"{"touched": [{"id": "1", "name": "app", "pause": false}], "after": false}"#;
+    fs::write(work.join("quiet-files.json"), touched).unwrap();
+    let noted = || quiet::is_noted(&bench.setup, "files");
+    assert!(noted());
+    // No engine is there that could start it.
+    let err = quiet::recover(&bench.setup, Of::Restores)
+        .await
+        .unwrap_err();
+    assert_eq!(err, "files: no engine is there");
+    assert!(!journal.exists() && noted());
+    // Who is at it has the lock: what he works on is left by nobody.
+    let _lock = Lock::take(work, "files").unwrap();
+    assert_eq!(quiet::left(&bench.setup), []);
+    assert!(noted());
+    fs::remove_file(work.join("quiet-files.json")).unwrap();
+    assert!(!noted());
 }
 
 #[tokio::test]

@@ -187,8 +187,11 @@ pub(super) async fn run(
         // While it is being started it still counts as stopped.
         let is_free = recovery.available_permits() > 0;
         let restores = restoring.available_permits() > 0;
-        let mut held = watch.jobs.left();
-        held.retain(|_| !restores);
+        let held = if restores {
+            Vec::new()
+        } else {
+            watch.jobs.left()
+        };
         let names = config.backup.jobs.iter().map(|job| job.name.clone());
         let idle = names.filter(|name| {
             let turn = turns.get(name);

@@ -97,7 +97,8 @@ pub(super) struct Remains {
 /// too long there is nothing to go by, and whoever asks leaves this round out.
 ///
 /// What looks at locks is left out where it is not wanted, so that it holds up nobody.
-/// Of `held`, which was left before, what waits for a restore is left still.
+/// Of `held`, which was left before, what waits for a restore or is being started is
+/// left still.
 pub(super) async fn remains(
     config: &Arc<Config>,
     wants_stopped: bool,
@@ -112,10 +113,7 @@ pub(super) async fn remains(
             let job = config.backup.job(name);
             job.is_some_and(|job| backup::restore::is_left(&setup, job))
         };
-        let waits = |(name, _): &(String, String)| {
-            let job = config.backup.job(name);
-            job.is_some_and(|job| backup::restore::is_unfinished(&setup, job))
-        };
+        let waits = |(name, _): &(String, String)| backup::quiet::is_noted(&setup, name);
         let stopped = || {
             let mut left = backup::quiet::left(&setup);
             let held = held.into_iter().filter(waits);
