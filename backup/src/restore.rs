@@ -55,6 +55,10 @@ pub struct Names {
     /// its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<u64>,
+    /// The number of what was made in its place, noted before it gets the live name:
+    /// only what has it there is ours to drop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<u64>,
 }
 
 /// What recovering found to do, in words; nothing where nothing was unfinished.
@@ -128,6 +132,7 @@ impl Names {
             beside: format!("{short}__restore_{tail}"),
             before: format!("{short}__before_{tail}"),
             was: None,
+            made: None,
         }
     }
 }
@@ -243,6 +248,8 @@ async fn placed(
         let had = if names.was.is_none() {
             swap::swap(&mut admin, &names).await?
         } else {
+            names.made = replace::number(&mut admin, &names.beside).await?;
+            journal::write(setup, job, &names)?;
             if let Some(kept) = replace::place(&mut admin, &names).await? {
                 say(format!("aside   what had taken its place is {kept}"));
             }

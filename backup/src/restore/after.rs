@@ -1,7 +1,7 @@
 //! After a restore: what was there before is removed, when somebody confirms what took
 //! its place, or is put back.
 
-use super::{Names, Recovered, around, journal, kept, swap, tree};
+use super::{Names, Recovered, around, journal, kept, replace, swap, tree};
 use crate::postgres::{Server, Session};
 use crate::quiet;
 use crate::run::Lock;
@@ -47,7 +47,8 @@ pub async fn undo(setup: &Setup, job: &Job) -> Result<Option<String>, String> {
     let kept = swap::kept(&mut admin, &job.database).await?;
     let say = |_| {};
     let Some(before) = kept.last() else {
-        return Box::pin(undone(setup, job, &server)).await.map(|()| None);
+        let at = (&server, &mut admin);
+        return Box::pin(undone(setup, job, at)).await.map(|()| None);
     };
     let tail = before.rsplit('_').next().unwrap_or_default();
     let names = Names {
@@ -71,13 +72,18 @@ pub(super) async fn looked(setup: &Setup, job: &Job, done: Recovered) -> Result<
 }
 
 /// Makes what was there before anew from its dump.
-async fn undone(setup: &Setup, job: &Job, server: &Server) -> Result<(), String> {
+async fn undone(
+    setup: &Setup,
+    job: &Job,
+    (server, admin): (&Server, &mut Session),
+) -> Result<(), String> {
     if kept::find(setup, job)?.is_none() {
         return Err("nothing was kept of a database before".to_owned());
     }
     let names = Names {
         // Whatever is there now is not it.
         was: Some(0),
+        made: replace::number(admin, &job.database).await?,
         ..Names::new(&job.database, "undo")
     };
     let mut hushed = around::hushed(setup, job, &|_| {}).await?;

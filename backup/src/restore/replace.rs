@@ -5,7 +5,8 @@
 //! It is closed before it is dumped: nobody writes what the dump would lack. It is
 //! dropped only when both dumps, the one that comes and the one that is kept, were read
 //! to their end, and under the name of what is ours to drop: whatever has that name may
-//! be half of it. Its number tells after a crash whether it is still it.
+//! be half of it. Numbers tell after a crash whether it is still it, and whether what has
+//! the live name is what we made: no other database is ever dropped.
 
 use super::beside::{self, Fetched};
 use super::{Names, dress, kept, kept::Kept, room::Room, swap};
@@ -166,7 +167,15 @@ async fn remade(
     create(admin, kept.facts()?, names).await?;
     let (dump, facts) = kept.open(setup, job, &|_| {}).await?;
     filled((server, admin), &dump, facts, names, &|_| {}).await?;
-    place(admin, names).await
+    // From here on this is what was there: who comes next, and finds it with the live
+    // name and somebody at work in it, must not make it anew.
+    let made = number(admin, &names.beside).await?;
+    let names = Names {
+        was: Some(made.ok_or("what was made anew is gone")?),
+        ..names.clone()
+    };
+    journal::write(setup, job, &names)?;
+    place(admin, &names).await
 }
 
 /// Puts back what was there before: it is there still, or is made of its dump. The names
@@ -195,13 +204,11 @@ pub(super) async fn back(
         swap::drop(&mut admin, &names.beside).await?;
     } else {
         let kept = kept.ok_or("no dump is kept of what was there")?;
-        // Nor while it is beside: what has the live name goes before that does, so that
-        // a recovery that is cut short does not make the next one take it for ours.
-        let unused = swap::exists(&mut admin, &names.beside).await?;
-        if live.is_some() && unused {
+        // Whatever else has the live name was made by somebody who missed it.
+        let ours = live.is_some() && live == names.made;
+        if live.is_some() && !ours {
             aside.push(swap::aside(&mut admin, names).await?);
         }
-        let ours = live.is_some() && !unused;
         match remade(setup, job, (server, &mut admin), &kept, names, ours).await {
             Ok(more) => aside.extend(more),
             Err(err) => {

@@ -25,6 +25,8 @@ mod replace;
 #[cfg(test)]
 mod replace_faults;
 #[cfg(test)]
+mod replace_missed;
+#[cfg(test)]
 mod replicate;
 #[cfg(test)]
 mod restore;

@@ -149,7 +149,9 @@ pub(crate) struct Mount(PathBuf);
 
 impl Mount {
     pub(crate) fn new(path: &Path, arguments: &[&str]) -> Self {
-        std::fs::create_dir_all(path).unwrap();
+        if !path.exists() {
+            std::fs::create_dir_all(path).unwrap();
+        }
         cluster::run(Command::new("mount").args(arguments).arg(path));
         Self(path.to_owned())
     }
@@ -159,9 +161,9 @@ impl Mount {
         Self::new(path, &["-t", "tmpfs", "-o", options, "tmpfs"])
     }
 
-    /// A folder over itself, which cannot be renamed meanwhile.
-    pub(crate) fn held(folder: &Path) -> Self {
-        Self::new(folder, &["--bind", folder.to_str().unwrap()])
+    /// Something over itself, which cannot be renamed or removed meanwhile.
+    pub(crate) fn held(path: &Path) -> Self {
+        Self::new(path, &["--bind", path.to_str().unwrap()])
     }
 
     pub(crate) fn read_only(&self) {

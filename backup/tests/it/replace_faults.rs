@@ -104,7 +104,7 @@ fn missed(cluster: &Cluster) -> String {
 }
 
 /// How many databases are kept of those that it made: there is nothing else.
-fn asides(cluster: &Cluster) -> usize {
+pub(crate) fn asides(cluster: &Cluster) -> usize {
     let databases = cluster.databases();
     let (asides, others): (Vec<_>, Vec<_>) = databases
         .split(' ')
@@ -198,7 +198,10 @@ async fn a_database_is_put_back_although_what_was_restored_has_filled_the_disk()
     for half in [true, false] {
         let was = cluster.sql("postgres", number).parse().unwrap();
         replaced(&bench).await.unwrap();
-        let names = names(was);
+        let names = Names {
+            made: Some(cluster.sql("postgres", number).parse().unwrap()),
+            ..names(was)
+        };
         let mut full = "shop";
         if half {
             full = &names.beside;
