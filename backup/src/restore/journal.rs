@@ -101,12 +101,10 @@ pub(super) async fn recover_locked(
     let Ok(text) = std::fs::read(file(setup, job)) else {
         return Ok(None);
     };
-    let mut done = "what an unfinished restore left was put back".to_owned();
     let names = serde_json::from_slice::<Names>(&text).ok();
+    let mut aside = None;
     if let Some((names, was)) = names.as_ref().and_then(|names| Some((names, names.was?))) {
-        if let Some(kept) = Box::pin(replace::back(setup, job, server, names, was)).await? {
-            done = format!("{done}; what had taken its place is {kept}");
-        }
+        aside = Box::pin(replace::back(setup, job, server, names, was)).await?;
     } else if let Some(names) = names {
         let mut admin = Session::open(server).await.map_err(|err| err.to_string())?;
         // What never had the live name is ours to drop; once it had, somebody may
@@ -117,17 +115,44 @@ pub(super) async fn recover_locked(
             && swap::exists(&mut admin, &names.before).await?
             && swap::exists(&mut admin, &names.live).await?
         {
-            let kept = swap::aside(&mut admin, &names).await?;
-            done = format!("{done}; what had taken its place is {kept}");
+            aside = Some(swap::aside(&mut admin, &names).await?);
         }
-        // Nobody was told that it is done, so what was there before is there again.
-        swap::back(&mut admin, &names).await?;
-        if unused {
-            swap::drop(&mut admin, &names.beside).await?;
-        }
+        let back = async {
+            // Nobody was told that it is done, so what was there before is there again.
+            swap::back(&mut admin, &names).await?;
+            match unused {
+                true => swap::drop(&mut admin, &names.beside).await,
+                false => Ok(()),
+            }
+        };
+        aside = telling(back.await, aside)?;
     }
-    clear(setup, job)?;
-    Ok(Some(done))
+    ended(clear(setup, job), aside)
+}
+
+/// What came of putting back, when its journal was removed.
+pub(super) fn ended(
+    cleared: Result<(), String>,
+    aside: Option<String>,
+) -> Result<Recovered, String> {
+    let aside = telling(cleared, aside)?;
+    let done = "what an unfinished restore left was put back";
+    Ok(Some(match aside {
+        Some(aside) => format!("{done}; what had taken its place is {aside}"),
+        None => done.to_owned(),
+    }))
+}
+
+/// What was set aside. A failure tells it too: who tries again finds nothing to set aside,
+/// and nobody would look for it.
+pub(super) fn telling(
+    done: Result<(), String>,
+    aside: Option<String>,
+) -> Result<Option<String>, String> {
+    match (done, aside) {
+        (Err(err), Some(aside)) => Err(format!("{err}; what had taken its place is {aside}")),
+        (done, aside) => done.map(|()| aside),
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! the live name is what we made: no other database is ever dropped.
 
 use super::beside::{self, Fetched};
-use super::{Names, dress, kept, kept::Kept, room::Room, swap};
+use super::{Names, dress, journal, kept, kept::Kept, room::Room, swap};
 use crate::catalogue::Copy;
 use crate::manifest::Postgres;
 use crate::postgres::{Server, Session, literal};
@@ -141,9 +141,11 @@ pub(super) async fn place(admin: &mut Session, names: &Names) -> Result<Option<S
     if swap::exists(admin, &names.live).await? {
         aside = Some(swap::aside(admin, names).await?);
     }
-    swap::rename(admin, &names.beside, &names.live).await?;
-    swap::open(admin, &names.live).await?;
-    Ok(aside)
+    let renamed = async {
+        swap::rename(admin, &names.beside, &names.live).await?;
+        swap::open(admin, &names.live).await
+    };
+    journal::telling(renamed.await, aside)
 }
 
 /// Makes what was there before anew of its dump, in the place of what is ours there. The
@@ -187,6 +189,18 @@ pub(super) async fn back(
     names: &Names,
     was: u64,
 ) -> Result<Option<String>, String> {
+    let mut aside = Vec::new();
+    let done = returned(setup, job, server, (names, was), &mut aside).await;
+    journal::telling(done, (!aside.is_empty()).then(|| aside.join(" and ")))
+}
+
+async fn returned(
+    setup: &Setup,
+    job: &Job,
+    server: &Server,
+    (names, was): (&Names, u64),
+    aside: &mut Vec<String>,
+) -> Result<(), String> {
     let mut admin = Session::open(server).await.map_err(|err| err.to_string())?;
     let live = number(&mut admin, &names.live).await?;
     let before = number(&mut admin, &names.before).await?;
@@ -194,7 +208,6 @@ pub(super) async fn back(
     // It is dropped only when its dump is kept, and that goes only when it is back.
     let there = [live, before].contains(&Some(was))
         || kept.is_none() && (live.is_some() || before.is_some());
-    let mut aside = Vec::new();
     if there {
         // Ours never has the live name while what was there is kept whole.
         if live.is_some() && before == Some(was) {
@@ -209,16 +222,7 @@ pub(super) async fn back(
         if live.is_some() && !ours {
             aside.push(swap::aside(&mut admin, names).await?);
         }
-        match remade(setup, job, (server, &mut admin), &kept, names, ours).await {
-            Ok(more) => aside.extend(more),
-            Err(err) => {
-                let told = aside
-                    .first()
-                    .map(|kept| format!("; what had taken its place is {kept}"));
-                return Err(err + &told.unwrap_or_default());
-            }
-        }
+        aside.extend(remade(setup, job, (server, &mut admin), &kept, names, ours).await?);
     }
-    kept::forget(setup, job)?;
-    Ok((!aside.is_empty()).then(|| aside.join(" and ")))
+    kept::forget(setup, job).map(drop)
 }

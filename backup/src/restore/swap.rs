@@ -1,7 +1,7 @@
 //! The renames. Each leaves either the old or the new database under the live
 //! name, and what is there tells how far it came.
 
-use super::Names;
+use super::{Names, journal};
 use crate::postgres::{Error, Session, ident, literal};
 
 fn told(err: Error) -> String {
@@ -83,7 +83,7 @@ pub(super) async fn aside(admin: &mut Session, names: &Names) -> Result<String, 
         aside = format!("{name}_{more}");
     }
     rename(admin, &names.live, &aside).await?;
-    open(admin, &aside).await?;
+    journal::telling(open(admin, &aside).await, Some(aside.clone()))?;
     Ok(aside)
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::Recovered;
 use super::paths::{self, Paths};
 use super::users::users;
-use super::{after, around};
+use super::{after, around, journal};
 use crate::apart;
 use crate::archive::{self, Error};
 use crate::catalogue::Copy;
@@ -330,27 +330,28 @@ fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
     let Ok(text) = std::fs::read(file(setup, job)) else {
         return Ok(None);
     };
-    let mut done = "what an unfinished restore left was put back".to_owned();
+    let mut aside = None;
     if let Ok(paths) = serde_json::from_slice::<Paths>(&text) {
-        // What never had the live name is ours to remove; once it had, somebody may
-        // have written into it. It never gets the name of what did not, so that a
-        // recovery that is cut short too does not make the next one remove it.
-        let unused = paths.beside.exists();
-        let mut kept = None;
-        if !unused && paths.before.exists() && paths.live.exists() {
-            kept = Some(paths.aside(&paths.live)?);
-        }
-        paths.back()?;
-        if unused && (paths.live.exists() || !paths.had) {
-            paths::remove(&paths.beside)?;
-        } else if unused {
-            // Somebody took the live one away: it may be the only one that is left.
-            kept = Some(paths.aside(&paths.beside)?);
-        }
-        if let Some(kept) = kept {
-            done = format!("{done}; what had taken its place is {}", kept.display());
-        }
+        let back = put_back(&paths, &mut aside);
+        aside = journal::telling(back, aside)?;
     }
-    clear(setup, job)?;
-    Ok(Some(done))
+    journal::ended(clear(setup, job), aside)
+}
+
+fn put_back(paths: &Paths, aside: &mut Option<String>) -> Result<(), String> {
+    // What never had the live name is ours to remove; once it had, somebody may
+    // have written into it. It never gets the name of what did not, so that a
+    // recovery that is cut short too does not make the next one remove it.
+    let unused = paths.beside.exists();
+    if !unused && paths.before.exists() && paths.live.exists() {
+        *aside = Some(paths.aside(&paths.live)?.display().to_string());
+    }
+    paths.back()?;
+    if unused && (paths.live.exists() || !paths.had) {
+        paths::remove(&paths.beside)?;
+    } else if unused {
+        // Somebody took the live one away: it may be the only one that is left.
+        *aside = Some(paths.aside(&paths.beside)?.display().to_string());
+    }
+    Ok(())
 }

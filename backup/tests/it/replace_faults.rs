@@ -96,7 +96,7 @@ async fn what_the_server_would_not_drop_is_not_touched_nor_what_took_its_name_me
 }
 
 /// An application makes the database that it misses, and writes into it.
-fn missed(cluster: &Cluster) -> String {
+pub(crate) fn missed(cluster: &Cluster) -> String {
     format!(
         "{BIN}/psql -X -q -h {0} -U postgres -d postgres -c 'CREATE DATABASE shop' >&2\n{BIN}/psql -X -q -h {0} -U postgres -d shop -c 'CREATE TABLE mine (n int)' >&2\n",
         cluster.sockets.display(),

@@ -6,9 +6,10 @@ use std::fs;
 use backup::restore::{self, Names};
 
 use crate::cluster::Cluster;
+use crate::faults::tool::instead;
 use crate::place::{Bench, Mount};
 use crate::replace::{changed, kept, replaced};
-use crate::replace_faults::asides;
+use crate::replace_faults::{asides, missed};
 
 const NUMBER: &str = "SELECT oid FROM pg_database WHERE datname = 'shop'";
 
@@ -67,4 +68,51 @@ async fn what_was_put_back_is_not_dropped_though_its_dump_could_not_be_removed()
     assert_eq!(cluster.sql("shop", "SELECT count(*) FROM later"), "0");
     assert_eq!(cluster.databases(), "postgres shop");
     assert_eq!(kept(&bench), 0);
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_told_though_its_dump_could_not_be_removed() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let bench = Bench::new(&cluster);
+    let now = died(&cluster, &bench).await;
+    let held = Mount::held(&bench.setup.work.join("kept-db.json"));
+    let err = recovered(&bench).await.unwrap_err();
+    assert!(err.contains("it must go, and cannot be removed"), "{err}");
+    assert!(err.contains(TOLD), "{err}");
+    drop(held);
+    recovered(&bench).await.unwrap();
+    assert_eq!(cluster.fingerprint("shop"), now);
+    assert_eq!((asides(&cluster), kept(&bench)), (1, 0));
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_told_though_the_backup_could_not_take_its_place() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    let (_, now) = changed(&cluster, &bench).await;
+    let once = |name: &str| bench.scratch.path().join(name).display().to_string();
+    let script = format!(
+        r#"exec 3<&0
+exec $real "$@" < <(exec 2>/dev/null; while IFS= read -r line <&3; do
+  case $line in
+    'CREATE DATABASE "shop__restore_'*) if mkdir {}; then
+{}fi ;;
+    *' RENAME TO "shop";') mkdir {} && line='SELECT 1/0;' ;;
+  esac
+  printf '%s\n' "$line"
+done) 3<&-"#,
+        once("made"),
+        missed(&cluster),
+        once("failed"),
+    );
+    let failed = once("failed");
+    instead(&mut bench, "psql", &script);
+    let err = replaced(&bench).await.unwrap_err();
+    assert!(fs::exists(failed).unwrap(), "{err}");
+    assert!(err.contains(TOLD), "{err}");
+    assert!(err.ends_with("; everything is as it was"), "{err}");
+    assert_eq!(cluster.fingerprint("shop"), now);
+    assert_eq!((asides(&cluster), kept(&bench)), (1, 0));
 }

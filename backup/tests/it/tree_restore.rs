@@ -145,7 +145,10 @@ async fn a_recovery_that_was_cut_short_does_not_make_the_next_one_remove_what_wa
     before();
     begin();
     let held = Mount::held(&paths.before);
-    recover().await.unwrap_err();
+    let told = recover().await.unwrap_err();
+    let kept = aside(&paths, "");
+    let kept = format!("; what had taken its place is {}", kept.display());
+    assert!(told.ends_with(&kept), "{told}");
     assert!(!root.exists() && journal.exists(), "it was cut short");
     drop(held);
     recover().await.unwrap().unwrap();

@@ -12,7 +12,7 @@ use backup::restore::{self, Names, Paths};
 use backup::run::Lock;
 use tokio::time::timeout;
 
-use crate::cluster::{Cluster, run};
+use crate::cluster::{BIN, Cluster, run};
 use crate::faults::tool::instead;
 use crate::place::Bench;
 use crate::replace::{changed, kept, replaced};
@@ -158,6 +158,32 @@ async fn who_puts_back_a_folder_does_not_wait_for_ever_for_its_disk() {
     assert!(disk.join().unwrap(), "{done:?}");
     assert_eq!(done.unwrap_err(), told);
     assert!(journal.exists(), "it is tried again");
+}
+
+#[tokio::test]
+async fn what_had_taken_its_place_is_told_though_what_was_there_cannot_be_put_back() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    let now = cluster.fingerprint("shop");
+    let names = Names::new("shop", "20260823T031000Z-0123abcd");
+    let away = format!("ALTER DATABASE shop RENAME TO {}", names.before);
+    cluster.sql("postgres", &away);
+    cluster.sql("postgres", "CREATE DATABASE shop");
+    fs::create_dir_all(&bench.setup.work).unwrap();
+    let journal = bench.setup.work.join("restore-db.json");
+    fs::write(&journal, serde_json::to_vec(&names).unwrap()).unwrap();
+    let script = r#"exec 3<&0
+exec $real "$@" < <(exec 2>/dev/null; sed -u 's|^.* RENAME TO "shop";$|SELECT 1/0;|' <&3) 3<&-"#;
+    instead(&mut bench, "psql", script);
+    let recover = async |bench: &Bench| restore::recover(&bench.setup, bench.job()).await;
+    let err = recover(&bench).await.unwrap_err();
+    let aside = "; what had taken its place is shop__aside_0123abcd";
+    assert!(err.ends_with(aside), "{err}");
+    bench.change(|config| config.jobs[0].bin = BIN.into());
+    recover(&bench).await.unwrap().unwrap();
+    assert_eq!(cluster.fingerprint("shop"), now);
+    assert_eq!(cluster.databases(), "postgres shop shop__aside_0123abcd");
 }
 
 #[tokio::test]
