@@ -20,6 +20,7 @@ mod scraping;
 mod sending;
 mod state;
 mod views;
+mod web;
 
 use std::process::ExitCode;
 

@@ -48,9 +48,10 @@ pub(crate) struct Flags {
     /// What all paths begin with [default: the path of the external URL]
     #[arg(long = "web.route-prefix", value_name = "PATH")]
     prefix: Option<String>,
-    /// Not supported: put a proxy with TLS and a login in front
+    /// How it is served: TLS, logins and header fields, in the form of
+    /// Alertmanager's own such file
     #[arg(long = "web.config.file", value_name = "FILE")]
-    web_config: Option<PathBuf>,
+    pub web_config: Option<PathBuf>,
     /// What is worth a line in the log: debug, info, warn or error
     #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", value_parser = ["debug", "info", "warn", "error"])]
     log_level: String,
@@ -120,12 +121,6 @@ struct Ignored {
 impl Flags {
     /// Why it does not start with these flags, if so.
     pub(super) fn refusal(&self) -> Result<(), String> {
-        if let Some(file) = &self.web_config {
-            return Err(format!(
-                "--web.config.file={}: TLS and logins are not served; put a proxy in front and leave the flag out",
-                file.display()
-            ));
-        }
         if let Some(url) = &self.external
             && !url.starts_with("http://")
             && !url.starts_with("https://")
@@ -186,12 +181,12 @@ impl Flags {
     }
 
     /// Where people reach it, without a slash at the end.
-    pub(super) fn external_url(&self, address: Option<&SocketAddr>) -> String {
+    pub(super) fn external_url(&self, address: Option<&SocketAddr>, scheme: &str) -> String {
         let host = || {
             let name = rustix::system::uname();
             let name = name.nodename().to_string_lossy().into_owned();
             let port = address.map_or(9093, SocketAddr::port);
-            format!("http://{name}:{port}")
+            format!("{scheme}://{name}:{port}")
         };
         let url = match self.external.as_deref() {
             None => host(),
@@ -282,10 +277,10 @@ mod tests {
             ),
         ] {
             let flags = flags(words);
-            assert_eq!(flags.external_url(None), url);
+            assert_eq!(flags.external_url(None, "http"), url);
             assert_eq!(flags.prefix(url), prefix);
         }
-        let here = flags(&[]).external_url(None);
+        let here = flags(&[]).external_url(None, "http");
         assert!(
             here.starts_with("http://") && here.ends_with(":9093"),
             "{here}"
@@ -295,7 +290,6 @@ mod tests {
     #[test]
     fn what_would_change_something_is_refused() {
         for words in [
-            "--web.config.file=web.yml",
             "--web.external-url=ftp://x",
             "--enable-feature=event-recorder",
         ] {

@@ -24,6 +24,7 @@ pub(crate) use flags::Flags;
 use crate::daemon::{self, Signals};
 use crate::exit::{self, Exit};
 use crate::state::State;
+use crate::web::{self, Door};
 use crate::{http, log, out};
 use configuration::Source;
 
@@ -39,22 +40,27 @@ pub(crate) fn run(flags: &Flags) -> Exit {
     if let Err(reason) = flags.refusal() {
         return refused(&reason);
     }
+    let door = match web::door(flags.web_config.as_deref()) {
+        Ok(door) => door,
+        Err(reason) => return refused(&reason),
+    };
     let source = match Source::read(flags) {
         Ok(source) => source,
         Err(reason) => return refused(&reason),
     };
     let log = log::start(flags.level(), flags.log_format);
-    daemon::run(&log, 16, serve(flags, source))
+    daemon::run(&log, 16, serve(flags, source, door))
 }
 
-async fn serve(flags: &Flags, source: Source) -> anyhow::Result<()> {
+async fn serve(flags: &Flags, source: Source, door: Option<Arc<Door>>) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let mut alone = Alone::start(flags, source).await?;
+    let scheme = web::scheme(door.as_ref());
+    let mut alone = Alone::start(flags, source, door).await?;
     for note in flags.notes() {
         tracing::info!("{note}");
     }
     for address in &alone.addresses {
-        out::line(format_args!("alertmanager listens on http://{address}"));
+        out::line(format_args!("alertmanager listens on {scheme}://{address}"));
     }
     loop {
         tokio::select! {
@@ -103,7 +109,7 @@ struct Alone {
 }
 
 impl Alone {
-    async fn start(flags: &Flags, source: Source) -> anyhow::Result<Self> {
+    async fn start(flags: &Flags, source: Source, door: Option<Arc<Door>>) -> anyhow::Result<Self> {
         let mut listeners = Vec::new();
         for address in flags.addresses() {
             let listener = TcpListener::bind(&address).await;
@@ -117,7 +123,7 @@ impl Alone {
                 "the storage path cannot be used, so a restart will forget everything: {reason}"
             );
         }
-        let external_url = flags.external_url(addresses.first());
+        let external_url = flags.external_url(addresses.first(), web::scheme(door.as_ref()));
         let now_ms = now_ms();
         let alerter = Alerter::start(Parts {
             config: source.config,
@@ -147,7 +153,8 @@ impl Alone {
         let mut servers = JoinSet::new();
         let router = router::router(&shared);
         for listener in listeners {
-            servers.spawn(http::serve(listener, router.clone(), stop.clone()));
+            let (router, door) = (router.clone(), door.clone());
+            servers.spawn(http::serve(listener, router, door, stop.clone()));
         }
         Ok(Self {
             shared,

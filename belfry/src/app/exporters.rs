@@ -25,6 +25,7 @@ use super::{Job, engine, own, supervise};
 use crate::cli::Place;
 use crate::config::{self, Config};
 use crate::http;
+use crate::web::Door;
 
 /// Files that take longer to read than this lie on a disk that hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -79,7 +80,7 @@ impl Exporters {
     pub(crate) async fn run(
         loaded: config::Loaded,
         place: Place,
-        collectors: Vec<Job>,
+        (collectors, door): (Vec<Job>, Option<Arc<Door>>),
         stop: CancellationToken,
         told: impl FnOnce(SocketAddr, Arc<Self>),
     ) -> anyhow::Result<()> {
@@ -137,7 +138,7 @@ impl Exporters {
             });
         }
         let router = http::exporters(Arc::clone(&here), address);
-        tasks.spawn(http::serve(listener, router, stop.clone()));
+        tasks.spawn(http::serve(listener, router, door, stop.clone()));
         told(address, Arc::clone(&here));
         let grace = || here.config.borrow().shutdown_grace;
         supervise::supervise(tasks, stop, grace).await.0

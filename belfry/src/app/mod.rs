@@ -153,7 +153,7 @@ impl App {
         tasks.spawn(counts::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(servers::run(watch.ground(), stop.clone()));
         let router = http::router(Arc::clone(&watch));
-        tasks.spawn(http::serve(listener, router, stop.clone()));
+        tasks.spawn(http::serve(listener, router, None, stop.clone()));
 
         let (closing, closing_stop) = (Arc::clone(&watch), stop.clone());
         let ended = tokio::spawn(async move {

@@ -1,5 +1,6 @@
 //! `belfry exporter`: the exporters alone, until a signal or a fault ends it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -12,6 +13,7 @@ use crate::app::{Exporters, Job};
 use crate::config::{self, Loaded};
 use crate::daemon::{self, Signals};
 use crate::exit::{self, Exit};
+use crate::web::{self, Door};
 use crate::{log, out};
 
 /// Which exporters.
@@ -24,6 +26,10 @@ pub(super) struct Exporter {
     /// Run all but these
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = collector)]
     without: Vec<Job>,
+    /// How the pages are served: TLS, logins and header fields, in the form of
+    /// Prometheus' exporters
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config: Option<PathBuf>,
 }
 
 fn collector(name: &str) -> Result<Job, String> {
@@ -59,22 +65,40 @@ pub(super) fn run(place: &Place, which: &Exporter) -> Exit {
             return exit::USAGE;
         }
     };
+    let door = match web::door(which.web_config.as_deref()) {
+        Ok(door) => door,
+        Err(reason) => {
+            out::error(reason);
+            return exit::USAGE;
+        }
+    };
     let log = log::start(loaded.config.log.level, log::Form::Text);
-    daemon::run(&log, 16, serve(loaded, place.clone(), which.collectors()))
+    daemon::run(
+        &log,
+        16,
+        serve(loaded, place.clone(), which.collectors(), door),
+    )
 }
 
-async fn serve(loaded: Loaded, place: Place, collectors: Vec<Job>) -> anyhow::Result<()> {
+async fn serve(
+    loaded: Loaded,
+    place: Place,
+    collectors: Vec<Job>,
+    door: Option<Arc<Door>>,
+) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
     let (tell, told) = oneshot::channel();
-    let running = Exporters::run(loaded, place, collectors, stop.clone(), |address, here| {
+    let scheme = web::scheme(door.as_ref());
+    let shown = (collectors, door);
+    let running = Exporters::run(loaded, place, shown, stop.clone(), move |address, here| {
         out::line(format_args!(
-            "belfry {} exports\npages  http://{address}/metrics",
+            "belfry {} exports\npages  {scheme}://{address}/metrics",
             env!("CARGO_PKG_VERSION")
         ));
         for job in here.jobs() {
             let name = job.as_str();
-            out::line(format_args!("       http://{address}/metrics/{name}"));
+            out::line(format_args!("       {scheme}://{address}/metrics/{name}"));
         }
         let _ = tell.send(here);
     });

@@ -1,6 +1,7 @@
 //! `belfry prometheus`: in Prometheus' place, until a signal or a fault ends it.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 
@@ -8,6 +9,7 @@ use super::Place;
 use crate::daemon::{self, Signals};
 use crate::exit::{self, Exit};
 use crate::prometheus::{self, Alone, Setup};
+use crate::web::{self, Door};
 use crate::{log, out};
 
 pub(super) use crate::prometheus::Flags;
@@ -43,6 +45,13 @@ pub(super) fn run(place: &Place, flags: Flags, idle: &[String]) -> Exit {
             return exit::USAGE;
         }
     };
+    let door = match web::door(flags.web_config.as_deref()) {
+        Ok(door) => door,
+        Err(reason) => {
+            out::error(reason);
+            return exit::USAGE;
+        }
+    };
     let log = log::start(flags.log_level, flags.log_format);
     for flag in idle {
         tracing::warn!("{flag} changes nothing here");
@@ -50,20 +59,21 @@ pub(super) fn run(place: &Place, flags: Flags, idle: &[String]) -> Exit {
     for remark in &setup.remarks {
         tracing::warn!("{remark}");
     }
-    daemon::run(&log, 32, alone(flags, setup))
+    daemon::run(&log, 32, alone(flags, setup, door))
 }
 
-async fn alone(flags: Flags, setup: Setup) -> anyhow::Result<()> {
+async fn alone(flags: Flags, setup: Setup, door: Option<Arc<Door>>) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let file = flags.config_file.clone();
     // On a task of its own: a start that hangs must not hold up the signals.
-    let start = tokio::spawn(Alone::start(flags, setup));
+    let scheme = web::scheme(door.as_ref());
+    let start = tokio::spawn(Alone::start(flags, setup, door));
     let mut alone = tokio::select! {
         started = start => started.context("the start failed")??,
         () = signals.end() => return Ok(()),
     };
     out::line(format_args!(
-        "belfry {} in Prometheus' place\nconfig {}\napi    http://{}",
+        "belfry {} in Prometheus' place\nconfig {}\napi    {scheme}://{}",
         env!("CARGO_PKG_VERSION"),
         file.display(),
         alone.address()
@@ -75,7 +85,7 @@ async fn alone(flags: Flags, setup: Setup) -> anyhow::Result<()> {
             _ = signals.hangup.recv() => {
                 // The reason of a refusal is logged where it is found. Not awaited
                 // here: a file that cannot be read must not hold up the signals.
-                let shared = std::sync::Arc::clone(alone.shared());
+                let shared = Arc::clone(alone.shared());
                 tokio::spawn(async move { shared.reload().await });
             }
             // Told so over HTTP, or a fault.

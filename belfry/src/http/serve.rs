@@ -1,10 +1,12 @@
 //! The listener: so many connections and no more, each with a time by which it
 //! must have asked. Whoever asks slowly, or does not read, costs others nothing.
+//! Encrypted or not is what the door says.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,10 +15,12 @@ use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::seats::{Heard, Seated, Seats, Taken};
 use crate::files;
+use crate::web::Door;
 
 /// So many connections at most.
 const CONNECTIONS: usize = 128;
@@ -37,9 +41,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    door: Option<Arc<Door>>,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
     let seats = Seats::new(connections(files::limit()));
+    let router = Door::before(door.as_ref(), router);
     let connections = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -59,12 +65,25 @@ pub(crate) async fn serve(
             stream,
             seat: Arc::clone(&seat),
         };
-        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        let (http, watcher) = (http.clone(), connections.watcher());
+        let (door, stop) = (door.clone(), stop.clone());
+        let connection = async move {
+            let Some(door) = door.filter(|door| door.is_encrypted()) else {
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                return watcher.watch(connection).await.map_err(anyhow::Error::from);
+            };
+            let stream = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                stream = time::timeout(HEAD, encrypted(&door, stream)) => stream??,
+            };
+            let connection = http.serve_connection(TokioIo::new(stream), service);
+            watcher.watch(connection).await.map_err(anyhow::Error::from)
+        };
         tokio::spawn(async move {
             tokio::select! {
                 () = seat.leave() => tracing::debug!("a connection that asked for nothing made room"),
                 result = connection => if let Err(err) = result {
-                    tracing::debug!("a connection failed: {err}");
+                    tracing::debug!("a connection failed: {err:#}");
                 }
             }
             drop(taken);
@@ -73,6 +92,13 @@ pub(crate) async fn serve(
     drop(listener);
     connections.shutdown().await;
     Ok("http")
+}
+
+/// Agrees with a client on how the connection is encrypted.
+async fn encrypted(door: &Arc<Door>, stream: Heard) -> anyhow::Result<TlsStream<Heard>> {
+    let tls = door.tls().await;
+    let tls = tls.context("there is nothing to encrypt it by")?;
+    Ok(tls.accept(stream).await?)
 }
 
 /// Waits for a connection, then for room. Those beyond wait in the kernel.

@@ -41,8 +41,8 @@ pub(crate) struct Flags {
     /// How much memory samples may take (Belfry's own)
     #[arg(long = "storage.memory", value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     pub memory: Size,
-    /// The address to serve; port 0 takes a free one. As there is no login, it is
-    /// the loopback interface unless it is said otherwise
+    /// The address to serve; port 0 takes a free one. As there is no login without
+    /// --web.config.file, it is the loopback interface unless it is said otherwise
     #[arg(long = "web.listen-address", value_name = "ADDR", default_value = "127.0.0.1:9090", value_parser = address)]
     pub listen_address: SocketAddr,
     /// Under which address people reach this; for the links in alerts [default: the
@@ -52,6 +52,10 @@ pub(crate) struct Flags {
     /// What stands before all paths [default: the path of --web.external-url]
     #[arg(long = "web.route-prefix", value_name = "PATH")]
     pub route_prefix: Option<String>,
+    /// How it is served: TLS, logins and header fields, in the form of Prometheus'
+    /// own such file
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
     /// Allow reload and stop over HTTP: POST /-/reload and /-/quit
     #[arg(long = "web.enable-lifecycle")]
     pub lifecycle: bool,

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::supervise;
 use crate::state::State;
+use crate::web::Door;
 use crate::{http, sending};
 use shared::Shared;
 pub(crate) use shared::{Setup, lines};
@@ -47,7 +48,11 @@ pub(crate) struct Alone {
 
 impl Alone {
     /// Starts everything, or fails before anything runs.
-    pub(crate) async fn start(flags: Flags, setup: Setup) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        flags: Flags,
+        setup: Setup,
+        door: Option<Arc<Door>>,
+    ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(flags.listen_address)
             .await
             .with_context(|| format!("cannot listen on {}", flags.listen_address))?;
@@ -84,7 +89,7 @@ impl Alone {
         ));
         tasks.spawn(keep::run(Arc::clone(&shared), stop.clone()));
         let router = serve::router(&shared);
-        tasks.spawn(http::serve(listener, router, stop.clone()));
+        tasks.spawn(http::serve(listener, router, door, stop.clone()));
         let (closing, closing_stop) = (Arc::clone(&shared), stop.clone());
         let ended = tokio::spawn(async move {
             let (result, _) = supervise::supervise(tasks, closing_stop, || GRACE).await;

@@ -227,7 +227,7 @@ fn what_is_not_supported_is_refused_by_name_and_place() {
     }
     let output = Alone::with("", &["--web.config.file=web.yml"]).output();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("put a proxy in front"), "{said}");
+    assert!(said.contains("cannot read web.yml: No such file"), "{said}");
 }
 
 #[test]

@@ -116,3 +116,5 @@ mod support;
 mod verdicts;
 #[cfg(test)]
 mod vmalert;
+#[cfg(test)]
+mod web_config;

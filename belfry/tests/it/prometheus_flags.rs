@@ -31,8 +31,8 @@ fn flags_that_mean_nothing_are_named_and_those_that_ask_too_much_are_refused() {
             "other.yml:1:1: cannot read it: No such file",
         ),
         (
-            vec!["--web.config.file=web.yml"],
-            "Belfry cannot do what --web.config.file asks for",
+            vec!["--web.enable-otlp-receiver"],
+            "Belfry cannot do what --web.enable-otlp-receiver asks for",
         ),
         (vec!["--web.listen-adress=:1"], "--web.listen-address"),
         (
