@@ -20,7 +20,7 @@ use series::{Appender, Store};
 use crate::relabel::Relabel;
 pub use limits::Limits;
 pub use page::Page;
-use page::{Counted, Dress, MAX_AHEAD_MS, Series};
+use page::{Counted, Dress, Labelled, MAX_AHEAD_MS, Series};
 
 /// Where a page comes from, and what every series of it is labelled with.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,6 +194,7 @@ impl Intake {
             labels: &self.labels,
             format: page.map_or_else(|_| Format::Text, |page| page.format),
         };
+        let text = page.map_or("", |page| page.text);
         let read = page
             .map_err(str::to_owned)
             .and_then(|page| page::read(dress, &self.known, page.text, counted));
@@ -222,13 +223,20 @@ impl Intake {
             }
             let tracked = line.time_ms.is_none() || self.target.track_timestamps_staleness;
             // The batch counts what the store refuses.
-            let _ = batch.add(line.key, at_ms, line.value, tracked, || {
-                match &line.series {
-                    Series::New(labels) => Some(labels.clone()),
-                    Series::Dropped => None,
-                    Series::Known => dress.labels_of(line.key, line.kind),
+            let _ = match line.series {
+                Series::Known { slot, at, kind } => {
+                    batch.add_known(slot, at_ms, line.value, tracked, || {
+                        dress.labels_at(text, at, kind)
+                    })
                 }
-            });
+                Series::New(new) => {
+                    batch.add(new.key, at_ms, line.value, tracked, || match &new.labels {
+                        Labelled::Made(labels) => Some(labels.clone()),
+                        Labelled::Dropped => None,
+                        Labelled::Later => dress.labels_of(new.key, new.kind),
+                    })
+                }
+            };
         }
         let finished = batch.finish(time_ms);
         let added = store.append(&self.own(ADDED), time_ms, finished.added as f64);

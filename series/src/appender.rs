@@ -3,38 +3,60 @@
 //! A target's page names the same series each time. An [`Appender`] remembers
 //! them by the bytes that name them on the page, so that a repeated scrape
 //! neither parses labels nor relabels nor looks anything up, and it knows which
-//! series are missing from a page and so get a staleness marker.
+//! series are missing from a page and so get a staleness marker. They stand in the
+//! order of the last page: as a rule the one that comes next is the next one.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 
 use exposition::{Labels, stale};
+use hashbrown::HashTable;
 
 use crate::samples::Series;
 use crate::{Rejected, Store};
 
+/// The place of a series that is not on the page.
+const MISSING: u32 = u32::MAX;
+
 /// What is known of one target's series; one for each target, for as long as its
 /// labels and relabelling stay the same.
 ///
-/// Each scrape is a [`Batch`]: [`Appender::begin`], [`Batch::add`] for every
-/// line, [`Batch::finish`]. A scrape that failed is begun and finished with
-/// nothing in between, and so is the scrape that finds the target removed.
+/// Each scrape is a [`Batch`]: [`Appender::begin`], [`Batch::add`] or
+/// [`Batch::add_known`] for every line, [`Batch::finish`]. A scrape that failed is
+/// begun and finished with nothing in between, and so is the scrape that finds the
+/// target removed.
 #[derive(Debug, Default)]
 pub struct Appender {
     secret: RandomState,
-    known: HashMap<u64, Known>,
-    /// Counts scrapes; comes round after centuries.
-    round: u32,
+    known: Vec<Known>,
+    /// Where in `known` a key stands.
+    by_key: HashTable<u32>,
 }
 
 #[derive(Debug)]
 struct Known {
+    /// The hash of its spelling, by a secret of ours: that nobody can make two alike.
+    key: u64,
     /// `None`: relabelling dropped it.
     series: Option<Arc<Series>>,
-    round: u32,
+    /// Where on the page it stands that is being added.
+    place: u32,
+    /// How long its spelling is, if that ends with a brace; else 0, as another series
+    /// may begin like it.
+    length: u16,
     /// Gets a marker when it is missing.
     tracked: bool,
+}
+
+/// A series that was on the last page; good until the scrape is finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot(u32);
+
+/// Looks for the series of a page in the order in which they stand there.
+#[derive(Debug)]
+pub struct Finder<'a> {
+    appender: &'a Appender,
+    next: usize,
 }
 
 /// One scrape of a target.
@@ -43,6 +65,9 @@ pub struct Batch<'a> {
     appender: &'a mut Appender,
     store: &'a Store,
     finished: Finished,
+    /// How often the series that came was not the next one.
+    astray: usize,
+    next: u32,
 }
 
 /// What a scrape added.
@@ -67,29 +92,96 @@ impl Appender {
         Self::default()
     }
 
-    /// Whether a series of this spelling was on the last page, so that its
-    /// labels need no parsing unless [`Batch::add`] asks for them.
+    /// How many series it knows.
     #[must_use]
-    pub fn knows(&self, key: &str) -> bool {
-        self.known.contains_key(&self.secret.hash_one(key))
+    pub fn len(&self) -> usize {
+        self.known.len()
     }
 
-    /// Whether a series of this spelling is stored or dropped by relabelling;
-    /// nothing when it was not on the last page.
+    /// Whether it knows none.
     #[must_use]
-    pub fn keeps(&self, key: &str) -> Option<bool> {
-        let known = self.known.get(&self.secret.hash_one(key));
-        known.map(|known| known.series.is_some())
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Begins to look for the series of a page.
+    #[must_use]
+    pub fn finder(&self) -> Finder<'_> {
+        Finder {
+            appender: self,
+            next: 0,
+        }
     }
 
     /// Begins a scrape.
     pub fn begin<'a>(&'a mut self, store: &'a Store) -> Batch<'a> {
-        self.round = self.round.wrapping_add(1);
         Batch {
             appender: self,
             store,
             finished: Finished::default(),
+            astray: 0,
+            next: 0,
         }
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        let mut hasher = self.secret.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+
+    fn find(&self, key: u64) -> Option<u32> {
+        let is = |slot: &u32| self.known[*slot as usize].key == key;
+        self.by_key.find(key, is).copied()
+    }
+
+    /// Learns a series that is not known.
+    fn learn(&mut self, known: Known) {
+        let slot = self.known.len() as u32;
+        let all = &self.known;
+        self.by_key
+            .insert_unique(known.key, slot, |slot| all[*slot as usize].key);
+        self.known.push(known);
+    }
+
+    /// Writes down anew where each stands.
+    fn list(&mut self) {
+        let known = &self.known;
+        self.by_key.clear();
+        for (slot, one) in known.iter().enumerate() {
+            let key = |slot: &u32| known[*slot as usize].key;
+            self.by_key.insert_unique(one.key, slot as u32, key);
+        }
+    }
+}
+
+impl Finder<'_> {
+    /// The series that came next on the last page, if a line begins with it, and where
+    /// its spelling ends.
+    pub fn expected(&mut self, line: &str) -> Option<(Slot, usize)> {
+        let known = self.appender.known.get(self.next)?;
+        let length = usize::from(known.length);
+        let key = line.as_bytes().get(..length)?;
+        if key.last() != Some(&b'}') || self.appender.hash(key) != known.key {
+            return None;
+        }
+        self.next += 1;
+        Some((Slot((self.next - 1) as u32), length))
+    }
+
+    /// The series of this spelling, if it was on the last page: such a one needs no
+    /// labels unless [`Batch::add_known`] asks for them.
+    pub fn find(&mut self, key: &str) -> Option<Slot> {
+        let slot = self.appender.find(self.appender.hash(key.as_bytes()))?;
+        self.next = slot as usize + 1;
+        Some(Slot(slot))
+    }
+
+    /// Whether a series is stored, and not dropped by relabelling.
+    #[must_use]
+    pub fn keeps(&self, slot: Slot) -> bool {
+        let known = self.appender.known.get(slot.0 as usize);
+        known.is_some_and(|known| known.series.is_some())
     }
 }
 
@@ -107,65 +199,95 @@ impl Batch<'_> {
         tracked: bool,
         labels: impl Fn() -> Option<Labels>,
     ) -> Result<(), Rejected> {
+        let hash = self.appender.hash(key.as_bytes());
+        if let Some(slot) = self.appender.find(hash) {
+            return self.add_known(Slot(slot), time_ms, value, tracked, labels);
+        }
         self.finished.scraped += 1;
-        let result = self.try_add(key, time_ms, value, tracked, labels);
-        self.finished.rejected += usize::from(result.is_err());
-        result
+        self.finished.added += 1;
+        let begun = labels().map(|labels| self.append(&labels, time_ms, value));
+        let series = begun.transpose();
+        let series = series.inspect_err(|_| self.finished.rejected += 1)?;
+        let length = if key.ends_with('}') { key.len() } else { 0 };
+        let place = self.place(self.appender.known.len() as u32);
+        self.appender.learn(Known {
+            key: hash,
+            series,
+            place,
+            length: u16::try_from(length).unwrap_or(0),
+            tracked,
+        });
+        Ok(())
     }
 
-    fn try_add(
+    /// As [`Batch::add`], for a series that was found; `labels` is only asked when it
+    /// has gone from the store since.
+    pub fn add_known(
         &mut self,
-        key: &str,
+        slot: Slot,
         time_ms: i64,
         value: f64,
         tracked: bool,
         labels: impl Fn() -> Option<Labels>,
     ) -> Result<(), Rejected> {
-        let round = self.appender.round;
-        let hash = self.appender.secret.hash_one(key);
-        if let Some(known) = self.appender.known.get_mut(&hash) {
-            (known.round, known.tracked) = (round, tracked);
-            let Some(series) = &known.series else {
-                return Ok(());
-            };
-            let appended = self.store.append_to(series, time_ms, value);
-            if appended != Ok(false) {
-                self.finished.kept += 1;
-                return appended.map(drop);
-            }
-        } else {
-            self.finished.added += 1;
-        }
-        // New to this target, or gone from the store since.
-        self.appender.known.remove(&hash);
-        let Some(labels) = labels() else {
-            self.learn(hash, None, tracked);
+        self.finished.scraped += 1;
+        let place = self.place(slot.0);
+        let Some(known) = self.appender.known.get_mut(slot.0 as usize) else {
             return Ok(());
         };
-        self.finished.kept += 1;
-        let series = self.store.append_by_labels(&labels, time_ms, value)?;
-        self.learn(hash, Some(series), tracked);
+        (known.place, known.tracked) = (place, tracked);
+        let Some(series) = &known.series else {
+            return Ok(());
+        };
+        let appended = self.store.append_to(series, time_ms, value);
+        let anew = match appended {
+            Ok(false) => labels().map(|labels| self.append(&labels, time_ms, value)),
+            _ => {
+                self.finished.kept += 1;
+                self.finished.rejected += usize::from(appended.is_err());
+                return appended.map(drop);
+            }
+        };
+        let anew = anew.transpose();
+        let known = &mut self.appender.known[slot.0 as usize];
+        match anew {
+            Ok(series) => known.series = series,
+            Err(rejected) => {
+                // Forgotten, so that the next page begins it.
+                (known.place, known.tracked) = (MISSING, false);
+                self.finished.rejected += 1;
+                return Err(rejected);
+            }
+        }
         Ok(())
     }
 
-    fn learn(&mut self, hash: u64, series: Option<Arc<Series>>, tracked: bool) {
-        let round = self.appender.round;
-        let known = Known {
-            series,
-            round,
-            tracked,
-        };
-        self.appender.known.insert(hash, known);
+    fn append(
+        &mut self,
+        labels: &Labels,
+        time_ms: i64,
+        value: f64,
+    ) -> Result<Arc<Series>, Rejected> {
+        self.finished.kept += 1;
+        self.store.append_by_labels(labels, time_ms, value)
+    }
+
+    /// The place on the page of the series in a slot, which is now added.
+    fn place(&mut self, slot: u32) -> u32 {
+        self.astray += usize::from(slot != self.next);
+        self.next = slot + 1;
+        self.finished.scraped.min(MISSING as usize - 1) as u32
     }
 
     /// Ends the scrape: series that the one before had and this one lacks get a
     /// staleness marker at `time_ms`.
     pub fn finish(mut self, time_ms: i64) -> Finished {
-        let (store, round) = (self.store, self.appender.round);
+        let store = self.store;
         let empty = self.finished.scraped == 0;
         let mut ended = 0;
-        self.appender.known.retain(|_, known| {
-            if known.round == round {
+        let before = self.appender.known.len();
+        self.appender.known.retain_mut(|known| {
+            if known.place != MISSING {
                 return true;
             }
             if let Some(series) = known.series.as_ref().filter(|_| known.tracked) {
@@ -178,6 +300,18 @@ impl Batch<'_> {
             empty
         });
         self.finished.ended = ended;
+        let known = &mut self.appender.known;
+        // A few new ones may stand behind all others.
+        let shuffled = self.astray > 8 + known.len() / 8;
+        if shuffled {
+            known.sort_unstable_by_key(|known| known.place);
+        }
+        for known in known.iter_mut() {
+            known.place = MISSING;
+        }
+        if shuffled || known.len() != before {
+            self.appender.list();
+        }
         self.finished
     }
 }

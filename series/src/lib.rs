@@ -23,7 +23,7 @@ mod select;
 mod settings;
 mod store;
 
-pub use appender::{Appender, Batch, Finished};
+pub use appender::{Appender, Batch, Finder, Finished, Slot};
 pub use archive::{PutAway, PutAwayError};
 pub use disk::{Fault, FaultKind, FlushError, Flushed, Fsync, Recovery, check};
 pub use figures::Figures;

@@ -109,7 +109,7 @@ async fn open(target: &str, deadline: Instant, samples: &mut Samples) -> Step<St
 
 async fn get(
     sender: &mut SendRequest<Empty<Bytes>>,
-    phase: &str,
+    phase: &'static str,
     path: &str,
     deadline: Instant,
     samples: &mut Samples,

@@ -1,23 +1,62 @@
 //! What a probe measured, under blackbox_exporter's names.
 
-use std::collections::BTreeMap;
+mod families;
 
 use exposition::{Kind, Spelled, Writer};
 
-/// The values of one probe, family by family.
+use families::FAMILIES;
+
+/// As many values as a probe of a site over TLS has: room that is made once.
+const USUAL: usize = 32;
+
+/// The values of one probe, in the order of their families on a page.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Samples(BTreeMap<&'static str, Vec<Sample>>);
+pub struct Samples(Vec<Sample>);
 
 #[derive(Debug, Clone, PartialEq)]
 struct Sample {
-    labels: Vec<(String, String)>,
+    /// Its place among [`FAMILIES`].
+    family: u8,
+    labels: Labels,
     value: f64,
+}
+
+/// Most values have no label, and nearly all others the name of a phase.
+#[derive(Debug, Clone, PartialEq)]
+enum Labels {
+    None,
+    Phase(&'static str),
+    Some(Box<[(String, String)]>),
+}
+
+impl Labels {
+    fn new(labels: &[(&str, &str)]) -> Self {
+        let owned = labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        match labels {
+            [] => Self::None,
+            _ => Self::Some(owned.collect()),
+        }
+    }
+
+    /// Hands them on as a page takes them.
+    fn with<T>(&self, take: impl FnOnce(&[(&str, &str)]) -> T) -> T {
+        match self {
+            Self::None => take(&[]),
+            Self::Phase(phase) => take(&[("phase", phase)]),
+            Self::Some(labels) => {
+                let labels = labels.iter().map(|(name, value)| (&**name, &**value));
+                take(&labels.collect::<Vec<_>>())
+            }
+        }
+    }
 }
 
 impl Samples {
     /// Sets a value without labels.
     pub(super) fn set(&mut self, name: &'static str, value: f64) {
-        self.label(name, &[], value);
+        *self.at(name, &[], || Labels::None) = value;
     }
 
     /// Sets a yes or no.
@@ -27,265 +66,146 @@ impl Samples {
 
     /// Sets the value with these labels.
     pub(super) fn label(&mut self, name: &'static str, labels: &[(&str, &str)], value: f64) {
-        let family = self.0.entry(name).or_default();
-        let same = |sample: &&mut Sample| {
-            let have = sample
-                .labels
-                .iter()
-                .map(|(name, value)| (&**name, &**value));
-            have.eq(labels.iter().copied())
-        };
-        match family.iter_mut().find(same) {
-            Some(sample) => sample.value = value,
-            None => {
-                let labels = labels
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-                family.push(Sample {
-                    labels: labels.collect(),
-                    value,
-                });
-            }
-        }
+        *self.at(name, labels, || Labels::new(labels)) = value;
     }
 
     /// Adds to the value of a phase.
-    pub(super) fn phase(&mut self, name: &'static str, phase: &str, seconds: f64) {
-        let before = self.get(name, &[("phase", phase)]).unwrap_or(0.0);
-        self.label(name, &[("phase", phase)], before + seconds);
+    pub(super) fn phase(&mut self, name: &'static str, phase: &'static str, seconds: f64) {
+        *self.at(name, &[("phase", phase)], || Labels::Phase(phase)) += seconds;
     }
 
     /// Forgets a family.
     pub(super) fn drop(&mut self, name: &'static str) {
-        self.0.remove(name);
+        let family = family(name);
+        self.0.retain(|sample| sample.family != family);
     }
 
     /// A value, if there is one with just these labels.
     #[must_use]
     pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let family = self.0.get(name)?;
-        let found = family.iter().find(|sample| {
-            let have = sample
-                .labels
-                .iter()
-                .map(|(name, value)| (&**name, &**value));
-            have.eq(labels.iter().copied())
-        });
-        found.map(|sample| sample.value)
+        let found = self.find(family(name), labels);
+        found.ok().map(|at| self.0[at].value)
     }
+
+    /// The value with these labels; 0 if there was none.
+    fn at(
+        &mut self,
+        name: &'static str,
+        labels: &[(&str, &str)],
+        own: impl FnOnce() -> Labels,
+    ) -> &mut f64 {
+        let family = family(name);
+        let at = self.find(family, labels).unwrap_or_else(|at| {
+            if self.0.is_empty() {
+                self.0.reserve_exact(USUAL);
+            }
+            let sample = Sample {
+                family,
+                labels: own(),
+                value: 0.0,
+            };
+            self.0.insert(at, sample);
+            at
+        });
+        &mut self.0[at].value
+    }
+
+    /// Where the sample with these labels stands, or else belongs: behind its family.
+    fn find(&self, family: u8, labels: &[(&str, &str)]) -> Result<usize, usize> {
+        let first = self.0.partition_point(|sample| sample.family < family);
+        let own = self.0[first..]
+            .iter()
+            .take_while(|sample| sample.family == family);
+        let mut count = 0;
+        for sample in own {
+            let same = match &sample.labels {
+                Labels::None => labels.is_empty(),
+                Labels::Phase(phase) => *labels == [("phase", *phase)],
+                Labels::Some(own) => {
+                    let own = own.iter().map(|(name, value)| (&**name, &**value));
+                    own.eq(labels.iter().copied())
+                }
+            };
+            if same {
+                return Ok(first + count);
+            }
+            count += 1;
+        }
+        Err(first + count)
+    }
+}
+
+/// The place of a family; what is none has the one behind all, and is on no page.
+fn family(name: &str) -> u8 {
+    let found = FAMILIES.iter().position(|(have, _)| *have == name);
+    u8::try_from(found.unwrap_or(FAMILIES.len())).unwrap_or(u8::MAX)
 }
 
 /// Writes many probes on one page, each with its own labels.
 pub(super) fn write(page: &mut Writer, probes: &[(Spelled, &Samples)]) {
-    for (name, help) in FAMILIES {
+    let mut left: Vec<_> = probes
+        .iter()
+        .map(|(own, samples)| (own, samples.0.iter().peekable()))
+        .collect();
+    for (at, (name, help)) in FAMILIES.iter().enumerate() {
         let mut open = false;
-        for (own, samples) in probes {
-            for sample in samples.0.get(name).into_iter().flatten() {
+        for (own, left) in &mut left {
+            while let Some(sample) = left.next_if(|next| usize::from(next.family) == at) {
                 if !std::mem::replace(&mut open, true) {
                     page.family(name, help, Kind::Gauge);
                 }
-                let labels = sample
-                    .labels
-                    .iter()
-                    .map(|(name, value)| (&**name, &**value));
-                let labels: Vec<_> = labels.collect();
-                page.spelled("", own, &labels, sample.value);
+                sample.labels.with(|labels| {
+                    page.spelled("", own, labels, sample.value);
+                });
             }
         }
     }
 }
 
-/// All families, in the order of a page.
-const FAMILIES: [(&str, &str); 65] = [
-    ("probe_success", "Whether the probe succeeded."),
-    ("probe_duration_seconds", "How long the whole probe took."),
-    ("probe_timeout_seconds", "The time that the probe had."),
-    (
-        "probe_dns_lookup_time_seconds",
-        "How long finding the address took.",
-    ),
-    (
-        "probe_ip_protocol",
-        "The version of IP that was used, 4 or 6.",
-    ),
-    (
-        "probe_ip_addr_hash",
-        "A hash of the address, to see that it changed.",
-    ),
-    (
-        "probe_http_status_code",
-        "The last status; 0 without an answer.",
-    ),
-    (
-        "probe_http_content_length",
-        "The length that the server stated, -1 without one.",
-    ),
-    (
-        "probe_http_uncompressed_body_length",
-        "The length of the body in bytes.",
-    ),
-    ("probe_http_redirects", "Redirects that were followed."),
-    ("probe_http_ssl", "Whether the last request used TLS."),
-    ("probe_http_version", "The version of HTTP."),
-    (
-        "probe_http_last_modified_timestamp_seconds",
-        "When the server says it changed.",
-    ),
-    (
-        "probe_http_duration_seconds",
-        "How long each phase took, redirects added up.",
-    ),
-    (
-        "probe_failed_due_to_regex",
-        "Whether a pattern decided that it failed.",
-    ),
-    (
-        "probe_failed_due_to_json",
-        "Whether the JSON decided that it failed.",
-    ),
-    (
-        "probe_failed_due_to_bytes",
-        "Whether bytes that were expected did not come.",
-    ),
-    (
-        "probe_ssl_earliest_cert_expiry",
-        "When the first certificate of the presented chain expires.",
-    ),
-    (
-        "probe_ssl_last_chain_expiry_timestamp_seconds",
-        "When the chain that was verified expires.",
-    ),
-    ("probe_ssl_last_chain_info", "The server's certificate."),
-    ("probe_tls_version_info", "The version of TLS."),
-    ("probe_tls_cipher_info", "The cipher suite."),
-    (
-        "belfry_probe_ssl_valid",
-        "Whether the presented chain is trusted, in time, and for this name.",
-    ),
-    (
-        "belfry_probe_ssl_issuer_info",
-        "Who issued the server's certificate.",
-    ),
-    (
-        "belfry_probe_ssl_staging",
-        "Whether an authority for tests issued it.",
-    ),
-    ("probe_expect_info", "What was taken from the answer."),
-    ("probe_dns_query_succeeded", "Whether an answer came."),
-    ("probe_dns_answer_rrs", "Records in the answer."),
-    ("probe_dns_authority_rrs", "Records about authority."),
-    ("probe_dns_additional_rrs", "Additional records."),
-    ("probe_dns_serial", "The serial number of the zone."),
-    ("probe_dns_duration_seconds", "How long each phase took."),
-    ("probe_icmp_duration_seconds", "How long each phase took."),
-    (
-        "probe_icmp_reply_hop_limit",
-        "The hop limit that the reply came with.",
-    ),
-    ("probe_grpc_status_code", "The gRPC status."),
-    (
-        "probe_grpc_healthcheck_response",
-        "1 for the status that was told.",
-    ),
-    ("probe_grpc_ssl", "Whether TLS was used."),
-    ("probe_grpc_duration_seconds", "How long each phase took."),
-    (
-        "probe_websocket_connection_upgraded",
-        "Whether the connection became a WebSocket.",
-    ),
-    ("probe_websocket_status_code", "The status of the upgrade."),
-    (
-        "probe_websocket_duration_seconds",
-        "How long each phase took.",
-    ),
-    (
-        "probe_websocket_failed_due_to_regex",
-        "Whether a pattern decided that it failed.",
-    ),
-    (
-        "belfry_probe_postgres_ready",
-        "Whether the server takes connections.",
-    ),
-    (
-        "belfry_probe_redis_ready",
-        "Whether the server answers PING.",
-    ),
-    (
-        "belfry_probe_smtp_ready",
-        "Whether the server greets and takes EHLO.",
-    ),
-    (
-        "belfry_probe_smtp_starttls",
-        "Whether the server offers STARTTLS.",
-    ),
-    (
-        "belfry_probe_ssl_disk_found",
-        "Whether the certificate that should be served was found on the disk.",
-    ),
-    (
-        "belfry_probe_ssl_disk_same",
-        "Whether just that one is served.",
-    ),
-    (
-        "belfry_probe_ssl_disk_expiry_timestamp_seconds",
-        "When the one on the disk expires.",
-    ),
-    (
-        "belfry_probe_ssl_not_reloaded",
-        "Whether a newer one lies on the disk than is served.",
-    ),
-    (
-        "belfry_probe_domain_resolver_up",
-        "Whether the name server answers.",
-    ),
-    (
-        "belfry_probe_domain_addresses",
-        "How many addresses the name server says.",
-    ),
-    (
-        "belfry_probe_domain_agree",
-        "Whether all name servers answer alike.",
-    ),
-    (
-        "belfry_probe_domain_here",
-        "Whether the name leads to this host.",
-    ),
-    (
-        "belfry_probe_celery_ready",
-        "Whether a worker took the canary task and ended it.",
-    ),
-    (
-        "belfry_probe_docker_ready",
-        "Whether the engine answers all that it was asked.",
-    ),
-    ("belfry_probe_docker_info", "The versions of the engine."),
-    ("belfry_probe_docker_containers", "How many containers run."),
-    (
-        "belfry_probe_systemd_active",
-        "Whether the unit is as it should be.",
-    ),
-    (
-        "belfry_probe_systemd_state_info",
-        "The state of the unit, in systemd's words.",
-    ),
-    (
-        "belfry_probe_systemd_restarts",
-        "How often systemd started the unit anew.",
-    ),
-    (
-        "belfry_probe_systemd_last_trigger_timestamp_seconds",
-        "When the timer went off last.",
-    ),
-    (
-        "belfry_probe_systemd_next_trigger_timestamp_seconds",
-        "When the timer goes off next.",
-    ),
-    (
-        "belfry_probe_command_exit_code",
-        "The code that the command ended with; 128 and more for a signal.",
-    ),
-    (
-        "belfry_probe_steps_seconds",
-        "How long each phase took, of probes that blackbox_exporter does not have.",
-    ),
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_families_in_their_order_and_values_as_they_were_set() {
+        let mut samples = Samples::default();
+        samples.set("belfry_probe_steps_seconds", 1.0);
+        samples.phase("probe_http_duration_seconds", "tls", 0.5);
+        samples.phase("probe_http_duration_seconds", "connect", 0.25);
+        samples.phase("probe_http_duration_seconds", "tls", 1.0);
+        samples.label("probe_expect_info", &[("a", "x"), ("b", "y")], 1.0);
+        samples.label("probe_expect_info", &[("a", "x")], 1.0);
+        samples.label("probe_expect_info", &[("a", "x"), ("b", "y")], 2.0);
+        samples.flag("probe_success", false);
+        samples.flag("probe_success", true);
+        samples.set("probe_dns_serial", 7.0);
+        samples.drop("probe_dns_serial");
+
+        let mut page = Writer::new();
+        let other = Samples::default();
+        write(
+            &mut page,
+            &[
+                (Spelled::new(&[("probe", "p")]), &samples),
+                (Spelled::default(), &other),
+            ],
+        );
+        let page = page.finish();
+        let lines: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"probe_success{probe="p"} 1"#,
+                r#"probe_http_duration_seconds{probe="p",phase="tls"} 1.5"#,
+                r#"probe_http_duration_seconds{probe="p",phase="connect"} 0.25"#,
+                r#"probe_expect_info{probe="p",a="x",b="y"} 2"#,
+                r#"probe_expect_info{probe="p",a="x"} 1"#,
+                r#"belfry_probe_steps_seconds{probe="p"} 1"#,
+            ]
+        );
+        let phase = |name| samples.get("probe_http_duration_seconds", &[("phase", name)]);
+        assert_eq!((phase("tls"), phase("resolve")), (Some(1.5), None));
+        assert_eq!(samples.get("probe_dns_serial", &[]), None);
+        assert_eq!(samples.get("probe_of_nothing", &[]), None);
+    }
+}

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use exposition::{Entry, Format, Kind, Labels, NAME, format_bound, parse_value};
-use series::Appender;
+use series::{Appender, Finder, Slot};
 
 use super::Target;
 use crate::relabel;
@@ -38,23 +38,35 @@ impl<'a> From<&'a str> for Page<'a> {
 
 /// One sample of a page.
 pub(super) struct Line<'a> {
-    /// The series as the page spells it.
-    pub(super) key: &'a str,
     pub(super) value: f64,
     pub(super) time_ms: Option<i64>,
-    /// The type of the family it stands in.
-    pub(super) kind: Kind,
-    pub(super) series: Series,
+    pub(super) series: Series<'a>,
 }
 
 /// What is known of a line's series.
-pub(super) enum Series {
-    /// It was on the page before, or its labels are valid and made when asked for.
-    Known,
+pub(super) enum Series<'a> {
+    /// It was on the page before; the line begins at this byte of the page.
+    Known { slot: Slot, at: u32, kind: Kind },
+    /// It was not. Boxed, since of a repeated page none are.
+    New(Box<New<'a>>),
+}
+
+/// A series that was not on the page before.
+pub(super) struct New<'a> {
+    /// As the page spells it.
+    pub(super) key: &'a str,
+    /// The type of the family it stands in.
+    pub(super) kind: Kind,
+    pub(super) labels: Labelled,
+}
+
+/// The labels of a new series.
+pub(super) enum Labelled {
+    /// They are valid, and made when asked for.
+    Later,
     /// Relabelling drops it.
     Dropped,
-    /// It is new, and these are its labels.
-    New(Labels),
+    Made(Labels),
 }
 
 /// How the series of a page get their labels.
@@ -85,8 +97,13 @@ pub(super) fn read<'t>(
     let limits = &dress.target.limits;
     limits.body(text.len())?;
     let body = dress.format.body(text).map_err(|err| err.to_string())?;
-    let mut kind = Kind::Untyped;
-    let mut lines = Vec::new();
+    let mut reader = Reader {
+        dress,
+        finder: known.finder(),
+        kind: Kind::Untyped,
+        at: 0,
+    };
+    let mut lines = Vec::with_capacity(known.len());
     for (at, line) in body.split('\n').enumerate() {
         if counted.kept > limits.samples && dress.target.relabel.is_empty() {
             // The page is refused whatever follows, so that is only counted.
@@ -95,19 +112,24 @@ pub(super) fn read<'t>(
             counted.kept += counts;
             continue;
         }
-        let said = dress
-            .line(line, known, &mut kind)
-            .map_err(|what| match what {
-                Fault::Line(what) => format!("line {}: {what}", at + 1),
-                Fault::Limit(what) => what,
-            })?;
+        let said = reader.line(line).map_err(|what| match what {
+            Fault::Line(what) => format!("line {}: {what}", at + 1),
+            Fault::Limit(what) => what,
+        })?;
+        reader.at += line.len() + 1;
         let Some(mut sample) = said else {
             continue;
         };
         counted.scraped += 1;
-        counted.kept += usize::from(!matches!(sample.series, Series::Dropped));
-        if counted.kept > READY && matches!(sample.series, Series::New(_)) {
-            sample.series = Series::Known;
+        counted.kept += usize::from(match &sample.series {
+            Series::Known { slot, .. } => reader.finder.keeps(*slot),
+            Series::New(new) => !matches!(new.labels, Labelled::Dropped),
+        });
+        if counted.kept > READY
+            && let Series::New(new) = &mut sample.series
+            && let Labelled::Made(_) = new.labels
+        {
+            new.labels = Labelled::Later;
         }
         // Counted to the end, so that the reader sees how far over it is.
         if counted.kept <= limits.samples {
@@ -118,41 +140,74 @@ pub(super) fn read<'t>(
     Ok(lines)
 }
 
-impl Dress<'_> {
-    fn line<'t>(
-        self,
-        line: &'t str,
-        known: &Appender,
-        kind: &mut Kind,
-    ) -> Result<Option<Line<'t>>, Fault> {
-        let line = match self.format {
-            Format::Text => line.trim_matches([' ', '\t', '\r']),
-            Format::OpenMetrics => line,
-        };
+/// Reads a page line by line.
+struct Reader<'a> {
+    dress: Dress<'a>,
+    finder: Finder<'a>,
+    /// The type of the family that is open.
+    kind: Kind,
+    /// Where on the page the next line begins.
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn line<'t>(&mut self, line: &'t str) -> Result<Option<Line<'t>>, Fault> {
+        let line = self.dress.bare(line);
         if line.is_empty() || line.starts_with("# HELP ") {
             return Ok(None);
         }
+        let format = self.dress.format;
         if line.starts_with('#') {
-            if let Some(Entry::Type(_, said)) = self.format.line(line).map_err(Fault::Line)? {
-                *kind = said;
+            if let Some(Entry::Type(_, said)) = format.line(line).map_err(Fault::Line)? {
+                self.kind = said;
             }
             return Ok(None);
         }
-        let key = key(line);
-        let series = match known.keeps(key) {
-            Some(true) => Series::Known,
-            Some(false) => Series::Dropped,
-            None => self.of(key, *kind)?.map_or(Series::Dropped, Series::New),
+        let (known, end) = match self.finder.expected(line) {
+            Some((slot, end)) => (Some(slot), end),
+            None => {
+                let key = key(line);
+                (self.finder.find(key), key.len())
+            }
         };
-        let tail = self.format.tail(&line[key.len()..]);
+        let series = match known {
+            Some(slot) => Series::Known {
+                slot,
+                at: u32::try_from(self.at).unwrap_or(u32::MAX),
+                kind: self.kind,
+            },
+            None => {
+                let (key, kind) = (&line[..end], self.kind);
+                let labels = match self.dress.of(key, kind)? {
+                    Some(labels) => Labelled::Made(labels),
+                    None => Labelled::Dropped,
+                };
+                Series::New(Box::new(New { key, kind, labels }))
+            }
+        };
+        let tail = format.tail(&line[end..]);
         let (value, time_ms) = tail.map_err(Fault::Line)?;
         Ok(Some(Line {
-            key,
             value,
-            time_ms: time_ms.filter(|_| self.target.honor_timestamps),
-            kind: *kind,
+            time_ms: time_ms.filter(|_| self.dress.target.honor_timestamps),
             series,
         }))
+    }
+}
+
+impl Dress<'_> {
+    /// A line without what may stand around it.
+    fn bare(self, line: &str) -> &str {
+        match self.format {
+            Format::Text => line.trim_matches([' ', '\t', '\r']),
+            Format::OpenMetrics => line,
+        }
+    }
+
+    /// The labels of the series whose line begins at a byte of the page.
+    pub(super) fn labels_at(self, text: &str, at: u32, kind: Kind) -> Option<Labels> {
+        let line = text.get(at as usize..)?.split('\n').next()?;
+        self.labels_of(key(self.bare(line)), kind)
     }
 
     /// The labels of a series by its spelling; none when relabelling drops it.

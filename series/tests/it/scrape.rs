@@ -121,3 +121,62 @@ fn a_full_store_refuses_new_series_of_a_page() {
     assert_eq!(refused, Err(Rejected::Full));
     assert_eq!(batch.finish(1).rejected, 1);
 }
+
+#[test]
+fn whatever_the_order_of_a_page_its_series_are_found_again() {
+    let (store, mut appender) = (Store::new(), Appender::new());
+    let names: Vec<String> = (0..60).map(|at| format!("a{{x=\"{at}\"}}")).collect();
+    let all: Vec<usize> = (0..60).collect();
+    let backwards: Vec<usize> = (0..60).rev().collect();
+    let shuffled: Vec<usize> = (0..60).map(|at| at * 37 % 60).collect();
+    let even: Vec<usize> = (0..60).step_by(2).collect();
+    let pages = [
+        (&all, 60, 0),
+        (&all, 0, 0),
+        (&backwards, 0, 0),
+        (&shuffled, 0, 0),
+        (&even, 0, 30),
+        (&backwards, 30, 0),
+        (&all, 0, 0),
+        (&even, 0, 30),
+        (&shuffled, 30, 0),
+    ];
+    for (time, (page, added, ended)) in (1..).zip(pages) {
+        let mut finder = appender.finder();
+        let found: Vec<_> = page
+            .iter()
+            .map(|at| {
+                let line = format!("{} 1", names[*at]);
+                let expected = finder.expected(&line);
+                if let Some((_, end)) = expected {
+                    assert_eq!(line[..end], names[*at]);
+                }
+                expected
+                    .map(|(slot, _)| slot)
+                    .or_else(|| finder.find(&names[*at]))
+            })
+            .collect();
+        let mut batch = appender.begin(&store);
+        for (at, found) in page.iter().zip(found) {
+            let name = format!("{at:02}");
+            let made = || Some(labels("a", &[("x", &name)]));
+            let value = f64::from(u32::try_from(*at).unwrap());
+            match found {
+                Some(slot) => batch.add_known(slot, time, value, true, made).unwrap(),
+                None => batch.add(&names[*at], time, value, true, made).unwrap(),
+            }
+        }
+        let finished = batch.finish(time);
+        assert_eq!(
+            (finished.scraped, finished.kept, finished.rejected),
+            (page.len(), page.len(), 0)
+        );
+        assert_eq!((finished.added, finished.ended), (added, ended), "{time}");
+        assert_eq!(appender.len(), page.len());
+        let stored = store.select(&named("a"), time, time);
+        for series in stored.iter().filter(|one| !is_stale(one.samples[0].1)) {
+            let value = format!("{:02}", series.samples[0].1);
+            assert_eq!(series.labels.get("x"), value, "at {time}");
+        }
+    }
+}
