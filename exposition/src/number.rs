@@ -19,7 +19,12 @@ pub(crate) fn push_value(page: &mut String, value: f64) {
     // Most values are whole, and those are printed in a fraction of the time.
     let whole = value as i64;
     if value.abs() < WHOLE && whole as f64 == value && (whole != 0 || value.is_sign_positive()) {
-        let _ = write!(page, "{whole}");
+        match u8::try_from(whole) {
+            Ok(digit @ 0..10) => page.push(char::from(b'0' + digit)),
+            _ => {
+                let _ = write!(page, "{whole}");
+            }
+        }
         return;
     }
     if value.is_nan() {

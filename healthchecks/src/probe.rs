@@ -72,7 +72,7 @@ impl Outcome {
     #[must_use]
     pub fn page(&self) -> String {
         let mut page = Writer::new();
-        samples::write(&mut page, &[(Spelled::default(), &self.samples)]);
+        samples::write(&mut page, &[(&Spelled::default(), &self.samples)]);
         page.finish()
     }
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use exposition::Spelled;
+
+use super::page::spelled;
 use super::track::{Limits, Tick};
 use super::{Loaded, Module, Outcome, Target, Track};
 
@@ -24,6 +27,8 @@ pub(super) struct Inner {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) target: Target,
+    /// The labels of its samples, as each page has them.
+    pub(super) spelled: Spelled,
     pub(super) track: Track,
     pub(super) last: Option<(Outcome, i64)>,
     due_ms: i64,
@@ -188,6 +193,7 @@ impl Inner {
                 continue;
             }
             let every = millis(target.interval.unwrap_or(self.every));
+            let spelled = spelled(&name, &target);
             let same = before.remove(&name).filter(|entry| {
                 entry.target.target == target.target
                     && entry.target.module == target.module
@@ -196,6 +202,7 @@ impl Inner {
             let entry = match same {
                 Some(entry) => Entry {
                     target,
+                    spelled,
                     due_ms: entry.due_ms.min(now_ms + every),
                     ..entry
                 },
@@ -203,6 +210,7 @@ impl Inner {
                 None => Entry {
                     due_ms: now_ms + spread(&name, every),
                     target,
+                    spelled,
                     track: Track::default(),
                     last: None,
                     under_way: false,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::board::{Entry, Inner};
 use super::track::Tick;
-use super::{Board, Reason, samples};
+use super::{Board, Reason, Target, samples};
 
 /// One probe as it is shown. Times in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -163,13 +163,13 @@ impl Board {
         let inner = self.lock();
         let looked: Vec<_> = inner
             .entries
-            .iter()
-            .filter_map(|(name, entry)| Some((labels(name, entry), entry, entry.last.as_ref()?)))
+            .values()
+            .filter_map(|entry| Some((entry, entry.last.as_ref()?)))
             .collect();
         let mut page = Writer::new();
         let all: Vec<_> = looked
             .iter()
-            .map(|(labels, _, (outcome, _))| (Spelled::new(labels), &outcome.samples))
+            .map(|(entry, (outcome, _))| (&entry.spelled, &outcome.samples))
             .collect();
         samples::write(&mut page, &all);
         let limits = inner.limits();
@@ -212,15 +212,15 @@ impl Board {
                 break;
             }
             page.family(name, help, kind);
-            for ((_, entry, (_, at_ms)), (labels, _)) in looked.iter().zip(&all) {
+            for (entry, (_, at_ms)) in &looked {
                 if let Some(value) = value(entry, *at_ms) {
-                    page.spelled("", labels, &[], value);
+                    page.spelled("", &entry.spelled, &[], value);
                 }
             }
         }
         let failed: Vec<_> = looked
             .iter()
-            .filter_map(|(labels, _, (outcome, _))| Some((labels, outcome.failure.as_ref()?)))
+            .filter_map(|(entry, (outcome, _))| Some((&entry.spelled, outcome.failure.as_ref()?)))
             .collect();
         if !failed.is_empty() {
             page.family(
@@ -229,9 +229,8 @@ impl Board {
                 Kind::Gauge,
             );
             for (labels, failure) in failed {
-                let mut labels = labels.clone();
-                labels.push(("reason", failure.reason.as_str()));
-                page.sample(&labels, 1.0);
+                let reason = [("reason", failure.reason.as_str())];
+                page.spelled("", labels, &reason, 1.0);
             }
         }
         if !verdicts.is_empty() {
@@ -270,18 +269,18 @@ impl Inner {
     }
 }
 
-fn labels<'a>(name: &'a str, entry: &'a Entry) -> Vec<(&'a str, &'a str)> {
-    let own = entry
-        .target
+/// The labels of all samples of a target.
+pub(super) fn spelled(name: &str, target: &Target) -> Spelled {
+    let own = target
         .labels
         .iter()
         .map(|(name, value)| (&**name, &**value));
     let first = [
-        ("instance", &*entry.target.target),
-        ("module", &*entry.target.module),
+        ("instance", &*target.target),
+        ("module", &*target.module),
         ("probe", name),
     ];
-    first.into_iter().chain(own).collect()
+    Spelled::new(&first.into_iter().chain(own).collect::<Vec<_>>())
 }
 
 fn view(name: &str, entry: &Entry, inner: &Inner, now_ms: i64) -> View {

@@ -142,10 +142,10 @@ fn family(name: &str) -> u8 {
 }
 
 /// Writes many probes on one page, each with its own labels.
-pub(super) fn write(page: &mut Writer, probes: &[(Spelled, &Samples)]) {
+pub(super) fn write(page: &mut Writer, probes: &[(&Spelled, &Samples)]) {
     let mut left: Vec<_> = probes
         .iter()
-        .map(|(own, samples)| (own, samples.0.iter().peekable()))
+        .map(|(own, samples)| (*own, samples.0.iter().peekable()))
         .collect();
     for (at, (name, help)) in FAMILIES.iter().enumerate() {
         let mut open = false;
@@ -186,8 +186,8 @@ mod tests {
         write(
             &mut page,
             &[
-                (Spelled::new(&[("probe", "p")]), &samples),
-                (Spelled::default(), &other),
+                (&Spelled::new(&[("probe", "p")]), &samples),
+                (&Spelled::default(), &other),
             ],
         );
         let page = page.finish();

@@ -1,15 +1,17 @@
 //! Looking at targets when they are due, each on a task of its own: one that
 //! hangs delays no other.
 
-use std::collections::HashMap;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use exporter::container::{Containers, Mount};
+use futures_util::FutureExt as _;
 use healthchecks::probe::{self, Board, Due, Failure, Module, Outcome, Reason, Samples};
 use tokio::sync::Notify;
-use tokio::task::{self, JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
@@ -24,20 +26,15 @@ const FIND: Duration = Duration::from_secs(10);
 /// What is looked at: what is ours, and the sites of peers.
 const BOARDS: [fn(&Health) -> &Board; 2] = [|health| &health.probes, |health| &health.abroad];
 
-/// A look that is under way.
-type Look = (fn(&Health) -> &Board, Due);
-
 /// Looks until told to stop.
 pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     let beat = watch.liveness.watch("probes", IDLE * 15, Instant::now());
     let mut looks = JoinSet::new();
-    let mut under_way: HashMap<task::Id, Look> = HashMap::new();
     let soon = Arc::new(Notify::new());
     let mut found_at: Option<Instant> = None;
     loop {
-        while let Some(ended) = looks.try_join_next_with_id() {
-            reap(watch, &mut under_way, ended);
-        }
+        // What they saw they have said themselves.
+        while looks.try_join_next().is_some() {}
         let now_ms = watch.clock.now_ms();
         if found_at.is_none_or(|at| at.elapsed() >= FIND) {
             let mut all = asking::targets(watch);
@@ -47,8 +44,7 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         }
         for of in BOARDS {
             for due in of(&watch.health).due(now_ms) {
-                let look = look(Arc::clone(watch), of, due.clone(), Arc::clone(&soon));
-                under_way.insert(looks.spawn(look).id(), (of, due));
+                looks.spawn(look(Arc::clone(watch), of, due, Arc::clone(&soon)));
             }
         }
         beat.beat(Instant::now());
@@ -67,36 +63,34 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     looks.shutdown().await;
 }
 
-/// A look that panicked says so; all others have said what they saw.
-fn reap(
-    watch: &Watch,
-    under_way: &mut HashMap<task::Id, Look>,
-    ended: Result<(task::Id, ()), JoinError>,
-) {
-    let (id, fault) = match ended {
-        Ok((id, ())) => (id, None),
-        Err(err) => (err.id(), Some(err.to_string())),
-    };
-    if let (Some((of, due)), Some(detail)) = (under_way.remove(&id), fault) {
-        let outcome = Outcome {
-            samples: Samples::default(),
-            failure: Some(Failure {
-                reason: Reason::Internal,
-                detail,
-            }),
-            took: Duration::ZERO,
-        };
-        of(&watch.health).done(&due, outcome, watch.clock.now_ms());
+/// What a look that panicked says.
+fn panicked(panic: &(dyn Any + Send)) -> Outcome {
+    let told = panic.downcast_ref::<String>().map(String::as_str);
+    let told = told.or_else(|| panic.downcast_ref::<&str>().copied());
+    Outcome {
+        samples: Samples::default(),
+        failure: Some(Failure {
+            reason: Reason::Internal,
+            detail: format!(
+                "the look panicked: {}",
+                told.unwrap_or("for no told reason")
+            ),
+        }),
+        took: Duration::ZERO,
     }
 }
 
 async fn look(watch: Arc<Watch>, of: fn(&Health) -> &Board, mut due: Due, soon: Arc<Notify>) {
-    if !due.certificate.is_empty() {
-        let root = &watch.config().exporter.host.rootfs;
-        let module = Arc::make_mut(&mut due.module);
-        compare(&watch.containers, root, module, &due.certificate);
-    }
-    let outcome = probe::run(&due.target, &due.module, due.timeout).await;
+    let seeing = AssertUnwindSafe(async {
+        if !due.certificate.is_empty() {
+            let root = &watch.config().exporter.host.rootfs;
+            let module = Arc::make_mut(&mut due.module);
+            compare(&watch.containers, root, module, &due.certificate);
+        }
+        probe::run(&due.target, &due.module, due.timeout).await
+    });
+    let seen = seeing.catch_unwind().await;
+    let outcome = seen.unwrap_or_else(|panic| panicked(&*panic));
     let now_ms = watch.clock.now_ms();
     let again_ms = of(&watch.health).done(&due, outcome, now_ms);
     let idle_ms = i64::try_from(IDLE.as_millis()).unwrap_or(i64::MAX / 4);
@@ -156,6 +150,22 @@ fn on_disk(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_that_panics_says_with_what() {
+        for (panic, expected) in [
+            (std::panic::catch_unwind(|| panic!("no {}", 1)), "no 1"),
+            (std::panic::catch_unwind(|| panic!("none")), "none"),
+            (
+                std::panic::catch_unwind(|| std::panic::panic_any(1)),
+                "for no told reason",
+            ),
+        ] {
+            let failure = panicked(&*panic.unwrap_err()).failure.unwrap();
+            assert_eq!(failure.reason, Reason::Internal);
+            assert_eq!(failure.detail, format!("the look panicked: {expected}"));
+        }
+    }
 
     #[test]
     fn a_certificate_lies_where_the_container_has_it_from() {

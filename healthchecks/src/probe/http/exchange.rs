@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::super::module::Http;
 use super::super::reason::{Failure, Reason, Step};
 use super::super::samples::Samples;
-use super::super::stream::{Stream, Wanted, addresses, connect};
+use super::super::stream::{Plain, Stream, Wanted, addresses, connect};
 use super::super::tls;
 use super::PHASES;
 use super::proxy::Proxy;
@@ -126,7 +126,10 @@ pub(super) async fn run(
     let connected: Step<Stream> = match &proxy {
         None => connect(&found, port, None, deadline, samples)
             .await
-            .map(|stream| Box::new(stream) as Stream),
+            .map(|stream| match secure {
+                true => Box::new(stream) as Stream,
+                false => Box::new(Plain(stream)),
+            }),
         Some(proxy) => {
             let tunnel = secure.then_some((host, port));
             proxy.connect(http, tunnel, deadline).await
