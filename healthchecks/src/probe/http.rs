@@ -6,6 +6,7 @@ mod check;
 mod exchange;
 mod fetch;
 mod json;
+mod once;
 mod proxy;
 mod token;
 

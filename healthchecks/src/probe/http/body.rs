@@ -4,12 +4,10 @@
 use std::io::Write as _;
 
 use flate2::write::{GzDecoder, ZlibDecoder};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::reason::{Failure, Reason, Step};
-use super::exchange::broken;
+use super::exchange::Body;
 
 /// A body is no longer than this, unless the module says so.
 pub(super) const MOST: u64 = 16 << 20;
@@ -83,7 +81,7 @@ impl Unpacker {
 /// Reads a body to its end: its bytes, if they are to be kept, and its length.
 /// The length is told of one that fails as well.
 pub(super) async fn read(
-    mut body: Incoming,
+    body: &mut Body,
     packing: Packing,
     keep: bool,
     most: u64,
@@ -101,7 +99,7 @@ pub(super) async fn read(
         Packing::Deflate => Unpacker::Deflate(Box::new(ZlibDecoder::new(sink))),
     };
     loop {
-        let frame = match timeout_at(deadline, body.frame()).await {
+        let piece = match timeout_at(deadline, body.piece()).await {
             Err(_) => {
                 return (
                     unpacker.length(),
@@ -111,9 +109,9 @@ pub(super) async fn read(
                     )),
                 );
             }
-            Ok(None) => break,
-            Ok(Some(Err(err))) => {
-                let failure = match broken(&err) {
+            Ok(Ok(None)) => break,
+            Ok(Err(failure)) => {
+                let failure = match failure {
                     Failure {
                         reason: Reason::Protocol,
                         ..
@@ -122,11 +120,9 @@ pub(super) async fn read(
                 };
                 return (unpacker.length(), Err(failure));
             }
-            Ok(Some(Ok(frame))) => frame,
+            Ok(Ok(Some(piece))) => piece,
         };
-        if let Some(piece) = frame.data_ref()
-            && let Err(err) = unpacker.take(piece)
-        {
+        if let Err(err) = unpacker.take(piece) {
             return (unpacker.length(), Err(refused(&err, most)));
         }
     }

@@ -95,8 +95,7 @@ pub(super) async fn judge(
         limit => limit,
     };
     let packed_as = packed.unwrap_or(Packing::None);
-    let reading = body::read(answer.body, packed_as, keep, most, deadline);
-    let (length, read) = answer.connection.while_moving(reading).await;
+    let (length, read) = body::read(&mut answer.body, packed_as, keep, most, deadline).await;
     samples.phase(PHASES, "transfer", answer.began.elapsed().as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "a length far below 2^53")]
     samples.set("probe_http_uncompressed_body_length", length as f64);

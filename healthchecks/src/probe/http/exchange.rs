@@ -1,15 +1,10 @@
 //! One request and the head of its answer, over a connection of its own.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
-
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::{http1, http2};
-use hyper::http::response::Parts;
+use hyper::client::conn::http2;
 use hyper::http::uri::Scheme;
-use hyper::{Request, Uri, header};
+use hyper::{Request, Response, Uri, header};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -20,10 +15,8 @@ use super::super::samples::Samples;
 use super::super::stream::{Plain, Stream, Wanted, addresses, connect};
 use super::super::tls;
 use super::PHASES;
+use super::once::{self, Head};
 use super::proxy::Proxy;
-
-/// A head that is longer is no answer.
-const HEAD: usize = 64 << 10;
 
 /// What is asked.
 pub(super) struct Asked<'a> {
@@ -35,55 +28,47 @@ pub(super) struct Asked<'a> {
 
 /// An answer whose body is still to be read.
 pub(super) struct Answer {
-    pub(super) head: Parts,
-    pub(super) body: Incoming,
+    pub(super) head: Head,
+    pub(super) body: Body,
     pub(super) began: Instant,
-    pub(super) connection: Connection,
 }
 
-/// What moves the bytes; it ends with the answer.
-pub(super) enum Connection {
-    /// Moved by whoever waits for the answer: a task of its own would cost a
-    /// change between threads for each piece.
-    Here(Option<Pin<Box<dyn Future<Output = ()> + Send>>>),
-    /// HTTP/2 goes on by itself.
-    Task(JoinHandle<()>),
+/// What is to come of an answer.
+pub(super) enum Body {
+    One(once::Body),
+    Two {
+        body: Incoming,
+        piece: Bytes,
+        /// HTTP/2 goes on by itself, and ends with the answer.
+        _connection: Moving,
+    },
 }
 
-impl Connection {
-    /// Waits for something that comes over the connection.
-    pub(super) async fn while_moving<T>(&mut self, wanted: impl Future<Output = T>) -> T {
-        let mut wanted = pin!(wanted);
-        poll_fn(|context| {
-            if let Poll::Ready(done) = wanted.as_mut().poll(context) {
-                return Poll::Ready(done);
-            }
-            let Self::Here(moving) = self else {
-                return Poll::Pending;
-            };
-            if let Some(connection) = moving
-                && connection.as_mut().poll(context).is_ready()
-            {
-                // How it ended is told by the answer.
-                *moving = None;
-            }
-            wanted.as_mut().poll(context)
-        })
-        .await
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if let Self::Task(task) = self {
-            task.abort();
+impl Body {
+    /// The next piece; nothing at the end.
+    pub(super) async fn piece(&mut self) -> Step<Option<&[u8]>> {
+        match self {
+            Self::One(body) => body.piece().await,
+            Self::Two { body, piece, .. } => loop {
+                let Some(frame) = body.frame().await else {
+                    return Ok(None);
+                };
+                if let Ok(data) = frame.map_err(|err| broken(&err))?.into_data() {
+                    *piece = data;
+                    return Ok(Some(piece));
+                }
+            },
         }
     }
 }
 
-enum Sender {
-    One(http1::SendRequest<Full<Bytes>>),
-    Two(http2::SendRequest<Full<Bytes>>),
+/// What moves the bytes of HTTP/2.
+pub(super) struct Moving(JoinHandle<()>);
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What is offered with TLS.
@@ -161,51 +146,63 @@ pub(super) async fn run(
 
     let two = protocol.as_deref() == Some(b"h2");
     let began = Instant::now();
-    let handshake = timeout_at(deadline, Box::pin(handshake(stream, two))).await;
-    let (sender, mut connection) = handshake
-        .map_err(|_| Failure::new(Reason::SendTimeout, "the request could not be sent"))??;
     let plain = proxy.as_ref().filter(|_| !secure);
-    let request = request(http, asked, two, plain)?;
-    let answering = async {
-        match sender {
-            Sender::One(mut sender) => sender.send_request(request).await,
-            Sender::Two(mut sender) => sender.send_request(request).await,
+    let answer = match two {
+        true => {
+            let connecting = timeout_at(deadline, Box::pin(handshake(stream))).await;
+            let (mut sender, moving) = connecting.map_err(|_| {
+                Failure::new(Reason::SendTimeout, "the request could not be sent")
+            })??;
+            let request = request(http, asked, two, plain)?.map(Full::new);
+            let answering = async { sender.send_request(request).await };
+            let answer = timeout_at(deadline, answering).await;
+            answer.map(|answer| match answer {
+                Ok(answer) => Ok(second(answer, moving)),
+                Err(err) => Err(broken(&err)),
+            })
+        }
+        false => {
+            let request = request(http, asked, two, plain)?;
+            let answer = timeout_at(deadline, once::ask(stream, &request)).await;
+            answer.map(|answer| answer.map(|(head, body)| (head, Body::One(body))))
         }
     };
-    let answer = timeout_at(deadline, connection.while_moving(answering)).await;
     samples.phase(PHASES, "processing", began.elapsed().as_secs_f64());
-    let answer = answer
-        .map_err(|_| Failure::new(Reason::FirstByteTimeout, "no answer began in time"))?
-        .map_err(|err| broken(&err))?;
-    let (head, body) = answer.into_parts();
+    let answer =
+        answer.map_err(|_| Failure::new(Reason::FirstByteTimeout, "no answer began in time"))?;
+    let (head, body) = answer?;
     samples.set("probe_http_status_code", f64::from(head.status.as_u16()));
     Ok(Answer {
         head,
         body,
         began: Instant::now(),
-        connection,
     })
 }
 
-async fn handshake(stream: Stream, two: bool) -> Step<(Sender, Connection)> {
-    let io = TokioIo::new(stream);
-    if two {
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-            .handshake(io)
-            .await
-            .map_err(|err| broken(&err))?;
-        // How it ends is told by the answer.
-        let task = tokio::spawn(async move { drop(connection.await) });
-        return Ok((Sender::Two(sender), Connection::Task(task)));
-    }
-    let (sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD)
-        .handshake(io)
+/// An answer of HTTP/2.
+fn second(answer: Response<Incoming>, moving: Moving) -> (Head, Body) {
+    let (parts, body) = answer.into_parts();
+    let head = Head {
+        status: parts.status,
+        version: parts.version,
+        headers: parts.headers,
+    };
+    let body = Body::Two {
+        body,
+        piece: Bytes::new(),
+        _connection: moving,
+    };
+    (head, body)
+}
+
+async fn handshake(stream: Stream) -> Step<(http2::SendRequest<Full<Bytes>>, Moving)> {
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(|err| broken(&err))?;
-    let moving: Pin<Box<dyn Future<Output = ()> + Send>> =
-        Box::pin(async move { drop(connection.await) });
-    Ok((Sender::One(sender), Connection::Here(Some(moving))))
+    // How it ends is told by the answer.
+    let task = tokio::spawn(async move { drop(connection.await) });
+    Ok((sender, Moving(task)))
 }
 
 /// The request; `proxy` is one that reads it.
@@ -214,7 +211,7 @@ fn request(
     asked: &Asked<'_>,
     two: bool,
     proxy: Option<&Proxy>,
-) -> Step<Request<Full<Bytes>>> {
+) -> Step<Request<Bytes>> {
     let bad = |what: &str| Failure::new(Reason::Internal, format!("{what} cannot be sent"));
     let url = asked.url;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
@@ -281,9 +278,7 @@ fn request(
             .map_err(|_| bad("the body's file"))?
             .into();
     }
-    request
-        .body(Full::new(body))
-        .map_err(|_| bad("the request"))
+    request.body(body).map_err(|_| bad("the request"))
 }
 
 /// Whether a header must not go where a redirect leads.

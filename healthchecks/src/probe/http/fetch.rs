@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::module::Http;
 use super::super::reason::{Failure, Reason};
 use super::super::samples::Samples;
-use super::{broken, exchange, parse};
+use super::{exchange, parse};
 
 /// The body of a page of `http` or `https`; redirects are not followed. A status
 /// of its own is a failure, and so is a body of more than `most` bytes.
@@ -39,15 +38,13 @@ pub async fn fetch(
     }
     let mut body = Vec::new();
     loop {
-        let next = answer.connection.while_moving(answer.body.frame());
-        let frame = timeout_at(deadline, next).await;
-        let frame = frame
-            .map_err(|_| Failure::new(Reason::BodyTimeout, "the body does not end in time"))?;
-        let Some(frame) = frame else {
+        let piece = timeout_at(deadline, answer.body.piece()).await;
+        let piece = piece
+            .map_err(|_| Failure::new(Reason::BodyTimeout, "the body does not end in time"))??;
+        let Some(piece) = piece else {
             return Ok(body);
         };
-        let frame = frame.map_err(|err| broken(&err))?;
-        body.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        body.extend_from_slice(piece);
         if body.len() > most {
             return Err(Failure::new(
                 Reason::BodyTooLarge,
