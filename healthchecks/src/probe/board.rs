@@ -233,7 +233,7 @@ fn spread(name: &str, every_ms: i64) -> i64 {
 /// Those that are due within so long are looked at together: each waking costs
 /// about as much as a look does, and the first look after one twice what the next do.
 fn together(every: Duration) -> i64 {
-    (millis(every) / 10).min(1500)
+    (millis(every) / 5).min(3000)
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -291,8 +291,8 @@ mod tests {
         };
         // They are due 97, 98 and 102 ms after the start.
         assert_eq!(board.next_due_ms(), Some(97));
-        assert_eq!(names(-1404), Vec::<String>::new());
-        assert_eq!(names(-1402), ["a", "b"]);
+        assert_eq!(names(-2904), Vec::<String>::new());
+        assert_eq!(names(-2902), ["a", "b"]);
         assert_eq!(board.next_due_ms(), Some(102));
         assert_eq!(names(97), ["f"]);
         assert_eq!(names(97), Vec::<String>::new());

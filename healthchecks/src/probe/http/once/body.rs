@@ -1,8 +1,10 @@
 //! The body of an answer of HTTP/1, piece by piece as it comes.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 
 use super::super::super::reason::{Failure, Step};
 use super::super::super::stream::Stream;
@@ -157,6 +159,14 @@ impl Body {
         };
         self.buffer.reserve(least);
         self.stream.read_buf(&mut self.buffer).await
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        // TLS says that it ends; what cannot be said at once stays unsaid.
+        let mut context = Context::from_waker(Waker::noop());
+        let _ = Pin::new(&mut self.stream).poll_shutdown(&mut context);
     }
 }
 
