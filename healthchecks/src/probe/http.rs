@@ -60,7 +60,7 @@ pub(super) async fn probe(
         Some(oauth2) => {
             with_token = Http {
                 authorization: Some(Authorization {
-                    credentials: token::token(oauth2, deadline).await?,
+                    credentials: Box::pin(token::token(oauth2, deadline)).await?,
                     ..Authorization::default()
                 }),
                 ..http.clone()

@@ -39,7 +39,8 @@ pub(super) async fn resolve(host: &str, deadline: Instant) -> Step<Vec<IpAddr>> 
     let setup = Setup::read(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
     let mut last = Failure::new(Reason::DnsError, "no name to ask for");
     for candidate in setup.candidates(&name, host.ends_with('.')) {
-        match ask_all(&setup, &candidate, deadline).await {
+        // Most addresses need nobody's answer, and so no room for waiting for one.
+        match Box::pin(ask_all(&setup, &candidate, deadline)).await {
             Ok(found) => return Ok(found),
             Err(failure)
                 if matches!(failure.reason, Reason::DnsNxdomain | Reason::DnsNoAddress) =>

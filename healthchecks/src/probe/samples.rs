@@ -6,8 +6,8 @@ use exposition::{Kind, Spelled, Writer};
 
 use families::FAMILIES;
 
-/// As many values as a probe of a site over TLS has: room that is made once.
-const USUAL: usize = 32;
+/// As many values as a probe of a site has without TLS: room that is made once.
+const USUAL: usize = 24;
 
 /// The values of one probe, in the order of their families on a page.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -112,13 +112,15 @@ impl Samples {
 
     /// Where the sample with these labels stands, or else belongs: behind its family.
     fn find(&self, family: u8, labels: &[(&str, &str)]) -> Result<usize, usize> {
-        let first = self.0.partition_point(|sample| sample.family < family);
-        let own = self.0[first..]
-            .iter()
-            .take_while(|sample| sample.family == family);
-        let mut count = 0;
-        for sample in own {
-            let same = match &sample.labels {
+        // Values are set about in their order, and few: the end is where to begin.
+        let mut at = self.0.len();
+        while at > 0 && self.0[at - 1].family > family {
+            at -= 1;
+        }
+        let behind = at;
+        while at > 0 && self.0[at - 1].family == family {
+            at -= 1;
+            let same = match &self.0[at].labels {
                 Labels::None => labels.is_empty(),
                 Labels::Phase(phase) => *labels == [("phase", *phase)],
                 Labels::Some(own) => {
@@ -127,11 +129,10 @@ impl Samples {
                 }
             };
             if same {
-                return Ok(first + count);
+                return Ok(at);
             }
-            count += 1;
         }
-        Err(first + count)
+        Err(behind)
     }
 }
 

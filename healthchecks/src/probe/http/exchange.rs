@@ -117,7 +117,7 @@ pub(super) async fn run(
             }),
         Some(proxy) => {
             let tunnel = secure.then_some((host, port));
-            proxy.connect(http, tunnel, deadline).await
+            Box::pin(proxy.connect(http, tunnel, deadline)).await
         }
     };
     samples.phase(PHASES, "connect", began.elapsed().as_secs_f64());
@@ -131,15 +131,9 @@ pub(super) async fn run(
             config.server_name.clear();
             config.certificate_on_disk.clear();
         }
-        let secured = tls::secure(
-            stream,
-            host,
-            &config,
-            tls_config_protocols(http.enable_http2),
-            deadline,
-            samples,
-        )
-        .await;
+        let protocols = tls_config_protocols(http.enable_http2);
+        let securing = tls::secure(stream, host, &config, protocols, deadline, samples);
+        let secured = Box::pin(securing).await;
         samples.phase(PHASES, "tls", began.elapsed().as_secs_f64());
         (stream, protocol) = secured?;
     }

@@ -37,17 +37,18 @@ pub(super) async fn ask(stream: Stream, request: &Request<Bytes>) -> Step<(Head,
     loop {
         let buffer = &mut asking.buffer;
         // Only what is whole is read again: a head may come byte by byte.
-        if !buffer.is_empty() && (looked_at == 0 || head::ends(buffer, looked_at)) {
-            if let Some((head, length)) = head::read(buffer)? {
-                if head.is_interim() {
-                    buffer.drain(..length);
-                    looked_at = 0;
-                    continue;
-                }
-                let left = head.left(request.method())?;
-                let body = Body::new(asking.stream, asking.buffer, length, left);
-                return Ok((head, body));
+        if !buffer.is_empty()
+            && (looked_at == 0 || head::ends(buffer, looked_at))
+            && let Some((head, length)) = head::read(buffer)?
+        {
+            if head.is_interim() {
+                buffer.drain(..length);
+                looked_at = 0;
+                continue;
             }
+            let left = head.left(request.method())?;
+            let body = Body::new(asking.stream, asking.buffer, length, left);
+            return Ok((head, body));
         }
         looked_at = asking.buffer.len();
         if looked_at >= LONGEST {

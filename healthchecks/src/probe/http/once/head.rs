@@ -35,8 +35,8 @@ impl Head {
         if none {
             return Ok(Left::Bytes(0));
         }
-        let coded = self.headers.get_all(header::TRANSFER_ENCODING).iter();
-        if let Some(coding) = coded.last() {
+        let mut coded = self.headers.get_all(header::TRANSFER_ENCODING).iter();
+        if let Some(coding) = coded.next_back() {
             if self.version == Version::HTTP_10 {
                 return Err(none_of("HTTP/1.0 has no Transfer-Encoding"));
             }
