@@ -40,6 +40,8 @@ pub(crate) struct Door {
 struct Now {
     rules: Arc<Rules>,
     looked: Instant,
+    /// Whether somebody looks at the files at this moment.
+    looking: bool,
     /// Why what it says now is not in force; empty if it is.
     refused: String,
 }
@@ -79,6 +81,7 @@ impl Door {
             state: Mutex::new(Now {
                 rules: Arc::new(rules),
                 looked: Instant::now(),
+                looking: false,
                 refused: String::new(),
             }),
         }))
@@ -105,17 +108,24 @@ impl Door {
     async fn rules(self: &Arc<Self>) -> Arc<Rules> {
         let due = {
             let mut state = self.state();
-            let due = state.looked.elapsed() >= LOOK;
+            let due = !state.looking && state.looked.elapsed() >= LOOK;
             if due {
                 state.looked = Instant::now();
+                state.looking = true;
             }
             due
         };
         if due {
             let door = Arc::clone(self);
-            // A disk that hangs holds up this one and nobody else.
-            if let Err(err) = tokio::task::spawn_blocking(move || door.look()).await {
-                tracing::error!("looking at the web configuration failed: {err}");
+            let look = tokio::task::spawn_blocking(move || {
+                let _looking = Looking(&door);
+                door.look();
+            });
+            // A disk that hangs holds up this one for a moment, and nobody else.
+            match tokio::time::timeout(LOOK, look).await {
+                Ok(Ok(())) => {}
+                Ok(Err(err)) => tracing::error!("looking at the web configuration failed: {err}"),
+                Err(_) => tracing::warn!("the web configuration's disk does not answer"),
             }
         }
         Arc::clone(&self.state().rules)
@@ -155,6 +165,15 @@ impl Door {
 
     fn state(&self) -> MutexGuard<'_, Now> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who looks at the files, until it is dropped.
+struct Looking<'a>(&'a Door);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.state().looking = false;
     }
 }
 
@@ -212,4 +231,35 @@ async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Re
         answer.headers_mut().insert(name.clone(), value.clone());
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Header fields of answers, by how many there are, once a second has passed.
+    async fn fields(door: &Arc<Door>) -> usize {
+        door.state().looked -= LOOK;
+        door.rules().await.headers.len()
+    }
+
+    #[tokio::test]
+    async fn who_asks_while_the_files_are_looked_at_does_not_wait_for_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("web.yml");
+        fs::write(&file, "").unwrap();
+        let door = Door::open(&file).unwrap();
+        let text = "http_server_config: {headers: {X-Frame-Options: deny}}";
+        fs::write(&file, text).unwrap();
+        door.state().looking = true;
+        assert_eq!(fields(&door).await, 0, "somebody else looks");
+        drop(Looking(&door));
+        assert_eq!(fields(&door).await, 1);
+        fs::write(&file, "rate_limit: {}").unwrap();
+        assert_eq!(fields(&door).await, 1, "a faulty one changes nothing");
+        assert!(door.state().refused.contains("rate_limit"));
+        fs::write(&file, "{}").unwrap();
+        assert_eq!(fields(&door).await, 0);
+        assert!(!door.state().looking && door.state().refused.is_empty());
+    }
 }
