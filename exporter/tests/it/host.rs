@@ -88,10 +88,22 @@ async fn what_the_real_node_exporter_tells_is_told_here() {
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    let ours = host.page().await;
-    let after = get(port, "/metrics").unwrap();
-    let [before, ours, after] = [&before, &ours, &after].map(|text| Page::parse(text, &[]));
-    compare(&before, &ours, &after, "Host", &VOLATILE);
+    let mut looks = 0;
+    let mut before = before;
+    loop {
+        let ours = host.page().await;
+        let after = get(port, "/metrics").unwrap();
+        let pages = [&before, &ours, &after].map(|text| Page::parse(text, &[]));
+        let [earlier, ours, later] = &pages;
+        let shares = compare(earlier, ours, later, "Host", &VOLATILE);
+        if shares.families >= 99.0 && shares.series >= 98.0 && shares.values >= 97.0 {
+            return;
+        }
+        // What wavers while others work here may do so in one look, not in all.
+        looks += 1;
+        assert!(looks < 5, "{shares:?}");
+        before = after;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,10 +71,60 @@ pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     head.contains(" 200 ").then(|| body.to_owned())
 }
 
+/// How much of a peer's page is on ours, in per cent.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    /// Families that are there with the same type, of all.
+    pub(crate) families: f64,
+    /// Series that are there, of those beyond the listed differences.
+    pub(crate) series: f64,
+    /// Of all that are there, volatile ones too, values as the peer's before or after or between.
+    pub(crate) values: f64,
+}
+
+impl Shares {
+    fn of(before: &Page, ours: &Page, after: &Page, chosen: &[String]) -> Self {
+        let told = |name: &str| !OF_A_PROGRAM.iter().any(|prefix| name.starts_with(prefix));
+        let part = |some: usize, all: usize| some as f64 / all as f64 * 100.0;
+        let families: Vec<_> = before.types.iter().filter(|(name, _)| told(name)).collect();
+        let same = families
+            .iter()
+            .filter(|of| ours.types.get(of.0) == Some(of.1));
+        // What another program takes away in between is nobody's fault.
+        let stays = |of: &(&String, &f64)| told(of.0) && after.values.contains_key(of.0);
+        let series: Vec<_> = before.values.iter().filter(stays).collect();
+        let wanted = |name: &str| !chosen.iter().any(|pattern| fits(pattern, name));
+        let (mut all, mut here, mut read, mut right) = (0, 0, 0, 0);
+        for (name, low) in series {
+            let high = after.value(name).unwrap_or(*low);
+            let value = ours.value(name);
+            if wanted(name) {
+                all += 1;
+                here += usize::from(value.is_some());
+            }
+            if let Some(value) = value {
+                read += 1;
+                right += usize::from(close(*low, high, value));
+            }
+        }
+        Self {
+            families: part(same.count(), families.len()),
+            series: part(here, all),
+            values: part(right, read),
+        }
+    }
+}
+
 /// Compares ours with the peer's page before and after it. `section` is the
 /// heading in the list of differences; of what `volatile` fits, values are not
-/// compared.
-pub(crate) fn compare(before: &Page, ours: &Page, after: &Page, section: &str, volatile: &[&str]) {
+/// compared one by one, but are in the shares that are returned.
+pub(crate) fn compare(
+    before: &Page,
+    ours: &Page,
+    after: &Page,
+    section: &str,
+    volatile: &[&str],
+) -> Shares {
     let chosen = differences(section);
     let excused = |series: &str| {
         let own = OF_A_PROGRAM.iter().any(|prefix| series.starts_with(prefix));
@@ -108,6 +158,9 @@ pub(crate) fn compare(before: &Page, ours: &Page, after: &Page, section: &str, v
     }
     assert!(compared > 50, "the peer tells next to nothing");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let shares = Shares::of(before, ours, after, &chosen);
+    println!("{section}: {shares:.2?} per cent of the peer's");
+    shares
 }
 
 fn close(low: f64, high: f64, value: f64) -> bool {
