@@ -14,6 +14,7 @@ mod containers;
 mod copies;
 mod host;
 mod itself;
+mod kernel;
 mod logs;
 mod machines;
 mod postgres;
@@ -253,7 +254,7 @@ fn only_durations_differ_in_the_quick_rules() {
 }
 
 /// The tests below, as they are written: what they wait for is what fires.
-const TESTS: [&str; 14] = [
+const TESTS: [&str; 15] = [
     include_str!("firing/api.rs"),
     include_str!("firing/backups.rs"),
     include_str!("firing/caddy.rs"),
@@ -261,6 +262,7 @@ const TESTS: [&str; 14] = [
     include_str!("firing/containers.rs"),
     include_str!("firing/host.rs"),
     include_str!("firing/itself.rs"),
+    include_str!("firing/kernel.rs"),
     include_str!("firing/logs.rs"),
     include_str!("firing/machines.rs"),
     include_str!("firing/postgres.rs"),

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use super::Watched;
 use crate::setup::Setup;
+use crate::support::container::Container;
+use crate::support::engine::Engine;
 use crate::support::postgres::Postgres;
 use crate::support::scratch::Scratch;
 
@@ -76,4 +78,24 @@ fn the_rule_about_unread_backups_fires_where_none_was_read_to_its_end() {
         ],
         || {},
     );
+}
+
+#[test]
+fn the_rule_about_stopped_containers_fires_for_one_that_cannot_be_started_again() {
+    let engine = Engine::start();
+    let place = Scratch::new();
+    for folder in ["files", "copies", "need"] {
+        fs::create_dir(place.path.join(folder)).expect("a folder");
+    }
+    let folder = place.path.display();
+    engine.run(&Container::named("needy").option("--volume", &format!("{folder}/need:/need")));
+    // What it needs is no folder any more when it is to be started.
+    let before = format!("rm -rf {folder}/need && touch {folder}/need");
+    let setup = Setup::new().engine(&engine).part(&format!(
+        "backup:\n  targets: [{{name: here, folder: {folder}/copies, reserve: 1MiB}}]\n  \
+         jobs: [{{name: files, directory: {folder}/files, stop: [needy], before: [sh, -c, '{before}'], \
+         schedule: '* * * * *', jitter: 0s}}]"
+    ));
+    Watched::start(setup).fires(&[("BackupContainerStopped", "critical")], || {});
+    engine.wait_for_state("needy", "exited");
 }

@@ -1,9 +1,11 @@
 //! Containers that end, crash, hang, or run out of what they may have.
 
+use std::fs;
+
 use super::Watched;
 use crate::setup::Setup;
 use crate::support::container::Container;
-use crate::support::engine::Engine;
+use crate::support::engine::{Engine, IMAGE};
 
 #[test]
 fn rules_about_containers_fire_for_containers_in_every_kind_of_trouble() {
@@ -62,6 +64,52 @@ fn rules_about_containers_fire_for_containers_in_every_kind_of_trouble() {
             ("ContainerMemoryNearLimit", "warning"),
             ("ContainerThrottled", "warning"),
             ("ContainerWithoutMemoryLimit", "info"),
+        ],
+        || {},
+    );
+}
+
+#[test]
+fn rules_about_what_containers_keep_fire_for_logs_images_and_published_ports() {
+    let engine = Engine::start();
+    engine.create_network("shop");
+    engine.run(
+        &Container::named("db")
+            .image("postgres:16")
+            .network("shop")
+            .option("--publish", "5432"),
+    );
+    engine.docker(&["tag", IMAGE, "shop/api:1"]);
+    engine.run(&Container::named("api").image("shop/api:1"));
+    engine.run(
+        &Container::named("talks")
+            .option("--log-driver", "json-file")
+            .script("while :; do echo something; sleep 1; done"),
+    );
+    // Files of many bytes, of which the disk keeps none.
+    engine.run(&Container::named("left").script("truncate -s 30G /left"));
+    engine.wait_for_state("left", "exited");
+    let setup = Setup::new()
+        .engine(&engine)
+        .exporter("container: {relist: 1s, disk: 1s, sizes: 1s}");
+    let watched = Watched::start(setup);
+    watched.is_known("belfry_container_image_outdated{name=\"api\"} == 0");
+    watched.is_known("belfry_container_log_bytes{name=\"talks\"} > 0");
+
+    engine.docker(&["commit", "api", "shop/api:1"]);
+    let log = engine.inspect("talks", "/LogPath");
+    let log = fs::File::options()
+        .write(true)
+        .open(log.as_str().expect("a path"));
+    log.and_then(|log| log.set_len(11 << 30))
+        .expect("a long log");
+    watched.fires(
+        &[
+            ("DatabasePublished", "info"),
+            ("ContainerImageOutdated", "info"),
+            ("ContainerLogLarge", "info"),
+            ("ContainerLogLarge", "warning"),
+            ("EngineDiskReclaimable", "info"),
         ],
         || {},
     );
