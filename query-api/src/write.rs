@@ -178,6 +178,11 @@ fn append(store: &Store, body: &[u8], latest_ms: i64) -> Result<LeftOut, Failure
                 continue;
             }
         };
+        let native = series.histograms();
+        if native > 0 {
+            left_out.samples += native;
+            left_out.note(&labels, "native histograms are not supported");
+        }
         for (time_ms, value) in series.samples().flatten() {
             let appended = match time_ms {
                 EARLIEST_MS.. if time_ms <= latest_ms => store

@@ -59,10 +59,6 @@ pub(crate) enum Data {
     Table(Table),
 }
 
-/// What a function comes to that reads native histograms alone, of which none is kept.
-const ONLY_NATIVE: &str =
-    "native histograms are not supported, and of other samples this function makes nothing";
-
 impl Evaluator<'_> {
     pub(crate) fn eval(&mut self, node: &Node, grid: Grid) -> Result<Data, Error> {
         match &node.kind {
@@ -142,7 +138,12 @@ impl Evaluator<'_> {
             Function::HistogramFraction => self.histogram_fraction(args, grid)?,
             Function::NativeOnly => {
                 self.table(&args[0], grid)?;
-                self.notes.info(ONLY_NATIVE, node.place);
+                // Prometheus leaves out what is no native histogram, and says nothing.
+                let what = format!(
+                    "native histograms are not supported, and of other samples {} makes nothing",
+                    call.name
+                );
+                self.notes.info(&what, node.place);
                 Table::new(grid.count)
             }
             Function::LabelJoin => self.label_join(args, grid)?,

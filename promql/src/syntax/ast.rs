@@ -257,7 +257,7 @@ pub(crate) struct Grouping {
 
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) function: Function,
     pub(crate) args: Vec<Node>,
     /// The pattern of a `label_replace`, compiled once; a bad one is an error

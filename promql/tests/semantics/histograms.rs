@@ -75,9 +75,27 @@ fn falling_counts_are_forced_and_remarked_unless_they_are_rounding() {
     assert!(forced.infos[0].ends_with("\"h_bucket\" (1:26)"));
     let rounded = answer(&store, "histogram_quantile(0.5, r_bucket)", 0).unwrap();
     assert!(rounded.infos.is_empty());
-    // What only native histograms have is nothing, and that is said.
-    let native = answer(&store, "histogram_avg(h_bucket)", 600).unwrap();
-    assert!(native.infos[0].contains("native histograms are not supported"));
+}
+
+#[test]
+fn what_reads_native_histograms_alone_is_nothing_and_says_that_they_are_not_supported() {
+    let store = store("h_bucket{le=\"1\"}: 4\nh_sum: 3\nplain: 1");
+    for name in ["avg", "count", "stddev", "stdvar", "sum"] {
+        for of in ["h_bucket", "plain", "none", "rate(h_sum[5m])"] {
+            let query = format!("histogram_{name}({of})");
+            // Prometheus, too, leaves out what is no native histogram.
+            let found = answer(&store, &query, 0).unwrap();
+            assert_eq!(super::shown(&found.value), "", "{query}");
+            assert_eq!(
+                found.infos,
+                [format!(
+                    "PromQL info: native histograms are not supported, and of other samples \
+                     histogram_{name} makes nothing (1:1)"
+                )]
+            );
+            assert!(found.warnings.is_empty(), "{query}");
+        }
+    }
 }
 
 #[test]

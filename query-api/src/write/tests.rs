@@ -139,6 +139,24 @@ fn what_cannot_be_stored_is_counted_and_the_rest_kept() {
 }
 
 #[test]
+fn native_histograms_are_left_out_in_words_and_samples_beside_them_kept() {
+    let store = Store::new();
+    let labels = [label(b"__name__", b"h"), sample(1000, 2.0)].concat();
+    let histograms = [bytes(4, &[8, 1]), bytes(4, &[8, 2])].concat();
+    let body = bytes(1, &[labels, histograms].concat());
+    let told = append(&store, &body, 2000).unwrap().told().unwrap();
+    assert_eq!(
+        told,
+        "2 samples left out; the first: native histograms are not supported for series h"
+    );
+    assert_eq!(stored(&store).len(), 1);
+    // What is no message stores nothing, as elsewhere.
+    let cut = bytes(1, &[label(b"__name__", b"g"), vec![4 << 3 | 2, 9]].concat());
+    assert!(append(&store, &cut, 2000).is_err());
+    assert_eq!(stored(&store).len(), 1);
+}
+
+#[test]
 fn a_broken_message_stores_nothing() {
     let store = Store::new();
     let good = series(&[("__name__", "m"), ("a", "b")], &[(1000, 1.0)]);

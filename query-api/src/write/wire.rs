@@ -103,17 +103,22 @@ fn messages(bytes: &[u8], wanted: u64) -> impl Iterator<Item = Result<&[u8], Bro
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Series<'a>(&'a [u8]);
 
-/// The series of a `WriteRequest`. Metadata, exemplars and native histograms are
-/// passed over.
+/// The series of a `WriteRequest`. Metadata and exemplars are passed over.
 pub(super) fn request(bytes: &[u8]) -> impl Iterator<Item = Result<Series<'_>, Broken>> {
     messages(bytes, 1).map(|bytes| bytes.map(Series))
 }
 
 impl<'a> Series<'a> {
+    /// How many native histograms it has; what is in them is not read.
+    pub(super) fn histograms(self) -> usize {
+        messages(self.0, 4).flatten().count()
+    }
+
     /// Fails when any part of it is broken.
     pub(super) fn check(self) -> Result<(), Broken> {
         self.labels().try_for_each(|label| label.map(drop))?;
-        self.samples().try_for_each(|sample| sample.map(drop))
+        self.samples().try_for_each(|sample| sample.map(drop))?;
+        messages(self.0, 4).try_for_each(|histogram| histogram.map(drop))
     }
 
     /// Names and values.
