@@ -1,6 +1,7 @@
 //! The shipped Grafana dashboards: every query is asked of a real Prometheus
 //! that scrapes a Belfry with everything that this test bed has.
 
+mod alerting;
 mod boards;
 mod names;
 
