@@ -109,6 +109,8 @@ mod setup;
 #[cfg(test)]
 mod sites;
 #[cfg(test)]
+mod slow_groups;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod support;
