@@ -3,7 +3,9 @@
 //!
 //! `BENCH_SERIES` is how many series the targets have, `10000,100000` if not
 //! set; `BENCH_MINUTES` how long processor time is counted, 4 if not set;
-//! `BENCH_DAY` how many series get a day of history, `1000,10000` if not set.
+//! `BENCH_DAY` how many series get a day of history, `1000,10000` if not set, with
+//! a sample each 15 s, and each 60 s where they are more than 1,000. Either may be
+//! empty. `BENCH_SETTLE` is how many seconds pass after the history came, 200 if not set.
 
 mod ask;
 mod pages;
@@ -15,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pages::{EACH, Pages, STEP};
-use servers::Peer;
+use servers::{Cost, Peer};
 
 use crate::support::poll;
 use crate::support::scratch::Scratch;
@@ -29,19 +31,22 @@ const PEERS: usize = 4;
 
 /// After a day came in: Prometheus compacts its head every minute, and Belfry puts
 /// away what is not recent.
-const SETTLE: Duration = Duration::from_secs(200);
+const SETTLE: u64 = 200;
+
+/// Of more series history has a sample each minute: of 100,000 it is 138 million.
+const MANY: usize = 1000;
 
 /// All sizes, one after the other.
 pub(crate) fn run() {
     let sizes = std::env::var("BENCH_SERIES").unwrap_or("10000,100000".into());
     let minutes = std::env::var("BENCH_MINUTES").map_or(4, |text| text.parse().expect("minutes"));
     let _ = rustls::crypto::ring::default_provider().install_default();
-    for size in sizes.split(',') {
+    for size in sizes.split(',').filter(|size| !size.is_empty()) {
         let series: usize = size.parse().expect("a number of series");
         beside(series, Duration::from_secs(60 * minutes));
     }
     let sizes = std::env::var("BENCH_DAY").unwrap_or("1000,10000".into());
-    for size in sizes.split(',') {
+    for size in sizes.split(',').filter(|size| !size.is_empty()) {
         a_day(size.parse().expect("a number of series"));
     }
 }
@@ -60,6 +65,8 @@ fn beside(series: usize, time: Duration) {
         });
     }
     thread::sleep(WARM_UP);
+    let parts = |peers: &[Peer]| -> Vec<Cost> { peers.iter().flat_map(Peer::costs).collect() };
+    let parts_before = parts(peers);
     let look = |peers: &[Peer]| -> Vec<_> {
         let look = |peer: &Peer| (peer.cpu(), peer.evaluations());
         peers.iter().map(look).collect()
@@ -89,6 +96,7 @@ fn beside(series: usize, time: Duration) {
     for (at, figure) in figures.into_iter().enumerate() {
         values(figure, &cost.iter().map(|of| of[at]).collect::<Vec<_>>());
     }
+    apart(&parts_before, &parts(peers), cycles);
     peers.truncate(PEERS);
     check(peers);
     ask::instant(peers);
@@ -99,11 +107,35 @@ fn beside(series: usize, time: Duration) {
     values("restart to the first answer, s", &ready);
 }
 
+/// A line for each program of those that are several, and one for the two that scrape
+/// and evaluate without storing anything.
+fn apart(before: &[Cost], after: &[Cost], cycles: f64) {
+    let cost = |name: &str| -> [f64; 3] {
+        let at = after.iter().position(|part| part.name == name);
+        let at = at.expect("a program of this name");
+        let cpu = (after[at].cpu - before[at].cpu).as_secs_f64() * 1e3 / cycles;
+        [after[at].memory.0, after[at].memory.1, cpu]
+    };
+    let line = |name: &str, [pss, anonymous, cpu]: [f64; 3]| {
+        println!(
+            "  {name:<36} PSS {pss:.2} MiB, of it anonymous {anonymous:.2}, CPU per cycle {cpu:.2} ms"
+        );
+    };
+    let (agent, alert) = (cost("vmagent"), cost("vmalert"));
+    line("VictoriaMetrics alone", cost("VictoriaMetrics"));
+    line("vmalert alone", alert);
+    line("vmagent alone", agent);
+    let both = [0, 1, 2].map(|at| agent[at] + alert[at]);
+    line("vmagent + vmalert", both);
+}
+
 /// A day of many series, for programs that do nothing else: Prometheus takes no
 /// samples of yesterday once it has some of today.
 fn a_day(series: usize) {
-    let samples = write::samples(series);
-    println!("\n{series} series over 23 h, {samples} samples by remote_write");
+    let every = if series > MANY { 4 } else { 1 };
+    let samples = write::samples(series, every);
+    let step = every * STEP;
+    println!("\n{series} series over 23 h, one sample each {step} s, {samples} by remote_write");
     let scratch = Scratch::new();
     let rules = scratch.file("rules.yml", "groups: []\n");
     let mut started = servers::start(&scratch, &Pages::start(), 0, &rules);
@@ -126,12 +158,14 @@ fn a_day(series: usize) {
         .map(|peer| {
             let before = peer.cpu();
             let url = format!("http://{}/api/v1/write", peer.address);
-            write::history(&client, &url, series);
+            write::history(&client, &url, series, every);
             (peer.cpu() - before).as_secs_f64()
         })
         .collect();
     values("taking them in, s of CPU", &took);
-    thread::sleep(SETTLE);
+    let settle =
+        std::env::var("BENCH_SETTLE").map_or(SETTLE, |text| text.parse().expect("seconds"));
+    thread::sleep(Duration::from_secs(settle));
     let memory: Vec<_> = peers.iter().map(Peer::memory).collect();
     values(
         "memory (PSS), MiB",
@@ -141,10 +175,7 @@ fn a_day(series: usize) {
         "  of it anonymous",
         &memory.iter().map(|of| of.1).collect::<Vec<_>>(),
     );
-    // Ranges over so many would only wait for the slowest.
-    if series <= 1000 {
-        ask::range(peers);
-    }
+    ask::range(peers, series);
     bytes(peers, had, samples);
     let ready = peers
         .iter_mut()

@@ -19,6 +19,9 @@ use crate::support::{http, poll, program};
 /// Belfry in Prometheus' place, without collectors, page and mail.
 const ALONE: &str = "belfry prometheus";
 
+/// The only process of a program.
+const ONE: &str = "";
+
 /// How long a restart may take before the bench gives up.
 const LONG: Duration = Duration::from_secs(600);
 
@@ -29,29 +32,64 @@ pub(crate) struct Peer {
     pub(crate) address: String,
     /// Its folder, for what it keeps.
     pub(crate) data: PathBuf,
-    parts: Vec<(Command, Process)>,
+    parts: Vec<Part>,
+}
+
+/// One of the processes that do the work together.
+struct Part {
+    name: &'static str,
+    command: Command,
+    process: Process,
+}
+
+/// What a process takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) name: &'static str,
+    /// All its memory, and what of it is not a file's, in MiB.
+    pub(crate) memory: (f64, f64),
+    /// Processor time so far.
+    pub(crate) cpu: Duration,
 }
 
 impl Peer {
     /// Processor time so far.
     pub(crate) fn cpu(&self) -> Duration {
-        let parts = self.parts.iter();
-        parts.map(|(_, part)| Cpu::of(part.pid()).total()).sum()
+        self.costs().iter().map(|part| part.cpu).sum()
+    }
+
+    /// What each of its processes takes.
+    pub(crate) fn costs(&self) -> Vec<Cost> {
+        let cost = |part: &Part| {
+            let pid = part.process.pid();
+            let memory = Memory::of(pid);
+            Cost {
+                name: part.name,
+                memory: (memory.pss, memory.anonymous),
+                cpu: Cpu::of(pid).total(),
+            }
+        };
+        self.parts.iter().map(cost).collect()
     }
 
     /// Memory in MiB: all of it, and what is not a file's.
     pub(crate) fn memory(&self) -> (f64, f64) {
-        let parts = self.parts.iter().map(|(_, part)| Memory::of(part.pid()));
-        parts.fold((0.0, 0.0), |sum, part| {
-            (sum.0 + part.pss, sum.1 + part.anonymous)
-        })
+        let costs = self.costs();
+        let memory = costs.iter().map(|part| part.memory);
+        memory.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
     }
 
     /// Asks for a path, and says what came and how long that took.
     pub(crate) fn ask(&self, path: &str) -> (http::Response, Duration) {
+        let answer = self.try_ask(path);
+        answer.unwrap_or_else(|err| panic!("{}: {path}: {err}", self.name))
+    }
+
+    /// The same of what may take longer than anybody waits.
+    pub(crate) fn try_ask(&self, path: &str) -> std::io::Result<(http::Response, Duration)> {
         let began = Instant::now();
-        let answer = http::get(&self.address, path).unwrap_or_else(|err| panic!("{path}: {err}"));
-        (answer, began.elapsed())
+        let answer = http::get(&self.address, path)?;
+        Ok((answer, began.elapsed()))
     }
 
     /// The value of one of its own metrics, labels included in `series`.
@@ -86,7 +124,9 @@ impl Peer {
     /// from the start until a query of a family that it had is answered.
     pub(crate) fn restart(&mut self, of: &str) -> Duration {
         let address = self.address.clone();
-        let (command, process) = &mut self.parts[0];
+        let Part {
+            command, process, ..
+        } = &mut self.parts[0];
         process.signal(Signal::TERM);
         poll::within(LONG, "a stop", || process.ended());
         let began = Instant::now();
@@ -154,7 +194,7 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
         .arg("--data")
         .arg(&data)
         .args(["--listen", &address]);
-    let ours = peer("belfry", data, address, vec![command]);
+    let ours = peer("belfry", data, address, vec![(ONE, command)]);
 
     let (data, address) = (place("prometheus"), port());
     let mut command = Command::new(program::find("prometheus", "prometheus"));
@@ -163,7 +203,7 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
         .arg(format!("--storage.tsdb.path={}", data.display()))
         .arg(format!("--web.listen-address={address}"))
         .arg("--web.enable-remote-write-receiver");
-    let prometheus = peer("Prometheus", data, address, vec![command]);
+    let prometheus = peer("Prometheus", data, address, vec![(ONE, command)]);
 
     let (data, address) = (place("victoria"), port());
     let mut command = Command::new(program::find("victoria-metrics", "victoria-metrics"));
@@ -183,7 +223,7 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
         "VictoriaMetrics + vmalert",
         data,
         address,
-        vec![command, alert],
+        vec![("VictoriaMetrics", command), ("vmalert", alert)],
     );
 
     let (data, address) = (place("alone"), port());
@@ -195,7 +235,7 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
         .arg(format!("--web.listen-address={address}"))
         .arg("--web.enable-remote-write-receiver")
         .arg("--storage.memory=2GiB");
-    let in_place = peer(ALONE, data, address, vec![command]);
+    let in_place = peer(ALONE, data, address, vec![(ONE, command)]);
 
     let data = place("vmagent");
     let mut command = Command::new(program::find("vmagent", "victoria-metrics"));
@@ -208,7 +248,7 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
         "vmagent, which keeps nothing",
         data,
         String::new(),
-        vec![command],
+        vec![("vmagent", command)],
     );
     drop(addresses);
     Peers {
@@ -217,11 +257,21 @@ pub(crate) fn start(scratch: &Scratch, pages: &Pages, targets: usize, rules: &Pa
     }
 }
 
-fn peer(name: &'static str, data: PathBuf, address: String, commands: Vec<Command>) -> Peer {
-    let parts = commands.into_iter().enumerate().map(|(at, mut command)| {
+fn peer(
+    name: &'static str,
+    data: PathBuf,
+    address: String,
+    commands: Vec<(&'static str, Command)>,
+) -> Peer {
+    let numbered = commands.into_iter().enumerate();
+    let parts = numbered.map(|(at, (part, mut command))| {
         let log = data.with_extension(format!("{at}.log"));
         let process = Process::spawn(name, &mut command, &log);
-        (command, process)
+        Part {
+            name: part,
+            command,
+            process,
+        }
     });
     Peer {
         name,

@@ -4,28 +4,30 @@ use super::pages::{STEP, step_now, value};
 
 /// Samples of each: a little less than a day, so that none is too old when it comes.
 const SAMPLES: u64 = 23 * 3600 / STEP;
-/// Samples of a series in one request.
+/// Samples of a series in one request, where each step has one.
 const AT_ONCE: u64 = 120;
 /// Series in one request.
 const TOGETHER: usize = 50;
 
 /// Samples that [`history`] sends of so many series.
-pub(crate) fn samples(of: usize) -> f64 {
-    (of as u64 * SAMPLES) as f64
+pub(crate) fn samples(of: usize, every: u64) -> f64 {
+    (of as u64 * (SAMPLES / every)) as f64
 }
 
-/// Sends a day of history of so many series, half counters and half readings, oldest first.
-pub(crate) fn history(client: &reqwest::Client, url: &str, count: usize) {
+/// Sends a day of history of so many series, half counters and half readings, oldest
+/// first, with a sample at each step or at `every` so many.
+pub(crate) fn history(client: &reqwest::Client, url: &str, count: usize, every: u64) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     let first = step_now() - SAMPLES - 40;
-    for from in (first..first + SAMPLES).step_by(AT_ONCE as usize) {
-        let steps = from..(from + AT_ONCE).min(first + SAMPLES);
+    let at_once = AT_ONCE * every;
+    for from in (first..first + SAMPLES).step_by(at_once as usize) {
+        let steps = (from..(from + at_once).min(first + SAMPLES)).step_by(every as usize);
         for some in (0..count).step_by(TOGETHER) {
             let mut body = Vec::new();
-            for at in some..some + TOGETHER {
+            for at in some..(some + TOGETHER).min(count) {
                 field(&mut body, 1, &series(at, steps.clone()));
             }
             let packed = snap::raw::Encoder::new()
@@ -43,7 +45,7 @@ pub(crate) fn history(client: &reqwest::Client, url: &str, count: usize) {
     }
 }
 
-fn series(at: usize, steps: std::ops::Range<u64>) -> Vec<u8> {
+fn series(at: usize, steps: impl Iterator<Item = u64>) -> Vec<u8> {
     let (name, family) = match at % 2 {
         0 => ("history_total", 1),
         _ => ("history", 3),
