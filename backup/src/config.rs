@@ -87,6 +87,10 @@ settings::section! {
         pub verify: String = String::new(),
         /// When the newest copy is restored into a scratch database and compared. Empty: only by `belfry backup drill`.
         pub drill: String = String::new(),
+        /// Whether a drill restores into a server in a container of its own, of the image of `container`, and not into a scratch database of the live server. It writes to the engine: that container is made, and removed, and nothing is pulled.
+        pub drill_container: bool = false,
+        /// How much memory that container may have.
+        pub drill_memory: settings::Size = settings::Size::mib(512),
         /// The IANA time zone of these lines. Empty: the one of the whole configuration.
         pub timezone: String = String::new(),
         /// How late a run may still begin after a time when nobody was there. Later it is missed.

@@ -1,9 +1,12 @@
-//! Drills: a backup is restored into a scratch database on the same server, its
-//! rows are compared with the manifest, the user's own questions are asked, and
-//! the scratch database is dropped. What passes is proven to restore.
+//! Drills: a backup is restored into a scratch database on the same server, or on one
+//! in a container of its own, its rows are compared with the manifest, the user's own
+//! questions are asked, and all of that is taken away. What passes is proven to restore.
 //!
-//! A drill can drop nothing but databases named `belfry_drill_...`.
+//! A drill can drop nothing but databases named `belfry_drill_...`, and remove nothing
+//! but containers that it has marked as its own.
 
+mod apart;
+mod container;
 mod scratch;
 mod tree;
 
@@ -26,6 +29,7 @@ use crate::restore::beside::{self, Fetched};
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup, tool};
+pub use container::sweep;
 pub(crate) use scratch::Scratch;
 
 /// What a drill found.
@@ -37,6 +41,8 @@ pub struct Report {
     pub backup: String,
     /// The target it was fetched from.
     pub target: String,
+    /// Where it was restored to.
+    pub within: &'static str,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
     /// How long it took: what a restore would take at least.
@@ -81,6 +87,7 @@ pub async fn drill(
         job: job.name.clone(),
         backup: copy.manifest.id.clone(),
         target: target.name().to_owned(),
+        within: "a scratch database",
         started_ms: now_ms,
         seconds: 0.0,
         raw_bytes: copy.manifest.raw_bytes(),
@@ -92,7 +99,11 @@ pub async fn drill(
         unsound: false,
     };
     let done = if copy.manifest.files.is_some() {
+        report.within = "a scratch folder";
         Box::pin(tree::scratch(setup, job, target, copy, &mut report, say)).await
+    } else if job.drill_container {
+        report.within = "a container of its own";
+        Box::pin(apart::drill(setup, job, (target, copy), &mut report, say)).await
     } else {
         Box::pin(database(setup, job, target, copy, &mut report, say)).await
     };
@@ -162,7 +173,7 @@ async fn database(
         beside::create(&mut admin, facts, name)
             .await
             .map_err(around)?;
-        beside::fill(&server, &dump, facts, name, say)
+        beside::fill(&server, &dump, facts, name, &[], say)
             .await
             .map_err(|err| sort(copy, err))?;
         report.checks = ask(&server, name, job).await.map_err(around)?;
@@ -261,6 +272,7 @@ impl Report {
         row("when", &at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
         row("backup", &self.backup);
         row("fetched from", &self.target);
+        row("restored into", self.within);
         row("took", &format!("{:.1} s", self.seconds));
         row("unpacked", &format!("{} bytes", self.raw_bytes));
         if let Some(rows) = self

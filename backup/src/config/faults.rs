@@ -166,6 +166,12 @@ impl Job {
                 "it is of use with migrate alone",
             );
         }
+        if self.drill_container && self.container.is_empty() {
+            fault(
+                format!("{key}.drill_container"),
+                "its server is like the one in container, and this job has none",
+            );
+        }
         if self.skip_unchanged && !folder && self.volume.is_empty() {
             fault(
                 format!("{key}.skip_unchanged"),

@@ -175,7 +175,7 @@ pub async fn create(
     admin.lines(&sql).await.map(|_| ())
 }
 
-/// Restores a dump into a database, and compares.
+/// Restores a dump into a database, with what `only` says, and compares.
 ///
 /// # Errors
 /// When the dump does not go in, or what came out is something else.
@@ -184,6 +184,7 @@ pub async fn fill(
     dump: &Fetched,
     facts: &Postgres,
     name: &str,
+    only: &[&str],
     say: Say<'_>,
 ) -> Result<(), String> {
     let into = Server {
@@ -194,7 +195,7 @@ pub async fn fill(
     let mut asking = Session::open(server).await.ok();
     let sql = format!("SELECT pg_database_size({})", literal(name));
     let size = async || asking.as_mut()?.line(&sql).await.ok()?.parse().ok();
-    let filling = restore(&into, dump, &[]);
+    let filling = restore(&into, dump, only);
     progress::told("restore", facts.size.unwrap_or(0), size, say, filling)
         .await
         .map_err(|err| err.to_string())?;

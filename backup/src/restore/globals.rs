@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::age::Identity;
 use crate::catalogue::Copy;
 use crate::fetch::fetch;
-use crate::postgres::Session;
+use crate::postgres::{Server, Session};
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup};
@@ -50,17 +51,16 @@ pub async fn apply(
     say: Say<'_>,
 ) -> Result<Applied, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
-    let Some(piece) = copy.manifest.piece("globals") else {
+    if copy.manifest.piece("globals").is_none() {
         return Ok(Applied::default());
-    };
-    let identities = setup.identities()?;
-    let kept = Kept::default();
-    fetch(target, piece, &identities, kept.clone())
+    }
+    let text = text(target, copy, &setup.identities()?).await?;
+    let (server, _) = setup
+        .admin(job)?
+        .prepared()
         .await
         .map_err(|err| err.to_string())?;
-    let text = std::mem::take(&mut *kept.0.lock().unwrap_or_else(PoisonError::into_inner));
-    let applied = timeout(PATIENCE, told(setup, job, &String::from_utf8_lossy(&text))).await;
-    let applied = applied.map_err(|_| "the server takes too long for its globals".to_owned())??;
+    let applied = applied(&server, &text).await?;
     say(format!(
         "roles   {} statements of the globals of {}, {} were there",
         applied.done, copy.manifest.id, applied.there
@@ -71,10 +71,32 @@ pub async fn apply(
     Ok(applied)
 }
 
-async fn told(setup: &Setup, job: &Job, text: &str) -> Result<Applied, String> {
+/// The globals of a backup; empty where it has none.
+pub(crate) async fn text(
+    target: &Target,
+    copy: &Copy,
+    identities: &[Identity],
+) -> Result<String, String> {
+    let Some(piece) = copy.manifest.piece("globals") else {
+        return Ok(String::new());
+    };
+    let kept = Kept::default();
+    fetch(target, piece, identities, kept.clone())
+        .await
+        .map_err(|err| err.to_string())?;
+    let text = std::mem::take(&mut *kept.0.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Has a server make what they say, in time.
+pub(crate) async fn applied(server: &Server, text: &str) -> Result<Applied, String> {
+    let applied = timeout(PATIENCE, told(server, text)).await;
+    applied.map_err(|_| "the server takes too long for its globals".to_owned())?
+}
+
+async fn told(server: &Server, text: &str) -> Result<Applied, String> {
     let why = |err: crate::postgres::Error| err.to_string();
-    let (server, _) = setup.admin(job)?.prepared().await.map_err(why)?;
-    let mut session = Session::open(&server).await.map_err(why)?;
+    let mut session = Session::open(server).await.map_err(why)?;
     // One that is refused must not keep the others from being made.
     let go_on = "\\set ON_ERROR_STOP off\n";
     session.lines(go_on).await.map_err(why)?;

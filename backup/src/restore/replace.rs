@@ -128,7 +128,7 @@ async fn filled(
     say: Say<'_>,
 ) -> Result<(), String> {
     let told = |err: crate::postgres::Error| err.to_string();
-    beside::fill(server, dump, facts, &names.beside, say).await?;
+    beside::fill(server, dump, facts, &names.beside, &[], say).await?;
     dress::dress(admin, facts, &names.beside)
         .await
         .map_err(told)

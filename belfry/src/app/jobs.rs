@@ -4,6 +4,7 @@
 mod look;
 mod perform;
 mod recover;
+mod times;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,7 +15,6 @@ use backup::quiet::Of;
 use backup::schedule::{Decision, Slot, decide, jitter_ms};
 use backup::{Job, Setup};
 use healthchecks::heartbeat::Cron;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
@@ -284,11 +284,7 @@ async fn due(
     };
     let zone = zone(config, job);
     let moved = jitter_ms(&job.name, millis(job.jitter));
-    let next = |after_ms: i64| {
-        let after = Timestamp::from_millisecond(after_ms - moved).ok()?;
-        cron.next(after, &zone)
-            .map(|due| due.as_millisecond() + moved)
-    };
+    let next = |after_ms: i64| times::next(&cron, &zone, moved, after_ms);
     let key = (job.name.clone(), task.as_str().to_owned());
     let slot = slots.entry(key).or_default();
     let before = *slot;

@@ -7,6 +7,13 @@ use crate::backup_files::Place;
 use crate::support::container::Container;
 use crate::support::poll;
 
+/// Makes a cluster of the user `owner` where there is none, and serves it.
+pub(crate) const SERVE: &str = "set -e; mkdir -p /tmp /var/run/postgresql; chmod 1777 /tmp
+            echo 'postgres:x:999:999::/data:/bin/sh' >>/etc/passwd; echo 'postgres:x:999:' >>/etc/group
+            mkdir -p /data/pg; chown -R 999:999 /data
+            [ -e /data/pg/PG_VERSION ] || /bin/busybox su postgres -c '/usr/lib/postgresql/15/bin/initdb -U owner -A trust -E UTF8 --locale C.UTF-8 -D /data/pg'
+            exec /bin/busybox su postgres -c 'exec /usr/lib/postgresql/15/bin/postgres -D /data/pg -k /tmp -c listen_addresses='";
+
 /// A container in which this host's own PostgreSQL runs: its programs are mounted.
 pub(crate) fn postgres(name: &str, volume: &str) -> Container {
     let mut container = Container::named(name);
@@ -21,13 +28,7 @@ pub(crate) fn postgres(name: &str, volume: &str) -> Container {
         .option("--env", "PGHOST=/tmp")
         .option("--shm-size", "64m")
         .compose("shop", "db")
-        .script(
-            "set -e; mkdir -p /tmp /var/run/postgresql; chmod 1777 /tmp
-            echo 'postgres:x:999:999::/data:/bin/sh' >>/etc/passwd; echo 'postgres:x:999:' >>/etc/group
-            mkdir -p /data/pg; chown -R 999:999 /data
-            [ -e /data/pg/PG_VERSION ] || /bin/busybox su postgres -c '/usr/lib/postgresql/15/bin/initdb -U owner -A trust -E UTF8 --locale C.UTF-8 -D /data/pg'
-            exec /bin/busybox su postgres -c 'exec /usr/lib/postgresql/15/bin/postgres -D /data/pg -k /tmp -c listen_addresses='",
-        )
+        .script(SERVE)
 }
 
 /// Asks the server in a container.

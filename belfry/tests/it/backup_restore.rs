@@ -10,6 +10,15 @@ use crate::support::poll;
 
 const COUNT: &str = "SELECT count(*) FROM t";
 
+/// An application.
+fn web() -> Container {
+    Container::named("web")
+        .compose("shop", "web")
+        .option("--env", "GREETING=hello")
+        .option("--volume", "shop_notes:/notes")
+        .health("true")
+}
+
 /// A database with 100 rows in a container, its backup, 7 rows since, and an
 /// application that uses it.
 fn place(restore: &str) -> Place {
@@ -18,12 +27,7 @@ fn place(restore: &str) -> Place {
          restore: {{stop: [com.docker.compose.service=web], {restore}}}}}\n"
     ));
     place.engine.run(&postgres("shop-db-1", "shop_pg"));
-    let web = Container::named("web")
-        .compose("shop", "web")
-        .option("--env", "GREETING=hello")
-        .option("--volume", "shop_notes:/notes")
-        .health("true");
-    place.engine.run(&web);
+    place.engine.run(&web());
     wait(&place, "shop-db-1");
     sql(&place, "shop-db-1", "postgres", "CREATE DATABASE shop");
     let make = "CREATE TABLE t AS SELECT generate_series(1, 100) n";
@@ -96,6 +100,47 @@ fn a_migration_that_fails_leaves_the_database_and_the_application_as_they_were()
     assert!(told.contains(cause), "{told}");
     assert_eq!(rows(&place), "107");
     assert_eq!(place.engine.inspect("web", "/State/Status"), "running");
+}
+
+#[test]
+fn a_migration_that_hangs_in_its_container_is_ended_and_everything_is_put_back() {
+    let place = place("migrate: [sleep, '600'], migrate_as: web, hook_timeout: 3s");
+    let told = place.expect(2, &["restore", "db", "--yes", "--lose-newer"]);
+    let cause = "the migration: it took longer than 3s; everything is as it was";
+    assert!(told.contains(cause), "{told}");
+    assert_eq!(rows(&place), "107");
+    assert_eq!(place.engine.inspect("web", "/State/Status"), "running");
+    let all = place
+        .engine
+        .docker(&["ps", "--all", "--format", "{{.Names}}"]);
+    assert!(!all.contains("belfry-migrate"), "{all}");
+}
+
+#[test]
+fn a_container_that_is_made_anew_during_a_restore_is_started_by_its_name() {
+    let place = place(
+        "migrate: [sh, -c, 'touch migrating; while [ ! -e go ]; do sleep 0.1; done'], healthy: ['container:web']",
+    );
+    let before = place.engine.inspect("web", "/Id");
+    let mut run = place.begin(&["restore", "db", "--yes", "--lose-newer"]);
+    poll::holds("it should migrate", || {
+        place.scratch.path.join("migrating").exists()
+    });
+    place.engine.docker(&["rm", "--force", "web"]);
+    // As whoever deploys does it: made, and started by somebody else.
+    let made = web().arguments();
+    let mut words = vec!["create"];
+    let options = made.iter().map(String::as_str);
+    words.extend(options.filter(|word| !["run", "--detach"].contains(word)));
+    place.engine.docker(&words);
+    place.scratch.file("go", "");
+    poll::holds("the restore should end", || run.ended().is_some());
+    assert_ne!(place.engine.inspect("web", "/Id"), before);
+    assert_eq!(place.engine.inspect("web", "/State/Status"), "running");
+    assert_eq!(rows(&place), "100");
+    // It ended well: what was there is kept.
+    place.expect(0, &["restore", "db", "--undo"]);
+    assert_eq!(rows(&place), "107");
 }
 
 #[test]

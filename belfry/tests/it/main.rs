@@ -21,6 +21,8 @@ mod backup_copies;
 #[cfg(test)]
 mod backup_coverage;
 #[cfg(test)]
+mod backup_drill;
+#[cfg(test)]
 mod backup_files;
 #[cfg(test)]
 mod backup_kill_requests;

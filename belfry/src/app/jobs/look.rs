@@ -45,6 +45,12 @@ pub(super) async fn bring(watch: &Watch, job: &Job) {
 /// Looks at the targets, and at how the tasks went.
 pub(super) async fn look(watch: &Watch, job: &Job) {
     let config = watch.config();
+    // Of a drill that was killed.
+    if job.drill_container
+        && let Err(err) = backup::drill::sweep(&setup(&config)).await
+    {
+        tracing::warn!(job = job.name, "a drill's container stays: {err}");
+    }
     let before = watch.jobs.of(&job.name);
     let mut known = Box::pin(look_up(&setup(&config), job, before.as_ref())).await;
     let pool = &watch.state.pool;

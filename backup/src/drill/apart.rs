@@ -1,0 +1,113 @@
+//! A drill with a database in a container of its own: its roles first, as on an empty
+//! host, then all that any other drill does.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::container::Apart;
+use super::{Report, Scratch, Trouble, around, sort};
+use crate::catalogue::Copy;
+use crate::manifest::Postgres;
+use crate::postgres::{Server, Session};
+use crate::restore::Room;
+use crate::restore::asked::ask;
+use crate::restore::beside::{self, Fetched};
+use crate::restore::globals;
+use crate::run::Say;
+use crate::target::Target;
+use crate::{Job, Setup};
+
+/// It may become so much larger than the database was, and not more.
+const LARGER: u64 = 3;
+/// A cluster of its own, with its write-ahead log.
+const CLUSTER: u64 = 1 << 30;
+
+pub(super) async fn drill(
+    setup: &Setup,
+    job: &Job,
+    (target, copy): (&Target, &Copy),
+    report: &mut Report,
+    say: Say<'_>,
+) -> Result<(), Trouble> {
+    let deadline = Instant::now() + job.timeout;
+    let late = || {
+        let limit = settings::format_duration(job.timeout);
+        Trouble::Around(format!("it took longer than {limit}"))
+    };
+    let facts = copy
+        .manifest
+        .postgres
+        .as_ref()
+        .ok_or_else(|| Trouble::Around("it is no backup of a database or of files".into()))?;
+    let identities = setup.identities().map_err(Trouble::Around)?;
+    let folder = setup.scratch(job).map_err(Trouble::Around)?;
+    let ready = async {
+        let dump = beside::fetched(target, copy, &identities, &folder, say).await;
+        let dump = dump.map_err(|err| sort(copy, err))?;
+        let roles = globals::text(target, copy, &identities).await;
+        let roles = roles.map_err(|err| sort(copy, err))?;
+        Ok::<_, Trouble>((dump, roles))
+    };
+    let (dump, roles) = timeout_at(deadline, ready).await.map_err(|_| late())??;
+    let begun = timeout_at(deadline, Apart::begin(setup, job)).await;
+    let apart = begun.map_err(|_| late())?.map_err(Trouble::Around)?;
+    say(format!("begun   a server of {}'s image", job.container));
+    let size = facts.size.unwrap_or_else(|| copy.manifest.raw_bytes());
+    let most = size.saturating_mul(LARGER).saturating_add(CLUSTER);
+    let parts = (&dump, roles.as_str());
+    let filling = Box::pin(filled(
+        &apart.server,
+        (job, copy, facts),
+        parts,
+        report,
+        say,
+    ));
+    let done = async {
+        tokio::select! {
+            done = filling => done,
+            size = apart.grows_beyond(most) => Err(Trouble::Around(format!(
+                "it has {size} bytes and grows, where {most} are far more than it had"
+            ))),
+        }
+    };
+    let done = timeout_at(deadline, done).await;
+    let done = done.unwrap_or_else(|_| Err(late()));
+    let gone = apart.end(setup).await.map_err(Trouble::Around);
+    done.and(gone)
+}
+
+async fn filled(
+    server: &Server,
+    (job, copy, facts): (&Job, &Copy, &Postgres),
+    (dump, roles): (&Fetched, &str),
+    report: &mut Report,
+    say: Say<'_>,
+) -> Result<(), Trouble> {
+    let mut admin = Session::open(server).await.map_err(around)?;
+    let version = admin.version().await.map_err(around)?;
+    let applied = globals::applied(server, roles).await;
+    let applied = applied.map_err(Trouble::Around)?;
+    for failed in &applied.failed {
+        say(format!("warn    {failed}"));
+    }
+    beside::preflight(&mut admin, facts, version)
+        .await
+        .map_err(Trouble::Around)?;
+    if let Some(room) = Room::of(server, &copy.manifest).await
+        && !room.is_enough()
+    {
+        return Err(Trouble::Around(format!(
+            "{} bytes are free where containers keep their data, and it needs {}",
+            room.free, room.needed
+        )));
+    }
+    let name = Scratch::new(job, &copy.manifest.id).name;
+    beside::create(&mut admin, facts, &name)
+        .await
+        .map_err(around)?;
+    // It has none but the disk that it is on.
+    beside::fill(server, dump, facts, &name, &["--no-tablespaces"], say)
+        .await
+        .map_err(|err| sort(copy, err))?;
+    report.checks = ask(server, &name, job).await.map_err(around)?;
+    Ok(())
+}

@@ -1,0 +1,308 @@
+//! A drill in a container of its own: a server of the live one's image, in which
+//! nothing is but the backup. It has no network, no port and nobody's volume, little
+//! memory, and an end: it is taken away whatever comes of the drill, by the next who
+//! looks where we died, and by the engine when its time is over.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::models::{ContainerCreateBody, HealthConfig, HostConfig};
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, ListContainersOptionsBuilder,
+    RemoveContainerOptions,
+};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::postgres::{Server, Session};
+use crate::run::Lock;
+use crate::tool::{Call, Place};
+use crate::{Job, Setup};
+
+/// Whose drill a container is of, and of which folder of ours.
+const JOB: &str = "belfry.drill";
+const WORK: &str = "belfry.drill.work";
+/// Where the server in it keeps all that it has.
+const HOME: &str = "/tmp/belfry-drill";
+/// How long the engine may take.
+const ENGINE: Duration = Duration::from_secs(60);
+/// How long a server may take to begin.
+const BEGINNING: Duration = Duration::from_secs(180);
+
+/// Makes a cluster, serves it, and ends all of that after `LIMIT` seconds. What is lost
+/// when the power fails is lost anyway.
+const SCRIPT: &str = r#"set -e
+mkdir -p /tmp "$HOME_OF"
+serve="export PATH='$PATH'; initdb -U postgres -A trust -N -E UTF8 --locale=C -D '$HOME_OF/data' >'$HOME_OF/log' 2>&1 &&
+exec postgres -D '$HOME_OF/data' -k '$HOME_OF' -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=20 \
+-c shared_buffers=32MB -c maintenance_work_mem=64MB -c max_wal_size=256MB -c jit=off -c logging_collector=off >>'$HOME_OF/log' 2>&1"
+if [ "$(id -u)" = 0 ]; then
+  grep -q ^postgres: /etc/passwd || echo 'postgres:x:999:999::/tmp:/bin/sh' >>/etc/passwd
+  chown postgres "$HOME_OF"
+  su postgres -s /bin/sh -c "$serve" &
+else
+  sh -c "$serve" &
+fi
+exec sleep "$LIMIT""#;
+
+/// A container that goes with this value.
+pub(super) struct Apart {
+    engine: Docker,
+    name: String,
+    /// Whether somebody has to see to it that it goes.
+    there: bool,
+    /// Its server.
+    pub(super) server: Server,
+}
+
+fn told(err: &Error) -> String {
+    err.to_string().chars().take(200).collect()
+}
+
+fn work(setup: &Setup) -> String {
+    let path = std::fs::canonicalize(&setup.work);
+    path.unwrap_or_else(|_| setup.work.clone())
+        .display()
+        .to_string()
+}
+
+async fn asked<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
+    let answer = timeout(ENGINE, asking).await;
+    let answer = answer.map_err(|_| "the engine does not answer".to_owned())?;
+    answer.map_err(|err| told(&err))
+}
+
+impl Apart {
+    /// Begins a server like that of the job, for as long as the job may take.
+    pub(super) async fn begin(setup: &Setup, job: &Job) -> Result<Self, String> {
+        let engine = setup.engine.clone().ok_or("no engine is there")?;
+        let live = engine.inspect_container(&job.container, None::<InspectContainerOptions>);
+        let live = asked(live).await?;
+        let config = live.config.unwrap_or_default();
+        let name = format!("belfry-drill-{}", job.name);
+        remove(&engine, setup, &name).await?;
+        let limit = job.timeout.as_secs().saturating_add(120);
+        // What else it is told may be secret, and is of the live one alone.
+        let kept = ["PATH=", "LANG=", "LC_", "LD_LIBRARY_PATH="];
+        let env = config.env.unwrap_or_default().into_iter();
+        let mut env: Vec<_> = env
+            .filter(|line| kept.iter().any(|start| line.starts_with(start)))
+            .collect();
+        env.extend([format!("HOME_OF={HOME}"), format!("LIMIT={limit}")]);
+        let labels = [(JOB, job.name.clone()), (WORK, work(setup))];
+        let labels = labels.map(|(key, value)| (key.to_owned(), value));
+        let body = ContainerCreateBody {
+            // By its number: nothing is ever pulled.
+            image: live.image.or(config.image),
+            env: Some(env),
+            user: config.user,
+            entrypoint: Some(["sh", "-c", SCRIPT].map(str::to_owned).to_vec()),
+            cmd: Some(Vec::new()),
+            labels: Some(HashMap::from(labels)),
+            healthcheck: Some(HealthConfig {
+                test: Some(vec!["NONE".to_owned()]),
+                ..HealthConfig::default()
+            }),
+            host_config: Some(limits(job)),
+            ..ContainerCreateBody::default()
+        };
+        let options = CreateContainerOptions {
+            name: Some(name.clone()),
+            ..CreateContainerOptions::default()
+        };
+        let server = Server {
+            place: Place::Container {
+                engine: engine.clone(),
+                name: name.clone(),
+            },
+            host: HOME.to_owned(),
+            port: 0,
+            user: "postgres".to_owned(),
+            password: settings::Secret::default(),
+            database: "postgres".to_owned(),
+            tls: false,
+            ..setup.server(job)?
+        };
+        let apart = Self {
+            engine,
+            name,
+            there: true,
+            server,
+        };
+        asked(apart.engine.create_container(Some(options), body)).await?;
+        let started = asked(apart.engine.start_container(&apart.name, None)).await;
+        let begun = async {
+            started?;
+            apart.answers().await
+        };
+        match begun.await {
+            Ok(()) => Ok(apart),
+            Err(err) => Err(match apart.end(setup).await {
+                Ok(()) => err,
+                Err(worse) => format!("{err}; and {worse}"),
+            }),
+        }
+    }
+
+    /// Waits until its server answers.
+    async fn answers(&self) -> Result<(), String> {
+        let began = Instant::now();
+        loop {
+            let opened = match Session::open(&self.server).await {
+                Ok(session) => session.close().await,
+                Err(err) => Err(err),
+            };
+            let Err(err) = opened else { return Ok(()) };
+            if began.elapsed() > BEGINNING {
+                let log = self.log().await.unwrap_or_else(|| err.to_string());
+                return Err(format!("no server begins in a container of its own: {log}"));
+            }
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// What its server said last.
+    async fn log(&self) -> Option<String> {
+        let call = Call {
+            program: "tail".to_owned(),
+            arguments: ["-n", "1", &format!("{HOME}/log")]
+                .map(str::to_owned)
+                .to_vec(),
+            environment: Vec::new(),
+            password: settings::Secret::default(),
+            input: false,
+        };
+        let text = self
+            .server
+            .place
+            .start(call)
+            .await
+            .ok()?
+            .text()
+            .await
+            .ok()?;
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.chars().take(200).collect())
+    }
+
+    /// Waits for ever, unless its server comes to have more than so many bytes.
+    pub(super) async fn grows_beyond(&self, most: u64) -> u64 {
+        const SIZE: &str = "SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database)::bigint \
+            + (SELECT coalesce(sum(size), 0) FROM pg_ls_waldir())::bigint";
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            let Ok(mut session) = Session::open(&self.server).await else {
+                continue;
+            };
+            let size = session.line(SIZE).await.ok();
+            let size = size.and_then(|size| size.parse().ok()).unwrap_or(0);
+            let _ = session.close().await;
+            if size > most {
+                return size;
+            }
+        }
+    }
+
+    /// Takes it away.
+    pub(super) async fn end(mut self, setup: &Setup) -> Result<(), String> {
+        let gone = remove(&self.engine, setup, &self.name).await;
+        self.there = gone.is_err();
+        gone
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if !self.there {
+            return;
+        }
+        // Whoever wanted it has gone: it goes as well as it can.
+        let (engine, name) = (self.engine.clone(), self.name.clone());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = timeout(ENGINE, engine.remove_container(&name, Some(all()))).await;
+            });
+        }
+    }
+}
+
+fn limits(job: &Job) -> HostConfig {
+    let memory = i64::try_from(job.drill_memory.bytes()).unwrap_or(i64::MAX);
+    let able = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+    HostConfig {
+        network_mode: Some("none".to_owned()),
+        memory: Some(memory),
+        // No more with swap.
+        memory_swap: Some(memory),
+        cpu_shares: Some(256),
+        pids_limit: Some(200),
+        shm_size: Some(64 << 20),
+        auto_remove: Some(true),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        cap_add: Some(able.map(str::to_owned).to_vec()),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        ..HostConfig::default()
+    }
+}
+
+/// With the volumes that its image wants, which have no name.
+fn all() -> RemoveContainerOptions {
+    RemoveContainerOptions {
+        force: true,
+        v: true,
+        ..RemoveContainerOptions::default()
+    }
+}
+
+/// Takes a container of ours away, and no other that has its name; well when it is gone.
+async fn remove(engine: &Docker, setup: &Setup, name: &str) -> Result<(), String> {
+    let began = Instant::now();
+    loop {
+        let look = engine.inspect_container(name, None::<InspectContainerOptions>);
+        let found = match timeout(ENGINE, look).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(Error::DockerResponseServerError {
+                status_code: 404, ..
+            })) => return Ok(()),
+            Ok(Err(err)) => return Err(told(&err)),
+            Err(_) => return Err("the engine does not answer".to_owned()),
+        };
+        let labels = found.config.and_then(|config| config.labels);
+        if labels.unwrap_or_default().get(WORK) != Some(&work(setup)) {
+            return Err(format!("{name} is no container of ours, and stays"));
+        }
+        // By its number: another may have its name by then. It may be going already.
+        let id = found.id.unwrap_or_default();
+        let refused = asked(engine.remove_container(&id, Some(all()))).await.err();
+        if began.elapsed() > ENGINE {
+            let why = refused.unwrap_or_else(|| "it goes on".to_owned());
+            return Err(format!("{name} cannot be removed: {why}"));
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Takes away what drills that died have left; how many containers those were. Drills
+/// that go on are left alone.
+///
+/// # Errors
+/// When the engine does not do it.
+pub async fn sweep(setup: &Setup) -> Result<usize, String> {
+    let Some(engine) = &setup.engine else {
+        return Ok(0);
+    };
+    let ours = HashMap::from([("label", vec![format!("{WORK}={}", work(setup))])]);
+    let options = ListContainersOptionsBuilder::new().all(true).filters(&ours);
+    let mut gone = 0;
+    for found in asked(engine.list_containers(Some(options.build()))).await? {
+        let labels = found.labels.unwrap_or_default();
+        let Some(job) = labels.get(JOB) else { continue };
+        let Ok(_lock) = Lock::take(&setup.work, job) else {
+            continue;
+        };
+        remove(engine, setup, &format!("belfry-drill-{job}")).await?;
+        gone += 1;
+    }
+    Ok(gone)
+}
