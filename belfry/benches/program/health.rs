@@ -13,7 +13,7 @@ use crate::support::belfry::{Belfry, Launch};
 use crate::support::process::Process;
 use crate::support::scratch::Scratch;
 use crate::support::{claim, http, poll, program};
-use crate::{binary, figure, site};
+use crate::{bare, binary, figure, site};
 
 /// Pings and answers a second.
 const PINGS: u32 = 1000;
@@ -185,6 +185,8 @@ fn probes() {
         proc::threads(belfry.pid()) - proc::threads(without.pid()),
         "",
     );
+    let bare = bare::connections(port, PROBES);
+    figure::plain("200 bare connections, nothing else", bare, "ms");
     drop((without, belfry));
 
     let scratch = Scratch::new();

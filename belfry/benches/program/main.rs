@@ -13,6 +13,8 @@
 #[cfg(test)]
 mod alerting;
 #[cfg(test)]
+mod bare;
+#[cfg(test)]
 mod compare;
 #[cfg(test)]
 mod exporters;
