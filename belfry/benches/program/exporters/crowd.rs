@@ -1,6 +1,7 @@
 //! What a container costs among twenty, and among hundreds.
 //!
-//! `BENCH_CONTAINERS` is how many there are one after the other, `20,100,500` if not set.
+//! `BENCH_CONTAINERS` is how many there are one after the other, `20,100,500` if not set;
+//! no more than the limit on tasks, which others here live under too, leaves room for.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -17,6 +18,12 @@ use crate::support::poll;
 /// Of so many scrapes the cost is a mean.
 const LOOKS: u32 = 40;
 
+/// Threads of the engine that each container takes.
+const THREADS: usize = 12;
+
+/// Threads that are left to all others.
+const SPARED: usize = 1_000;
+
 /// Hundreds of containers take their time to start, and to be read.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -32,6 +39,11 @@ pub(super) fn run() {
     let mut first = None;
     for count in counts.split(',') {
         let count: usize = count.parse().expect("a number of containers");
+        let room = have + room().unwrap_or(usize::MAX - have);
+        if count > room {
+            println!("{count} containers: the limit on tasks leaves room for {room}");
+        }
+        let count = count.min(room);
         fill(&engine, have, count);
         have = count;
         poll::within(PATIENCE, "all containers should be read", || {
@@ -53,6 +65,26 @@ pub(super) fn run() {
         figure::plain("  memory (PSS)", Memory::of(ours.pid()).pss, "MiB");
         first = first.or(Some(f64::round(each)));
     }
+}
+
+/// How many more containers our control group lets run; nothing when it has no limit.
+fn room() -> Option<usize> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = groups.lines().find_map(|line| {
+        let (kinds, path) = line.split_once(':')?.1.split_once(':')?;
+        match kinds {
+            "pids" => Some(format!("/sys/fs/cgroup/pids{path}")),
+            // Version 2, unless version 1 counts them.
+            "" => Some(format!("/sys/fs/cgroup{path}")),
+            _ => None,
+        }
+    })?;
+    let read = |file: &str| -> Option<usize> {
+        let text = std::fs::read_to_string(format!("{path}/{file}")).ok()?;
+        text.trim().parse().ok()
+    };
+    let left = read("pids.max")?.saturating_sub(read("pids.current")? + SPARED);
+    Some(left / THREADS)
 }
 
 /// Starts containers, several at a time, until there are so many.
