@@ -1,8 +1,7 @@
 //! Cron lines: five fields, names of months and days, `@daily` and the like.
 //!
-//! A time that the clocks skip is taken as much later as they skip; one that
-//! comes twice counts each time for lines that name many hours, and once, the
-//! first time, for the minute that was asked about before it.
+//! A time that the clocks skip is taken as much later as they skip; one that comes
+//! twice counts each time for lines of every hour, and the first time for all others.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -25,6 +24,10 @@ const MONTHS: [&str; 12] = [
 ];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
+/// The hours of a line that says `*` of them.
+const EVERY_HOUR: u64 = (1 << 24) - 1;
+/// So many minutes of a day may come twice.
+const REPEATED: usize = 180;
 /// The 29th of February comes once in 8 years around 2100; no line waits longer.
 const MOST_DAYS: usize = 366 * 9;
 
@@ -64,24 +67,38 @@ impl Cron {
         }
     }
 
-    /// The first due time after `after`, in a time zone.
+    /// The first due time after `after`, in a time zone. Where the clocks are set back, a
+    /// line of every hour is due in both hours of one name, any other in the first alone.
     #[must_use]
     pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        if self.hours == EVERY_HOUR
+            && let Some(soon) = self.soon(after, zone)
+        {
+            return Some(soon);
+        }
         let mut civil = zone.to_datetime(after);
-        // Where the clocks were set back, a civil time may lie before `after`.
-        for _ in 0..4 {
+        // Where they were set back, a civil time may lie before `after`.
+        for _ in 0..REPEATED {
             civil = self.next_civil(civil)?;
-            let ambiguous = zone.to_ambiguous_timestamp(civil);
-            let due = ambiguous.compatible().ok()?;
+            let due = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
             if due > after {
                 return Some(due);
             }
-            let later = ambiguous.later().ok()?;
-            if later > after {
-                return Some(later);
-            }
         }
         None
+    }
+
+    /// The first due minute of the next two hours, counted as they pass.
+    fn soon(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        let minute = after.as_second().div_euclid(60);
+        (1..=120).find_map(|later| {
+            let at = Timestamp::from_second((minute + later) * 60).ok()?;
+            let civil = zone.to_datetime(at);
+            let due = civil.second() == 0
+                && self.minutes >> civil.minute() & 1 == 1
+                && self.day_matches(civil.date());
+            due.then_some(at)
+        })
     }
 
     /// The first due minute after `from`, on the wall clock.
@@ -231,8 +248,12 @@ mod tests {
             (
                 "*/30 * * * *",
                 "2026-10-25T00:30:00Z",
-                "2026-10-25T02:00:00Z",
+                "2026-10-25T01:00:00Z",
             ),
+            // Within the second of the two hours: it was due in the first.
+            ("30 2 * * *", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
+            ("30 2 * * *", "2026-10-25T01:00:00Z", "2026-10-26T01:30:00Z"),
+            ("* 2 * * *", "2026-10-25T01:00:00Z", "2026-10-26T01:00:00Z"),
             (
                 "*/30 * * * *",
                 "2026-10-25T01:00:00Z",
