@@ -1,5 +1,7 @@
 //! Doing what a scenario says to both servers at the same moment.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,20 +13,31 @@ use crate::support::{now_ms, web};
 /// Both servers.
 #[derive(Clone)]
 pub(super) struct Feed {
-    urls: [String; 2],
+    /// A restart changes them.
+    urls: Arc<Mutex<[String; 2]>>,
     client: reqwest::Client,
 }
 
 impl Feed {
     pub(super) fn new(urls: [String; 2]) -> Self {
         Self {
-            urls,
+            urls: Arc::new(Mutex::new(urls)),
             client: web::client(),
         }
     }
 
+    fn urls(&self) -> [String; 2] {
+        self.urls.lock().unwrap().clone()
+    }
+
+    /// From now on they are reached elsewhere.
+    pub(super) async fn go_to(&self, urls: [String; 2]) {
+        *self.urls.lock().unwrap() = urls;
+        self.warm_up().await;
+    }
+
     pub(super) async fn warm_up(&self) {
-        for url in &self.urls {
+        for url in self.urls() {
             let answer = self.client.get(format!("{url}/api/v2/status")).send().await;
             assert_eq!(answer.unwrap().status(), 200);
         }
@@ -33,14 +46,20 @@ impl Feed {
     /// Does the steps of a scenario when they are due.
     pub(super) async fn play(self, scenario: &'static Scenario, begin: Instant) {
         let mut silences = [String::new(), String::new()];
+        let mut began = BTreeMap::new();
         for step in scenario.steps.split("; ") {
             let (at, what) = step.split_once(' ').unwrap();
             let at: f64 = at.parse().unwrap();
             sleep_until(begin + Duration::from_secs_f64(at)).await;
             let (kind, rest) = what.split_at(1);
             match kind {
-                "+" => self.put(scenario, rest, None).await,
-                "-" => self.put(scenario, rest, Some(now_ms())).await,
+                "+" => {
+                    let now_ms = now_ms();
+                    began.insert(rest, now_ms);
+                    self.put(scenario, rest, Some(now_ms), None).await;
+                }
+                "=" => self.put(scenario, rest, Some(began[rest]), None).await,
+                "-" => self.put(scenario, rest, None, Some(now_ms())).await,
                 "~" => silences = self.silence(scenario, rest).await,
                 _ => self.unsilence(&silences).await,
             }
@@ -49,7 +68,13 @@ impl Feed {
 
     /// `a x=1 @2`: an alert of that name and these labels, which ends by itself in
     /// two seconds, or ended.
-    async fn put(&self, scenario: &Scenario, text: &str, ended_ms: Option<i64>) {
+    async fn put(
+        &self,
+        scenario: &Scenario,
+        text: &str,
+        began_ms: Option<i64>,
+        ended_ms: Option<i64>,
+    ) {
         let mut labels = json!({"scenario": scenario.name});
         let mut lives_ms = 3_600_000;
         for (place, word) in text.split(' ').enumerate() {
@@ -66,10 +91,10 @@ impl Feed {
             "generatorURL": "http://p.example.org/graph?g0.expr=up&g0.tab=1",
             "endsAt": time(ended_ms.unwrap_or(now_ms() + lives_ms)),
         });
-        if ended_ms.is_none() {
-            alert["startsAt"] = json!(time(now_ms()));
+        if let Some(began_ms) = began_ms {
+            alert["startsAt"] = json!(time(began_ms));
         }
-        self.post("/alerts", [&json!([alert]); 2]).await;
+        self.post("/alerts", &json!([alert])).await;
     }
 
     async fn silence(&self, scenario: &Scenario, text: &str) -> [String; 2] {
@@ -85,29 +110,39 @@ impl Feed {
             "createdBy": "test",
             "comment": "test",
         });
-        let answers = self.post("/silences", [&silence; 2]).await;
+        let answers = self.post("/silences", &silence).await;
         answers.map(|answer| answer["silenceID"].as_str().unwrap().to_owned())
     }
 
     async fn unsilence(&self, ids: &[String; 2]) {
-        for (url, id) in self.urls.iter().zip(ids) {
+        for (url, id) in self.urls().iter().zip(ids) {
             let url = format!("{url}/api/v2/silence/{id}");
             let answer = self.client.delete(url).send().await.unwrap();
             assert_eq!(answer.status(), 200);
         }
     }
 
-    async fn post(&self, path: &str, bodies: [&Value; 2]) -> [Value; 2] {
-        let one = async |url: &str, body: &Value| {
-            let url = format!("{url}/api/v2{path}");
-            let answer = self.client.post(url).json(body).send().await.unwrap();
-            assert_eq!(answer.status(), 200);
-            answer.json().await.unwrap_or(Value::Null)
-        };
-        let (theirs, ours) =
-            tokio::join!(one(&self.urls[0], bodies[0]), one(&self.urls[1], bodies[1]));
-        [theirs, ours]
+    async fn post(&self, path: &str, body: &Value) -> [Value; 2] {
+        post(&self.client, &self.urls(), path, body).await
     }
+}
+
+/// To both at the same moment.
+pub(super) async fn post(
+    client: &reqwest::Client,
+    urls: &[String; 2],
+    path: &str,
+    body: &Value,
+) -> [Value; 2] {
+    let one = async |url: &str| {
+        let url = format!("{url}/api/v2{path}");
+        let answer = client.post(&url).json(body).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 200, "{url}: {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    };
+    let (theirs, ours) = tokio::join!(one(&urls[0]), one(&urls[1]));
+    [theirs, ours]
 }
 
 fn time(time_ms: i64) -> String {

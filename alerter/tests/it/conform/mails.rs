@@ -7,9 +7,13 @@ use std::time::Duration;
 use alerter::Mail;
 use mailparse::MailHeaderMap as _;
 use serde_json::json;
+use tokio::time::Instant;
+
+use super::distances::Distances;
+use super::{feed, play};
 
 use crate::support::peer::Peer;
-use crate::support::web::{Served, post};
+use crate::support::web::{self, Served};
 use crate::support::{Sink, Taken, config, database, now_ms, start, until};
 
 /// Receivers by name: their `email_configs`, each a scenario of its own.
@@ -66,6 +70,8 @@ const DEFINED: &str = "{{ define \"ours\" }}{{ range $i, $a := .Alerts }}{{ if $
     {{ define \"ours.people\" }}ops-{{ .CommonLabels.team }}@example.org{{ end }}\
     {{ define \"ours.subject\" }}{{ .Status }} of {{ .GroupLabels.SortedPairs.Values | join \" \" }}{{ end }}";
 
+pub(super) const COUNT: usize = MAILS.len();
+
 /// After the reload one receiver has other words, one route other times.
 fn configuration(port: u16, templates: &std::path::Path, reloaded: bool) -> String {
     let routes: Vec<String> = MAILS
@@ -120,12 +126,16 @@ fn said(taken: &Taken) -> Said {
     said
 }
 
+/// Mails by what they say, and when they came.
+type Came = Vec<(Said, i64)>;
+
 /// So many mails of each, by what they say.
-async fn mails(sinks: &mut [Sink; 2], count: usize) -> [Vec<Said>; 2] {
+async fn mails(sinks: &mut [Sink; 2], count: usize) -> [Came; 2] {
     let mut all = [Vec::new(), Vec::new()];
     for (sink, mails) in sinks.iter_mut().zip(&mut all) {
         for _ in 0..count {
-            mails.push(said(&sink.next().await));
+            let taken = sink.next().await;
+            mails.push((said(&taken), taken.at_ms));
         }
         mails.sort();
     }
@@ -133,7 +143,7 @@ async fn mails(sinks: &mut [Sink; 2], count: usize) -> [Vec<Said>; 2] {
 }
 
 /// Puts the same alerts to both.
-async fn put(urls: [&str; 2], alerts: &[(&str, &str, bool)]) {
+async fn put(urls: &[String; 2], alerts: &[(&str, &str, bool)]) {
     let time = |at_ms: i64| {
         jiff::Timestamp::from_millisecond(at_ms)
             .unwrap()
@@ -150,23 +160,45 @@ async fn put(urls: [&str; 2], alerts: &[(&str, &str, bool)]) {
             })
         })
         .collect();
-    for url in urls {
-        let answer = post(url, "/alerts", &json!(alerts).to_string()).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
+    feed::post(&web::client(), urls, "/alerts", &json!(alerts)).await;
+}
+
+/// What is told of one after the other, and how far from each other it comes.
+struct Told<'a> {
+    sinks: [Sink; 2],
+    distances: &'a mut Distances,
+    faults: Vec<String>,
+}
+
+impl Told<'_> {
+    /// Puts the same alerts to both and reads a mail for each: both say the same.
+    /// Of no kind are those whose time hangs on a beat that only we keep.
+    async fn of(
+        &mut self,
+        kind: Option<&str>,
+        urls: &[String; 2],
+        alerts: &[(&str, &str, bool)],
+    ) -> Vec<Said> {
+        let until = Instant::now() + Duration::from_secs(1);
+        let late = tokio::spawn(play::lateness(until));
+        put(urls, alerts).await;
+        let [theirs, ours] = mails(&mut self.sinks, alerts.len()).await;
+        let late_ms = late.await.unwrap();
+        for ((ours, our_ms), (theirs, their_ms)) in ours.iter().zip(&theirs) {
+            assert_eq!(ours, theirs);
+            if let Some(kind) = kind {
+                let what = format!("mail {:?}", ours["Subject"]);
+                let fault = self.distances.note(kind, &what, our_ms - their_ms, late_ms);
+                self.faults.extend(fault);
+            }
+        }
+        ours.into_iter().map(|(said, _)| said).collect()
     }
 }
 
-/// Puts the same alerts to both and reads a mail for each: both say the same.
-async fn told(urls: [&str; 2], sinks: &mut [Sink; 2], alerts: &[(&str, &str, bool)]) -> Vec<Said> {
-    put(urls, alerts).await;
-    let [theirs, ours] = mails(sinks, alerts.len()).await;
-    assert_eq!(ours, theirs);
-    ours
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_alerts_lead_to_the_same_mails_by_templates_over_a_reload_and_a_restart() {
-    let mut sinks = [Sink::start(&[]).await, Sink::start(&[]).await];
+/// Mails by templates, over a reload and over a restart; what came too late.
+pub(super) async fn run(distances: &mut Distances) -> Vec<String> {
+    let sinks = [Sink::start(&[]).await, Sink::start(&[]).await];
     let folder = tempfile::tempdir().unwrap();
     let templates = folder.path().join("ours.tmpl");
     std::fs::write(&templates, DEFINED).unwrap();
@@ -179,13 +211,19 @@ async fn the_same_alerts_lead_to_the_same_mails_by_templates_over_a_reload_and_a
     let pool = database(folder.path()).await;
     let handle = start(config(&before[1]), Mail::default(), pool.clone()).await;
     let served = Served::start(&handle).await;
+    let mut told = Told {
+        sinks,
+        distances,
+        faults: Vec::new(),
+    };
 
     // Each scenario's first mail.
     let firing: Vec<_> = MAILS
         .iter()
         .map(|(name, _)| (*name, "Disk", true))
         .collect();
-    let ours = told([&peer.url, &served.url()], &mut sinks, &firing).await;
+    let urls = [peer.url.clone(), served.url()];
+    let ours = told.of(Some("templates"), &urls, &firing).await;
     assert!(
         ours.iter().any(|it| it["Subject"].contains("FIRING:1")),
         "{ours:?}"
@@ -201,7 +239,7 @@ async fn the_same_alerts_lead_to_the_same_mails_by_templates_over_a_reload_and_a
         ("text-of-each", "Load", true),
         ("own-subject", "Load", true),
     ];
-    let ours = told([&peer.url, &served.url()], &mut sinks, &more).await;
+    let ours = told.of(Some("reload"), &urls, &more).await;
     let reloaded = |it: &Said| {
         it.get("text")
             .is_some_and(|text| text.contains("since the reload"))
@@ -215,19 +253,26 @@ async fn the_same_alerts_lead_to_the_same_mails_by_templates_over_a_reload_and_a
     let peer = Peer::start(folder.path(), &after[0]).await;
     let handle = start(config(&after[1]), Mail::default(), pool).await;
     let served = Served::start(&handle).await;
-    let url = served.url();
-    let urls = [&*peer.url, &*url];
-    put(urls, &firing).await;
-    told(urls, &mut sinks, &[("told-of-ends", "Fresh", true)]).await;
-    let ours = told(urls, &mut sinks, &[("told-of-ends", "Disk", false)]).await;
+    let urls = [peer.url.clone(), served.url()];
+    put(&urls, &firing).await;
+    let fresh = [("told-of-ends", "Fresh", true)];
+    told.of(Some("restart"), &urls, &fresh).await;
+    let ours = told
+        .of(None, &urls, &[("told-of-ends", "Disk", false)])
+        .await;
     assert_eq!(ours[0]["Subject"], "resolved");
     // Another look at all groups tells nothing more.
-    told(urls, &mut sinks, &[("own-subject", "Last", true)]).await;
+    let last = [("own-subject", "Last", true)];
+    told.of(Some("restart"), &urls, &last).await;
     until("nothing waits", async || {
         let page = handle.metrics().await.unwrap();
         page.contains("belfry_mail_queue_length 0\n").then_some(())
     })
     .await;
     handle.stop(Duration::from_secs(10)).await;
+    let Told {
+        mut sinks, faults, ..
+    } = told;
     assert_eq!(sinks.each_mut().map(|sink| sink.ready()), [None, None]);
+    faults
 }

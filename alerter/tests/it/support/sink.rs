@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::within;
+use super::{now_ms, within};
 
 /// A point of the dialogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(crate) struct Taken {
     pub(crate) id: String,
     /// All of it, header and body.
     pub(crate) text: String,
+    /// When its last line came, in milliseconds since 1970.
+    pub(crate) at_ms: i64,
 }
 
 pub(crate) struct Sink {
@@ -176,6 +178,7 @@ async fn mail(
         subject: String::new(),
         id: String::new(),
         text: String::new(),
+        at_ms: 0,
     };
     loop {
         let line = line(stream).await?;
@@ -193,6 +196,7 @@ async fn mail(
             taken.id = id.to_owned();
         }
     }
+    taken.at_ms = now_ms();
     if !matches!(act, Act::Say(Stage::Dot, _)) {
         shared.taken.send(taken).ok()?;
     }

@@ -80,8 +80,3 @@ pub(crate) async fn ask(base: &str, request: &str, headers: &[(&str, &str)], bod
 pub(crate) async fn get(base: &str, path: &str) -> Answer {
     ask(base, &format!("GET {path}"), &[], "").await
 }
-
-pub(crate) async fn post(base: &str, path: &str, body: &str) -> Answer {
-    let json = [("content-type", "application/json")];
-    ask(base, &format!("POST {path}"), &json, body).await
-}

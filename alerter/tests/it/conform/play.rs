@@ -1,0 +1,262 @@
+//! Plays scenarios to both servers and compares what their webhooks got.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Scenario;
+use super::distances::Distances;
+use super::feed::Feed;
+use crate::support::hook::{Hook, Message};
+use crate::support::peer::Peer;
+use crate::support::web::Served;
+use crate::support::{config, database, mail, now_ms, start};
+
+/// What happens to both servers in the midst of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    Reload,
+    Restart,
+}
+
+/// When a run is over, in milliseconds: between two looks.
+const END_MS: u64 = 10_000;
+
+impl Change {
+    /// When it happens, in milliseconds: with a look, from which Alertmanager goes
+    /// on after a reload, or after it, so that no look falls into a restart.
+    fn at_ms(self) -> u64 {
+        match self {
+            Self::None | Self::Reload => 5_000,
+            Self::Restart => 5_300,
+        }
+    }
+}
+
+fn configuration(scenarios: &[&'static Scenario], port: u16, changed: bool) -> String {
+    let mut routes = Vec::new();
+    let mut receivers = vec!["{name: none}".to_owned()];
+    let mut rules = Vec::new();
+    for scenario in scenarios {
+        let Scenario { name, webhook, .. } = scenario;
+        let route = match changed && !scenario.after.is_empty() {
+            true => scenario.after,
+            false => scenario.route,
+        };
+        let timers = "group_wait: 1s, group_interval: 2s, repeat_interval: 1h";
+        let timers: Vec<&str> = timers
+            .split(", ")
+            .filter(|timer| {
+                !route.contains(timer.split(':').next().unwrap()) || route.contains("routes:")
+            })
+            .collect();
+        routes.push(format!(
+            "{{receiver: {name}, matchers: ['scenario=\"{name}\"'], {}, {route}}}",
+            timers.join(", ")
+        ));
+        for suffix in ["", "-b", "-c"] {
+            let url = format!("http://127.0.0.1:{port}/{name}{suffix}");
+            receivers.push(format!(
+                "{{name: {name}{suffix}, webhook_configs: [{{url: '{url}', {webhook}}}]}}"
+            ));
+        }
+        for rule in scenario.inhibit.split("; ").filter(|rule| !rule.is_empty()) {
+            rules.push(rule.replace("SCENARIO", &format!("'scenario=\"{name}\"'")));
+        }
+    }
+    format!(
+        "{{route: {{receiver: none, routes: [{}]}}, receivers: [{}], inhibit_rules: [{}], \
+          time_intervals: [{{name: always, time_intervals: [{{times: [{{start_time: '00:00', end_time: '24:00'}}]}}]}}, \
+          {{name: never, time_intervals: [{{years: ['2001']}}]}}, \
+          {{name: week, time_intervals: [{{weekdays: ['sunday:saturday'], location: Europe/Berlin}}]}}]}}",
+        routes.join(", "),
+        receivers.join(", "),
+        rules.join(", ")
+    )
+}
+
+/// What a message says, and when it came after the beginning.
+type Said = (String, i64);
+
+/// Messages by receiver and group.
+fn sorted(mut hook: Hook, began_ms: i64) -> BTreeMap<String, Vec<Said>> {
+    let mut groups: BTreeMap<String, Vec<Said>> = BTreeMap::new();
+    while let Some(message) = hook.ready() {
+        let key = format!("{} {}", message.path, message.body["groupKey"]);
+        let said = (content(&message), message.at_ms - began_ms);
+        groups.entry(key).or_default().push(said);
+    }
+    groups
+}
+
+/// The scenario whose receiver a message went to, by its key.
+fn scenario_of(key: &str) -> &str {
+    let path = key.split(' ').next().unwrap().trim_start_matches('/');
+    path.trim_end_matches("-b").trim_end_matches("-c")
+}
+
+fn content(message: &Message) -> String {
+    let mut body = message.body.clone();
+    let fields = body.as_object_mut().unwrap();
+    // Newer than the counterpart, or each one's own.
+    for own in ["notification_reason", "routeLabels", "externalURL"] {
+        fields.remove(own);
+    }
+    for alert in body["alerts"].as_array_mut().unwrap() {
+        // The end of an alert that ended by its own time is a matter of digits.
+        for time in ["startsAt", "endsAt"] {
+            let text = alert[time].as_str().unwrap().to_owned();
+            alert[time] = text.trim_end_matches('Z').get(..19).unwrap_or("").into();
+        }
+    }
+    format!("{} {body}", message.status)
+}
+
+/// How late a timer of this process is, at worst: a measure of the load, in milliseconds.
+pub(super) async fn lateness(until: Instant) -> i64 {
+    let mut worst = Duration::ZERO;
+    while Instant::now() < until {
+        let due = Instant::now() + Duration::from_millis(20);
+        sleep_until(due).await;
+        worst = worst.max(due.elapsed());
+    }
+    worst.as_millis().try_into().unwrap()
+}
+
+/// Both servers, of which either may be another one after a restart.
+struct Pair {
+    peer: Peer,
+    handle: alerter::Handle,
+    served: Served,
+}
+
+impl Pair {
+    fn urls(&self) -> [String; 2] {
+        [self.peer.url.clone(), self.served.url()]
+    }
+}
+
+/// Plays all scenarios of a run; what differed.
+pub(super) async fn run(
+    kinds: &'static [(&'static str, &'static [Scenario])],
+    change: Change,
+    distances: &mut Distances,
+) -> Vec<String> {
+    let scenarios: Vec<&Scenario> = kinds.iter().flat_map(|(_, of)| of.iter()).collect();
+    // The 400 is answered to the first message of its receiver.
+    let hooks = [
+        Hook::refusing("/refused").await,
+        Hook::refusing("/refused").await,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let text = |at: usize, changed| configuration(&scenarios, hooks[at].port, changed);
+    let pool = database(folder.path()).await;
+    let mut pair = {
+        let peer = Peer::start(folder.path(), &text(0, false)).await;
+        let handle = start(config(&text(1, false)), mail("{}"), pool.clone()).await;
+        let served = Served::start(&handle).await;
+        Pair {
+            peer,
+            handle,
+            served,
+        }
+    };
+    let feed = Feed::new(pair.urls());
+    // The first connection of each client is made before anything counts.
+    feed.warm_up().await;
+
+    let begin = Instant::now() + Duration::from_millis(200);
+    let began_ms = now_ms() + 200;
+    let end = begin + Duration::from_millis(END_MS);
+    let late = tokio::spawn(lateness(end));
+    let tasks: Vec<_> = scenarios
+        .iter()
+        .map(|scenario| tokio::spawn(feed.clone().play(scenario, begin)))
+        .collect();
+    sleep_until(begin + Duration::from_millis(change.at_ms())).await;
+    match change {
+        Change::None => {}
+        Change::Reload => {
+            let (theirs, ours) = (text(0, true), config(&text(1, true)));
+            let no_mail = mail("{}");
+            let (_, reloaded) = tokio::join!(
+                pair.peer.reload(folder.path(), &theirs),
+                pair.handle.reload(&ours, &no_mail),
+            );
+            reloaded.unwrap();
+        }
+        Change::Restart => {
+            let Pair {
+                peer,
+                handle,
+                served,
+            } = pair;
+            drop(served);
+            tokio::join!(peer.stop(), handle.stop(Duration::from_secs(10)));
+            let (theirs, ours) = (text(0, false), config(&text(1, false)));
+            let (peer, handle) = tokio::join!(
+                Peer::start(folder.path(), &theirs),
+                start(ours, mail("{}"), pool.clone()),
+            );
+            let served = Served::start(&handle).await;
+            pair = Pair {
+                peer,
+                handle,
+                served,
+            };
+            feed.go_to(pair.urls()).await;
+        }
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let late_ms = late.await.unwrap();
+    let [theirs, ours] = hooks.map(|hook| sorted(hook, began_ms));
+    drop(pair);
+    let mut faults = counted(&scenarios, &ours, &theirs);
+    let keys: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+    let none = Vec::new();
+    for key in keys {
+        let [ours, theirs] = [&ours, &theirs].map(|of| of.get(key).unwrap_or(&none));
+        let texts = |said: &[Said]| said.iter().map(|it| it.0.clone()).collect::<Vec<_>>();
+        if texts(ours) != texts(theirs) {
+            faults.push(format!("{key}\n  ours   {ours:?}\n  theirs {theirs:?}"));
+            continue;
+        }
+        let name = scenario_of(key);
+        let has = |of: &&(&str, &[Scenario])| of.1.iter().any(|it| it.name == name);
+        let kind = kinds.iter().find(has).map_or("", |(kind, _)| kind);
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            let what = format!("{name} at {:.1} s", ours.1 as f64 / 1e3);
+            faults.extend(distances.note(kind, &what, ours.1 - theirs.1, late_ms));
+        }
+    }
+    faults
+}
+
+/// Scenarios that led to more messages than they should, or to fewer.
+fn counted(
+    scenarios: &[&Scenario],
+    ours: &BTreeMap<String, Vec<Said>>,
+    theirs: &BTreeMap<String, Vec<Said>>,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    for scenario in scenarios {
+        let of = |groups: &BTreeMap<String, Vec<Said>>| -> usize {
+            let own = groups
+                .iter()
+                .filter(|(key, _)| scenario_of(key) == scenario.name);
+            own.map(|(_, said)| said.len()).sum()
+        };
+        let (ours, theirs) = (of(ours), of(theirs));
+        if ours != scenario.messages || theirs != scenario.messages {
+            let (name, wanted) = (scenario.name, scenario.messages);
+            faults.push(format!(
+                "{name}: {wanted} messages wanted, {ours} ours, {theirs} theirs"
+            ));
+        }
+    }
+    faults
+}
