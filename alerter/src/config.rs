@@ -75,6 +75,10 @@ settings::section! {
         /// When one mail tells of much that is down at once on one host. Absent, without
         /// a `route` of your own: as by the defaults below; with a `route`: never.
         pub collapse: Option<Collapse> = None,
+        /// Whether, when a silence or a time interval of a route has ended, one mail tells
+        /// those whom the first route mails what was held back until then. Without a
+        /// word: yes, but for `belfry alertmanager`, which does as Alertmanager does.
+        pub held_back: Option<bool> = None,
         /// How long the history of alerts and messages is kept.
         pub history: Duration = Duration::from_secs(30 * 86_400),
         /// How many past alerts the history keeps at most, within that time.

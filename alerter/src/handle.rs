@@ -18,7 +18,7 @@ use crate::health::{Failure, MailHealth, StoreHealth};
 use crate::notification::{Notification, Rendered};
 use crate::plan::{Email, Plan};
 use crate::silence::{Id, Silence, SilenceDraft, SilenceError};
-use crate::state::{AlertView, Alerter, Event, GroupView, Incoming, Outcome, Refusal};
+use crate::state::{AckLink, AlertView, Alerter, Event, GroupView, Incoming, Outcome, Refusal};
 use crate::task::{Change, Command, Glance, Task};
 use crate::{message, smtp, store};
 pub use people::{AckError, AckOf, AckRequest, HistoryFilter};
@@ -43,6 +43,8 @@ pub struct Parts {
     pub render: Render,
     /// The wall clock.
     pub clock: Clock,
+    /// Where incidents can be taken on, for templates that ask for it.
+    pub ack_link: Option<AckLink>,
 }
 
 /// Why an alerter cannot start.
@@ -85,6 +87,7 @@ impl Alerter {
         let now_ms = (parts.clock)();
         let history_ms = i64::try_from(parts.config.history.as_millis()).unwrap_or(i64::MAX);
         let mut alerter = Self::new(Arc::new(plan), parts.external_url, history_ms, now_ms);
+        alerter.link_by(parts.ack_link);
         alerter.load(stored, now_ms);
         let (commands, inbox) = mpsc::channel(64);
         let task = Task::new(

@@ -36,6 +36,7 @@ mod task;
 mod times;
 mod vendor;
 mod whom;
+mod windows;
 mod words;
 
 pub(crate) use config::plan;
@@ -58,8 +59,8 @@ pub use notification::{Notification, Rendered, Told};
 pub use silence::{Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceState};
 pub use smtp::Tls;
 pub use state::{
-    AlertState, AlertView, Alerter, Escalation, Event, EventKind, FindError, GroupView, Outcome,
-    PendingView, Refusal, Why, WhyIntegration, WhyRoute,
+    AckLink, AlertState, AlertView, Alerter, Escalation, Event, EventKind, FindError, GroupView,
+    Outcome, PendingView, Refusal, Why, WhyIntegration, WhyRoute,
 };
 pub use vendor::{
     Discord, Gotify, Jira, MsTeams, MsTeamsV2, Ntfy, OpsGenie, OpsGenieResponder, PagerDuty,
@@ -67,3 +68,4 @@ pub use vendor::{
     Slack, SlackAction, SlackConfirmation, SlackField, Sns, Telegram, VictorOps, WeChat, Webex,
     Webhook,
 };
+pub use windows::WindowEnd;

@@ -55,6 +55,8 @@ pub struct Notification {
     pub inhibits: Vec<Set>,
     /// Where people reach this program; may be empty.
     pub external_url: String,
+    /// Where what fires of it can be taken on without a login; empty where that cannot be.
+    pub ack_url: String,
     /// Names the incident: the same in all its messages.
     pub incident: String,
     /// When it was composed, in milliseconds since 1970.

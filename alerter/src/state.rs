@@ -199,10 +199,15 @@ pub(crate) struct Counters {
     pub lost_history: u64,
 }
 
+/// Where an incident of that name can be taken on, as a URL.
+pub type AckLink = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The state. See the module for how it is driven.
 pub struct Alerter {
     plan: Arc<Plan>,
     external_url: String,
+    /// Where an incident can be taken on.
+    ack_link: Option<AckLink>,
     /// In boxes, as a third of a tree of large values stays empty.
     alerts: BTreeMap<u64, Box<Active>>,
     /// Firing alerts by the end they have now.
@@ -241,6 +246,7 @@ impl Alerter {
         Self {
             plan,
             external_url,
+            ack_link: None,
             alerts: BTreeMap::new(),
             ends: BTreeSet::new(),
             inhibitor: Inhibitor::default(),
@@ -261,6 +267,11 @@ impl Alerter {
             ladder: escalate::Ladder::new(),
             symptoms: symptoms::Symptoms::default(),
         }
+    }
+
+    /// Messages carry links from now on.
+    pub(crate) fn link_by(&mut self, link: Option<AckLink>) {
+        self.ack_link = link;
     }
 
     pub(crate) fn plan(&self) -> Arc<Plan> {

@@ -91,6 +91,7 @@ pub(crate) fn fill(
 fn env<'a>(message: &'a Notification, label: &'a tmpl::RouteLabel<'a>) -> Env<'a> {
     Env {
         route_label: Some(label),
+        ack_url: &message.ack_url,
         ..Env::at(message.now_ms, &message.external_url)
     }
 }
@@ -131,11 +132,14 @@ pub(crate) fn plain_title(message: &Notification) -> String {
     format!("[{state}] {}", name.map_or("", String::as_str))
 }
 
+/// Alerts that a text without a template lists; a person reads no more of them.
+const PLAIN: usize = 100;
+
 /// Everything that is known, line by line, and what is wrong with the template
 /// that should have said it, if anything.
 pub(crate) fn plain_text(message: &Notification, why: &str) -> String {
     let mut text = format!("{}\n", message.reason.as_str());
-    for alert in &message.alerts {
+    for alert in message.alerts.iter().take(PLAIN) {
         let state = match alert.ended_ms {
             Some(_) => "ended",
             None => "fires",
@@ -145,6 +149,9 @@ pub(crate) fn plain_text(message: &Notification, why: &str) -> String {
         for (name, value) in alert.labels.iter().chain(&alert.annotations) {
             text.push_str(&format!("  {name}: {value}\n"));
         }
+    }
+    if let Some(more @ 1..) = message.alerts.len().checked_sub(PLAIN) {
+        text.push_str(&format!("\n{more} more are not listed here.\n"));
     }
     if !why.is_empty() {
         text.push_str(

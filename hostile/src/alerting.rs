@@ -131,6 +131,7 @@ fn start() -> Option<(Runtime, Handle)> {
             sqlx::raw_sql(tables).execute(&pool).await.ok()?;
         }
         let parts = Parts {
+            ack_link: None,
             config,
             mail: Mail::default(),
             external_url: String::new(),

@@ -25,12 +25,14 @@ settings::section! {
         pub second: String = String::new(),
         /// When what is only shown on the page (`info`), and what ended while it was
         /// muted, is told in one mail a day: `HH:MM` in `timezone`; empty for never.
-        /// Without a `route` of your own.
+        /// With a `route` of your own it goes to those whom the first route mails, and
+        /// tells of `info` as far as its routes lead to receivers that have nobody.
         pub digest: String = "08:00".into(),
         /// Whether mails tell how it was when an alert began: the container's last log
         /// lines without their secrets, the busiest processes, a change of the image.
         pub context: bool = true,
-        /// How often a mail is sent only to show that pages arrive; 0s for never.
+        /// How often a mail is sent only to show that pages arrive; 0s for never. When
+        /// one is refused or overdue, `BelfryCanaryMissing` fires.
         pub canary: Duration = Duration::ZERO,
         /// The sender; the user name if that is an address.
         pub from: String = String::new(),

@@ -2,13 +2,73 @@
 
 use tokio::time::timeout;
 
-use super::{Handle, Stopped};
+use super::{Handle, HistoryFilter, Stopped};
+use crate::episode::{Episode, Step, StepKind};
 use crate::notification::Rendered;
+use crate::pairs::Pairs;
 use crate::plan::{Integration, Receiver};
 use crate::state::Outcome;
+use crate::windows::WindowEnd;
 use crate::{message, smtp};
 
+/// Episodes that are looked at for a summary.
+const EPISODES: u32 = 1_000;
+
 impl Handle {
+    /// Where time intervals have let routes tell again after `after_ms`, up to
+    /// `until_ms`; both in milliseconds since 1970.
+    pub async fn window_ends(
+        &self,
+        after_ms: i64,
+        until_ms: i64,
+    ) -> Result<Vec<WindowEnd>, Stopped> {
+        let plan = self.ask(|glance| glance.alerter.plan()).await?;
+        // After a long absence there are many minutes to look at.
+        let look = tokio::task::spawn_blocking(move || plan.window_ends(after_ms, until_ms));
+        look.await.map_err(|_| Stopped)
+    }
+
+    /// What was held back until then, the newest first.
+    pub async fn held_until(&self, end: &WindowEnd) -> Result<Vec<Episode>, sqlx::Error> {
+        let wanted = HistoryFilter {
+            fingerprint: None,
+            name: None,
+            since_ms: end.since_ms,
+            limit: EPISODES,
+        };
+        let mut all = self.episodes(wanted).await?;
+        let Ok(plan) = self.ask(|glance| glance.alerter.plan()).await else {
+            return Ok(Vec::new());
+        };
+        let within = |step: &Step| {
+            step.kind == StepKind::Muted
+                && (end.since_ms..=end.at_ms).contains(&step.at_ms)
+                && ["muted by ", "outside of "]
+                    .iter()
+                    .any(|it| step.detail.starts_with(it))
+        };
+        all.retain(|episode| {
+            let routes = plan.routes_of(&Pairs::from(&episode.labels));
+            episode.steps.iter().any(within) && routes.iter().any(|it| end.routes.contains(it))
+        });
+        Ok(all)
+    }
+
+    /// Of these, the ones of which nobody is told, however long they fire: their
+    /// routes lead to receivers that have nobody.
+    pub async fn told_to_nobody(
+        &self,
+        mut episodes: Vec<Episode>,
+    ) -> Result<Vec<Episode>, Stopped> {
+        let plan = self.ask(|glance| glance.alerter.plan()).await?;
+        episodes.retain(|episode| {
+            let routes = plan.routes_of(&Pairs::from(&episode.labels));
+            let has_nobody = |at: &usize| plan.receiver_of(*at).integrations.is_empty();
+            routes.iter().all(has_nobody)
+        });
+        Ok(episodes)
+    }
+
     /// Sends a mail that is no page to those whom the first route tells. `id`
     /// names the mail, so that one that is sent twice can be told. True once a
     /// server has taken it for somebody; none if mail goes to nobody there.

@@ -257,10 +257,16 @@ impl Alerter {
             flaps: self.flaps(&looked.firing, now_ms),
             inhibits: self.inhibited_by(&looked.firing, now_ms),
             external_url: self.external_url.clone(),
+            ack_url: String::new(),
             incident: incident.clone(),
             now_ms,
             alerts: told,
         };
+        if notification.firing()
+            && let Some(link) = &self.ack_link
+        {
+            notification.ack_url = link(&notification.incident).unwrap_or_default();
+        }
         if !route.labels.is_empty() {
             notification.route_labels = route_labels(&route.labels, &notification);
         }

@@ -50,7 +50,11 @@ impl Tree {
             Self::Word(value) => value.clone(),
             Self::Text(Text::Plain(text)) => Value::String(text.to_string()),
             Self::Text(text) => {
-                let text = filler.word(text);
+                let text = match filler.value(text) {
+                    Ok(text) => text,
+                    Err(text) if text.is_empty() => return Value::Null,
+                    Err(text) => return Value::String(text),
+                };
                 let parsed = parse.then(|| settings::parse("", &text).ok()).flatten();
                 match parsed.map(|node| plain(&node)) {
                     None | Some(Value::String(_)) => Value::String(text),

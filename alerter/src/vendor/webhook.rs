@@ -85,7 +85,10 @@ impl Vendor for Post {
             let url = self.target.url(message).await?;
             let body = match &self.payload {
                 None => payload::write(message, self.max_alerts),
-                Some(tree) => tree.fill(&Filler::new(message), true).to_string().into(),
+                Some(tree) => tree
+                    .fill(&Filler::new(message).telling(), true)
+                    .to_string()
+                    .into(),
             };
             let ask = Ask::with_body(Method::POST, url, "application/json", body);
             line.send(ask).await?.good().map(drop)

@@ -15,6 +15,8 @@ pub(crate) struct Filler<'a> {
     message: &'a Notification,
     data: Value,
     mode: Mode,
+    /// Whether each value that fails tells all that is known.
+    tells: bool,
     faults: RefCell<Vec<String>>,
 }
 
@@ -24,6 +26,7 @@ impl<'a> Filler<'a> {
             message,
             data: super::notice(message).value(),
             mode: Mode::Text,
+            tells: false,
             faults: RefCell::default(),
         }
     }
@@ -32,6 +35,24 @@ impl<'a> Filler<'a> {
     pub(crate) fn html(mut self) -> Self {
         self.mode = Mode::Html;
         self
+    }
+
+    /// For a message of the user's own form, which has no text that would tell what
+    /// failed: each value that does tells everything that is known.
+    pub(crate) fn telling(mut self) -> Self {
+        self.tells = true;
+        self
+    }
+
+    /// A value of the user's own form, or what stands in its place if it fails.
+    pub(crate) fn value(&self, text: &Text) -> Result<String, String> {
+        self.fill(text, Mode::Text).ok_or_else(|| {
+            let faults = self.faults.borrow();
+            match faults.last().filter(|_| self.tells) {
+                Some(fault) => super::plain_text(self.message, fault),
+                None => String::new(),
+            }
+        })
     }
 
     /// A short text, such as a URL or a colour; empty if it fails.

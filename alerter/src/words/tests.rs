@@ -38,6 +38,7 @@ pub(crate) fn notification(fires: bool) -> Notification {
         flaps: 0,
         inhibits: Vec::new(),
         external_url: "http://am".into(),
+        ack_url: String::new(),
         incident: "00ff".into(),
         now_ms: 1_767_323_047_000,
     }
@@ -85,6 +86,22 @@ fn the_page_escapes_what_alerts_say() {
     );
     assert!(page.contains("2 alerts for alertname=Disk"), "{page}");
     assert!(page.contains("href=\"http://p/g?a=b&amp;c\""), "{page}");
+}
+
+#[test]
+fn a_text_without_a_template_stays_one_that_a_person_reads() {
+    let mut message = notification(true);
+    let one = message.alerts[0].clone();
+    message.alerts = vec![one; 500];
+    let text = plain_text(&message, "it has no end");
+    assert_eq!(text.matches("\nDisk fires\n").count(), 100, "{text}");
+    assert!(text.contains("\n400 more are not listed here.\n"), "{text}");
+    assert!(
+        text.ends_with("What is wrong with it: it has no end\n"),
+        "{text}"
+    );
+    message.alerts.truncate(100);
+    assert!(!plain_text(&message, "").contains("more are not listed"));
 }
 
 #[test]

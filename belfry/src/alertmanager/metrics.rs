@@ -46,6 +46,7 @@ pub(super) async fn page(shared: &Shared) -> String {
     ] {
         page.single(name, help, Kind::Gauge, value);
     }
+    shared.notices.write_figures(&mut page);
     app::process_figures(&mut page, shared.started_ms);
     let mut text = page.finish();
     text.push_str(&shared.alerter.metrics().await.unwrap_or_default());

@@ -1,7 +1,9 @@
 //! `belfry alertmanager`: the alerter alone, under Alertmanager's flags and with
 //! its configuration file, beside a Prometheus that is there already.
 //!
-//! [`Alone::start`] is the wiring. Nothing here watches or evaluates anything.
+//! [`Alone::start`] is the wiring. Nothing here watches or evaluates anything. What
+//! people and programs ask beyond Alertmanager's API, and the summaries of what was
+//! held back, are those of the whole Belfry ([`app::Desk`], [`app::Notices`]).
 
 mod configuration;
 mod flags;
@@ -11,6 +13,7 @@ mod router;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alerter::{Alerter, Parts, Rendered};
@@ -25,7 +28,7 @@ use crate::daemon::{self, Signals};
 use crate::exit::{self, Exit};
 use crate::state::State;
 use crate::web::{self, Door};
-use crate::{http, log, out};
+use crate::{app, http, log, out};
 use configuration::Source;
 
 /// How long mails under way may take at the end.
@@ -89,6 +92,12 @@ pub(crate) struct Shared {
     external_url: String,
     started_ms: i64,
     loaded: std::sync::Mutex<Loaded>,
+    desk: Arc<app::Desk>,
+    notices: Arc<app::Notices>,
+    /// Whether summaries of what was held back are wanted.
+    held_back: Arc<AtomicBool>,
+    /// Whether all listeners are on the loopback interface.
+    loopback: bool,
 }
 
 /// How the last reading of the file went.
@@ -125,6 +134,11 @@ impl Alone {
         }
         let external_url = flags.external_url(addresses.first(), web::scheme(door.as_ref()));
         let now_ms = now_ms();
+        let held_back = source.config.held_back == Some(true);
+        let key = state
+            .key()
+            .context("cannot make a key for links in messages")?;
+        let tickets = Arc::new(app::Tickets::new(&key));
         let alerter = Alerter::start(Parts {
             config: source.config,
             mail: alerter::Mail::default(),
@@ -137,9 +151,21 @@ impl Alone {
                 html: String::new(),
             }),
             clock: Arc::new(self::now_ms),
+            ack_link: Some(tickets.link(&external_url)),
         });
+        let alerter = alerter.await.context("cannot start the alerter")?;
+        let desk = app::Desk::alone(alerter.clone(), tickets, self::now_ms, site());
+        let wanted = Arc::new(AtomicBool::new(held_back));
+        let of = Arc::clone(&wanted);
+        let wants = move || of.load(Ordering::Relaxed);
+        let notices = app::Notices::alone(Arc::clone(&desk), state.pool.clone(), wants);
+        let notices = Arc::new(notices);
         let shared = Arc::new(Shared {
-            alerter: alerter.await.context("cannot start the alerter")?,
+            desk,
+            notices: Arc::clone(&notices),
+            held_back: wanted,
+            loopback: addresses.iter().all(|it| it.ip().is_loopback()),
+            alerter,
             flags: flags.clone(),
             external_url,
             started_ms: now_ms,
@@ -149,8 +175,19 @@ impl Alone {
                 hash: source.hash,
             }),
         });
+        // Not before: who reads it finds somebody there.
+        if let (Some(folder), Some(address)) = (&state.folder, addresses.first())
+            && let Err(err) = folder.write_address(*address)
+        {
+            tracing::warn!("cannot write down the address: {err}");
+        }
         let stop = CancellationToken::new();
         let mut servers = JoinSet::new();
+        let told = stop.clone();
+        servers.spawn(async move {
+            notices.run(told).await;
+            Ok("notices")
+        });
         let router = router::router(&shared);
         for listener in listeners {
             let (router, door) = (router.clone(), door.clone());
@@ -201,6 +238,8 @@ impl Shared {
         let mail = alerter::Mail::default();
         let reloaded = self.alerter.reload(&source.config, &mail).await;
         reloaded.map_err(|err| err.to_string())?;
+        let held_back = source.config.held_back == Some(true);
+        self.held_back.store(held_back, Ordering::Relaxed);
         Ok(source.hash)
     }
 
@@ -208,6 +247,15 @@ impl Shared {
         self.loaded
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// This host, and its time zone: there is no file of our own that names others.
+fn site() -> app::Site {
+    let name = rustix::system::uname();
+    app::Site {
+        host: name.nodename().to_string_lossy().into_owned(),
+        zone: jiff::tz::TimeZone::system(),
     }
 }
 

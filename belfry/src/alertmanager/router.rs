@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 
 use super::{Shared, metrics, page};
+use crate::http::{self, guard};
 
 /// The longest body that is read; the API has limits of its own.
 const BODY: usize = 64 << 10;
@@ -25,6 +27,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/metrics", get(figures))
         .route("/api/v1/{*path}", any(old))
         .with_state(Arc::clone(shared))
+        .merge(desk(shared))
         .nest("/api/v2", alerter::api::router(shared.alerter.clone()))
         .layer(DefaultBodyLimit::max(BODY));
     match shared.flags.prefix(&shared.external_url) {
@@ -42,6 +45,15 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
                 .route("/", get(async move || Redirect::to(&to)))
         }
     }
+}
+
+/// What Alertmanager has not: taking alerts on, their history, and why somebody was
+/// told. Pages of other sites cannot do it in a person's name.
+fn desk(shared: &Arc<Shared>) -> Router {
+    let check = async |State(shared): State<Arc<Shared>>, request: Request, next: Next| {
+        guard::guarded(request, next, shared.loopback, &shared.external_url).await
+    };
+    http::desk(Arc::clone(&shared.desk)).layer(from_fn_with_state(Arc::clone(shared), check))
 }
 
 async fn reload(State(shared): State<Arc<Shared>>) -> Response {

@@ -55,7 +55,7 @@ impl Letters {
             && notification.groups == 1
             && let Some(ticket) = self.tickets.issue(&notification.incident)
         {
-            mail.links.ack = format!("/ack/mail/{ticket}");
+            mail.links.ack = format!("{}{ticket}", Tickets::PATH);
         }
         if writer.context {
             for (shown, told) in mail.alerts.iter_mut().zip(&notification.alerts) {

@@ -7,6 +7,7 @@ mod backups;
 mod collect;
 mod context;
 mod counts;
+mod desk;
 mod discovery;
 mod early;
 mod engine;
@@ -39,6 +40,7 @@ mod watched;
 pub(crate) mod why;
 
 pub(crate) use collect::Job;
+pub(crate) use desk::{Desk, Site};
 pub(crate) use engine::{
     socket as engine_socket, unheeded as engine_unheeded, version as engine_version,
 };
@@ -49,10 +51,12 @@ pub(crate) use health::{
 };
 pub(crate) use jobs::{faults as job_faults, setup as backup_setup};
 pub(crate) use letter::test_letter;
+pub(crate) use notices::Notices;
 pub(crate) use now::{status, view};
 pub(crate) use own::{process as process_figures, write_series as series_figures};
 pub(crate) use pages::{Panicked, Text};
 pub(crate) use query::source as query_source;
+pub(crate) use ticket::Tickets;
 pub(crate) use watch::Watch;
 
 use std::net::SocketAddr;
@@ -210,6 +214,7 @@ pub(crate) async fn alerter_alone(
             html: String::new(),
         }),
         clock: Arc::new(|| jiff::Timestamp::now().as_millisecond()),
+        ack_link: None,
     };
     Ok(alerter::Alerter::start(parts).await?)
 }

@@ -4,7 +4,7 @@ mod series;
 
 pub(crate) use series::write as write_series;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use exposition::{Kind, Writer};
@@ -21,7 +21,7 @@ pub(crate) struct Own {
     /// Held while a configuration is read again.
     pub reloading: tokio::sync::Mutex<()>,
     /// When mails that are no pages were last done.
-    pub(super) notices: super::notices::Done,
+    pub(super) notices: Arc<super::notices::Done>,
     inner: Mutex<Inner>,
 }
 
@@ -48,7 +48,7 @@ impl Own {
         Self {
             started_ms: now_ms,
             reloading: tokio::sync::Mutex::new(()),
-            notices: super::notices::Done::default(),
+            notices: Arc::default(),
             inner: Mutex::new(Inner {
                 reloaded_ms: now_ms,
                 ..Inner::default()

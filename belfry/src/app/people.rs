@@ -5,17 +5,17 @@ use alerter::{Ack, AlertView, Episode, HistoryFilter};
 use dashboards::fact::Severity;
 use serde_json::{Value, json};
 
-use super::{Watch, now};
+use super::{Desk, now};
 
 /// The longest answer of the history.
 const MOST: u32 = 1_000;
 
 /// What fires, worst first.
-pub(crate) async fn alerts(watch: &Watch) -> Value {
-    let mut alerts = watch.alerter.alerts().await.unwrap_or_default();
+pub(crate) async fn alerts(desk: &Desk) -> Value {
+    let mut alerts = desk.alerter.alerts().await.unwrap_or_default();
     alerts.sort_by_key(|alert| (now::severity(alert), alert.starts_ms));
     let list: Vec<Value> = alerts.iter().map(|it| alert(it, &alerts)).collect();
-    json!({ "now_ms": watch.clock.now_ms(), "alerts": list })
+    json!({ "now_ms": desk.now_ms(), "alerts": list })
 }
 
 fn severity(labels: &alert::Set) -> Severity {
@@ -52,11 +52,11 @@ fn ack(ack: &Ack) -> Value {
 }
 
 /// What became of alerts, the newest first.
-pub(crate) async fn history(watch: &Watch, mut wanted: HistoryFilter) -> anyhow::Result<Value> {
+pub(crate) async fn history(desk: &Desk, mut wanted: HistoryFilter) -> anyhow::Result<Value> {
     wanted.limit = wanted.limit.min(MOST);
-    let episodes = watch.alerter.episodes(wanted).await?;
+    let episodes = desk.alerter.episodes(wanted).await?;
     let list: Vec<Value> = episodes.iter().map(episode).collect();
-    Ok(json!({ "now_ms": watch.clock.now_ms(), "episodes": list }))
+    Ok(json!({ "now_ms": desk.now_ms(), "episodes": list }))
 }
 
 /// An episode for programs.

@@ -4,6 +4,8 @@
 //! A ticket names one incident and is good for nothing else. It is good as long
 //! as something of the incident fires; the alerter knows that.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64URL_NOPAD;
 use ring::hmac;
 
@@ -22,6 +24,9 @@ const SIGNATURE: usize = 16;
 pub(crate) struct Tickets(hmac::Key);
 
 impl Tickets {
+    /// Below which tickets are shown.
+    pub(crate) const PATH: &str = "/ack/mail/";
+
     pub(crate) fn new(key: &Key) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
@@ -33,6 +38,15 @@ impl Tickets {
         let mut ticket = name.to_vec();
         ticket.extend_from_slice(&signature.as_ref()[..SIGNATURE]);
         Some(BASE64URL_NOPAD.encode(&ticket))
+    }
+
+    /// The links of messages, below the address where people reach this program.
+    pub(crate) fn link(self: &Arc<Self>, external_url: &str) -> alerter::AckLink {
+        let (tickets, base) = (Arc::clone(self), external_url.to_owned());
+        Arc::new(move |incident| {
+            let ticket = tickets.issue(incident).filter(|_| !base.is_empty())?;
+            Some(format!("{base}{}{ticket}", Self::PATH))
+        })
     }
 
     /// The incident of a ticket of ours.

@@ -148,10 +148,12 @@ impl Watch {
         ));
         let words = Arc::clone(&letters);
         let ticking = Arc::clone(&clock);
+        let external_url = config.external_url.trim_end_matches('/').to_owned();
         let alerter = Alerter::start(Parts {
             config: config.alerting(),
             mail: config.mail.clone(),
-            external_url: config.external_url.trim_end_matches('/').to_owned(),
+            ack_link: Some(tickets.link(&external_url)),
+            external_url,
             pool: state.pool.clone(),
             render: Arc::new(move |notification| words.write(notification)),
             clock: Arc::new(move || ticking.now_ms()),

@@ -4,38 +4,38 @@
 use alerter::{HistoryFilter, Why, WhyIntegration, WhyRoute};
 use serde_json::{Value, json};
 
-use super::Watch;
 use super::people;
+use super::{Desk, Watch};
 
 /// Episodes that are told of.
 const EPISODES: u32 = 5;
 
 /// Everything about one alert, by its fingerprint; none if nobody knows it.
-pub(crate) async fn alert(watch: &Watch, fingerprint: u64) -> anyhow::Result<Option<Value>> {
+pub(crate) async fn alert(desk: &Desk, fingerprint: u64) -> anyhow::Result<Option<Value>> {
     let wanted = HistoryFilter {
         fingerprint: Some(fingerprint),
         name: None,
         since_ms: 0,
         limit: EPISODES,
     };
-    let episodes = watch.alerter.episodes(wanted).await?;
-    let why = watch.alerter.why(fingerprint).await?;
+    let episodes = desk.alerter.episodes(wanted).await?;
+    let why = desk.alerter.why(fingerprint).await?;
     let Some(last) = episodes.first() else {
         return Ok(None);
     };
     let name = last.labels.get("alertname").cloned().unwrap_or_default();
     Ok(Some(json!({
-        "now_ms": watch.clock.now_ms(),
+        "now_ms": desk.now_ms(),
         "fingerprint": format!("{fingerprint:016x}"),
         "fires": last.ended_ms.is_none(),
-        "rule": rule(watch, &name),
+        "rule": desk.rule(&name),
         "decides": why.as_ref().map(decides),
         "episodes": episodes.iter().map(people::episode).collect::<Vec<_>>(),
     })))
 }
 
 /// The rule that raises alerts of this name, as far as it is ours.
-fn rule(watch: &Watch, name: &str) -> Value {
+pub(super) fn rule(watch: &Watch, name: &str) -> Value {
     let rules = watch.rules();
     for group in rules.groups() {
         for rule in &group.rules {
@@ -51,6 +51,11 @@ fn rule(watch: &Watch, name: &str) -> Value {
             }
         }
     }
+    foreign(name)
+}
+
+/// A rule that is evaluated elsewhere.
+pub(super) fn foreign(name: &str) -> Value {
     json!({ "name": name, "foreign": true })
 }
 

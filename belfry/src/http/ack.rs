@@ -14,7 +14,7 @@ use dashboards::time::Zone;
 use serde::Deserialize;
 
 use super::{pages, people};
-use crate::app::Watch;
+use crate::app::Desk;
 
 /// What the form sends.
 #[derive(Debug, Deserialize)]
@@ -29,45 +29,42 @@ pub(super) struct Filled {
 }
 
 /// Shows what a ticket of a mail concerns.
-pub(super) async fn of_mail(
-    State(watch): State<Arc<Watch>>,
-    Path(ticket): Path<String>,
-) -> Response {
-    match watch.tickets.incident(&ticket) {
-        Some(incident) => show(&watch, &AckOf::Incident(incident), None).await,
+pub(super) async fn of_mail(State(desk): State<Arc<Desk>>, Path(ticket): Path<String>) -> Response {
+    match desk.tickets.incident(&ticket) {
+        Some(incident) => show(&desk, &AckOf::Incident(incident), None).await,
         None => stranger(),
     }
 }
 
 /// Takes on what a ticket of a mail concerns.
 pub(super) async fn of_mail_done(
-    State(watch): State<Arc<Watch>>,
+    State(desk): State<Arc<Desk>>,
     OriginalUri(uri): OriginalUri,
     Path(ticket): Path<String>,
     Form(filled): Form<Filled>,
 ) -> Response {
-    match watch.tickets.incident(&ticket) {
-        Some(incident) => take(&watch, AckOf::Incident(incident), filled, uri.path()).await,
+    match desk.tickets.incident(&ticket) {
+        Some(incident) => take(&desk, AckOf::Incident(incident), filled, uri.path()).await,
         None => stranger(),
     }
 }
 
 /// Shows what an alert of the page concerns: all that shares a message with it.
-pub(super) async fn of_alert(State(watch): State<Arc<Watch>>, Path(id): Path<String>) -> Response {
-    show(&watch, &AckOf::Text(id), None).await
+pub(super) async fn of_alert(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    show(&desk, &AckOf::Text(id), None).await
 }
 
 /// Takes on an alert of the page, and what shares a message with it.
 pub(super) async fn of_alert_done(
-    State(watch): State<Arc<Watch>>,
+    State(desk): State<Arc<Desk>>,
     OriginalUri(uri): OriginalUri,
     Path(id): Path<String>,
     Form(filled): Form<Filled>,
 ) -> Response {
-    take(&watch, AckOf::Text(id), filled, uri.path()).await
+    take(&desk, AckOf::Text(id), filled, uri.path()).await
 }
 
-async fn take(watch: &Watch, of: AckOf, filled: Filled, path: &str) -> Response {
+async fn take(desk: &Desk, of: AckOf, filled: Filled, path: &str) -> Response {
     let only: BTreeSet<u64> = filled
         .only
         .split(',')
@@ -81,29 +78,29 @@ async fn take(watch: &Watch, of: AckOf, filled: Filled, path: &str) -> Response 
         note: filled.note,
         undo: false,
     };
-    match watch.alerter.acknowledge(request).await {
+    match desk.alerter.acknowledge(request).await {
         // To the same page by GET: reloading it takes nothing on again.
         Ok(_) => Redirect::to(path).into_response(),
-        Err(AckError::Over | AckError::Find(_)) => show(watch, &of, None).await,
-        Err(err) => show(watch, &of, Some(&err)).await,
+        Err(AckError::Over | AckError::Find(_)) => show(desk, &of, None).await,
+        Err(err) => show(desk, &of, Some(&err)).await,
     }
 }
 
-async fn show(watch: &Watch, of: &AckOf, fault: Option<&AckError>) -> Response {
+async fn show(desk: &Desk, of: &AckOf, fault: Option<&AckError>) -> Response {
     let found = match of {
-        AckOf::Incident(incident) => watch.alerter.incident(incident).await.map_err(Into::into),
-        AckOf::Text(text) => watch.alerter.find(text, true).await,
+        AckOf::Incident(incident) => desk.alerter.incident(incident).await.map_err(Into::into),
+        AckOf::Text(text) => desk.alerter.find(text, true).await,
     };
     let alerts = match found {
         Ok(found) => found,
         Err(AckError::Find(_)) => Vec::new(),
         Err(err) => return (people::status(&err), format!("{err}\n")).into_response(),
     };
-    let config = watch.config();
+    let site = desk.site();
     let page = AckPage {
-        host: config.host_name(),
-        now_ms: watch.clock.now_ms(),
-        zone: Zone(config.zone()),
+        host: site.host,
+        now_ms: desk.now_ms(),
+        zone: Zone(site.zone),
         alerts: alerts
             .iter()
             .filter(|it| it.ended_ms.is_none())

@@ -29,7 +29,7 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use tokio::sync::Semaphore;
 
-use crate::app::{self, Exporters, Watch};
+use crate::app::{self, Desk, Exporters, Watch};
 
 /// The longest body that is read; what may be longer has a limit of its own.
 const BODY: usize = 64 << 10;
@@ -38,7 +38,6 @@ const BODY: usize = 64 << 10;
 pub(crate) fn router(watch: Arc<Watch>) -> Router {
     Router::new()
         .route("/", get(pages::now))
-        .route("/assets/{*path}", get(pages::asset))
         .route("/runbooks/{name}", get(pages::runbook))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -49,15 +48,6 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/-/ready", get(health::is_ready))
         .route("/-/reload", post(reload).put(reload))
         .route("/api/belfry/v1/status", get(api::status))
-        .route("/ack/{id}", get(ack::of_alert).post(ack::of_alert_done))
-        .route(
-            "/ack/mail/{ticket}",
-            get(ack::of_mail).post(ack::of_mail_done),
-        )
-        .route("/api/belfry/v1/alerts", get(people::alerts))
-        .route("/api/belfry/v1/history", get(people::history))
-        .route("/api/belfry/v1/why/{fingerprint}", get(people::why))
-        .route("/api/belfry/v1/ack", post(people::acknowledge))
         .route("/api/belfry/v1/health", get(api::health))
         .route("/ping/{*path}", any(ping::take))
         .route("/api/belfry/v1/logs", get(api::logs))
@@ -65,6 +55,7 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/api/belfry/v1/runbooks/{name}", get(api::runbook))
         .fallback(absent)
         .with_state(Arc::clone(&watch))
+        .merge(desk(Desk::of_watch(&watch)))
         .merge(metrics::router(metrics::of_watch(Arc::clone(&watch))))
         .merge(probe::router(probes_of(Arc::clone(&watch))))
         .merge(query_api::router(app::query_source(&watch)))
@@ -75,6 +66,22 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
             Arc::new(Semaphore::new(room::REQUESTS)),
             room::enter,
         ))
+}
+
+/// What people and programs ask of the alerter.
+pub(crate) fn desk(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route("/assets/{*path}", get(pages::asset))
+        .route("/ack/{id}", get(ack::of_alert).post(ack::of_alert_done))
+        .route(
+            "/ack/mail/{ticket}",
+            get(ack::of_mail).post(ack::of_mail_done),
+        )
+        .route("/api/belfry/v1/alerts", get(people::alerts))
+        .route("/api/belfry/v1/history", get(people::history))
+        .route("/api/belfry/v1/why/{fingerprint}", get(people::why))
+        .route("/api/belfry/v1/ack", post(people::acknowledge))
+        .with_state(desk)
 }
 
 /// What the exporters alone serve.

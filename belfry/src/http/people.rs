@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{self, Watch};
+use crate::app::{self, Desk};
 
 /// What fires.
-pub(super) async fn alerts(State(watch): State<Arc<Watch>>) -> Json<Value> {
-    Json(app::people::alerts(&watch).await)
+pub(super) async fn alerts(State(desk): State<Arc<Desk>>) -> Json<Value> {
+    Json(app::people::alerts(&desk).await)
 }
 
 /// Which part of the history is asked for.
@@ -36,10 +36,7 @@ fn hundred() -> u32 {
 }
 
 /// What became of alerts.
-pub(super) async fn history(
-    State(watch): State<Arc<Watch>>,
-    Query(asked): Query<Asked>,
-) -> Response {
+pub(super) async fn history(State(desk): State<Arc<Desk>>, Query(asked): Query<Asked>) -> Response {
     let fingerprint = match asked.alert.as_deref().map(fingerprint) {
         Some(None) => {
             let message = "alert: a fingerprint of 16 hexadecimal digits is wanted".to_owned();
@@ -54,7 +51,7 @@ pub(super) async fn history(
         since_ms: asked.since_ms,
         limit: asked.limit,
     };
-    match app::people::history(&watch, wanted).await {
+    match app::people::history(&desk, wanted).await {
         Ok(answer) => Json(answer).into_response(),
         Err(err) => {
             tracing::error!("the history cannot be read: {err:#}");
@@ -65,12 +62,12 @@ pub(super) async fn history(
 }
 
 /// Why somebody was told of an alert, or nobody was.
-pub(super) async fn why(State(watch): State<Arc<Watch>>, Path(alert): Path<String>) -> Response {
+pub(super) async fn why(State(desk): State<Arc<Desk>>, Path(alert): Path<String>) -> Response {
     let Some(fingerprint) = fingerprint(&alert) else {
         let message = "a fingerprint of 16 hexadecimal digits is wanted".to_owned();
         return refused(StatusCode::BAD_REQUEST, message);
     };
-    match app::why::alert(&watch, fingerprint).await {
+    match app::why::alert(&desk, fingerprint).await {
         Ok(Some(answer)) => Json(answer).into_response(),
         Ok(None) => {
             let message = "no alert of that fingerprint is known".to_owned();
@@ -110,11 +107,11 @@ pub(super) struct Taken {
 
 /// Takes alerts on; the answer says which.
 pub(super) async fn acknowledge(
-    State(watch): State<Arc<Watch>>,
+    State(desk): State<Arc<Desk>>,
     Json(taken): Json<Taken>,
 ) -> Response {
     if taken.dry_run {
-        return match watch.alerter.find(&taken.alert, taken.group).await {
+        return match desk.alerter.find(&taken.alert, taken.group).await {
             Ok(found) => told(false, &found),
             Err(err) => refused(status(&err), err.to_string()),
         };
@@ -128,7 +125,7 @@ pub(super) async fn acknowledge(
         note: taken.note,
         undo,
     };
-    match watch.alerter.acknowledge(request).await {
+    match desk.alerter.acknowledge(request).await {
         Ok(done) => told(!undo, &done),
         Err(err) => refused(status(&err), err.to_string()),
     }

@@ -10,6 +10,7 @@ mod alertmanager;
 mod alertmanager_clients;
 #[cfg(test)]
 mod alertmanager_figures;
+mod alertmanager_people;
 #[cfg(test)]
 mod alertmanager_storm;
 #[cfg(test)]

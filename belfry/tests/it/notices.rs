@@ -1,4 +1,5 @@
-//! Mails that are no pages: the digest, what silences held back, the canary.
+//! Mails that are no pages: the digest, what silences and time intervals held back,
+//! the canary.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -115,4 +116,114 @@ fn what_a_silence_held_back_is_told_when_it_ends() {
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
+}
+
+/// A minute of the day, in UTC.
+fn clock_at(minute: u64) -> String {
+    let minute = minute % 1440;
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+fn minute_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_secs() / 60
+}
+
+#[test]
+fn what_a_time_interval_held_back_is_told_when_it_ends() {
+    let sink = Sink::start(&[Act::Accept]);
+    let clock = Clock::new();
+    let now = minute_now();
+    // From an hour ago to one hour from now; over midnight by two spans.
+    let (from, to) = (clock_at(now - 60), clock_at(now + 60));
+    let times = match from < to {
+        true => format!("{{start_time: '{from}', end_time: '{to}'}}"),
+        false => format!(
+            "{{start_time: '{from}', end_time: '24:00'}}, {{start_time: '00:00', end_time: '{to}'}}"
+        ),
+    };
+    let setup = Setup::switched("0s")
+        .part(&format!(
+            "mail: {{smarthost: '127.0.0.1:{}', from: belfry@example.org, to: ops@example.org, tls: none, digest: ''}}",
+            sink.port()
+        ))
+        .part(&format!(
+            "alerter:\n  route: {{receiver: ops, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h, \
+             routes: [{{receiver: ops, mute_time_intervals: [works]}}]}}\n  \
+             receivers: [{{name: ops, email_configs: [{{to: ops@example.org, send_resolved: true}}]}}]\n  \
+             time_intervals: [{{name: works, time_intervals: [{{times: [{times}]}}]}}]"
+        ));
+    let mut belfry = Launch::with(&setup.config()).clock(&clock).start();
+    poll::holds("the notices should have begun", || {
+        let name = "belfry_notice_last_timestamp_seconds{kind=\"held back by time\"}";
+        belfry.metric(name).is_some()
+    });
+    setup.switch(true);
+    poll::holds("it should be held back", || {
+        let history = belfry.get("/api/belfry/v1/history").json();
+        history["episodes"][0]["steps"]
+            .to_string()
+            .contains("muted by works")
+    });
+    assert_eq!(sink.received().len(), 0);
+    belfry.kill();
+    clock.step_to(62 * 60);
+    belfry.restart();
+    poll::holds("what was held back should be told", || {
+        by_mark(&sink, "[HELD BACK]").len() == 1
+    });
+    let mail = &by_mark(&sink, "[HELD BACK]")[0].mail;
+    assert_eq!(
+        mail.header("Subject"),
+        "[HELD BACK] 1 alert was held back on testhost"
+    );
+    for words in [
+        "The time interval works has ended.",
+        "Fires still",
+        "the switch is on",
+    ] {
+        assert!(mail.text.contains(words), "{words}: {}", mail.text);
+    }
+    poll::holds("and the alert itself too", || sink.received().len() == 2);
+}
+
+#[test]
+fn with_a_route_of_ones_own_the_digest_tells_what_it_leads_to_nobody() {
+    const TOLD: &str = "- alert: Told\n  expr: test_switch == 1\n  \
+        labels: {severity: info, team: db}\n  annotations: {summary: somebody is told}\n";
+    let sink = Sink::start(&[Act::Accept]);
+    let clock = Clock::new();
+    let due = minute_now() + 180;
+    let setup = Setup::new().rules(&format!("{NOTE}{TOLD}")).part(&format!(
+        "timezone: UTC\nmail: {{smarthost: '127.0.0.1:{}', from: belfry@example.org, to: ops@example.org, tls: none, \
+         digest: '{}'}}",
+        sink.port(),
+        clock_at(due)
+    ));
+    let setup = setup.part(
+        "alerter:\n  route: {receiver: ops, group_by: [alertname], group_wait: 1h, \
+         routes: [{receiver: nobody, matchers: ['severity=\"info\"', 'team=\"\"']}]}\n  \
+         receivers: [{name: nobody}, {name: ops, email_configs: [{to: ops@example.org}]}]",
+    );
+    setup.switch(true);
+    let mut belfry = Launch::with(&setup.config()).clock(&clock).start();
+    poll::holds("both should fire", || {
+        belfry.get("/api/belfry/v1/alerts").json()["alerts"]
+            .as_array()
+            .is_some_and(|all| all.len() == 2)
+    });
+    poll::holds("the digest should have begun", || {
+        let name = "belfry_notice_last_timestamp_seconds{kind=\"digest\"}";
+        belfry.metric(name).is_some()
+    });
+    belfry.kill();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    clock.step_to(i64::try_from(due * 60 - now.as_secs()).unwrap() + 5);
+    belfry.restart();
+    poll::holds("the digest should come", || {
+        by_mark(&sink, "[DIGEST]").len() == 1
+    });
+    let mail = &by_mark(&sink, "[DIGEST]")[0].mail;
+    assert!(mail.text.contains("a thing to know"), "{}", mail.text);
+    assert!(!mail.text.contains("somebody is told"), "{}", mail.text);
 }

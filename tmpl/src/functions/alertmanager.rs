@@ -90,6 +90,7 @@ pub(super) const TABLE: &[Function] = &[
         Some(label) => label(call.text(0)?).map(Value::from),
         None => Err("there are no route labels here".into()),
     }),
+    Function::new("ackURL", 0, 0, |call| Ok(call.env.ack_url.into())),
 ];
 
 /// How deep lists and maps made by templates may be nested.

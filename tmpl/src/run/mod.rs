@@ -24,6 +24,8 @@ pub struct Env<'a> {
     pub query: Option<&'a Query<'a>>,
     /// Answers `routeLabels`; without it the function is an error.
     pub route_label: Option<&'a RouteLabel<'a>>,
+    /// Where what a message tells of can be taken on; empty if it cannot.
+    pub ack_url: &'a str,
     /// When to stop a template that does not come to an end.
     pub limits: Limits,
 }
@@ -70,6 +72,7 @@ impl<'a> Env<'a> {
             external_url,
             query: None,
             route_label: None,
+            ack_url: "",
             limits: Limits::default(),
         }
     }

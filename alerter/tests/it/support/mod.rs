@@ -92,6 +92,7 @@ pub(crate) async fn start_by(
         pool,
         render: Arc::new(render),
         clock,
+        ack_link: None,
     };
     Alerter::start(parts).await.unwrap()
 }

@@ -7,7 +7,9 @@ use super::Watched;
 use crate::setup::Setup;
 use crate::support::claim;
 use crate::support::http;
+use crate::support::poll;
 use crate::support::scratch::Scratch;
+use crate::support::smtp::Smtp;
 
 #[test]
 fn rules_about_targets_and_belfry_itself_fire() {
@@ -54,6 +56,50 @@ fn rules_about_targets_and_belfry_itself_fire() {
     watched.belfry.reload(&config);
     watched.fires(&[("TargetMissing", "warning")], || {});
     drop(kept);
+}
+
+#[test]
+fn a_canary_that_a_real_mail_server_does_not_take_fires_until_it_does() {
+    let mut smtp = Smtp::start();
+    let (name, word) = Smtp::LOGIN;
+    let setup = Setup::new().part(&format!(
+        "mail: {{smarthost: 'localhost:{}', from: belfry@example.org, to: ops@example.org, tls: starttls, \
+         username: {name}, password: {word}, ca_file: {:?}, canary: 1s}}",
+        smtp.port(),
+        smtp.authority()
+    ));
+    let watched = Watched::start(setup);
+    let canaries = || {
+        let mails = smtp.mails();
+        let canary =
+            |it: &&crate::support::mail::Mail| it.header("Subject").starts_with("[CANARY]");
+        mails.iter().filter(canary).count()
+    };
+    // It goes out again and again, each time by the server's own word.
+    poll::holds("a second canary should arrive", || canaries() >= 2);
+    watched.is_known("belfry_canary_interval_seconds == 1 and belfry_canary_failed == 0");
+    watched.is_known("belfry_canary_age_seconds < 600");
+    assert!(
+        !watched
+            .firing()
+            .iter()
+            .any(|it| it.0 == "BelfryCanaryMissing"),
+        "it is taken"
+    );
+    let before = canaries();
+    smtp.halt();
+    watched.fires(&[("BelfryCanaryMissing", "critical")], || {});
+    smtp.resume();
+    watched.is_known("belfry_canary_failed == 0");
+    let canaries = smtp.mails();
+    let canary = |it: &&crate::support::mail::Mail| it.header("Subject").starts_with("[CANARY]");
+    assert!(canaries.iter().filter(canary).count() > before);
+    poll::holds("it should end", || {
+        !watched
+            .firing()
+            .iter()
+            .any(|it| it.0 == "BelfryCanaryMissing")
+    });
 }
 
 #[test]
