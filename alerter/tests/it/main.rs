@@ -5,6 +5,7 @@
 
 mod addressing;
 mod api;
+mod big_mail;
 mod conform;
 mod delivery;
 mod durable;

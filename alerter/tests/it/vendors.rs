@@ -8,6 +8,7 @@ mod more;
 mod paging;
 mod push;
 mod sns;
+mod table;
 
 use std::time::Duration;
 
