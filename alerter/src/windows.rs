@@ -118,7 +118,7 @@ mod tests {
             routes: vec![1, 2],
         };
         let found = between("2026-03-02T05:59:50Z", "2026-03-02T06:00:05Z");
-        assert_eq!(found, [end.clone()]);
+        assert_eq!(found, std::slice::from_ref(&end));
         // Looked for again from there on, it is not there.
         assert_eq!(between("2026-03-02T06:00:00Z", "2026-03-02T06:00:20Z"), []);
         assert_eq!(between("2026-03-02T05:00:00Z", "2026-03-02T05:59:59Z"), []);

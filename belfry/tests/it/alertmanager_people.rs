@@ -35,7 +35,7 @@ fn fire(alone: &Alone, alerts: &[(&str, &str)]) {
         "/api/v2/alerts",
         &json!(alerts).to_string(),
     );
-    assert_eq!(answer.unwrap().status, 200);
+    assert_eq!(answer.expect("an answer").status, 200);
 }
 
 /// The command line, told of the storage path alone.
@@ -70,7 +70,7 @@ fn filled(alone: &Alone, path: &str, site: &str, form: &str) -> u16 {
          Connection: close\r\n\r\n{form}",
         form.len()
     );
-    http::send(&address, &request).unwrap().status
+    http::send(&address, &request).expect("an answer").status
 }
 
 #[test]
@@ -134,7 +134,9 @@ fn an_alert_is_taken_on_by_the_link_of_its_mail_and_at_the_terminal() {
 
 /// When the end of a silence was last looked at.
 fn looked_at(alone: &Alone) -> Option<String> {
-    let page = http::get(&alone.address(), "/metrics").unwrap().body;
+    let page = http::get(&alone.address(), "/metrics")
+        .expect("the page")
+        .body;
     let name = "belfry_notice_last_timestamp_seconds{kind=\"held back\"} ";
     page.lines()
         .find_map(|line| Some(line.strip_prefix(name)?.to_owned()))
@@ -148,7 +150,9 @@ fn held_back(alone: &Alone, name: &str) {
     fire(alone, &[(name, "warning")]);
     poll::holds("it should be held back", || {
         let path = format!("/api/belfry/v1/history?name={name}");
-        let history = http::get(&alone.address(), &path).unwrap().json();
+        let history = http::get(&alone.address(), &path)
+            .expect("an answer")
+            .json();
         history["episodes"][0]["steps"]
             .to_string()
             .contains("muted")
