@@ -220,7 +220,7 @@ async fn proxy() -> (u16, mpsc::UnboundedReceiver<String>) {
                 let mut stream = BufReader::new(stream);
                 let (target, fields) = head(&mut stream).await?;
                 let known =
-                    |line: &String| line.to_ascii_lowercase() == "proxy-authorization: basic dtpw";
+                    |line: &String| line.eq_ignore_ascii_case("proxy-authorization: basic dtpw");
                 if !fields[0].starts_with("CONNECT ") || !fields.iter().any(known) {
                     let no = b"HTTP/1.1 407 who\r\ncontent-length: 0\r\n\r\n";
                     return stream.write_all(no).await.ok();
