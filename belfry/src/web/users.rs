@@ -2,10 +2,11 @@
 //!
 //! A hash is slow on purpose. What was proven once is remembered, under a key that
 //! leaves with the process, so that it costs nothing with each request; and one is
-//! computed at a time, so that those who guess take no more than one processor.
+//! computed at a time, so that those who guess take no more than one processor,
+//! whether they wait for the answer or hang up.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, header};
 use data_encoding::BASE64;
@@ -15,10 +16,6 @@ use tokio::sync::Semaphore;
 /// Proven names and passwords that are remembered.
 const REMEMBERED: usize = 100;
 
-/// Answers for a name that nobody has, and takes as long as for one that somebody
-/// has.
-const NOBODY: &str = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
-
 /// Names with their hashes.
 pub(super) type Users = BTreeMap<String, String>;
 
@@ -26,7 +23,7 @@ pub(super) type Users = BTreeMap<String, String>;
 pub(super) struct Proven {
     key: hmac::Key,
     seen: Mutex<HashSet<Vec<u8>>>,
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 impl Proven {
@@ -37,29 +34,35 @@ impl Proven {
         Ok(Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
             seen: Mutex::default(),
-            turn: Semaphore::new(1),
+            turn: Arc::new(Semaphore::new(1)),
         })
     }
 
     /// Whether a request is one of these users'; it is where there are none.
     pub(super) async fn lets_in(&self, users: &Users, headers: &HeaderMap) -> bool {
-        if users.is_empty() {
+        // A name that nobody has takes as long as one that somebody has.
+        let Some(stand_in) = users.values().next() else {
             return true;
-        }
+        };
         let Some((name, password)) = told(headers) else {
             return false;
         };
         let hash = users.get(&name);
         let known = hash.is_some();
-        let hash = hash.map_or(NOBODY, |hash| hash).to_owned();
+        let hash = hash.unwrap_or(stand_in).to_owned();
         let tag = self.tag([&name, &hash, &password]);
         if known && self.seen().contains(&tag) {
             return true;
         }
-        let Ok(_turn) = self.turn.acquire().await else {
+        let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else {
             return false;
         };
-        let checked = tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash));
+        let checked = tokio::task::spawn_blocking(move || {
+            let right = bcrypt::verify(password, &hash);
+            // Not with the request: who hangs up frees nothing.
+            drop(turn);
+            right
+        });
         let right = matches!(checked.await, Ok(Ok(true))) && known;
         if right {
             let mut seen = self.seen();
@@ -143,10 +146,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_knows_the_password_that_stands_in_for_nobody() {
+    async fn a_name_that_nobody_has_is_not_let_in_by_the_password_of_another() {
         let users = Users::from([("amy".to_owned(), bcrypt::hash("x", 4).unwrap())]);
         let proven = Proven::new().unwrap();
-        assert!(bcrypt::verify("U*U", NOBODY).is_ok());
-        assert!(!proven.lets_in(&users, &basic("nobody:U*U")).await);
+        assert!(!proven.lets_in(&users, &basic("nobody:x")).await);
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_lets_nobody_else_guess_at_the_same_time() {
+        let users = Users::from([("amy".to_owned(), bcrypt::hash("x", 11).unwrap())]);
+        let proven = Proven::new().unwrap();
+        let guess = basic("amy:y");
+        let mut asked = Box::pin(proven.lets_in(&users, &guess));
+        std::future::poll_fn(|cx| {
+            assert!(asked.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        drop(asked);
+        assert_eq!(proven.turn.available_permits(), 0, "it is still computed");
+        let _ended = proven.turn.acquire().await.unwrap();
     }
 }
