@@ -28,7 +28,10 @@ const REASONS: [(&str, &[Class]); 4] = [
         ],
     ),
     ("contextDeadlineExceeded", &[Class::Timeout]),
-    ("other", &[Class::Dns, Class::Refused, Class::Tls]),
+    (
+        "other",
+        &[Class::Dns, Class::Refused, Class::Tls, Class::Template],
+    ),
     ("serverError", &[Class::Transient, Class::Unavailable]),
 ];
 

@@ -280,6 +280,11 @@ impl Email {
     pub(crate) fn server(&self) -> &Server {
         &self.servers[0]
     }
+
+    /// Whether it depends on the group who is told, or by whom.
+    pub(crate) fn varies(&self) -> bool {
+        matches!(self.to, To::Template { .. }) || matches!(self.from, From::Template { .. })
+    }
 }
 
 /// Everything the decisions need to know.

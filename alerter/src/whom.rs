@@ -68,11 +68,6 @@ impl To {
             Self::Template { text, .. } => one_line(text),
         }
     }
-
-    /// Whether it depends on the group who is told.
-    pub(crate) fn varies(&self) -> bool {
-        matches!(self, Self::Template { .. })
-    }
 }
 
 impl Whom {

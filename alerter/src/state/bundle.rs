@@ -80,8 +80,8 @@ impl Alerter {
         let Integration::Email(email) = self.integration(id, integration) else {
             return Way::Alone;
         };
-        // What is for other people is another mail.
-        if email.to.varies() {
+        // What is for or from other people is another mail.
+        if email.varies() {
             return Way::Alone;
         }
         let (most, key) = (email.hourly, self.pace_key(id, integration));

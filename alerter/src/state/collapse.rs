@@ -34,7 +34,7 @@ impl Alerter {
         let Integration::Email(email) = self.integration(id, integration) else {
             return None;
         };
-        if email.to.varies() {
+        if email.varies() {
             return None;
         }
         // Whatever is wrong with it would keep all the others waiting.
@@ -63,11 +63,14 @@ impl Alerter {
         (groups.len() + 1 >= policy.from).then_some(Down { host, groups })
     }
 
-    /// Whether a server refused the group's mail for good when it was last tried.
+    /// Whether the group's mail could never be sent when it was last tried: a server
+    /// refused it for good, or its templates fail.
     fn was_refused(&self, id: GroupId, integration: usize) -> bool {
         let group = self.groups.get(&id);
         let pending = group.and_then(|group| group.pending.get(&integration));
-        pending.is_some_and(|pending| pending.class == Some(Class::Permanent))
+        pending.is_some_and(|pending| {
+            matches!(pending.class, Some(Class::Permanent | Class::Template))
+        })
     }
 
     /// Tells all of it with one group's mail.

@@ -47,6 +47,7 @@ async fn a_page_that_names_nobody_is_a_failure_that_is_seen_and_goes_out_once_it
         "belfry_mail_failing 1",
         "belfry_mail_queue_length 1",
         "alertmanager_notification_requests_failed_total{integration=\"email\"} 2",
+        "alertmanager_notifications_failed_total{integration=\"email\",reason=\"other\"} 1",
     ] {
         assert!(page.contains(line), "{line}\n{page}");
     }

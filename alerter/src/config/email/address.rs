@@ -92,7 +92,10 @@ pub(super) fn from(
     if !text.contains("{{") {
         return sender(text, key, problems).map(From::Fixed);
     }
-    let fallback = named.chain([senders.user]);
+    // Braces may stand in an address, and so may what is a template.
+    let fallback = named
+        .chain([senders.user])
+        .filter(|text| !text.contains("{{"));
     let fallback = fallback.filter_map(|text| text.parse().ok()).next();
     match templates.set.parse(text) {
         Ok(template) => Some(From::Template { template, fallback }),
