@@ -28,13 +28,21 @@ pub(super) fn sift(words: &[OsString]) -> Result<(Vec<OsString>, Vec<String>), S
 }
 
 /// Runs; a configuration that is at fault ends it before anything starts.
-pub(super) fn run(place: &Place, flags: Flags, idle: &[String]) -> Exit {
+pub(super) fn run(place: &Place, mut flags: Flags, idle: &[String]) -> Exit {
     if place.data.is_some() || place.listen.is_some() {
         out::error(
             "belfry: here it is --storage.tsdb.path and --web.listen-address, not --data and --listen",
         );
         return exit::USAGE;
     }
+    let door = match web::door(flags.web_config.as_deref()) {
+        Ok(door) => door,
+        Err(reason) => {
+            out::error(reason);
+            return exit::USAGE;
+        }
+    };
+    flags.scheme = web::scheme(door.as_ref());
     let setup = match Setup::load(&flags, flags.listen_address.port()) {
         Ok(setup) => setup,
         Err(faults) => {
@@ -42,13 +50,6 @@ pub(super) fn run(place: &Place, flags: Flags, idle: &[String]) -> Exit {
                 "{}\nbelfry: the configuration is at fault; nothing was started",
                 prometheus::lines(&faults)
             ));
-            return exit::USAGE;
-        }
-    };
-    let door = match web::door(flags.web_config.as_deref()) {
-        Ok(door) => door,
-        Err(reason) => {
-            out::error(reason);
             return exit::USAGE;
         }
     };
@@ -66,7 +67,7 @@ async fn alone(flags: Flags, setup: Setup, door: Option<Arc<Door>>) -> anyhow::R
     let mut signals = Signals::new()?;
     let file = flags.config_file.clone();
     // On a task of its own: a start that hangs must not hold up the signals.
-    let scheme = web::scheme(door.as_ref());
+    let scheme = flags.scheme;
     let start = tokio::spawn(Alone::start(flags, setup, door));
     let mut alone = tokio::select! {
         started = start => started.context("the start failed")??,

@@ -49,6 +49,9 @@ pub(crate) struct Flags {
     /// host's name and the port]
     #[arg(long = "web.external-url", value_name = "URL", default_value = "", hide_default_value = true, value_parser = external_url)]
     pub external_url: String,
+    /// What links begin with where there is no such URL; not said by a flag.
+    #[arg(skip = "http")]
+    pub scheme: &'static str,
     /// What stands before all paths [default: the path of --web.external-url]
     #[arg(long = "web.route-prefix", value_name = "PATH")]
     pub route_prefix: Option<String>,

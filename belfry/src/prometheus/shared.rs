@@ -94,7 +94,12 @@ pub(super) fn external_url(flags: &Flags, port: u16) -> String {
     if !flags.external_url.is_empty() {
         return flags.external_url.clone();
     }
-    format!("http://{}:{port}{}", host_name(), flags.prefix())
+    format!(
+        "{}://{}:{port}{}",
+        flags.scheme,
+        host_name(),
+        flags.prefix()
+    )
 }
 
 /// The name of this host.
