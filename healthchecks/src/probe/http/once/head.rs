@@ -67,27 +67,36 @@ fn none_of(what: &str) -> Failure {
     Failure::new(Reason::Protocol, format!("this is not HTTP: {what}"))
 }
 
-/// A request as it is sent, its body included.
+/// A request as it is sent, its body included: what its headers say of a body's length
+/// and coding is so.
 pub(super) fn written(request: &Request<Bytes>) -> Vec<u8> {
     let body = request.body();
     let mut out = Vec::with_capacity(body.len() + 400);
     // Writing into memory does not fail.
     let _ = write!(out, "{} {} HTTP/1.1\r\n", request.method(), request.uri());
-    let mut chunked = false;
+    let coding = request.headers().get_all(header::TRANSFER_ENCODING);
+    let last = coding.iter().next_back();
+    let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+    let chunked = last.is_some() && !body.is_empty();
     for (name, value) in request.headers() {
-        if *name == header::TRANSFER_ENCODING {
-            if body.is_empty() {
-                continue;
-            }
-            chunked = true;
+        let is_idle = match *name {
+            header::TRANSFER_ENCODING => body.is_empty(),
+            // Without a body some servers want it.
+            header::CONTENT_LENGTH => !body.is_empty(),
+            _ => false,
+        };
+        if is_idle {
+            continue;
         }
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    let stated = request.headers().contains_key(header::CONTENT_LENGTH);
-    if !body.is_empty() && !chunked && !stated {
+    if chunked && !last.is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked")) {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    }
+    if !body.is_empty() && !chunked {
         let _ = write!(out, "content-length: {}\r\n", body.len());
     }
     out.extend_from_slice(b"\r\n");

@@ -180,12 +180,38 @@ async fn a_request_is_sent_as_it_is_and_its_body_with_its_length() {
             "",
             "POST /x HTTP/1.1\r\n\r\n",
         ),
+        (
+            "transfer-encoding",
+            "gzip",
+            "abc",
+            "POST /x HTTP/1.1\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        ),
+        (
+            "content-length",
+            "3",
+            "abcdef",
+            "POST /x HTTP/1.1\r\ncontent-length: 6\r\n\r\nabcdef",
+        ),
+        (
+            "content-length",
+            "0",
+            "",
+            "POST /x HTTP/1.1\r\ncontent-length: 0\r\n\r\n",
+        ),
     ] {
         let request = Request::post("/x").header(name, value);
         let request = request.body(Bytes::from(body)).unwrap();
         let written = String::from_utf8(head::written(&request)).unwrap();
         assert_eq!(written, expected);
     }
+    let request = Request::post("/x")
+        .header("content-length", "3")
+        .header("transfer-encoding", "chunked");
+    let written = head::written(&request.body(Bytes::from("abc")).unwrap());
+    assert_eq!(
+        String::from_utf8(written).unwrap(),
+        "POST /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    );
 }
 
 #[tokio::test]
