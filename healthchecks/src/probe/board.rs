@@ -192,7 +192,8 @@ impl Inner {
             if found && self.entries.contains_key(&name) {
                 continue;
             }
-            let every = millis(target.interval.unwrap_or(self.every));
+            let interval = target.interval.unwrap_or(self.every);
+            let every = millis(interval);
             let spelled = spelled(&name, &target);
             let same = before.remove(&name).filter(|entry| {
                 entry.target.target == target.target
@@ -203,7 +204,8 @@ impl Inner {
                 Some(entry) => Entry {
                     target,
                     spelled,
-                    due_ms: entry.due_ms.min(now_ms + every),
+                    // Who was looked at early is due as much later.
+                    due_ms: entry.due_ms.min(now_ms + every + together(interval)),
                     ..entry
                 },
                 // Spread over their interval, so that not all look at once; the same each time.
@@ -296,6 +298,22 @@ mod tests {
         assert_eq!(board.next_due_ms(), Some(102));
         assert_eq!(names(97), ["f"]);
         assert_eq!(names(97), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_was_looked_at_early_keeps_its_pace_although_it_is_found_again() {
+        let target = || Target {
+            name: "a".to_owned(),
+            target: "a".to_owned(),
+            ..Target::default()
+        };
+        let board = board("interval: 15s");
+        board.found(vec![target()], 0);
+        let due_ms = board.next_due_ms().unwrap();
+        let due = board.due(due_ms - 2900).remove(0);
+        board.done(&due, good(), due_ms - 2890);
+        board.found(vec![target()], due_ms - 2800);
+        assert_eq!(board.next_due_ms(), Some(due_ms + 15_000));
     }
 
     #[test]
