@@ -80,17 +80,22 @@ fn panicked(panic: &(dyn Any + Send)) -> Outcome {
     }
 }
 
+/// What a look sees; one that panics has seen that.
+async fn caught(seeing: impl Future<Output = Outcome>) -> Outcome {
+    let seen = AssertUnwindSafe(seeing).catch_unwind().await;
+    seen.unwrap_or_else(|panic| panicked(&*panic))
+}
+
 async fn look(watch: Arc<Watch>, of: fn(&Health) -> &Board, mut due: Due, soon: Arc<Notify>) {
-    let seeing = AssertUnwindSafe(async {
+    let outcome = caught(async {
         if !due.certificate.is_empty() {
             let root = &watch.config().exporter.host.rootfs;
             let module = Arc::make_mut(&mut due.module);
             compare(&watch.containers, root, module, &due.certificate);
         }
         probe::run(&due.target, &due.module, due.timeout).await
-    });
-    let seen = seeing.catch_unwind().await;
-    let outcome = seen.unwrap_or_else(|panic| panicked(&*panic));
+    })
+    .await;
     let now_ms = watch.clock.now_ms();
     let again_ms = of(&watch.health).done(&due, outcome, now_ms);
     let idle_ms = i64::try_from(IDLE.as_millis()).unwrap_or(i64::MAX / 4);
@@ -150,6 +155,12 @@ fn on_disk(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_panics_is_one_that_failed() {
+        let failure = caught(async { panic!("no {}", 1) }).await.failure.unwrap();
+        assert_eq!(failure.detail, "the look panicked: no 1");
+    }
 
     #[test]
     fn a_look_that_panics_says_with_what() {
