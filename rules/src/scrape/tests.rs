@@ -46,6 +46,18 @@ fn take(intake: &mut Intake, page: Result<&str, &str>, time_ms: i64, store: &Sto
 }
 
 #[test]
+fn series_that_the_store_gave_up_come_back_under_their_own_labels() {
+    let (store, mut intake) = (Store::new(), Intake::new(target()));
+    let page = "# TYPE a gauge\n  a{x=\"1\"} 2\r\n\na{x=\"2\"} 3\nb 4\n";
+    assert!(take(&mut intake, Ok(page), 0, &store));
+    let first = pages(&store, 0);
+    store.maintain(100_000_000);
+    assert!(pages(&store, 0).is_empty());
+    assert!(take(&mut intake, Ok(page), 100_000_000, &store));
+    assert_eq!((first.len(), pages(&store, 100_000_000)), (3, first));
+}
+
+#[test]
 fn a_page_is_stored_with_the_labels_of_its_target() {
     let store = Store::new();
     let mut intake = Intake::new(target());
