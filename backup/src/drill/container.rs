@@ -49,7 +49,8 @@ exec sleep "$LIMIT""#;
 /// A container that goes with this value.
 pub(super) struct Apart {
     engine: Docker,
-    name: String,
+    /// Its number: another may come to have its name.
+    id: String,
     /// Whether somebody has to see to it that it goes.
     there: bool,
     /// Its server.
@@ -111,10 +112,14 @@ impl Apart {
             name: Some(name.clone()),
             ..CreateContainerOptions::default()
         };
+        let like = setup.server(job)?;
+        let id = asked(engine.create_container(Some(options), body))
+            .await?
+            .id;
         let server = Server {
             place: Place::Container {
                 engine: engine.clone(),
-                name: name.clone(),
+                name: id.clone(),
             },
             host: HOME.to_owned(),
             port: 0,
@@ -122,16 +127,15 @@ impl Apart {
             password: settings::Secret::default(),
             database: "postgres".to_owned(),
             tls: false,
-            ..setup.server(job)?
+            ..like
         };
         let apart = Self {
             engine,
-            name,
+            id,
             there: true,
             server,
         };
-        asked(apart.engine.create_container(Some(options), body)).await?;
-        let started = asked(apart.engine.start_container(&apart.name, None)).await;
+        let started = asked(apart.engine.start_container(&apart.id, None)).await;
         let begun = async {
             started?;
             apart.answers().await
@@ -206,7 +210,7 @@ impl Apart {
 
     /// Takes it away.
     pub(super) async fn end(mut self, setup: &Setup) -> Result<(), String> {
-        let gone = remove(&self.engine, setup, &self.name).await;
+        let gone = remove(&self.engine, setup, &self.id).await;
         self.there = gone.is_err();
         gone
     }
@@ -218,10 +222,10 @@ impl Drop for Apart {
             return;
         }
         // Whoever wanted it has gone: it goes as well as it can.
-        let (engine, name) = (self.engine.clone(), self.name.clone());
+        let (engine, id) = (self.engine.clone(), self.id.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let _ = timeout(ENGINE, engine.remove_container(&name, Some(all()))).await;
+                let _ = timeout(ENGINE, engine.remove_container(&id, Some(all()))).await;
             });
         }
     }
@@ -255,11 +259,12 @@ fn all() -> RemoveContainerOptions {
     }
 }
 
-/// Takes a container of ours away, and no other that has its name; well when it is gone.
-async fn remove(engine: &Docker, setup: &Setup, name: &str) -> Result<(), String> {
+/// Takes a container of ours away, by its name or number, and no other that has its name;
+/// well when it is gone.
+async fn remove(engine: &Docker, setup: &Setup, which: &str) -> Result<(), String> {
     let began = Instant::now();
     loop {
-        let look = engine.inspect_container(name, None::<InspectContainerOptions>);
+        let look = engine.inspect_container(which, None::<InspectContainerOptions>);
         let found = match timeout(ENGINE, look).await {
             Ok(Ok(found)) => found,
             Ok(Err(Error::DockerResponseServerError {
@@ -268,6 +273,8 @@ async fn remove(engine: &Docker, setup: &Setup, name: &str) -> Result<(), String
             Ok(Err(err)) => return Err(told(&err)),
             Err(_) => return Err("the engine does not answer".to_owned()),
         };
+        let name = found.name.unwrap_or_default();
+        let name = name.trim_start_matches('/');
         let labels = found.config.and_then(|config| config.labels);
         if labels.unwrap_or_default().get(WORK) != Some(&work(setup)) {
             return Err(format!("{name} is no container of ours, and stays"));
