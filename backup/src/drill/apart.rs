@@ -71,7 +71,7 @@ pub(super) async fn drill(
     };
     let done = timeout_at(deadline, done).await;
     let done = done.unwrap_or_else(|_| Err(late()));
-    let gone = apart.end(setup).await.map_err(Trouble::Around);
+    let gone = apart.end().await.map_err(Trouble::Around);
     done.and(gone)
 }
 

@@ -4,6 +4,7 @@
 //! looks where we died, and by the engine when its time is over.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -51,6 +52,8 @@ pub(super) struct Apart {
     engine: Docker,
     /// Its number: another may come to have its name.
     id: String,
+    /// What it is marked with.
+    work: String,
     /// Whether somebody has to see to it that it goes.
     there: bool,
     /// Its server.
@@ -61,11 +64,12 @@ fn told(err: &Error) -> String {
     err.to_string().chars().take(200).collect()
 }
 
-fn work(setup: &Setup) -> String {
-    let path = std::fs::canonicalize(&setup.work);
-    path.unwrap_or_else(|_| setup.work.clone())
-        .display()
-        .to_string()
+/// Which folder of ours it is: others may have one of the same path, in a container of
+/// theirs on the same engine.
+fn work(setup: &Setup) -> Result<String, String> {
+    let about = std::fs::metadata(&setup.work);
+    let about = about.map_err(|err| format!("{}: {err}", setup.work.display()))?;
+    Ok(format!("{}:{}", about.dev(), about.ino()))
 }
 
 async fn asked<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
@@ -82,7 +86,8 @@ impl Apart {
         let live = asked(live).await?;
         let config = live.config.unwrap_or_default();
         let name = format!("belfry-drill-{}", job.name);
-        remove(&engine, setup, &name).await?;
+        let work = work(setup)?;
+        remove(&engine, &work, &name).await?;
         let limit = job.timeout.as_secs().saturating_add(120);
         // What else it is told may be secret, and is of the live one alone.
         let kept = ["PATH=", "LANG=", "LC_", "LD_LIBRARY_PATH="];
@@ -91,7 +96,7 @@ impl Apart {
             .filter(|line| kept.iter().any(|start| line.starts_with(start)))
             .collect();
         env.extend([format!("HOME_OF={HOME}"), format!("LIMIT={limit}")]);
-        let labels = [(JOB, job.name.clone()), (WORK, work(setup))];
+        let labels = [(JOB, job.name.clone()), (WORK, work.clone())];
         let labels = labels.map(|(key, value)| (key.to_owned(), value));
         let body = ContainerCreateBody {
             // By its number: nothing is ever pulled.
@@ -132,6 +137,7 @@ impl Apart {
         let apart = Self {
             engine,
             id,
+            work,
             there: true,
             server,
         };
@@ -142,7 +148,7 @@ impl Apart {
         };
         match begun.await {
             Ok(()) => Ok(apart),
-            Err(err) => Err(match apart.end(setup).await {
+            Err(err) => Err(match apart.end().await {
                 Ok(()) => err,
                 Err(worse) => format!("{err}; and {worse}"),
             }),
@@ -209,8 +215,8 @@ impl Apart {
     }
 
     /// Takes it away.
-    pub(super) async fn end(mut self, setup: &Setup) -> Result<(), String> {
-        let gone = remove(&self.engine, setup, &self.id).await;
+    pub(super) async fn end(mut self) -> Result<(), String> {
+        let gone = remove(&self.engine, &self.work, &self.id).await;
         self.there = gone.is_err();
         gone
     }
@@ -261,7 +267,7 @@ fn all() -> RemoveContainerOptions {
 
 /// Takes a container of ours away, by its name or number, and no other that has its name;
 /// well when it is gone.
-async fn remove(engine: &Docker, setup: &Setup, which: &str) -> Result<(), String> {
+async fn remove(engine: &Docker, work: &str, which: &str) -> Result<(), String> {
     let began = Instant::now();
     loop {
         let look = engine.inspect_container(which, None::<InspectContainerOptions>);
@@ -276,7 +282,7 @@ async fn remove(engine: &Docker, setup: &Setup, which: &str) -> Result<(), Strin
         let name = found.name.unwrap_or_default();
         let name = name.trim_start_matches('/');
         let labels = found.config.and_then(|config| config.labels);
-        if labels.unwrap_or_default().get(WORK) != Some(&work(setup)) {
+        if labels.unwrap_or_default().get(WORK).map(String::as_str) != Some(work) {
             return Err(format!("{name} is no container of ours, and stays"));
         }
         // By its number: another may have its name by then. It may be going already.
@@ -290,26 +296,39 @@ async fn remove(engine: &Docker, setup: &Setup, which: &str) -> Result<(), Strin
     }
 }
 
-/// Takes away what drills that died have left; how many containers those were. Drills
-/// that go on are left alone.
+/// Takes away what drills that died have left, of all jobs; how many containers those
+/// were. Drills that go on are left alone.
 ///
 /// # Errors
-/// When the engine does not do it.
+/// When the engine does not do it, or not for each of them.
 pub async fn sweep(setup: &Setup) -> Result<usize, String> {
     let Some(engine) = &setup.engine else {
         return Ok(0);
     };
-    let ours = HashMap::from([("label", vec![format!("{WORK}={}", work(setup))])]);
+    // Without a folder nothing can be marked with it.
+    let Ok(work) = work(setup) else {
+        return Ok(0);
+    };
+    let ours = HashMap::from([("label", vec![format!("{WORK}={work}")])]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&ours);
     let mut gone = 0;
+    let mut failed = Vec::new();
     for found in asked(engine.list_containers(Some(options.build()))).await? {
         let labels = found.labels.unwrap_or_default();
-        let Some(job) = labels.get(JOB) else { continue };
+        let (Some(job), Some(id)) = (labels.get(JOB), found.id) else {
+            continue;
+        };
         let Ok(_lock) = Lock::take(&setup.work, job) else {
             continue;
         };
-        remove(engine, setup, &format!("belfry-drill-{job}")).await?;
-        gone += 1;
+        match remove(engine, &work, &id).await {
+            Ok(()) => gone += 1,
+            Err(err) => failed.push(err),
+        }
     }
-    Ok(gone)
+    if failed.is_empty() {
+        Ok(gone)
+    } else {
+        Err(failed.join("; "))
+    }
 }

@@ -8,6 +8,7 @@ use backup::known::{Known, LastRun, look_up};
 use super::perform::is_good;
 use super::{Task, setup};
 use crate::app::Watch;
+use crate::config::Config;
 use crate::state::{self, Last};
 
 /// Brings the newest backups to a target that was down when they were made.
@@ -45,12 +46,7 @@ pub(super) async fn bring(watch: &Watch, job: &Job) {
 /// Looks at the targets, and at how the tasks went.
 pub(super) async fn look(watch: &Watch, job: &Job) {
     let config = watch.config();
-    // Of a drill that was killed.
-    if job.drill_container
-        && let Err(err) = backup::drill::sweep(&setup(&config)).await
-    {
-        tracing::warn!(job = job.name, "a drill's container stays: {err}");
-    }
+    sweep(&config, job).await;
     let before = watch.jobs.of(&job.name);
     let mut known = Box::pin(look_up(&setup(&config), job, before.as_ref())).await;
     let pool = &watch.state.pool;
@@ -89,4 +85,18 @@ pub(super) async fn look(watch: &Watch, job: &Job) {
         }
     }
     watch.jobs.put(known);
+}
+
+/// Takes away what drills that were killed left, of all jobs and also where none is to
+/// have a container any more: with the first job's look, so that it is once a round.
+async fn sweep(config: &Config, job: &Job) {
+    let jobs = &config.backup.jobs;
+    let is_first = jobs.first().is_some_and(|first| first.name == job.name);
+    // Elsewhere there may be no engine at all.
+    if !is_first || jobs.iter().all(|job| job.container.is_empty()) {
+        return;
+    }
+    if let Err(err) = backup::drill::sweep(&setup(config)).await {
+        tracing::warn!("a drill's container stays: {err}");
+    }
 }
