@@ -67,7 +67,7 @@ pub enum Error {
 /// Whether what a program said of its end is about what is around it: a server or a
 /// disk, and not what it was given to read.
 pub(crate) fn is_of_surroundings(told: &str) -> bool {
-    const WORDS: [&str; 11] = [
+    const WORDS: [&str; 12] = [
         "was killed",
         "cannot run",
         "No space left on device",
@@ -79,6 +79,8 @@ pub(crate) fn is_of_surroundings(told: &str) -> bool {
         "out of memory",
         "out of shared memory",
         "canceling statement",
+        // An extension that works only in a server that was begun with it.
+        "preload",
     ];
     WORDS.iter().any(|word| told.contains(word))
 }
@@ -285,6 +287,36 @@ impl Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_was_killed_or_lacks_a_preloaded_library_says_nothing_of_what_it_read() {
+        let told = |code, said: &str| {
+            let (program, said) = ("pg_restore".to_owned(), said.to_owned());
+            Error::Exit {
+                program,
+                code,
+                said,
+            }
+            .to_string()
+        };
+        for (code, said, around) in [
+            (exec::code(Some(137)), "it said nothing", true),
+            (exec::code(Some(1)), "error: could not uncompress", false),
+            (
+                exec::code(Some(1)),
+                "ERROR:  pgaudit must be loaded via shared_preload_libraries",
+                true,
+            ),
+            (
+                exec::code(Some(1)),
+                "FATAL:  extension \"timescaledb\" must be preloaded",
+                true,
+            ),
+        ] {
+            let told = told(code, said);
+            assert_eq!(is_of_surroundings(&told), around, "{told}");
+        }
+    }
 
     #[test]
     fn the_line_that_names_the_reason_is_told_without_the_password() {

@@ -137,11 +137,17 @@ async fn exit_code(engine: &Docker, exec: &str) -> Result<Option<i64>, String> {
         let about = about.map_err(|_| "the engine does not answer")?;
         let about = about.map_err(|err| told(&err))?;
         if about.running == Some(false) {
-            return Ok(about.exit_code);
+            return Ok(code(about.exit_code));
         }
         sleep(Duration::from_millis(100)).await;
     }
     Err("it closed its output and does not end".into())
+}
+
+/// The code that a program ended with; none when it was killed, of which the engine
+/// makes a code too.
+pub(super) fn code(told: Option<i64>) -> Option<i64> {
+    told.filter(|code| *code != 137)
 }
 
 fn told(err: &bollard::errors::Error) -> String {
