@@ -365,3 +365,28 @@ async fn a_slow_download_is_not_cut_and_one_that_stands_still_goes_on_where_it_w
         assert!(!err.to_string().contains('\n'), "{err}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_does_not_go_on_with_another_file_of_the_same_key() {
+    let bench = Bench::new().await;
+    let key = "here/postgres/db/0";
+    // Its half is more than waits for us: nothing is asked anew before we read.
+    bench.send(key, 16).await.unwrap();
+    let mut access = crate::store::access(bench.port);
+    access.patience = std::time::Duration::from_secs(1);
+    let ledger = backup::target::Ledger::new(bench.scratch.path().join("uploads"));
+    let target: Target = backup::target::Bucket::new(access, ledger).unwrap().into();
+    bench.strict.harm(To::Get, Harm::Stall, 1);
+    let mut flow = target.read(key).await.unwrap();
+    bench.target.delete(key).await.unwrap();
+    bench.send(key, 17).await.unwrap();
+    bench.strict.forget();
+    let mut last = Ok(());
+    while let Some(block) = flow.recv().await {
+        last = block.map(drop);
+    }
+    let err = last.unwrap_err().to_string();
+    assert!(err.contains("is another file by now"), "{err}");
+    let seen = bench.strict.seen(To::Get);
+    assert!(seen <= 2, "{seen}: the client asks once more, and so do we");
+}

@@ -88,7 +88,8 @@ impl Download {
                     }
                     continue;
                 }
-                Ok(None) if self.at >= self.end => return,
+                // All of it is there, however it ended: no range is left to ask for.
+                _ if self.at >= self.end => return,
                 Ok(None) => Error::Failed(format!("{} was cut", self.key)),
                 Ok(Some(Err(err))) => why(&self.key, &err),
                 Err(_) => late("GET"),
@@ -110,6 +111,9 @@ impl Download {
             sleep(Duration::from_millis(500) * *tried).await;
             match self.resume().await {
                 Ok(stream) => return Ok(stream),
+                Err(Error::Exists(key)) => {
+                    return Err(Error::Failed(format!("{key} is another file by now")));
+                }
                 Err(worse) => err = worse,
             }
         }
