@@ -48,6 +48,7 @@ fn place() -> Place {
         .option("--env", "PGDATA=/data/pg")
         .option("--env", "POSTGRES_USER=owner")
         .option("--env", "PGHOST=/tmp")
+        .option("--env", "SECRET=hunter2")
         .compose("shop", "db")
         .script(SERVE);
     place.engine.run(&server);
@@ -112,7 +113,14 @@ fn a_drill_in_a_container_of_its_own_is_shut_in_bounded_and_leaves_nothing() {
     let look = |at: &str| place.engine.inspect("belfry-drill-db", at);
     assert_eq!(look("/HostConfig/NetworkMode"), "none");
     assert_eq!(look("/HostConfig/Memory"), 256 << 20);
+    assert_eq!(look("/HostConfig/MemorySwap"), 256 << 20);
+    assert_eq!(look("/HostConfig/PidsLimit"), 200);
+    assert_eq!(look("/HostConfig/CapDrop"), serde_json::json!(["ALL"]));
     assert_eq!(look("/HostConfig/AutoRemove"), true);
+    let told = |name: &str| place.engine.inspect(name, "/Config/Env").to_string();
+    assert!(told("shop-db-1").contains("SECRET="));
+    // What the image itself holds is in every container of it.
+    assert!(!told("belfry-drill-db").contains("SECRET="));
     assert_eq!(look("/NetworkSettings/Ports"), serde_json::json!({}));
     assert_eq!(look("/Image"), place.engine.inspect("shop-db-1", "/Image"));
     let mounts = look("/Mounts");
