@@ -4,10 +4,10 @@ use crate::support::alone::Alone;
 use crate::support::poll;
 use crate::support::scratch::Scratch;
 
-/// A million steps each fifth of a second are too many; a step each second is not.
+/// A million steps take longer than a hundredth of a second anywhere.
 const RULES: &str = "groups:
 - name: slow
-  interval: 200ms
+  interval: 10ms
   rules:
   - record: slow:steps
     expr: count_over_time(vector(time())[12d:1s])
