@@ -4,10 +4,11 @@ use super::pages::{STEP, step_now, value};
 
 /// Samples of each: a little less than a day, so that none is too old when it comes.
 const SAMPLES: u64 = 23 * 3600 / STEP;
-/// Samples of a series in one request, where each step has one.
+/// Steps of a series in one request, half an hour: Prometheus takes nothing that is an
+/// hour older than the newest sample of any other series.
 const AT_ONCE: u64 = 120;
-/// Series in one request.
-const TOGETHER: usize = 50;
+/// Samples in one request.
+const TOGETHER: u64 = 6000;
 
 /// Samples that [`history`] sends of so many series.
 pub(crate) fn samples(of: usize, every: u64) -> f64 {
@@ -22,12 +23,12 @@ pub(crate) fn history(client: &reqwest::Client, url: &str, count: usize, every: 
         .build()
         .expect("a runtime");
     let first = step_now() - SAMPLES - 40;
-    let at_once = AT_ONCE * every;
-    for from in (first..first + SAMPLES).step_by(at_once as usize) {
-        let steps = (from..(from + at_once).min(first + SAMPLES)).step_by(every as usize);
-        for some in (0..count).step_by(TOGETHER) {
+    let together = (TOGETHER * every / AT_ONCE) as usize;
+    for from in (first..first + SAMPLES).step_by(AT_ONCE as usize) {
+        let steps = (from..(from + AT_ONCE).min(first + SAMPLES)).step_by(every as usize);
+        for some in (0..count).step_by(together) {
             let mut body = Vec::new();
-            for at in some..(some + TOGETHER).min(count) {
+            for at in some..(some + together).min(count) {
                 field(&mut body, 1, &series(at, steps.clone()));
             }
             let packed = snap::raw::Encoder::new()
