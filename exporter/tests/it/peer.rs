@@ -78,7 +78,7 @@ pub(crate) struct Shares {
     pub(crate) families: f64,
     /// Series that are there, of those beyond the listed differences.
     pub(crate) series: f64,
-    /// Of all that are there, volatile ones too, values as the peer's before or after or between.
+    /// Of those that are there, volatile ones too, values as the peer's before or after or between.
     pub(crate) values: f64,
 }
 
@@ -98,13 +98,18 @@ impl Shares {
         for (name, low) in series {
             let high = after.value(name).unwrap_or(*low);
             let value = ours.value(name);
-            if wanted(name) {
-                all += 1;
-                here += usize::from(value.is_some());
+            if !wanted(name) {
+                continue;
             }
+            all += 1;
+            here += usize::from(value.is_some());
             if let Some(value) = value {
                 read += 1;
-                right += usize::from(close(*low, high, value));
+                let is_close = close(*low, high, value);
+                right += usize::from(is_close);
+                if !is_close {
+                    println!("{name}: {low} to {high} there, {value} here");
+                }
             }
         }
         Self {
