@@ -272,11 +272,15 @@ impl Said {
                 .any(|word| line.contains(word))
         };
         let line = lines().find(wrong).or_else(|| lines().next());
-        let line: String = line
+        let mut line: String = line
             .unwrap_or("it said nothing")
             .chars()
             .take(300)
             .collect();
+        // The time that pg_dump waits for locks is the server's for a statement.
+        if line.contains("statement timeout") && text.contains("LOCK TABLE") {
+            line.push_str(", while it waited for a lock");
+        }
         match self.password.expose() {
             "" => line,
             password => line.replace(password, "<secret>"),
@@ -324,5 +328,14 @@ mod tests {
         assert_eq!(said.tell(), "it said nothing");
         said.note(b"pg_dump: last built-in OID is 16383\npg_dump: error: hunter2 is wrong\nmore\n");
         assert_eq!(said.tell(), "pg_dump: error: <secret> is wrong");
+        let said = Said::new(Secret::default());
+        said.note(
+            b"pg_dump: error: query failed: ERROR:  canceling statement due to statement timeout\n\
+              pg_dump: detail: Query was: LOCK TABLE public.users IN ACCESS SHARE MODE\n",
+        );
+        assert!(
+            said.tell()
+                .ends_with("statement timeout, while it waited for a lock"),
+        );
     }
 }
