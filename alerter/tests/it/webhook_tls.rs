@@ -1,32 +1,16 @@
 //! Webhooks over https: whom we trust.
 
-use std::sync::Arc;
-
 use alerter::{Config, Mail};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
 
-use crate::support::{Exim, alert, config, database, start, until, within};
+use crate::support::{Exim, alert, config, database, start, tls, until, within};
 
 /// A server for `localhost` that says yes to whatever it is asked; its port, and
 /// a word for each request.
 async fn serve(folder: &std::path::Path) -> (u16, mpsc::UnboundedReceiver<()>) {
-    let chain = CertificateDer::pem_file_iter(folder.join("cert.pem")).unwrap();
-    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.join("cert.key")).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let server = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(server));
+    let acceptor = tls::acceptor(folder, tls::Clients::Any);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, receiver) = mpsc::unbounded_channel();

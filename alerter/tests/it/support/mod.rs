@@ -5,6 +5,7 @@ pub(crate) mod hook;
 pub(crate) mod openapi;
 pub(crate) mod peer;
 mod sink;
+pub(crate) mod tls;
 pub(crate) mod web;
 
 use std::path::Path;

@@ -3,21 +3,15 @@
 //! have said that does not come to an end.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use alerter::{EventKind, Mail};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
 
 use super::{Run, disk, tree};
 use crate::support::hook::Hook;
-use crate::support::{Exim, database, start, until, within};
+use crate::support::{Exim, database, start, tls, until, within};
 
 const TOKEN: &str = "Bearer t";
 
@@ -135,22 +129,7 @@ type Came = (String, String);
 
 /// A vendor that speaks to those alone who show a certificate of `folder`.
 async fn vendor(list: &'static str, folder: &Path) -> (u16, mpsc::UnboundedReceiver<Came>) {
-    let read = |name: &str| CertificateDer::pem_file_iter(folder.join(name)).unwrap();
-    let chain = read("cert.pem").collect::<Result<Vec<_>, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.join("cert.key")).unwrap();
-    let mut roots = RootCertStore::empty();
-    for authority in read("ca.pem") {
-        roots.add(authority.unwrap()).unwrap();
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let known = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider));
-    let server = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(known.build().unwrap())
-        .with_single_cert(chain, key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(server));
+    let acceptor = tls::acceptor(folder, tls::Clients::Certified);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, receiver) = mpsc::unbounded_channel();
