@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::super::module::Http;
 use super::super::reason::{Failure, Reason, Step};
 use super::super::samples::Samples;
-use super::super::stream::{Plain, Stream, Wanted, addresses, connect};
+use super::super::stream::{Stream, Wanted, addresses, connect};
 use super::super::tls;
 use super::PHASES;
 use super::once::{self, Head};
@@ -111,10 +111,7 @@ pub(super) async fn run(
     let connected: Step<Stream> = match &proxy {
         None => connect(&found, port, None, deadline, samples)
             .await
-            .map(|stream| match secure {
-                true => Box::new(stream) as Stream,
-                false => Box::new(Plain(stream)),
-            }),
+            .map(|stream| Box::new(stream) as Stream),
         Some(proxy) => {
             let tunnel = secure.then_some((host, port));
             Box::pin(proxy.connect(http, tunnel, deadline)).await
@@ -157,7 +154,7 @@ pub(super) async fn run(
         }
         false => {
             let request = request(http, asked, two, plain)?;
-            let answer = timeout_at(deadline, once::ask(stream, &request)).await;
+            let answer = timeout_at(deadline, once::ask(stream, secure, &request)).await;
             answer.map(|answer| answer.map(|(head, body)| (head, Body::One(body))))
         }
     };

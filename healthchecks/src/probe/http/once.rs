@@ -24,8 +24,12 @@ const LONGEST: usize = 64 << 10;
 /// Room for a usual head with a short body; blocks of this size are at hand.
 const USUAL: usize = 1000;
 
-/// Sends a request and waits for the head of its answer.
-pub(super) async fn ask(stream: Stream, request: &Request<Bytes>) -> Step<(Head, Body)> {
+/// Sends a request, over TLS if `secure`, and waits for the head of its answer.
+pub(super) async fn ask(
+    stream: Stream,
+    secure: bool,
+    request: &Request<Bytes>,
+) -> Step<(Head, Body)> {
     let mut asking = Asking {
         stream,
         request: head::written(request),
@@ -47,7 +51,7 @@ pub(super) async fn ask(stream: Stream, request: &Request<Bytes>) -> Step<(Head,
                 continue;
             }
             let left = head.left(request.method())?;
-            let body = Body::new(asking.stream, asking.buffer, length, left);
+            let body = Body::new((asking.stream, secure), asking.buffer, length, left);
             return Ok((head, body));
         }
         looked_at = asking.buffer.len();

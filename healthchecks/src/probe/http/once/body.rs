@@ -17,6 +17,8 @@ const LINES: usize = 16 << 10;
 /// A body, and the connection that brings it.
 pub(in super::super) struct Body {
     stream: Stream,
+    /// Whether it is TLS, which says that it ends.
+    secure: bool,
     buffer: Vec<u8>,
     /// What stands before was taken.
     at: usize,
@@ -53,9 +55,15 @@ impl Left {
 
 impl Body {
     /// The body that begins at `at` of what was read.
-    pub(super) fn new(stream: Stream, buffer: Vec<u8>, at: usize, left: Left) -> Self {
+    pub(super) fn new(
+        (stream, secure): (Stream, bool),
+        buffer: Vec<u8>,
+        at: usize,
+        left: Left,
+    ) -> Self {
         Self {
             stream,
+            secure,
             buffer,
             at,
             left,
@@ -164,7 +172,12 @@ impl Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        // TLS says that it ends; what cannot be said at once stays unsaid.
+        // Closing is all that a plain connection needs: to say so before is a call of the
+        // system more, and the same on the wire.
+        if !self.secure {
+            return;
+        }
+        // What cannot be said at once stays unsaid.
         let mut context = Context::from_waker(Waker::noop());
         let _ = Pin::new(&mut self.stream).poll_shutdown(&mut context);
     }

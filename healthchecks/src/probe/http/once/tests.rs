@@ -2,7 +2,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::Method;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf};
 
 use super::super::exchange::broken;
 use super::*;
@@ -45,7 +48,7 @@ fn of_body(failure: Failure) -> Reason {
 
 async fn ours(answer: &[u8], piece: usize, method: &Method) -> Told {
     let stream = Box::new(saying(answer, piece));
-    let (head, mut body) = ask(stream, &asking(method))
+    let (head, mut body) = ask(stream, false, &asking(method))
         .await
         .map_err(|err| err.reason)?;
     let mut whole = Vec::new();
@@ -223,6 +226,49 @@ async fn who_refuses_a_long_request_is_heard() {
         there.write_all(answer).await.unwrap();
     });
     let request = Request::post("/x").body(Bytes::from(vec![b'a'; 100_000]));
-    let (head, _) = ask(Box::new(here), &request.unwrap()).await.unwrap();
+    let (head, _) = ask(Box::new(here), false, &request.unwrap()).await.unwrap();
     assert_eq!(head.status, 413);
+}
+
+/// Counts how often it is told that it ends.
+struct Counted(DuplexStream, Arc<AtomicUsize>);
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, into)
+    }
+}
+
+impl tokio::io::AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn tls_says_that_it_ends_and_a_plain_connection_is_only_closed() {
+    for (secure, told) in [(true, 1), (false, 0)] {
+        let ends = Arc::new(AtomicUsize::new(0));
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na";
+        let stream = Box::new(Counted(saying(answer, 100), Arc::clone(&ends)));
+        drop(ask(stream, secure, &asking(&Method::GET)).await.unwrap());
+        assert_eq!(ends.load(Ordering::Relaxed), told, "{secure}");
+    }
 }
