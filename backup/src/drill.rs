@@ -155,18 +155,10 @@ async fn database(
     say: Say<'_>,
 ) -> Result<(), Trouble> {
     let deadline = Instant::now() + job.timeout;
-    let late = || {
-        let limit = settings::format_duration(job.timeout);
-        Trouble::Around(format!("it took longer than {limit}"))
-    };
-    let facts = copy
-        .manifest
-        .postgres
-        .as_ref()
-        .ok_or_else(|| Trouble::Around("it is no backup of a database or of files".into()))?;
+    let facts = facts(copy)?;
     let scratch = Scratch::new(job, &copy.manifest.id);
     let ready = ready(setup, job, (target, copy), (facts, &scratch), say);
-    let ready = timeout_at(deadline, ready).await.map_err(|_| late())?;
+    let ready = timeout_at(deadline, ready).await.map_err(|_| late(job))?;
     let (server, mut admin, dump) = ready?;
     let name = &scratch.name;
     let filled = async {
@@ -180,7 +172,7 @@ async fn database(
         Ok(())
     };
     let filled = timeout_at(deadline, filled).await;
-    let filled = filled.unwrap_or_else(|_| Err(late()));
+    let filled = filled.unwrap_or_else(|_| Err(late(job)));
     // Whatever came of it; what stays is swept by the next drill. A session that was
     // left within an answer is not asked anew.
     let dropped = timeout(DROPPING, async {
@@ -196,6 +188,18 @@ async fn database(
 
 /// How long dropping may take: the time for the drill may be over by then.
 const DROPPING: Duration = Duration::from_secs(60);
+
+/// What a copy tells of its database.
+fn facts(copy: &Copy) -> Result<&Postgres, Trouble> {
+    let facts = copy.manifest.postgres.as_ref();
+    facts.ok_or_else(|| Trouble::Around("it is no backup of a database or of files".into()))
+}
+
+/// No more time is given to a drill.
+fn late(job: &Job) -> Trouble {
+    let limit = settings::format_duration(job.timeout);
+    Trouble::Around(format!("it took longer than {limit}"))
+}
 
 fn around(err: crate::postgres::Error) -> Trouble {
     Trouble::Around(err.to_string())

@@ -4,7 +4,7 @@
 use tokio::time::{Instant, timeout_at};
 
 use super::container::Apart;
-use super::{Report, Scratch, Trouble, around, sort};
+use super::{Report, Scratch, Trouble, around, facts, late, sort};
 use crate::catalogue::Copy;
 use crate::manifest::Postgres;
 use crate::postgres::{Server, Session};
@@ -29,15 +29,7 @@ pub(super) async fn drill(
     say: Say<'_>,
 ) -> Result<(), Trouble> {
     let deadline = Instant::now() + job.timeout;
-    let late = || {
-        let limit = settings::format_duration(job.timeout);
-        Trouble::Around(format!("it took longer than {limit}"))
-    };
-    let facts = copy
-        .manifest
-        .postgres
-        .as_ref()
-        .ok_or_else(|| Trouble::Around("it is no backup of a database or of files".into()))?;
+    let facts = facts(copy)?;
     let identities = setup.identities().map_err(Trouble::Around)?;
     let folder = setup.scratch(job).map_err(Trouble::Around)?;
     let ready = async {
@@ -47,9 +39,9 @@ pub(super) async fn drill(
         let roles = roles.map_err(|err| sort(copy, err))?;
         Ok::<_, Trouble>((dump, roles))
     };
-    let (dump, roles) = timeout_at(deadline, ready).await.map_err(|_| late())??;
+    let (dump, roles) = timeout_at(deadline, ready).await.map_err(|_| late(job))??;
     let begun = timeout_at(deadline, Apart::begin(setup, job)).await;
-    let apart = begun.map_err(|_| late())?.map_err(Trouble::Around)?;
+    let apart = begun.map_err(|_| late(job))?.map_err(Trouble::Around)?;
     say(format!("begun   a server of {}'s image", job.container));
     let size = facts.size.unwrap_or_else(|| copy.manifest.raw_bytes());
     let most = size.saturating_mul(LARGER).saturating_add(CLUSTER);
@@ -70,7 +62,7 @@ pub(super) async fn drill(
         }
     };
     let done = timeout_at(deadline, done).await;
-    let done = done.unwrap_or_else(|_| Err(late()));
+    let done = done.unwrap_or_else(|_| Err(late(job)));
     let gone = apart.end().await.map_err(Trouble::Around);
     done.and(gone)
 }
