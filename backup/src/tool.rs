@@ -67,7 +67,7 @@ pub enum Error {
 /// Whether what a program said of its end is about what is around it: a server or a
 /// disk, and not what it was given to read.
 pub(crate) fn is_of_surroundings(told: &str) -> bool {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 13] = [
         "was killed",
         "cannot run",
         "No space left on device",
@@ -80,7 +80,8 @@ pub(crate) fn is_of_surroundings(told: &str) -> bool {
         "out of shared memory",
         "canceling statement",
         // An extension that works only in a server that was begun with it.
-        "preload",
+        "must be loaded via shared_preload_libraries",
+        "must be preloaded",
     ];
     WORDS.iter().any(|word| told.contains(word))
 }
@@ -310,6 +311,11 @@ mod tests {
                 exec::code(Some(1)),
                 "ERROR:  pgaudit must be loaded via shared_preload_libraries",
                 true,
+            ),
+            (
+                exec::code(Some(1)),
+                "error: COPY failed for table \"preload_queue\"",
+                false,
             ),
             (
                 exec::code(Some(1)),

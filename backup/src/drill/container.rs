@@ -118,9 +118,16 @@ impl Apart {
             ..CreateContainerOptions::default()
         };
         let like = setup.server(job)?;
-        let id = asked(engine.create_container(Some(options), body))
-            .await?
-            .id;
+        let id = match asked(engine.create_container(Some(options), body)).await {
+            Ok(made) => made.id,
+            // It may have been made nevertheless.
+            Err(err) => {
+                return Err(match remove(&engine, &work, &name).await {
+                    Ok(()) => err,
+                    Err(worse) => format!("{err}; and {worse}"),
+                });
+            }
+        };
         let server = Server {
             place: Place::Container {
                 engine: engine.clone(),
