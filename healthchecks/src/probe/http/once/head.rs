@@ -81,8 +81,8 @@ pub(super) fn written(request: &Request<Bytes>) -> Vec<u8> {
     for (name, value) in request.headers() {
         let is_idle = match *name {
             header::TRANSFER_ENCODING => body.is_empty(),
-            // Without a body some servers want it.
-            header::CONTENT_LENGTH => !body.is_empty(),
+            // What it says is said below.
+            header::CONTENT_LENGTH => true,
             _ => false,
         };
         if is_idle {
@@ -96,7 +96,9 @@ pub(super) fn written(request: &Request<Bytes>) -> Vec<u8> {
     if chunked && !last.is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked")) {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
-    if !body.is_empty() && !chunked {
+    // Without a body some servers want it.
+    let wanted = request.headers().contains_key(header::CONTENT_LENGTH);
+    if !chunked && (wanted || !body.is_empty()) {
         let _ = write!(out, "content-length: {}\r\n", body.len());
     }
     out.extend_from_slice(b"\r\n");

@@ -197,6 +197,12 @@ async fn a_request_is_sent_as_it_is_and_its_body_with_its_length() {
         ),
         (
             "content-length",
+            "5",
+            "",
+            "POST /x HTTP/1.1\r\ncontent-length: 0\r\n\r\n",
+        ),
+        (
+            "content-length",
             "0",
             "",
             "POST /x HTTP/1.1\r\ncontent-length: 0\r\n\r\n",
