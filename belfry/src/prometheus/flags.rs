@@ -201,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn links_of_our_own_begin_as_what_is_served() {
+        let mut served = flags(&[]).unwrap();
+        let link = |flags: &Flags| super::super::shared::external_url(flags, 9090);
+        assert!(link(&served).starts_with("http://"));
+        served.scheme = "https";
+        assert!(link(&served).starts_with("https://"));
+        served.external_url = "http://a".to_owned();
+        assert_eq!(link(&served), "http://a");
+    }
+
+    #[test]
     fn values_are_written_as_prometheus_takes_them() {
         let all = flags(&[
             "--config.file=/etc/prometheus/prometheus.yml",
