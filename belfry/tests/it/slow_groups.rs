@@ -38,12 +38,11 @@ fn a_group_slower_than_its_interval_reports_what_it_misses_and_the_others_go_on(
     });
     // All that it does is right, only late.
     assert_eq!(alone.value("slow:steps").as_deref(), Some("1036800"));
-    let time = || -> f64 {
-        let value = alone.value("quick:time");
-        value.and_then(|value| value.parse().ok()).unwrap_or(0.0)
-    };
-    let before = time();
-    poll::holds("the other group should go on", || time() >= before + 3.0);
+    let time = || alone.value("quick:time")?.parse::<f64>().ok();
+    let before = poll::until("the other group should begin", time);
+    poll::holds("the other group should go on", || {
+        time().is_some_and(|now| now >= before + 3.0)
+    });
     for group in alone.data("/api/v1/rules")["groups"]
         .as_array()
         .expect("groups")
