@@ -5,10 +5,16 @@
 
 use std::sync::Arc;
 
+use crate::episode::{Step, StepKind};
 use crate::plan::Plan;
 use crate::state::Mute;
 
 const MINUTE_MS: i64 = 60_000;
+
+/// How steps begin that say which time intervals muted an alert.
+pub(crate) const MUTED_BY: &str = "muted by ";
+/// How those begin that say outside of which it was.
+pub(crate) const OUTSIDE_OF: &str = "outside of ";
 
 /// No further back than so many minutes is looked: five weeks.
 const FURTHEST: i64 = 35 * 24 * 60;
@@ -20,12 +26,27 @@ pub struct WindowEnd {
     pub at_ms: i64,
     /// Since when nothing was told, in milliseconds since 1970.
     pub since_ms: i64,
-    /// Whether it was for want of an active time interval.
+    /// Whether it was for want of an active time interval alone.
     pub inactive: bool,
-    /// The time intervals.
+    /// The time intervals, each once.
     pub names: Vec<String>,
     /// The routes that tell again, by index.
     pub(crate) routes: Vec<usize>,
+}
+
+impl WindowEnd {
+    /// Whether these steps of an alert say that it was held back until then, and nobody
+    /// was told of it meanwhile.
+    pub(crate) fn holds_back(&self, steps: &[Step]) -> bool {
+        let within = |step: &&Step| (self.since_ms..self.at_ms).contains(&step.at_ms);
+        let is_by_time = |step: &Step| {
+            let by = [MUTED_BY, OUTSIDE_OF];
+            step.kind == StepKind::Muted && by.iter().any(|it| step.detail.starts_with(it))
+        };
+        let mut steps = steps.iter().filter(within);
+        let told = steps.clone().any(|step| step.kind == StepKind::Told);
+        !told && steps.any(is_by_time)
+    }
 }
 
 impl Plan {
@@ -70,15 +91,17 @@ impl Plan {
     }
 }
 
-/// Routes that the same intervals let go at the same time share an end.
+/// Routes that tell again at the same time share an end, whatever kept them from it:
+/// one summary tells of it, and is done or not as a whole.
 fn add(ends: &mut Vec<WindowEnd>, end: WindowEnd) {
-    let same = |had: &&mut WindowEnd| {
-        (had.at_ms, had.inactive, &had.names) == (end.at_ms, end.inactive, &end.names)
-    };
-    match ends.iter_mut().find(same) {
+    match ends.iter_mut().find(|had| had.at_ms == end.at_ms) {
         Some(had) => {
             had.since_ms = had.since_ms.min(end.since_ms);
+            had.inactive &= end.inactive;
             had.routes.extend(end.routes);
+            had.names.extend(end.names);
+            had.names.sort();
+            had.names.dedup();
         }
         None => ends.push(end),
     }
@@ -93,7 +116,8 @@ mod tests {
         let text = format!(
             "{{route: {{receiver: none, routes: [{route}]}}, receivers: [{{name: none}}], time_intervals: [\
              {{name: night, time_intervals: [{{times: [{{start_time: '00:00', end_time: '06:00'}}]}}]}}, \
-             {{name: early, time_intervals: [{{times: [{{start_time: '05:00', end_time: '07:00'}}]}}]}}]}}"
+             {{name: early, time_intervals: [{{times: [{{start_time: '05:00', end_time: '07:00'}}]}}]}}, \
+             {{name: late, time_intervals: [{{times: [{{start_time: '06:00', end_time: '08:00'}}]}}]}}]}}"
         );
         let config: Config = settings::read("a.yml".as_ref(), &text, &|_| None).unwrap();
         crate::plan(&config, &Mail::default()).unwrap()
@@ -142,6 +166,48 @@ mod tests {
         assert!(ends[0].inactive);
         assert_eq!(ends[0].at_ms, ms("2026-03-02T05:00:00Z"));
         assert_eq!(ends[0].since_ms, ms("2026-03-01T07:00:00Z"));
+    }
+
+    #[test]
+    fn routes_that_tell_again_in_the_same_minute_share_an_end_whatever_kept_them() {
+        let plan = plan(
+            "{receiver: none, matchers: ['a=\"1\"'], mute_time_intervals: [night]}, \
+             {receiver: none, matchers: ['a=\"2\"'], active_time_intervals: [late]}",
+        );
+        let ends = plan.window_ends(ms("2026-03-02T05:00:00Z"), ms("2026-03-02T12:00:00Z"));
+        assert_eq!(ends.len(), 1);
+        assert_eq!(ends[0].names, ["late", "night"]);
+        assert_eq!((&*ends[0].routes, ends[0].inactive), (&[1, 2][..], false));
+        assert_eq!(ends[0].since_ms, ms("2026-03-01T08:00:00Z"));
+    }
+
+    #[test]
+    fn what_somebody_was_told_meanwhile_was_not_held_back() {
+        let end = WindowEnd {
+            at_ms: 2000,
+            since_ms: 1000,
+            inactive: false,
+            names: vec!["night".into()],
+            routes: vec![1],
+        };
+        let step = |at_ms, kind, detail: &str| Step {
+            at_ms,
+            kind,
+            detail: detail.into(),
+        };
+        let muted = |at_ms| step(at_ms, StepKind::Muted, "muted by night");
+        let told = |at_ms| step(at_ms, StepKind::Told, "to ops");
+        for (steps, held) in [
+            (vec![muted(1500)], true),
+            (vec![step(1500, StepKind::Muted, "outside of works")], true),
+            (vec![step(1500, StepKind::Muted, "silence 1")], false),
+            (vec![muted(900)], false),
+            (vec![told(900), muted(1500), told(2000)], true),
+            (vec![muted(1500), told(1600)], false),
+            (vec![], false),
+        ] {
+            assert_eq!(end.holds_back(&steps), held, "{steps:?}");
+        }
     }
 
     #[test]

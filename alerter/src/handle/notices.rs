@@ -2,17 +2,15 @@
 
 use tokio::time::timeout;
 
-use super::{Handle, HistoryFilter, Stopped};
-use crate::episode::{Episode, Step, StepKind};
+use super::{Handle, Stopped};
+use crate::episode::Episode;
+use crate::health::{Class, Failure};
 use crate::notification::Rendered;
 use crate::pairs::Pairs;
 use crate::plan::{Integration, Receiver};
 use crate::state::Outcome;
 use crate::windows::WindowEnd;
 use crate::{message, smtp};
-
-/// Episodes that are looked at for a summary.
-const EPISODES: u32 = 1_000;
 
 impl Handle {
     /// Where time intervals have let routes tell again after `after_ms`, up to
@@ -28,30 +26,20 @@ impl Handle {
         look.await.map_err(|_| Stopped)
     }
 
-    /// What was held back until then, the newest first.
-    pub async fn held_until(&self, end: &WindowEnd) -> Result<Vec<Episode>, sqlx::Error> {
-        let wanted = HistoryFilter {
-            fingerprint: None,
-            name: None,
-            since_ms: end.since_ms,
-            limit: EPISODES,
-        };
-        let mut all = self.episodes(wanted).await?;
-        let Ok(plan) = self.ask(|glance| glance.alerter.plan()).await else {
-            return Ok(Vec::new());
-        };
-        let within = |step: &Step| {
-            step.kind == StepKind::Muted
-                && (end.since_ms..=end.at_ms).contains(&step.at_ms)
-                && ["muted by ", "outside of "]
-                    .iter()
-                    .any(|it| step.detail.starts_with(it))
-        };
-        all.retain(|episode| {
-            let routes = plan.routes_of(&Pairs::from(&episode.labels));
-            episode.steps.iter().any(within) && routes.iter().any(|it| end.routes.contains(it))
+    /// Of these, the ones that were held back until then, and that nobody was told of
+    /// meanwhile by another route.
+    pub async fn held_until(
+        &self,
+        end: &WindowEnd,
+        mut episodes: Vec<Episode>,
+    ) -> Result<Vec<Episode>, Stopped> {
+        let plan = self.ask(|glance| glance.alerter.plan()).await?;
+        let routes_of = |episode: &Episode| plan.routes_of(&Pairs::from(&episode.labels));
+        episodes.retain(|episode| {
+            end.holds_back(&episode.steps)
+                && routes_of(episode).iter().any(|it| end.routes.contains(it))
         });
-        Ok(all)
+        Ok(episodes)
     }
 
     /// Of these, the ones of which nobody is told, however long they fire: their
@@ -92,7 +80,10 @@ impl Handle {
                     let limit = each.sum();
                     match timeout(limit, smtp::send(&email.servers, None, &envelope)).await {
                         Ok(sent) => sent.quit().await,
-                        Err(_) => continue,
+                        Err(_) => {
+                            let why = "the mail server takes too long";
+                            Outcome::failure(Failure::new(Class::Timeout, why))
+                        }
                     }
                 }
                 Err(failure) => Outcome::failure(failure),

@@ -183,6 +183,8 @@ impl Alerter {
             told.common_labels = labels;
             told.common_annotations = annotations;
             told.sent_before = 0;
+            // A link answers for one incident.
+            told.ack_url.clear();
             first.message_id = format!("{}.{}.together", first.message_id, told.groups);
         }
     }

@@ -8,6 +8,7 @@ use super::{Active, Alerter, GroupId, Mute};
 use crate::HistoryFilter;
 use crate::episode::{self, Episode, Open, StepKind};
 use crate::notification::highest_severity;
+use crate::windows::{MUTED_BY, OUTSIDE_OF};
 
 /// Episodes that wait for the database at most after their alert began anew;
 /// the oldest give way.
@@ -206,10 +207,10 @@ impl Alerter {
             Mute::Inactive | Mute::Window => {
                 let names = self.group_muted_by(id, now_ms);
                 let word = match why {
-                    Mute::Window => "muted by",
-                    _ => "outside of",
+                    Mute::Window => MUTED_BY,
+                    _ => OUTSIDE_OF,
                 };
-                format!("{word} {}", names.join(", "))
+                format!("{word}{}", names.join(", "))
             }
         }
     }

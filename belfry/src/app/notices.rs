@@ -188,7 +188,7 @@ impl Notices {
         found.map_err(failed)
     }
 
-    /// Sends a notice; nothing to do where nobody is mailed.
+    /// Sends a notice, and says whether somebody was to be mailed.
     async fn send(
         &self,
         mark: &'static str,
@@ -196,7 +196,7 @@ impl Notices {
         title: String,
         words: &str,
         parts: Vec<NoticePart>,
-    ) -> Result<(), Failed> {
+    ) -> Result<bool, Failed> {
         let site = self.desk.site();
         let notice = Notice {
             mark,
@@ -216,9 +216,12 @@ impl Notices {
         };
         let id = format!("{}.{at_ms}", kind.replace(' ', "-"));
         let sent = self.desk.alerter.send_notice(&rendered, &id).await;
-        match sent.map_err(failed)?.and_then(|it| it.reason()) {
+        let Some(outcome) = sent.map_err(failed)? else {
+            return Ok(false);
+        };
+        match outcome.reason() {
             Some(failure) => Err(Failed(failure.to_string())),
-            None => Ok(()),
+            None => Ok(true),
         }
     }
 }

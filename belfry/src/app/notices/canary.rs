@@ -1,7 +1,7 @@
 //! A mail whose absence shows that pages would not arrive either, and the figures
 //! that say so here.
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use exposition::{Kind as Family, Writer};
@@ -24,7 +24,8 @@ impl Notices {
     /// see it.
     pub(super) async fn canary(&self, every: Duration, now_ms: i64) -> Result<(), Failed> {
         let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
-        let last_ms = self.done.of(KIND);
+        // One that failed is due, however often they come by now.
+        let last_ms = taken(&self.done, now_ms).filter(|_| !self.done.tried().failed);
         let due_ms = last_ms.map_or(now_ms, |it| it.saturating_add(every_ms));
         if every_ms == 0 || due_ms > now_ms {
             return Ok(());
@@ -37,9 +38,12 @@ impl Notices {
         let sent = self
             .send("CANARY", (KIND, now_ms), title, &words, Vec::new())
             .await;
+        let sent = sent.and_then(|mailed| match mailed {
+            true => Ok(()),
+            false => Err(Failed("the first route mails nobody".to_owned())),
+        });
         {
-            let tried = self.done.canary.lock();
-            let mut tried = tried.unwrap_or_else(PoisonError::into_inner);
+            let mut tried = self.done.tried();
             tried.first_ms.get_or_insert(now_ms);
             tried.failed = sent.is_err();
         }
@@ -48,12 +52,23 @@ impl Notices {
     }
 }
 
+impl Done {
+    fn tried(&self) -> MutexGuard<'_, Tried> {
+        self.canary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When a server took the last one; nothing from a clock that was ahead.
+fn taken(done: &Done, now_ms: i64) -> Option<i64> {
+    done.of(KIND).filter(|it| *it <= now_ms)
+}
+
 /// How old the last one is that a server took; nothing where none is wanted.
 pub(super) fn write_figures(page: &mut Writer, done: &Done, every: Duration, now_ms: i64) {
     if every.is_zero() {
         return;
     }
-    let tried = *done.canary.lock().unwrap_or_else(PoisonError::into_inner);
+    let tried = *done.tried();
     page.single(
         "belfry_canary_interval_seconds",
         "How often a mail is sent only to show that pages arrive.",
@@ -66,7 +81,7 @@ pub(super) fn write_figures(page: &mut Writer, done: &Done, every: Duration, now
         Family::Gauge,
         f64::from(u8::from(tried.failed)),
     );
-    if let Some(last_ms) = done.of(KIND).or(tried.first_ms) {
+    if let Some(last_ms) = taken(done, now_ms).or(tried.first_ms) {
         page.single(
             "belfry_canary_age_seconds",
             "How long ago a mail server took such a mail; without one, since the first attempt.",

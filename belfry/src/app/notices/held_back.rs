@@ -23,19 +23,23 @@ impl Notices {
             .filter(|event| event.kind == EventKind::SilenceEnded)
             .collect();
         ended.sort_by_key(|event| event.at_ms);
-        for event in ended {
-            let id = event.detail.split(':').next().unwrap_or_default();
-            let silences = self.desk.alerter.silences().await.map_err(failed)?;
-            if let Some(silence) = silences.iter().find(|it| wanted && it.id == id) {
-                let words = format!(
-                    "The silence by {} has ended: {}",
-                    silence.created_by, silence.comment
-                );
-                let held = self.held_by(silence).await?;
-                let name = (SILENCES, event.at_ms);
-                self.tell_held_back(name, &words, held).await?;
+        // Those that ended together are done together: one that fails is tried again.
+        for same in ended.chunk_by(|one, other| one.at_ms == other.at_ms) {
+            for event in same {
+                let id = event.detail.split(':').next().unwrap_or_default();
+                let silences = self.desk.alerter.silences().await.map_err(failed)?;
+                if let Some(silence) = silences.iter().find(|it| wanted && it.id == id) {
+                    let words = format!(
+                        "The silence by {} has ended: {}",
+                        silence.created_by, silence.comment
+                    );
+                    let held = self.held_by(silence).await?;
+                    let kind = format!("{SILENCES} {id}");
+                    self.tell_held_back((&kind, event.at_ms), &words, held)
+                        .await?;
+                }
             }
-            self.done(SILENCES, event.at_ms).await?;
+            self.done(SILENCES, same[0].at_ms).await?;
         }
         Ok(())
     }
@@ -59,7 +63,9 @@ impl Notices {
         let ends = self.desk.alerter.window_ends(from_ms, now_ms).await;
         for end in ends.map_err(failed)? {
             if wanted {
-                let held = self.desk.alerter.held_until(&end).await.map_err(failed)?;
+                let all = self.episodes(end.since_ms).await?;
+                let held = self.desk.alerter.held_until(&end, all).await;
+                let held = held.map_err(failed)?;
                 let name = (WINDOWS, end.at_ms);
                 self.tell_held_back(name, &words(&end), held).await?;
             }
@@ -91,14 +97,18 @@ impl Notices {
             part("Fires still, and is mailed from now on", fires.into_iter()),
             part("Ended meanwhile, and is not mailed", over.into_iter()),
         ];
-        self.send("HELD BACK", name, title, words, parts).await
+        self.send("HELD BACK", name, title, words, parts).await?;
+        Ok(())
     }
 }
 
 fn words(end: &WindowEnd) -> String {
     let names = end.names.join(", ");
-    match end.inactive {
-        false => format!("The time interval {names} has ended."),
-        true => format!("The time interval {names} has begun, in which alerts are mailed."),
+    match (end.names.len(), end.inactive) {
+        (0 | 1, false) => format!("The time interval {names} has ended."),
+        (0 | 1, true) => {
+            format!("The time interval {names} has begun, in which alerts are mailed.")
+        }
+        _ => format!("Alerts are mailed again, as the time intervals {names} want it."),
     }
 }
