@@ -215,9 +215,11 @@ fn karma_finds_the_version_the_groups_and_the_silences_and_may_change_these() {
     }
     // A silence is edited by its name, and ended.
     for (address, id) in both.addresses().into_iter().zip([&id, &theirs]) {
+        // Each with its own begin: another second is another silence.
+        let its = ask(&address, &format!("GET /api/v2/silence/{id}"), KARMA, "").json();
         let mut changed = draft("b|c");
         changed["id"] = json!(id);
-        changed["startsAt"] = silences[0]["startsAt"].clone();
+        changed["startsAt"] = its["startsAt"].clone();
         changed["comment"] = json!("rebuilt twice");
         let answer = ask(
             &address,
