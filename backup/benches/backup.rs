@@ -11,6 +11,10 @@
 #[path = "backup/child.rs"]
 mod child;
 #[cfg(test)]
+#[path = "../../belfry/tests/it/support/claim.rs"]
+#[expect(dead_code, reason = "networks are claimed by tests")]
+mod claim;
+#[cfg(test)]
 #[path = "../tests/it/cluster.rs"]
 #[expect(dead_code, reason = "tests use the rest of it")]
 mod cluster;

@@ -5,6 +5,10 @@ mod arguments;
 #[cfg(test)]
 mod bucket;
 #[cfg(test)]
+#[path = "../../../belfry/tests/it/support/claim.rs"]
+#[expect(dead_code, reason = "networks are claimed by other tests")]
+mod claim;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod dump;

@@ -1,6 +1,5 @@
 //! A real S3 server with one bucket, on ports of its own.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +8,8 @@ use backup::target::{Access, Bucket, Ledger, Target};
 use settings::Secret;
 use tempfile::TempDir;
 use tokio::time::timeout;
+
+use super::claim::{self, Claim};
 
 pub(crate) const KEY_ID: &str = "belfry";
 pub(crate) const SECRET: &str = "hunter2hunter2";
@@ -19,6 +20,7 @@ pub(crate) struct Store {
     server: Child,
     pub(crate) port: u16,
     _folder: TempDir,
+    _claims: Vec<Claim>,
 }
 
 impl Store {
@@ -37,13 +39,8 @@ impl Store {
         }]});
         let file = folder.path().join("s3.json");
         std::fs::write(&file, access.to_string()).unwrap();
-        // All at once, so that they differ; free until somebody takes them.
-        let taken: Vec<_> = (0..8)
-            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-            .collect();
-        let number = |listener: &TcpListener| listener.local_addr().unwrap().port();
-        let ports: Vec<u16> = taken.iter().map(number).collect();
-        drop(taken);
+        let claims: Vec<_> = (0..8).map(|_| claim::port()).collect();
+        let ports: Vec<u16> = claims.iter().map(|claim| claim.number).collect();
         let mut command = Command::new(program());
         command.args([
             "server",
@@ -84,20 +81,25 @@ impl Store {
             server,
             port: ports[6],
             _folder: folder,
+            _claims: claims,
         };
         let started = Instant::now();
         let scratch = tempfile::tempdir().unwrap();
         loop {
             // The server makes the bucket with its first file.
             let target = store.target(store.port, scratch.path());
-            let put = timeout(Duration::from_secs(5), target.put("ready", b"yes".to_vec())).await;
+            let put = timeout(
+                Duration::from_secs(20),
+                target.put("ready", b"yes".to_vec()),
+            )
+            .await;
             if matches!(put, Ok(Ok(()))) {
                 target.delete("ready").await.unwrap();
                 return store;
             }
             let waited = started.elapsed();
             assert!(
-                waited < Duration::from_secs(30),
+                waited < Duration::from_secs(120),
                 "it should answer: {put:?}"
             );
             tokio::time::sleep(Duration::from_millis(100)).await;

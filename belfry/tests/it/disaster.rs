@@ -8,6 +8,7 @@ use std::process::Command;
 
 use crate::backup_coverage::{postgres, sql, wait};
 use crate::backup_files::Place;
+use crate::support::claim;
 use crate::support::container::Container;
 use crate::support::poll;
 use crate::support::program;

@@ -86,7 +86,8 @@ fn faults_are_told_in_words_and_by_the_exit_code() {
     let (code, _, said) = query(&nowhere, &["up"]);
     assert_eq!(code, Some(3));
     assert!(said.contains("no belfry runs on the data folder"), "{said}");
-    let silent = format!("http://user:hunter2@{}", free_address());
+    let (silent, _claim) = free_address();
+    let silent = format!("http://user:hunter2@{silent}");
     let (code, _, said) = query(&nowhere, &["up", "--url", &silent]);
     assert_eq!(code, Some(3));
     assert!(

@@ -37,6 +37,7 @@ fn its_rules_are_evaluated_on_our_series_and_its_results_are_kept_by_us() {
     );
     poll::until("the page should be scraped", || alone.value("sum(broken)"));
     let rules = alone.scratch.file("vmalert.yml", RULES);
+    let (listen, _port) = free_address();
     let mut command = Command::new(program::find("vmalert", "victoria-metrics"));
     command
         .arg(format!("-datasource.url={}", alone.url()))
@@ -45,7 +46,7 @@ fn its_rules_are_evaluated_on_our_series_and_its_results_are_kept_by_us() {
         .arg(format!("-notifier.url=http://{}", alertmanager.address))
         .arg(format!("-rule={}", rules.display()))
         .arg("-evaluationInterval=1s")
-        .arg(format!("-httpListenAddr={}", free_address()))
+        .arg(format!("-httpListenAddr={listen}"))
         .current_dir(&alone.scratch.path);
     let mut vmalert = Process::spawn(
         "vmalert",

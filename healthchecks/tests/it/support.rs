@@ -10,8 +10,12 @@ use std::time::{Duration, Instant};
 use healthchecks::probe::{self, Module, Outcome, Reason};
 use tempfile::TempDir;
 
+#[path = "../../../belfry/tests/it/support/claim.rs"]
+#[expect(dead_code, reason = "networks are claimed by other tests")]
+mod claim;
+
 /// Far beyond what a loaded machine needs.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A module in the words of `blackbox.yml`.
 pub(crate) fn module(yaml: &str) -> Module {
@@ -40,10 +44,9 @@ pub(crate) async fn reason(target: &str, yaml: &str) -> Option<Reason> {
     outcome.failure.map(|failure| failure.reason)
 }
 
-/// A port for somebody who will listen on it.
+/// A port for somebody who will listen on it; nobody else's until this process ends.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    Box::leak(Box::new(claim::port())).number
 }
 
 /// A port of TCP that nobody listens on as long as this process is there.

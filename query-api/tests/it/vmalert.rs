@@ -14,6 +14,7 @@ use serde_json::Value;
 use series::Store;
 use tempfile::TempDir;
 
+use crate::support::claim::{self, Claim};
 use crate::support::{Server, serve, source};
 
 const RULES: &str = "
@@ -60,16 +61,15 @@ struct Vmalert {
     child: Child,
     server: Server,
     dir: TempDir,
+    _port: Claim,
 }
 
 impl Vmalert {
     fn start(ours: &Server, alerts: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("rules.yml"), RULES).unwrap();
-        // Free for a moment before it is vmalert's; the wait below says so if not.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
+        let port = claim::port();
+        let address = format!("127.0.0.1:{}", port.number);
         let log = fs::File::create(dir.path().join("log")).unwrap();
         let child = Command::new("/usr/bin/vmalert")
             .arg("-rule=rules.yml")
@@ -95,7 +95,12 @@ impl Vmalert {
                 )
             });
         let server = Server::at(format!("http://{address}"));
-        Self { child, server, dir }
+        Self {
+            child,
+            server,
+            dir,
+            _port: port,
+        }
     }
 
     /// Asks until `look` finds something; fails with its log.
@@ -107,7 +112,7 @@ impl Vmalert {
             }
             let log = || fs::read_to_string(self.dir.path().join("log")).unwrap();
             assert!(
-                began.elapsed() < Duration::from_secs(60),
+                began.elapsed() < Duration::from_secs(120),
                 "{what}\n{}",
                 log()
             );

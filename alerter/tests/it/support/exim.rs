@@ -3,7 +3,7 @@
 //! one Maildir.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use mailparse::MailHeaderMap as _;
 use tempfile::TempDir;
 
+use super::claim::{self, Claim};
 use super::until;
 
 const USER: &str = "Debian-exim";
@@ -20,6 +21,7 @@ pub(crate) struct Exim {
     pub(crate) port: u16,
     pub(crate) tls_port: u16,
     folder: TempDir,
+    _ports: [Claim; 2],
 }
 
 /// A mail as it lies in the mailbox.
@@ -66,7 +68,8 @@ impl Exim {
             chown(&inner, Some(user), Some(group)).unwrap();
         }
         certificate(folder.path());
-        let (port, tls_port) = ports();
+        let claims = [claim::port(), claim::port()];
+        let [port, tls_port] = claims.each_ref().map(|it| it.number);
         let text = CONFIGURATION
             .replace("{folder}", &path(folder.path()))
             .replace("{port}", &port.to_string())
@@ -97,6 +100,7 @@ impl Exim {
             port,
             tls_port,
             folder,
+            _ports: claims,
         }
     }
 
@@ -167,13 +171,6 @@ fn received(bytes: &[u8]) -> Received {
         text: body("text/plain"),
         html: body("text/html"),
     }
-}
-
-/// Ports that were free a moment ago.
-fn ports() -> (u16, u16) {
-    let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    let [port, tls_port] = listeners.map(|it| it.local_addr().unwrap().port());
-    (port, tls_port)
 }
 
 fn ids() -> (u32, u32) {

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::claim::{self, Claim};
 use super::{until, web};
 
 /// A running Alertmanager.
 pub(crate) struct Peer {
     child: Child,
     pub(crate) url: String,
+    _port: Claim,
 }
 
 impl Peer {
@@ -21,11 +23,8 @@ impl Peer {
     pub(crate) async fn start_with(folder: &Path, config: &str, flags: &[&str]) -> Self {
         let file = folder.join("alertmanager.yml");
         std::fs::write(&file, config).unwrap();
-        // Free at this moment; nobody else on this machine counts ports up.
-        let port = {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            listener.local_addr().unwrap().port()
-        };
+        let claim = claim::port();
+        let port = claim.number;
         let log = std::fs::File::create(folder.join("alertmanager.log")).unwrap();
         let child = Command::new("prometheus-alertmanager")
             .arg(format!("--config.file={}", file.display()))
@@ -38,7 +37,11 @@ impl Peer {
             .spawn()
             .expect("run: apt-get install prometheus-alertmanager");
         let url = format!("http://127.0.0.1:{port}");
-        let peer = Self { child, url };
+        let peer = Self {
+            child,
+            url,
+            _port: claim,
+        };
         until("the counterpart", async || {
             let client = web::client();
             client

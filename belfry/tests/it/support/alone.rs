@@ -10,6 +10,7 @@ use std::thread;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::claim::{self, Claim};
 use super::http::{self, Response};
 use super::process::Process;
 use super::program;
@@ -151,6 +152,7 @@ fn spawn(folder: &Path, flags: &[String]) -> Process {
 pub(crate) struct Alertmanager {
     process: Process,
     pub(crate) address: String,
+    _port: Claim,
     _scratch: Scratch,
 }
 
@@ -170,7 +172,7 @@ impl Alertmanager {
             "alertmanager.yml",
             &format!("route: {{receiver: nobody}}\nreceivers: [{{name: nobody}}]\n{more}"),
         );
-        let address = free_address();
+        let (address, port) = free_address();
         let mut command = Command::new(binary);
         command
             .args(["--config.file=alertmanager.yml", "--storage.path=data"])
@@ -185,6 +187,7 @@ impl Alertmanager {
         Self {
             process,
             address,
+            _port: port,
             _scratch: scratch,
         }
     }
@@ -198,10 +201,10 @@ impl Alertmanager {
     }
 }
 
-/// A port that was free a moment ago.
-pub(crate) fn free_address() -> String {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    free.local_addr().expect("its address").to_string()
+/// An address on loopback where nobody listens, and the claim on its port.
+pub(crate) fn free_address() -> (String, Claim) {
+    let port = claim::port();
+    (format!("127.0.0.1:{}", port.number), port)
 }
 
 /// A page of metrics that a test changes; served until the test's process ends.

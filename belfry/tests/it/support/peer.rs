@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::alone::free_address;
+use super::claim::Claim;
 use super::process::Process;
 use super::scratch::Scratch;
 use super::{http, program};
@@ -13,6 +14,7 @@ use super::{http, program};
 pub(crate) struct Prometheus {
     process: Process,
     address: String,
+    _port: Claim,
     _scratch: Scratch,
 }
 
@@ -23,7 +25,7 @@ impl Prometheus {
         let binary = program::find("prometheus", "prometheus");
         let scratch = Scratch::new();
         scratch.file("prometheus.yml", config);
-        let address = free_address();
+        let (address, port) = free_address();
         let mut command = Command::new(binary);
         command
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
@@ -37,6 +39,7 @@ impl Prometheus {
         Self {
             process,
             address,
+            _port: port,
             _scratch: scratch,
         }
     }

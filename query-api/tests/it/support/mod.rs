@@ -1,5 +1,8 @@
 //! The API on a port of its own, requests to it, and write requests by hand.
 
+#[path = "../../../../belfry/tests/it/support/claim.rs"]
+#[expect(dead_code, reason = "networks are claimed by other tests")]
+pub(crate) mod claim;
 pub(crate) mod prometheus;
 pub(crate) mod wire;
 
