@@ -62,6 +62,8 @@ impl Chromium {
             .unwrap()
             .to_owned();
         devtools.call(Some(&page), "Page.enable", json!({}));
+        let lifecycle = json!({ "enabled": true });
+        devtools.call(Some(&page), "Page.setLifecycleEventsEnabled", lifecycle);
         Self {
             _process: process,
             devtools,
@@ -82,7 +84,11 @@ impl Chromium {
             "{url}: {}",
             opened["errorText"]
         );
-        self.devtools.event(&self.page, "Page.loadEventFired");
+        // Of this document: one that was left may have been loaded only now.
+        let document = &opened["loaderId"];
+        self.devtools.event("Page.lifecycleEvent", |event| {
+            event["name"] == "load" && event["loaderId"] == *document
+        });
     }
 
     /// The same for a page that has to fit: nobody scrolls it sideways.

@@ -15,12 +15,14 @@ use serde_json::{Value, json};
 use super::program;
 
 /// Beyond what a page of ours may take on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// One end of the conversation with a browser.
 pub(crate) struct DevTools {
     requests: File,
     messages: Receiver<Value>,
+    /// Events that came before anybody waited for them.
+    events: Vec<Value>,
     last: u64,
 }
 
@@ -56,6 +58,7 @@ impl DevTools {
         Self {
             requests: open(&requests),
             messages,
+            events: Vec::new(),
             last: 0,
         }
     }
@@ -71,26 +74,31 @@ impl DevTools {
         self.requests
             .write_all(format!("{request}\0").as_bytes())
             .expect("the browser reads");
-        let mut answer = self.wait(method, |message| message["id"] == json!(self.last));
+        let id = json!(self.last);
+        let mut answer = self.wait(method, |message| message["id"] == id);
         assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
         answer["result"].take()
     }
 
-    /// Waits for an event of a page.
+    /// Waits for an event of this name with these parameters, or takes one that came already.
     #[track_caller]
-    pub(crate) fn event(&self, page: &str, name: &str) {
-        self.wait(name, |message| {
-            message["method"] == name && message["sessionId"] == page
-        });
+    pub(crate) fn event(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) {
+        let fits = |message: &Value| message["method"] == name && wanted(&message["params"]);
+        let came = self.events.iter().any(fits);
+        self.events.clear();
+        if !came {
+            self.wait(name, fits);
+        }
     }
 
     #[track_caller]
-    fn wait(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + LIMIT;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.messages.recv_timeout(left) {
                 Ok(message) if wanted(&message) => return message,
+                Ok(message) if message["id"].is_null() => self.events.push(message),
                 Ok(_) => {}
                 Err(_) => panic!("the browser did not answer within {LIMIT:?}: {what}"),
             }
