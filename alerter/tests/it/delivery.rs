@@ -2,7 +2,7 @@
 
 use alerter::{Class, Config, Rendered};
 
-use crate::support::{Exim, alert, config, database, mail, now_ms, start};
+use crate::support::{Exim, alert, config, database, mail, now_ms, start, until};
 
 /// A tree that tells at once, by the `mail` section's server.
 fn quick(email: &str) -> Config {
@@ -36,6 +36,12 @@ async fn an_incident_is_one_thread_from_its_beginning_to_its_end() {
     );
     assert_eq!(last.field("Subject"), "all alerts resolved -api");
     assert_eq!(last.field("In-Reply-To"), first.field("Message-ID"));
+    // The server delivers while its yes is under way to us.
+    let page = until("both are noted as sent", async || {
+        let page = alerter.metrics().await.unwrap();
+        page.contains("belfry_mail_sent_total 2\n").then_some(page)
+    })
+    .await;
     let health = alerter.mail_health().await.unwrap();
     assert!(health.configured && health.last_success_ms.is_some());
     assert_eq!(
@@ -43,7 +49,6 @@ async fn an_incident_is_one_thread_from_its_beginning_to_its_end() {
         (None, None, 0)
     );
     assert_eq!(alerter.alerts().await.unwrap(), []);
-    let page = alerter.metrics().await.unwrap();
     for line in [
         "belfry_mail_sent_total 2",
         "belfry_mail_failing 0",
@@ -147,7 +152,11 @@ async fn a_real_servers_refusal_of_one_recipient_is_reported() {
     alerter.put(vec![page]).await.unwrap();
     let mails = exim.mails(1).await;
     assert_eq!(mails[0].field("Envelope-To"), "ops@example.org");
-    let health = alerter.mail_health().await.unwrap();
+    let health = until("the refusal", async || {
+        let health = alerter.mail_health().await.unwrap();
+        health.last_failure.is_some().then_some(health)
+    })
+    .await;
     assert_eq!(health.refused_recipients, ["gone@example.org"]);
     let (_, failure) = health.last_failure.unwrap();
     assert_eq!(failure.class, Class::Permanent);

@@ -194,8 +194,20 @@ async fn lists_are_the_same_as_alertmanagers() {
             all.then_some(answer)
         })
         .await;
-        let ours = world.get(path).await.json();
-        assert_eq!(plain(ours), plain(theirs), "{path}");
+        let ours = plain(world.get(path).await.json());
+        if ours == plain(theirs) {
+            continue;
+        }
+        // It also learns only after its answer which alerts hide others.
+        let mut theirs = Value::Null;
+        for _ in 0..1_000 {
+            theirs = plain(ask(&peer.url, &request, &[], "").await.json());
+            if ours == theirs {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(ours, theirs, "{path}");
     }
 }
 

@@ -49,6 +49,18 @@ impl Distances {
             .then(|| format!("{what}: {distance_ms} ms apart, {near_ms} ms are allowed"))
     }
 
+    /// Takes over what another run noted.
+    pub(super) fn add(&mut self, other: Self) {
+        for (kind, seen) in other.0 {
+            let of = self.0.entry(kind).or_default();
+            of.messages += seen.messages;
+            of.widened_ms = of.widened_ms.max(seen.widened_ms);
+            if seen.worst_ms >= of.worst_ms {
+                (of.worst_ms, of.worst) = (seen.worst_ms, seen.worst);
+            }
+        }
+    }
+
     /// Whether there are messages of a kind.
     pub(super) fn has(&self, kind: &str) -> bool {
         self.0.contains_key(kind)

@@ -138,12 +138,46 @@ impl Pair {
     }
 }
 
+/// A machine on which a plain timer is later than this, in milliseconds, does not keep
+/// the order in which things are to happen: what is seen on it says nothing.
+const STALL_MS: i64 = 150;
+
+/// So often a run is made until the machine keeps time.
+const RUNS: usize = 8;
+
 /// Plays all scenarios of a run; what differed.
 pub(super) async fn run(
     kinds: &'static [(&'static str, &'static [Scenario])],
     change: Change,
     distances: &mut Distances,
 ) -> Vec<String> {
+    calm(distances, async |seen| once(kinds, change, seen).await).await
+}
+
+/// Makes a run until the machine keeps time, or nothing differs; what differed.
+pub(super) async fn calm(
+    distances: &mut Distances,
+    run: impl AsyncFn(&mut Distances) -> (Vec<String>, i64),
+) -> Vec<String> {
+    let mut left = RUNS;
+    loop {
+        let mut seen = Distances::default();
+        let (faults, late_ms) = run(&mut seen).await;
+        left -= 1;
+        if faults.is_empty() || late_ms <= STALL_MS || left == 0 {
+            distances.add(seen);
+            return faults;
+        }
+        println!("once more: a timer was late by {late_ms} ms");
+    }
+}
+
+/// One run: what differed, and how late a timer was in it, in milliseconds.
+async fn once(
+    kinds: &'static [(&'static str, &'static [Scenario])],
+    change: Change,
+    distances: &mut Distances,
+) -> (Vec<String>, i64) {
     let scenarios: Vec<&Scenario> = kinds.iter().flat_map(|(_, of)| of.iter()).collect();
     // The 400 is answered to the first message of its receiver.
     let hooks = [
@@ -233,7 +267,7 @@ pub(super) async fn run(
             faults.extend(distances.note(kind, &what, ours.1 - theirs.1, late_ms));
         }
     }
-    faults
+    (faults, late_ms)
 }
 
 /// Scenarios that led to more messages than they should, or to fewer.

@@ -1,5 +1,8 @@
 //! What the tests share: an alerter on a database of its own, and alerts.
 
+#[path = "../../../../belfry/tests/it/support/claim.rs"]
+#[expect(dead_code, reason = "networks are claimed by other tests")]
+mod claim;
 mod exim;
 pub(crate) mod hook;
 pub(crate) mod openapi;
@@ -28,7 +31,7 @@ const TABLES: &str = concat!(
 );
 
 /// Longer than anything takes on a slow machine; reached only by a failing test.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) async fn within<T>(what: &str, wanted: impl Future<Output = T>) -> T {
     let result = tokio::time::timeout(LIMIT, wanted).await;
