@@ -129,7 +129,7 @@ impl Work {
                 readings.changed().await.unwrap();
             }
         };
-        let found = tokio::time::timeout(Duration::from_secs(90), found).await;
+        let found = tokio::time::timeout(Duration::from_secs(180), found).await;
         let missing: Vec<_> = wanted
             .iter()
             .filter(|line| !page.lines().any(|one| one == **line))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use exporter::host::{Config, Host};
 
 use crate::engine::Engine;
-use crate::peer::{Page, compare, get};
+use crate::peer::{Page, compared, get};
 use crate::server::Port;
 use crate::watch::value;
 
@@ -95,12 +95,14 @@ async fn what_the_real_node_exporter_tells_is_told_here() {
         let after = get(port, "/metrics").unwrap();
         let pages = [&before, &ours, &after].map(|text| Page::parse(text, &[]));
         let [earlier, ours, later] = &pages;
-        let shares = compare(earlier, ours, later, "Host", &VOLATILE);
-        if shares.families >= 99.0 && shares.series >= 98.0 && shares.values >= 97.0 {
+        let shares = compared(earlier, ours, later, "Host", &VOLATILE);
+        if shares.as_ref().is_ok_and(|shares| {
+            shares.families >= 99.0 && shares.series >= 98.0 && shares.values >= 97.0
+        }) {
             return;
         }
-        // What wavers while others work here may do so for a while, not for ever.
-        assert!(looking.elapsed() < Duration::from_secs(60), "{shares:?}");
+        // What wavers while others work here, or was late, may do so for a while, not for ever.
+        assert!(looking.elapsed() < Duration::from_secs(120), "{shares:?}");
         before = after;
     }
 }
@@ -118,7 +120,7 @@ async fn a_process_that_the_kernel_killed_for_memory_is_named_with_its_container
         if page.contains(&format!("container_id=\"{}\"", &id[..12])) {
             break (page, id);
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{page}");
     };
     let labels = [
         &*format!("container_id=\"{}\"", &id[..12]),
@@ -169,7 +171,15 @@ async fn named_folders_are_added_up_beside_the_page() {
 
 #[tokio::test]
 async fn processes_of_one_name_are_a_group_with_their_memory_and_time() {
-    let page = Host::new(Config::default()).page().await;
+    let begun = Instant::now();
+    let page = loop {
+        let page = Host::new(Config::default()).page().await;
+        // A collector for which the machine had no time is left out.
+        if value(&page, "node_processes_pids", &[]).is_some() {
+            break page;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+    };
     let all: f64 = page
         .lines()
         .filter(|line| line.starts_with("belfry_process_group_processes{"))

@@ -130,6 +130,18 @@ pub(crate) fn compare(
     section: &str,
     volatile: &[&str],
 ) -> Shares {
+    let shares = compared(before, ours, after, section, volatile);
+    shares.unwrap_or_else(|faults| panic!("{}", faults.join("\n")))
+}
+
+/// The same; what is wrong, if anything is.
+pub(crate) fn compared(
+    before: &Page,
+    ours: &Page,
+    after: &Page,
+    section: &str,
+    volatile: &[&str],
+) -> Result<Shares, Vec<String>> {
     let chosen = differences(section);
     let excused = |series: &str| {
         let own = OF_A_PROGRAM.iter().any(|prefix| series.starts_with(prefix));
@@ -162,10 +174,12 @@ pub(crate) fn compare(
         }
     }
     assert!(compared > 50, "the peer tells next to nothing");
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let shares = Shares::of(before, ours, after, &chosen);
     println!("{section}: {shares:.2?} per cent of the peer's");
-    shares
+    Ok(shares)
 }
 
 fn close(low: f64, high: f64, value: f64) -> bool {

@@ -49,7 +49,7 @@ async fn what_the_engine_takes_on_the_disk_is_what_docker_system_df_says() {
         value(page, &format!("belfry_engine_disk_{family}"), &[&kind])
     };
     let page = page_with(&watch, |page| {
-        of(page, "bytes", "containers").is_some_and(|bytes| bytes > 3e6)
+        of(page, "bytes", "containers").is_some_and(|bytes| bytes > 3.145e6)
     })
     .await;
     let said = engine.docker(&[

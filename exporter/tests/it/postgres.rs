@@ -63,7 +63,7 @@ impl Work {
     /// The page of the first reading that is as wanted.
     async fn page(&self, what: &str, wanted: impl Fn(&Page) -> bool) -> Page {
         let mut last = String::new();
-        let found = tokio::time::timeout(Duration::from_secs(60), async {
+        let found = tokio::time::timeout(Duration::from_secs(120), async {
             loop {
                 last = self.text().await;
                 let page = Page::parse(&last, &["server"]);

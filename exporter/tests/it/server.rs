@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longer than any server here takes to start or to stop.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(10);
 /// Below the ports that the kernel gives to outgoing connections.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;

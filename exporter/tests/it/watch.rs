@@ -14,7 +14,7 @@ use crate::kernel;
 /// How long what is waited for may take.
 fn patience() -> Duration {
     let slow = if kernel::is_own() { 4 } else { 1 };
-    Duration::from_secs(60) * slow
+    Duration::from_secs(120) * slow
 }
 
 /// A watcher that runs until [`Watch::stop`].
@@ -51,20 +51,29 @@ impl Watch {
         name: &str,
         wanted: impl Fn(&Container) -> bool,
     ) -> Arc<Container> {
+        // As it was then: it may be another a moment later.
+        let found = std::cell::RefCell::new(None);
         let find = || {
             let all = self.containers.inventory();
-            all.into_iter()
-                .find(|container| container.name == name && wanted(container))
+            let mut all = all.into_iter();
+            let fits = all.find(|container| container.name == name && wanted(container));
+            let is_there = fits.is_some();
+            *found.borrow_mut() = fits;
+            is_there
         };
-        self.until(|| find().is_some(), name).await;
-        find().unwrap()
+        self.until(find, name).await;
+        found.take().unwrap()
     }
 
     /// Waits until the engine is as wanted.
     pub(crate) async fn engine(&self, wanted: impl Fn(&EngineState) -> bool) -> EngineState {
-        self.until(|| wanted(&self.containers.engine()), "the engine")
-            .await;
-        self.containers.engine()
+        let seen = std::cell::RefCell::new(EngineState::default());
+        let look = || {
+            *seen.borrow_mut() = self.containers.engine();
+            wanted(&seen.borrow())
+        };
+        self.until(look, "the engine").await;
+        seen.take()
     }
 
     pub(crate) async fn until(&self, wanted: impl Fn() -> bool, what: &str) {

@@ -25,7 +25,7 @@ modules:
   tcp: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4}}
   tls: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4, tls: true, tls_config: {ca_file: ROOT, server_name: shop.test}}}
   banner: {prober: tcp, timeout: 9s, tcp: {preferred_ip_protocol: ip4, query_response: [{send: hello}, {expect: '^SSH-2.0-(.*)', send: 'saw ${1}'}]}}
-  deaf: {prober: tcp, timeout: 2s, tcp: {preferred_ip_protocol: ip4, query_response: [{send: hello}, {expect: '^HTTP-2.0-(.*)'}]}}
+  deaf: {prober: tcp, timeout: 4s, tcp: {preferred_ip_protocol: ip4, query_response: [{send: hello}, {expect: '^HTTP-2.0-(.*)'}]}}
   dns: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, query_name: www.shop.test, query_type: A}}
   dns_tcp: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, transport_protocol: tcp, query_name: www.shop.test, query_type: AAAA}}
   dns_serial: {prober: dns, timeout: 9s, dns: {preferred_ip_protocol: ip4, query_name: shop.test, query_type: SOA}}

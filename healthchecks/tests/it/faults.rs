@@ -76,7 +76,7 @@ async fn each_fault_of_http_has_its_reason() {
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let on = |port: u16| format!("http://127.0.0.1:{port}/");
     let http = |rest: &str| format!("{{prober: http, timeout: 20s, http: {{{rest}}}}}");
-    let short = |rest: &str| format!("{{prober: http, timeout: 500ms, http: {{{rest}}}}}");
+    let short = |rest: &str| format!("{{prober: http, timeout: 4s, http: {{{rest}}}}}");
     let bomb = {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         for _ in 0..100 {
@@ -308,7 +308,7 @@ async fn each_fault_of_http_has_its_reason() {
                 "https://127.0.0.1:{}/",
                 saying(vec![0x16, 3, 3, 0xff, 0xff, 9, 9])
             ),
-            short(""),
+            http(""),
             Some(Reason::TlsError),
         ),
         (

@@ -149,7 +149,7 @@ async fn all_that_a_command_started_ends_with_it() {
     for (script, timeout, expected) in [
         (
             "sleep 600 & echo $! >FILE; sleep 600",
-            "1s",
+            "4s",
             Some(Reason::Timeout),
         ),
         // It leaves another behind that holds nothing of ours.

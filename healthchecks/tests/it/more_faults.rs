@@ -81,13 +81,13 @@ async fn each_fault_of_a_talk_has_its_reason() {
         (
             "another banner",
             on(greeting("220 mail\r\n")),
-            banner("500ms"),
+            banner("4s"),
             Some(Reason::Body),
         ),
         (
             "no banner",
             on(crafted(hold)),
-            banner("500ms"),
+            banner("4s"),
             Some(Reason::FirstByteTimeout),
         ),
         (

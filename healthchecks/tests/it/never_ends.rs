@@ -38,7 +38,7 @@ async fn what_never_ends_is_ended_with_a_reason_by_every_prober() {
     let on = |port: u16| format!("127.0.0.1:{port}");
     let http = |port: u16| format!("http://127.0.0.1:{port}/");
     let long = "timeout: 20s";
-    let short = "timeout: 700ms";
+    let short = "timeout: 3s";
     let matching = "http: {fail_if_body_matches_regexp: [never]}";
     for (name, target, module, expected) in [
         (

@@ -163,7 +163,7 @@ async fn a_real_websocket_is_talked_with() {
         ),
     ] {
         let timeout = match expected {
-            Some(Reason::FirstByteTimeout | Reason::Body) => "2s",
+            Some(Reason::FirstByteTimeout | Reason::Body) => "5s",
             _ => "20s",
         };
         let module = format!(

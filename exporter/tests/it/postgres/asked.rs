@@ -114,9 +114,20 @@ pub(super) async fn questions(cluster: &Cluster) {
         };
         format!("belfry_postgres_query_success{{datname=\"{database}\",query=\"{name}\"}}")
     };
+    let failing = ["slow", "writes", "wrong"];
+    let good = [
+        "orders", "newest", "stuck", "outcomes", "revision", "things", "many", "remarked",
+    ];
+    // Each is asked in its turn, and once more where the machine had no time for it.
     let page = work
         .page("all answers", |page| {
-            page.value(&success("wrong")) == Some(0.0)
+            let told = |names: &[&str], value: f64| {
+                let mut names = names.iter();
+                names.all(|name| page.value(&success(name)) == Some(value))
+            };
+            told(&failing, 0.0)
+                && told(&good, 1.0)
+                && page.value("handed_in_total{datname=\"postgres\"}") == Some(7.0)
                 && page.value("revision{datname=\"market\",revision=\"ab12\"}") == Some(1.0)
         })
         .await;
@@ -151,14 +162,6 @@ pub(super) async fn questions(cluster: &Cluster) {
         &success("elsewhere"),
     ] {
         assert_eq!(page.value(series), None, "{series}");
-    }
-    for name in ["slow", "writes", "wrong"] {
-        assert_eq!(page.value(&success(name)), Some(0.0), "{name}");
-    }
-    for name in [
-        "orders", "newest", "stuck", "outcomes", "revision", "things", "many", "remarked",
-    ] {
-        assert_eq!(page.value(&success(name)), Some(1.0), "{name}");
     }
     let age = page.value("stuck_age_seconds{datname=\"market\",state=\"stuck\"}");
     assert!(age > Some(863_000.0) && age < Some(865_000.0), "{age:?}");
