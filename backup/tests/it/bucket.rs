@@ -354,14 +354,14 @@ async fn a_slow_download_is_not_cut_and_one_that_stands_still_goes_on_where_it_w
     assert_eq!(bench.strict.seen(To::Get), 1, "it was not cut");
     // More often than any one request is tried again.
     bench.strict.harm(To::Get, Harm::Stall, 9);
-    assert_eq!(fetched(&patient(1), key).await.unwrap(), whole);
+    assert_eq!(fetched(&patient(3), key).await.unwrap(), whole);
     assert!(bench.strict.seen(To::Get) > 9, "each was tried again");
     for harm in [Harm::Torn, Harm::Stall] {
         bench.strict.heal();
         bench.strict.harm(To::Get, harm, 1);
         let gone = Harm::Answer(404, "NoSuchKey");
         bench.strict.harm(To::Get, gone, usize::MAX);
-        let err = fetched(&patient(1), key).await.unwrap_err();
+        let err = fetched(&patient(3), key).await.unwrap_err();
         assert!(!err.to_string().contains('\n'), "{err}");
     }
 }
@@ -373,7 +373,7 @@ async fn a_download_does_not_go_on_with_another_file_of_the_same_key() {
     // Its half is more than waits for us: nothing is asked anew before we read.
     bench.send(key, 16).await.unwrap();
     let mut access = crate::store::access(bench.port);
-    access.patience = std::time::Duration::from_secs(1);
+    access.patience = std::time::Duration::from_secs(5);
     let ledger = backup::target::Ledger::new(bench.scratch.path().join("uploads"));
     let target: Target = backup::target::Bucket::new(access, ledger).unwrap().into();
     bench.strict.harm(To::Get, Harm::Stall, 1);

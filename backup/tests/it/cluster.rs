@@ -98,7 +98,7 @@ impl Cluster {
         let started = Instant::now();
         while cluster.attempt("postgres", "SELECT 1").is_err() {
             assert!(
-                started.elapsed() < Duration::from_secs(60),
+                started.elapsed() < Duration::from_secs(120),
                 "it should answer"
             );
             std::thread::sleep(Duration::from_millis(30));

@@ -74,6 +74,9 @@ fn what_is_taken_on_at_the_terminal_is_mailed_no_more_until_it_ends() {
 
     // What was under way is out by now; then a restart, which forgets nothing.
     rounds(&belfry, 2.0);
+    poll::holds("nothing should be under way", || {
+        belfry.metric("belfry_mail_sent_total") == Some(sink.count() as f64)
+    });
     let count = sink.received().len();
     belfry.kill();
     belfry.restart();
@@ -101,7 +104,7 @@ fn what_is_taken_on_at_the_terminal_is_mailed_no_more_until_it_ends() {
     assert!(reply.contains("ops@example.org (250"), "{reply}");
     let why = said(&command(&belfry, &["why", "Switched"]));
     for words in [
-        "rule     test (for 0 s): test_switch == 1",
+        "rule     test (for 0 s): last_over_time(test_switch[30s]) == 1",
         "route    {} -> ops",
         "acknowledged by kim: on it",
         "ended after",

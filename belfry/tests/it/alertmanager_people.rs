@@ -200,7 +200,7 @@ fn a_summary_of_what_was_held_back_comes_only_where_the_file_asks_for_it() {
 #[test]
 fn what_its_file_asks_for_beyond_alertmanager_is_done() {
     let sink = Sink::start(&[Act::Accept]);
-    let more = "escalation: [{matchers: ['severity=\"warning\"'], raise_after: 2s, second_after: 0s, again_after: 0s}]\n\
+    let more = "escalation: [{matchers: ['severity=\"warning\"'], raise_after: 6s, second_after: 0s, again_after: 0s}]\n\
         collapse: {from: 3, within: 30s}";
     let words = "html: '', text: '{{ range .Alerts }}{{ .Labels.alertname }} {{ .Labels.severity }} {{ end }}'";
     let alone = Alone::start(&config(&sink, words, more), &[]);

@@ -8,13 +8,13 @@ use crate::support::sink::{Act, Received, Sink};
 
 const STUCK: &str = "\
 - alert: QueueStuck
-  expr: test_switch == 1
+  expr: last_over_time(test_switch[30s]) == 1
   labels: {severity: warning}
   annotations: {summary: the queue is stuck}
 ";
 
 const POLICY: &str =
-    "  escalation: [{raise_after: 6s, again_after: 3s, second_after: 6s, second_receiver: boss}]
+    "  escalation: [{raise_after: 25s, again_after: 3s, second_after: 6s, second_receiver: boss}]
 ";
 
 fn routes() -> String {

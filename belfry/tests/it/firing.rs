@@ -27,6 +27,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
+use serde_json::Value;
+
 use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::poll;
@@ -34,7 +36,7 @@ use crate::support::prometheus::escaped;
 use crate::support::scratch::Scratch;
 
 /// Longer than the longest `for:` that a test here waits for, and its range.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A Belfry with the quick rules.
 struct Watched {
@@ -102,7 +104,7 @@ impl Watched {
                 "these never fired: {wanted:?}"
             );
             stir();
-            for firing in self.firing() {
+            for firing in self.fired(started.elapsed()) {
                 wanted.remove(&firing);
             }
             thread::sleep(Duration::from_millis(200));
@@ -119,6 +121,29 @@ impl Watched {
                 .as_array()
                 .is_some_and(|all| !all.is_empty())
         });
+    }
+
+    /// What fires now, and what has fired in this time, be it for a moment.
+    fn fired(&self, within: Duration) -> Vec<Level> {
+        let expr = format!(
+            "count_over_time(ALERTS{{alertstate=\"firing\"}}[{}s])",
+            within.as_secs().max(1)
+        );
+        let path = format!("/api/v1/query?query={}", escaped(&expr));
+        let answer = self.belfry.get(&path).json();
+        let series = answer["data"]["result"].as_array().cloned();
+        let label = |one: &Value, name: &str| {
+            let label = one["metric"][name].as_str().unwrap_or_default();
+            label.to_owned()
+        };
+        let mut all = self.firing();
+        all.extend(
+            series
+                .iter()
+                .flatten()
+                .map(|one| Level(label(one, "alertname"), label(one, "severity"))),
+        );
+        all
     }
 
     fn firing(&self) -> Vec<Level> {

@@ -84,10 +84,10 @@ fn lines(belfry: &Belfry, service: &str) -> Vec<String> {
 fn a_container_a_unit_and_a_file_are_searched_and_their_last_lines_kept() {
     let engine = Engine::start();
     let talk = "trap 'exit 0' TERM; while :; do for one in /say/*; do [ -e $one ] && cat $one && rm $one; done; sleep 0.05; done";
-    engine.run(&Container::named("shop-api-1").script(&format!("mkdir /say; {talk}")));
+    engine.run(&Container::named("shop-api-1").script(&format!("mkdir -p /say; {talk}")));
     engine.run(&Container::named("shop-web-1").script("while :; do echo unheard; sleep 0.1; done"));
     let say = |number: u32, text: &str| {
-        let script = format!("printf '%s' \"$0\" > /t && mv /t /say/{number}");
+        let script = format!("mkdir -p /say; printf '%s' \"$0\" > /t && mv /t /say/{number}");
         engine.docker(&["exec", "shop-api-1", "sh", "-c", &script, text]);
     };
     let mut journal = Journal::start();

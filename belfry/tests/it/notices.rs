@@ -11,7 +11,7 @@ use crate::support::sink::{Act, Received, Sink};
 
 const NOTE: &str = "\
 - alert: Noted
-  expr: test_switch == 1
+  expr: last_over_time(test_switch[30s]) == 1
   labels: {severity: info}
   annotations: {summary: a thing to know}
 ";
@@ -47,6 +47,10 @@ fn what_is_only_shown_is_told_once_a_day_and_the_canary_at_once() {
         belfry.get("/").body.contains("a thing to know")
     });
     assert_eq!(sink.received().len(), 1, "info is not mailed by itself");
+    poll::holds("the canary should be noted as sent", || {
+        let name = "belfry_notice_last_timestamp_seconds{kind=\"canary\"}";
+        belfry.metric(name).is_some()
+    });
 
     belfry.kill();
     clock.step_to(i64::try_from(due - now).unwrap() + 5);
@@ -192,7 +196,7 @@ fn what_a_time_interval_held_back_is_told_when_it_ends() {
 
 #[test]
 fn with_a_route_of_ones_own_the_digest_tells_what_it_leads_to_nobody() {
-    const TOLD: &str = "- alert: Told\n  expr: test_switch == 1\n  \
+    const TOLD: &str = "- alert: Told\n  expr: last_over_time(test_switch[30s]) == 1\n  \
         labels: {severity: info, team: db}\n  annotations: {summary: somebody is told}\n";
     let sink = Sink::start(&[Act::Accept]);
     let clock = Clock::new();

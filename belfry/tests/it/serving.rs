@@ -81,12 +81,10 @@ fn without_configuration_it_reports_what_it_found_and_serves_everything() {
         ("/-/healthy", "Healthy"),
         ("/runbooks/target-down", "#"),
     ] {
-        let answer = belfry.get(path);
-        assert_eq!(answer.status, 200, "{path}");
-        assert!(
-            answer.body.contains(content),
-            "{path} should hold {content}"
-        );
+        assert_eq!(belfry.get(path).status, 200, "{path}");
+        poll::holds(&format!("{path} should hold {content}"), || {
+            belfry.get(path).body.contains(content)
+        });
     }
     let metrics = belfry.get("/metrics");
     assert!(
@@ -236,11 +234,10 @@ fn a_taken_port_is_named() {
 fn a_second_signal_ends_at_once() {
     let sink = Sink::start(&[Act::Silence(Stage::End)]);
     let setup = Setup::switched("0s")
-        .mail(sink.port(), "1h")
+        .mail_within(sink.port(), "1h", "5m")
         .part("shutdown_grace: 10m");
-    let config = setup.config().replace("timeout: 2s", "timeout: 5m");
     setup.switch(true);
-    let mut belfry = Launch::with(&config).start();
+    let mut belfry = Launch::with(&setup.config()).start();
     // The first connection only asks whether mail would be taken.
     poll::holds("a mail should be in flight", || sink.attempts().len() >= 2);
     belfry.signal(Signal::TERM);

@@ -10,7 +10,7 @@ use crate::support::smtp::Smtp;
 /// Fires while [`Setup::switch`] is on.
 const SWITCH: &str = "\
 - alert: Switched
-  expr: test_switch == 1
+  expr: last_over_time(test_switch[30s]) == 1
   for: FOR
   labels: {severity: critical}
   annotations: {summary: the switch is on, runbook_url: /runbooks/target-down}
@@ -76,8 +76,14 @@ impl Setup {
 
     /// Mails through this port without encryption, at once, and again after `repeat`.
     pub(crate) fn mail(self, port: u16, repeat: &str) -> Self {
+        // Whoever gives up on a sink that had no time for it mails once more.
+        self.mail_within(port, repeat, "1m")
+    }
+
+    /// The same, and gives up on a server that says nothing for so long.
+    pub(crate) fn mail_within(self, port: u16, repeat: &str, timeout: &str) -> Self {
         self.part(&format!(
-            "mail: {{smarthost: '127.0.0.1:{port}', from: belfry@example.org, to: ops@example.org, tls: none, timeout: 2s}}"
+            "mail: {{smarthost: '127.0.0.1:{port}', from: belfry@example.org, to: ops@example.org, tls: none, timeout: {timeout}}}"
         ))
         .routes(repeat)
     }

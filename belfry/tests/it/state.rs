@@ -68,7 +68,7 @@ fn a_full_disk_costs_only_what_a_restart_would_have_known() {
     poll::holds("the full disk should be noticed", || {
         belfry.metric("belfry_state_writable") == Some(0.0)
     });
-    assert_eq!(belfry.get("/health/ready").status, 503);
+    belfry.wait_for_status("/health/ready", 503);
     setup.switch(true);
     poll::holds("the page should go out all the same", || {
         sink.received().len() == 1
@@ -206,7 +206,7 @@ fn a_clock_stepped_by_an_hour_disturbs_no_page() {
     for hour in [3600, -3600] {
         let clock = Clock::new();
         let sink = Sink::start(&[Act::Accept]);
-        let setup = Setup::switched("5s").mail(sink.port(), "20m");
+        let setup = Setup::switched("20s").mail(sink.port(), "20m");
         setup.switch(true);
         let mut belfry = Launch::with(&setup.config()).clock(&clock).start();
         poll::holds("it should be pending", || {
@@ -233,11 +233,9 @@ fn a_clock_stepped_by_an_hour_disturbs_no_page() {
             1,
             "an hour that nobody lived through brings no repeat"
         );
-        assert_eq!(
-            belfry.metric("belfry_alerts{state=\"firing\"}"),
-            Some(1.0),
-            "and ends nothing"
-        );
+        poll::holds("and ends nothing", || {
+            belfry.metric("belfry_alerts{state=\"firing\"}") == Some(1.0)
+        });
 
         belfry.kill();
         belfry.restart();
@@ -265,10 +263,11 @@ fn a_dead_mount_delays_nothing_and_is_reported() {
     assert!(belfry.metric("node_load1").is_some());
     let threads =
         || fs::read_dir(format!("/proc/{}/task", belfry.pid())).map_or(0, Iterator::count);
+    // How many there are wavers a little with what else goes on.
     let before = threads();
-    rounds_pass(&belfry, 6.0);
+    rounds_pass(&belfry, 12.0);
     assert!(
-        threads() <= before + 2,
+        threads() <= before + 6,
         "no thread is added for each look at it"
     );
 }

@@ -62,6 +62,12 @@ fn expect(belfry: &Belfry, verdict: &str) {
     });
 }
 
+/// Waits until the page of probes has this.
+#[track_caller]
+fn tells(belfry: &Belfry, words: &str) {
+    poll::holds(words, || belfry.get("/metrics/probe").body.contains(words));
+}
+
 /// The status that a probe saw last.
 fn status(belfry: &Belfry, probe: &str) -> Option<f64> {
     let page = belfry.get("/metrics/probe").body;
@@ -100,7 +106,9 @@ fn a_502_with_the_application_down_is_the_application() {
     expect(&belfry, "ok");
     engine.docker(&["exec", "app", "killall", "httpd"]);
     expect(&belfry, "application");
-    assert_eq!(status(&belfry, "site"), Some(502.0));
+    poll::holds("the proxy should say 502", || {
+        status(&belfry, "site") == Some(502.0)
+    });
     engine.docker(&["exec", "app", "httpd", "-p", "8080", "-h", "/w"]);
     expect(&belfry, "ok");
 }
@@ -119,7 +127,9 @@ fn a_502_with_the_network_cut_is_the_proxy() {
     expect(&belfry, "ok");
     engine.docker(&["network", "disconnect", "front", "app"]);
     expect(&belfry, "proxy");
-    assert_eq!(status(&belfry, "app"), Some(200.0));
+    poll::holds("the application should be well", || {
+        status(&belfry, "app") == Some(200.0)
+    });
     poll::holds("the proxy should say that it reaches nobody", || {
         status(&belfry, "site") == Some(502.0)
     });
@@ -176,8 +186,7 @@ fn a_name_that_leads_elsewhere_is_the_name() {
     zone(&zones.path, "203.0.113.9", 2);
     nsd.signal(Signal::HUP);
     expect(&belfry, "dns");
-    let page = belfry.get("/metrics/probe").body;
-    assert!(page.contains("reason=\"dns_elsewhere\""), "{page}");
+    tells(&belfry, "reason=\"dns_elsewhere\"");
     // No such name at all, by the system's own name servers.
     let page = format!("http://127.0.0.1:{}/", port.number);
     let belfry = watch(
@@ -254,13 +263,13 @@ fn a_certificate_that_has_ended_is_the_certificate() {
     std::fs::copy(folder.join("ended-key.pem"), &key).unwrap();
     proxy.signal(Signal::HUP);
     expect(&belfry, "certificate");
-    let page = belfry.get("/metrics/probe").body;
     // The good one still lies on the disk: whoever reloads has it back.
-    assert!(page.contains("reason=\"tls_not_reloaded\""), "{page}");
-    assert!(
+    tells(&belfry, "reason=\"tls_not_reloaded\"");
+    poll::holds("the series of it should say so", || {
+        let page = belfry.get("/metrics/probe").body;
         page.lines()
             .any(|line| line.starts_with("belfry_probe_ssl_not_reloaded{") && line.ends_with(" 1"))
-    );
+    });
 }
 
 #[test]

@@ -48,7 +48,7 @@ async fn case(upstream: u16, at: usize, (to, times): (To, usize)) {
     let patient: Target = Bucket::new(access.clone(), ledger.clone()).unwrap().into();
     patient.put(THERE, vec![7; 100]).await.unwrap();
     // Long for a server that is busy, and short for who waits for us.
-    access.patience = Duration::from_secs(3);
+    access.patience = Duration::from_secs(5);
     let target: Target = Bucket::new(access, ledger).unwrap().into();
     strict.harm(to, Harm::Hang, times);
     let done = asked(&target, to, "here/postgres/db/first").await;

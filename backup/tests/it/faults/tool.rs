@@ -131,7 +131,7 @@ async fn no_program_that_fails_while_dumping_leaves_a_copy_or_harms_the_last_one
     let asked = Instant::now();
     while cluster.sql("postgres", left) != "0" {
         let waited = asked.elapsed();
-        assert!(waited < Duration::from_secs(10), "somebody is left");
+        assert!(waited < Duration::from_secs(60), "somebody is left");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -266,12 +266,12 @@ async fn a_drill_without_room_or_time_ends_and_leaves_nothing() {
     let begun = bench.scratch.path().join("begun");
     let script = format!("touch {}; exec sleep 300", begun.display());
     instead(&mut bench, "pg_restore", &script);
-    bench.change(|config| config.jobs[0].timeout = Duration::from_secs(6));
+    bench.change(|config| config.jobs[0].timeout = Duration::from_secs(20));
     let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {}).await;
     let report = report.unwrap();
     one_line(
         report.error.as_deref().unwrap(),
-        "it took longer than 6s",
+        "it took longer than 20s",
         "no time",
     );
     assert!(begun.exists() && !report.passed && !report.unsound);

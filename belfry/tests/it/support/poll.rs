@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 /// How long a test waits when it names no limit of its own: far beyond what a
 /// loaded machine needs, so that only a real fault gets there.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Asks `probe` until it has an answer; panics with `what` after a minute.
+/// Asks `probe` until it has an answer; panics with `what` after two minutes.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
     within(LIMIT, what, probe)
@@ -30,7 +30,7 @@ pub(crate) fn within<T>(limit: Duration, what: &str, mut probe: impl FnMut() -> 
     }
 }
 
-/// Whether `probe` has an answer within a minute; for who has more to say than that
+/// Whether `probe` has an answer within two minutes; for who has more to say than that
 /// it had none.
 pub(crate) fn settles(mut probe: impl FnMut() -> Option<()>) -> bool {
     let started = Instant::now();

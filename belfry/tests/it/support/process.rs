@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::poll;
 
 /// Longer than any server here takes to stop in good order.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(60);
 
 /// A child process that never outlives this value.
 pub(crate) struct Process {

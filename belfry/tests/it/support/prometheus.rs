@@ -21,14 +21,14 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Scrapes these pages of a Belfry each second, each as a job of its own,
+    /// Scrapes these pages of a Belfry every two seconds, each as a job of its own,
     /// and evaluates the rule files of a folder.
     #[track_caller]
     pub(crate) fn start(belfry: &str, pages: &[&str], rules: &Path) -> Self {
         let scratch = Scratch::new();
         let port = claim::port();
         let mut config = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+            "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}\n\
              rule_files: ['{}/*.yml']\nscrape_configs:\n",
             rules.display()
         );
