@@ -124,7 +124,7 @@ fn kills_at_any_moment_lose_nothing_and_double_one_mail_at_most() {
     let mut chance = Chance(0x5eed);
     let mut deaths = Vec::new();
     // On a slow machine lives grow longer until enough has been mailed.
-    while deaths.len() < KILLS || (sink.count() <= KILLS / 2 && deaths.len() < 3 * KILLS) {
+    while deaths.len() < KILLS || (sink.count() <= KILLS / 2 && deaths.len() < 6 * KILLS) {
         let longer = 1 + deaths.len() as u64 / KILLS as u64;
         thread::sleep(Duration::from_millis(
             chance.below(start_ms * 2 * longer * longer),

@@ -113,7 +113,7 @@ fn rules_about_other_machines_fire_for_one_that_dies_and_one_that_is_cut_off() {
         );
         let probes = if host == "c" { site.as_str() } else { "" };
         let (config, kept) = quick(Setup::new().part(&format!(
-            "peer: {{name: {host}, interval: 1s, silent_after: 4s, token: word, {share}peers: [{others}]}}\n\
+            "peer: {{name: {host}, interval: 1s, silent_after: 10s, token: word, {share}peers: [{others}]}}\n\
              probe: {{up_after: 1, targets: [{probes}]}}"
         )));
         let belfry = Launch::with(&config)
