@@ -34,7 +34,12 @@ impl Engine {
     /// Starts an engine with the images above.
     #[track_caller]
     pub(crate) fn start() -> Self {
-        let scratch = Scratch::new();
+        Self::start_in(Scratch::new())
+    }
+
+    /// Starts one in this folder; programs below `programs` it finds before any other.
+    #[track_caller]
+    pub(crate) fn start_in(scratch: Scratch) -> Self {
         let network = claim::network();
         let process = launch(&scratch.path, network.number);
         let mut engine = Self {
@@ -284,7 +289,12 @@ fn launch(folder: &Path, network: u16) -> Process {
     let settings = folder.join("daemon.json");
     fs::write(&settings, "{}").expect("settings for the engine");
     let mut command = Command::new(program::find("dockerd", "docker.io"));
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let path = [folder.join("programs")]
+        .into_iter()
+        .chain(std::env::split_paths(&others));
     command
+        .env("PATH", std::env::join_paths(path).expect("paths"))
         .arg("--host")
         .arg(format!("unix://{}", socket(folder).display()))
         .arg("--data-root")
