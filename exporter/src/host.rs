@@ -5,23 +5,31 @@
 //! that hangs is left behind with its thread: [`Host::page`] always returns
 //! within two seconds.
 
+mod arrays;
+mod btrfs;
 mod collectors;
 mod cpu;
 mod disk;
 mod filesystem;
 mod folders;
+mod gathered;
 mod hardware;
 mod hwmon;
 mod interrupts;
+mod ipvs;
+mod kept;
 mod kernel;
 mod memory;
 mod mounts;
 mod netclass;
 mod netstat;
 mod network;
+mod nfs;
+mod nvme;
 mod oom;
 mod pressure;
 mod processes;
+mod rapl;
 mod sockets;
 mod stat;
 mod system;
@@ -29,6 +37,8 @@ mod systemd;
 mod tcp;
 mod textfile;
 mod timex;
+mod xfs;
+mod zfs;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -95,6 +105,8 @@ struct Machine {
     mounts: Crew,
     cpus: std::sync::Mutex<stat::History>,
     links: std::sync::Mutex<netclass::Links>,
+    /// Of the collectors that are wanted, and behind them of the file systems.
+    kept: kept::Kept,
     /// The collectors that failed in the last page; taken while a page is made.
     failing: Mutex<HashSet<&'static str>>,
 }
@@ -104,12 +116,19 @@ struct Report {
     name: &'static str,
     took: Duration,
     result: Result<(), Failure>,
+    /// Of its values on the page, where it has any.
+    age: Option<Duration>,
 }
 
 impl Host {
     /// Makes a reader; nothing is read yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        let left_out = |name: &str| config.without.iter().any(|one| one == name);
+        let wanted: Vec<_> = COLLECTORS
+            .into_iter()
+            .filter(|(name, _)| !left_out(name))
+            .collect();
         Self(Arc::new(Machine {
             roots: Roots {
                 proc: config.procfs,
@@ -119,10 +138,8 @@ impl Host {
             patience: config.patience.min(Duration::from_millis(900)),
             textfiles: config.textfiles,
             systemd_socket: config.systemd,
-            wanted: COLLECTORS
-                .into_iter()
-                .filter(|(name, _)| !config.without.iter().any(|one| one == name))
-                .collect(),
+            kept: kept::Kept::new(wanted.len() + 1),
+            wanted,
             folders: folders::Folders::new(config.folders, config.folders_interval),
             systemd: std::sync::Mutex::default(),
             processes: std::sync::Mutex::default(),
@@ -179,12 +196,15 @@ impl Machine {
             let mut page = Writer::new();
             let read = machine.wanted[at].1;
             let result = read(&machine, &mut Files::new(&machine.roots), &mut page);
-            (page.finish(), result)
+            let text: Arc<str> = page.finish().into();
+            let good = result.is_ok().then(|| text.clone());
+            machine.kept.put(at, good, Instant::now());
+            (text, result)
         };
         let outcomes = self.collectors.run(names.collect(), patience, work).await;
         let mut page = String::with_capacity(64 << 10);
         let mut reports = Vec::with_capacity(outcomes.len());
-        for ((name, _), outcome) in self.wanted.iter().zip(outcomes) {
+        for (at, ((name, _), outcome)) in self.wanted.iter().zip(outcomes).enumerate() {
             let (took, result) = match outcome {
                 Outcome::Done((text, result), took) => {
                     page.push_str(&text);
@@ -193,9 +213,35 @@ impl Machine {
                 Outcome::Late => (patience, Err(Failure::Late)),
                 Outcome::Panicked => (Duration::ZERO, Err(Failure::Malformed("its source"))),
             };
-            reports.push(Report { name, took, result });
+            let age = self.age(at, name, &result, &mut page);
+            reports.push(Report {
+                name,
+                took,
+                result,
+                age,
+            });
         }
         (page, reports)
+    }
+
+    /// How old a collector's values on the page are. One that was late has those that
+    /// it told last, if they are not too old.
+    fn age(
+        &self,
+        at: usize,
+        name: &str,
+        result: &Result<(), Failure>,
+        page: &mut String,
+    ) -> Option<Duration> {
+        match result {
+            Ok(()) => Some(Duration::ZERO),
+            Err(Failure::Late) => {
+                let (text, age) = self.kept.of(at, name, Instant::now())?;
+                page.push_str(&text);
+                Some(age)
+            }
+            Err(_) => None,
+        }
     }
 
     async fn filesystems(self: Arc<Self>) -> (String, Report) {
@@ -212,12 +258,20 @@ impl Machine {
             }
             Err(err) => Err(err),
         };
+        let mut page = page.finish();
+        let place = self.wanted.len();
+        if result.is_ok() {
+            self.kept
+                .put(place, Some(page.as_str().into()), Instant::now());
+        }
+        let age = self.age(place, "filesystem", &result, &mut page);
         let report = Report {
             name: "filesystem",
             took: begun.elapsed(),
             result,
+            age,
         };
-        (page.finish(), report)
+        (page, report)
     }
 }
 
@@ -248,6 +302,16 @@ fn summary(reports: &[Report]) -> String {
     for report in reports {
         let failed = !matches!(report.result, Ok(()) | Err(Failure::Absent(_)));
         page.sample(&[("collector", report.name)], f64::from(u8::from(failed)));
+    }
+    page.family(
+        "belfry_host_collector_age_seconds",
+        "How old the collector's values on this page are: 0 unless it was late and these are those before.",
+        Kind::Gauge,
+    );
+    for report in reports {
+        if let Some(age) = report.age {
+            page.sample(&[("collector", report.name)], age.as_secs_f64());
+        }
     }
     // Dashboards pick their hosts by this family's `instance`.
     page.family(

@@ -4,15 +4,16 @@
 use exposition::Writer;
 
 use super::{
-    Machine, cpu, disk, folders, hardware, hwmon, interrupts, kernel, memory, netclass, netstat,
-    network, oom, pressure, processes, sockets, stat, system, systemd, tcp, textfile, timex,
+    Machine, arrays, btrfs, cpu, disk, folders, hardware, hwmon, interrupts, ipvs, kernel, memory,
+    netclass, netstat, network, nfs, nvme, oom, pressure, processes, rapl, sockets, stat, system,
+    systemd, tcp, textfile, timex, xfs, zfs,
 };
 use crate::files::{Failure, Files};
 
 /// Reads one source and writes its families.
 pub(super) type Read = fn(&Machine, &mut Files<'_>, &mut Writer) -> Result<(), Failure>;
 
-pub(super) const COLLECTORS: [(&str, Read); 40] = [
+pub(super) const COLLECTORS: [(&str, Read); 48] = [
     ("stat", stat::read),
     ("meminfo", memory::meminfo),
     ("vmstat", memory::vmstat),
@@ -40,12 +41,20 @@ pub(super) const COLLECTORS: [(&str, Read); 40] = [
     ("cpu", cpu::read),
     ("cpufreq", cpu::frequency),
     ("thermal_zone", hardware::thermal),
-    ("mdadm", hardware::arrays),
+    ("mdadm", arrays::read),
     ("bonding", hardware::bonds),
     ("edac", hardware::memory_errors),
     ("powersupplyclass", hardware::power),
     ("watchdog", hardware::watchdogs),
     ("hwmon", hwmon::read),
+    ("nvme", nvme::read),
+    ("rapl", rapl::read),
+    ("xfs", xfs::read),
+    ("btrfs", btrfs::read),
+    ("zfs", zfs::read),
+    ("nfs", nfs::client),
+    ("nfsd", nfs::server),
+    ("ipvs", ipvs::read),
     ("textfile", textfile::read),
     ("interrupts", interrupts::read),
     ("processes", processes::read),

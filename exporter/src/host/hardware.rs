@@ -1,5 +1,5 @@
 //! Devices under `/sys` with a number or two each: thermal zones, cooling,
-//! disk arrays, bonds, memory errors, power supplies, watchdogs.
+//! bonds, memory errors, power supplies, watchdogs.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::Machine;
 use crate::files::{Failure, Files, names};
 
 /// Name and folder of each entry of a folder under sys whose name starts so.
-fn entries(files: &Files<'_>, folder: &str, start: &str) -> Vec<(String, PathBuf)> {
+pub(super) fn entries(files: &Files<'_>, folder: &str, start: &str) -> Vec<(String, PathBuf)> {
     let folder = files.roots.sys.join(folder);
     let wanted = names(&folder)
         .into_iter()
@@ -19,11 +19,11 @@ fn entries(files: &Files<'_>, folder: &str, start: &str) -> Vec<(String, PathBuf
         .collect()
 }
 
-fn word(files: &mut Files<'_>, path: &Path) -> String {
+pub(super) fn word(files: &mut Files<'_>, path: &Path) -> String {
     files.word(path).unwrap_or_default().into_owned()
 }
 
-fn present(found: &[(String, PathBuf)], what: &str) -> Result<(), Failure> {
+pub(super) fn present(found: &[(String, PathBuf)], what: &str) -> Result<(), Failure> {
     if found.is_empty() {
         return Err(Failure::Absent(what.into()));
     }
@@ -72,81 +72,6 @@ pub(super) fn thermal(
                 let number = name.trim_start_matches("cooling_device");
                 page.sample(&[("name", number), ("type", &kind)], value);
             }
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn arrays(_: &Machine, files: &mut Files<'_>, page: &mut Writer) -> Result<(), Failure> {
-    let arrays: Vec<_> = entries(files, "block", "md")
-        .into_iter()
-        .filter(|(_, path)| path.join("md/raid_disks").is_file())
-        .collect();
-    present(&arrays, "disk array")?;
-    page.family(
-        "node_md_disks_required",
-        "Disks that the array wants.",
-        Kind::Gauge,
-    );
-    for (name, path) in &arrays {
-        if let Some(value) = files.number(&path.join("md/raid_disks")) {
-            page.sample(&[("device", name)], value);
-        }
-    }
-    page.family(
-        "node_md_degraded",
-        "Disks that the array lacks.",
-        Kind::Gauge,
-    );
-    for (name, path) in &arrays {
-        if let Some(value) = files.number(&path.join("md/degraded")) {
-            page.sample(&[("device", name)], value);
-        }
-    }
-    page.family("node_md_disks", "Disks of the array by state.", Kind::Gauge);
-    for (name, path) in &arrays {
-        let mut counts = [("active", 0.0), ("failed", 0.0), ("spare", 0.0)];
-        let members = names(&path.join("md"))
-            .into_iter()
-            .filter(|member| member.starts_with("dev-"));
-        for member in members {
-            let state = word(files, &path.join("md").join(member).join("state"));
-            let says = |wanted| state.split(',').any(|said| said.trim() == wanted);
-            let at = if says("faulty") {
-                1
-            } else if says("in_sync") {
-                0
-            } else {
-                2
-            };
-            counts[at].1 += 1.0;
-        }
-        for (state, count) in counts {
-            page.sample(&[("device", name), ("state", state)], count);
-        }
-    }
-    page.family("node_md_state", "What the array does now.", Kind::Gauge);
-    for (name, path) in &arrays {
-        let does = word(files, &path.join("md/sync_action"));
-        let is = word(files, &path.join("md/array_state"));
-        let inactive = matches!(is.as_str(), "clear" | "inactive" | "suspended");
-        let busy = ["recover", "resync", "check"].map(|action| (action, does == action));
-        let resting = !inactive && busy.iter().all(|(_, now)| !now);
-        let states = [("active", resting), ("inactive", inactive)].into_iter();
-        for (state, now) in states.chain(busy.map(|(state, now)| {
-            (
-                if state == "recover" {
-                    "recovering"
-                } else {
-                    state
-                },
-                now,
-            )
-        })) {
-            page.sample(
-                &[("device", name), ("state", state)],
-                f64::from(u8::from(now)),
-            );
         }
     }
     Ok(())

@@ -116,3 +116,52 @@ async fn an_empty_tree_gives_a_page_without_failures() {
         Some(0.0)
     );
 }
+
+#[tokio::test]
+async fn a_collector_that_is_late_keeps_its_values_and_is_told_to_be_late() {
+    let tree = tempfile::tempdir().unwrap();
+    write(tree.path(), "proc/loadavg", "1 2 3 1/2 3");
+    let host = host(tree.path());
+    let of = |page: &str, family: &str| {
+        let series = format!("{family}{{collector=\"loadavg\"}}");
+        value(page, &series)
+    };
+    let page = host.page().await;
+    assert_eq!(value(&page, "node_load5"), Some(2.0));
+    assert_eq!(of(&page, "belfry_host_collector_age_seconds"), Some(0.0));
+
+    // Who opens it waits for one who writes.
+    let file = tree.path().join("proc/loadavg");
+    std::fs::remove_file(&file).unwrap();
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+    rustix::fs::mknodat(rustix::fs::CWD, &file, kind, mode, 0).unwrap();
+    for _ in 0..2 {
+        let page = host.page().await;
+        assert_eq!(value(&page, "node_load5"), Some(2.0), "{page}");
+        assert_eq!(of(&page, "node_scrape_collector_success"), Some(0.0));
+        assert_eq!(of(&page, "belfry_host_collector_failed"), Some(1.0));
+        assert!(of(&page, "belfry_host_collector_age_seconds").unwrap() > 0.0);
+    }
+
+    // What comes late is told from then on, and what cannot be read is told no more.
+    tokio::task::spawn_blocking({
+        let file = file.clone();
+        move || std::fs::write(file, "4 5 6 1/2 3").unwrap()
+    })
+    .await
+    .unwrap();
+    std::fs::remove_file(&file).unwrap();
+    write(tree.path(), "proc/loadavg", "nonsense");
+    loop {
+        let page = host.page().await;
+        match value(&page, "node_load5") {
+            // Its thread has not come back yet.
+            Some(value) => assert!(value == 2.0 || value == 5.0, "{page}"),
+            None => {
+                assert_eq!(of(&page, "belfry_host_collector_failed"), Some(1.0));
+                assert_eq!(of(&page, "belfry_host_collector_age_seconds"), None);
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! NVMe drives and their namespaces: `/sys/class/nvme`.
+
+use std::path::Path;
+
+use exposition::Writer;
+
+use super::Machine;
+use super::gathered::Gathered;
+use crate::files::{Failure, Files, names};
+
+/// The kernel tells sizes of disks in these, whatever the drive's blocks are.
+const SECTOR: f64 = 512.0;
+
+pub(super) fn read(_: &Machine, files: &mut Files<'_>, page: &mut Writer) -> Result<(), Failure> {
+    let folder = files.roots.sys.join("class/nvme");
+    let mut found = Gathered::default();
+    for device in names(&folder) {
+        let path = folder.join(&device);
+        let mut word = |file: &str| {
+            let word = files.word(&path.join(file));
+            word.unwrap_or_default().into_owned()
+        };
+        let [id, revision, model, serial, state] =
+            ["cntlid", "firmware_rev", "model", "serial", "state"].map(&mut word);
+        found.add(
+            "node_nvme_info",
+            "A drive and what it says of itself.",
+            &[
+                ("cntlid", &*id),
+                ("device", &*device),
+                ("firmware_revision", &*revision),
+                ("model", &*model),
+                ("serial", &*serial),
+                ("state", &*state),
+            ],
+            1.0,
+        );
+        for part in names(&path) {
+            if let Some(id) = namespace(&device, &part) {
+                space(&device, id, &path.join(&part), files, &mut found);
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(Failure::Absent("NVMe drives".into()));
+    }
+    found.write(page);
+    Ok(())
+}
+
+/// The number in `nvme0n1`, and in `nvme0c1n1` where several ways lead to it.
+fn namespace<'a>(device: &str, name: &'a str) -> Option<&'a str> {
+    let rest = name.strip_prefix(device)?;
+    let (way, id) = rest.rsplit_once('n')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let direct = way.is_empty() || way.strip_prefix('c').is_some_and(digits);
+    (direct && !id.is_empty() && digits(id)).then_some(id)
+}
+
+fn space(device: &str, id: &str, path: &Path, files: &mut Files<'_>, found: &mut Gathered) {
+    let state = files.word(&path.join("ana_state"));
+    let state = state.unwrap_or_default().into_owned();
+    let labels = [("ana_state", &*state), ("device", device), ("nsid", id)];
+    let name = "node_nvme_namespace_info";
+    found.add(name, "A namespace of a drive.", &labels, 1.0);
+    let block = files.number(&path.join("queue/logical_block_size"));
+    let size = files.number(&path.join("size")).map(|size| size * SECTOR);
+    let used = files.number(&path.join("nuse"));
+    let used = used.zip(block).map(|(blocks, block)| blocks * block);
+    for (name, help, value) in [
+        (
+            "node_nvme_namespace_capacity_bytes",
+            "Bytes that it can hold.",
+            size,
+        ),
+        ("node_nvme_namespace_size_bytes", "Its size in bytes.", size),
+        ("node_nvme_namespace_used_bytes", "Bytes in use.", used),
+        (
+            "node_nvme_namespace_logical_block_size_bytes",
+            "Bytes of a block.",
+            block,
+        ),
+    ] {
+        if let Some(value) = value {
+            found.add(name, help, &[("device", device), ("nsid", id)], value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drive_is_told_with_its_namespaces_in_bytes() {
+        let tree = tempfile::tempdir().unwrap();
+        for (file, text) in [
+            ("model", "Some drive  \n"),
+            ("serial", "S1\n"),
+            ("state", "live\n"),
+            ("nvme0n1/size", "2000\n"),
+            ("nvme0n1/nuse", "100\n"),
+            ("nvme0n1/queue/logical_block_size", "4096\n"),
+            ("nvme0c1n2/ana_state", "optimized\n"),
+            ("hwmon1/name", "nvme\n"),
+        ] {
+            let path = tree.path().join("class/nvme/nvme0").join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let host = super::super::tests::host(tree.path());
+        let mut page = Writer::new();
+        read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
+        let page = page.finish();
+        for line in [
+            "node_nvme_info{device=\"nvme0\",model=\"Some drive\",serial=\"S1\",state=\"live\"} 1\n",
+            "node_nvme_namespace_size_bytes{device=\"nvme0\",nsid=\"1\"} 1024000\n",
+            "node_nvme_namespace_used_bytes{device=\"nvme0\",nsid=\"1\"} 409600\n",
+            "node_nvme_namespace_info{ana_state=\"optimized\",device=\"nvme0\",nsid=\"2\"} 1\n",
+        ] {
+            assert!(page.contains(line), "{line}{page}");
+        }
+    }
+}
