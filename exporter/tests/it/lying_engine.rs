@@ -14,7 +14,7 @@ use crate::watch::{Watch, page_with, value};
 
 /// Answers each question by its path, over and over, until it is dropped.
 #[derive(Debug)]
-struct Liar(JoinHandle<()>);
+pub(crate) struct Liar(JoinHandle<()>);
 
 impl Drop for Liar {
     fn drop(&mut self) {
@@ -23,7 +23,7 @@ impl Drop for Liar {
 }
 
 impl Liar {
-    fn listen(
+    pub(crate) fn listen(
         socket: &Path,
         answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
@@ -48,7 +48,11 @@ async fn one(mut stream: UnixStream, answer: Arc<impl Fn(&str) -> Option<String>
     }
     let asked = String::from_utf8_lossy(&asked).into_owned();
     let path = asked.split(' ').nth(1).unwrap_or_default();
-    let path = path.split_once("/v1.41").map_or(path, |(_, rest)| rest);
+    // Behind the version of the interface.
+    let versioned = path
+        .strip_prefix("/v1.")
+        .and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    let path = versioned.unwrap_or(path);
     // A stream of events has no end.
     let Some(body) = answer(path) else {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";

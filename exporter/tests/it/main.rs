@@ -7,6 +7,8 @@ mod compose;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod contracts;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod engine_faults;
@@ -30,6 +32,8 @@ mod possessions;
 mod postgres;
 #[cfg(test)]
 mod rabbit;
+#[cfg(test)]
+mod recorded_engine;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]

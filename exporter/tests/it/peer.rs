@@ -191,7 +191,7 @@ fn close(low: f64, high: f64, value: f64) -> bool {
 }
 
 /// The patterns of a section: the first cell of each row of its table.
-fn differences(section: &str) -> Vec<String> {
+pub(crate) fn differences(section: &str) -> Vec<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .join(DIFFERENCES);
@@ -206,7 +206,7 @@ fn differences(section: &str) -> Vec<String> {
 }
 
 /// Whether a pattern with `*` for anything fits the whole text.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else {

@@ -1,0 +1,168 @@
+//! Every family that the established exporters' dashboards and rules ask for, or that they
+//! have by default, is on our page: but for those that docs/exporter-differences.md names
+//! with a reason, and those whose source the machine lacks.
+//!
+//! The lists are conformance data beside the repository; without them nothing is checked.
+
+use std::path::Path;
+
+use exporter::container;
+use exporter::host::{Config, Host};
+
+use crate::engine::Engine;
+use crate::peer::{Page, differences, fits};
+use crate::watch::{Watch, page_with};
+
+/// One row of a list.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    kind: String,
+    source: String,
+}
+
+/// The rows of the first and second tier; nothing where the lists are not at hand.
+#[expect(clippy::print_stderr, reason = "a test says what it leaves out")]
+fn rows(peer: &str) -> Option<Vec<Row>> {
+    let file = format!("../../shared/reference/metrics/{peer}.tsv");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        eprintln!("{} is missing: the contract is not checked", file.display());
+        return None;
+    };
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [name, kind, _, _, tier, source] = cells[..] else {
+            return None;
+        };
+        matches!(tier, "1" | "2").then(|| Row {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            source: source.to_owned(),
+        })
+    };
+    let rows: Vec<Row> = text.lines().skip(1).filter_map(row).collect();
+    assert!(rows.len() > 50, "{peer} has {} rows", rows.len());
+    Some(rows)
+}
+
+fn check(peer: &str, section: &str, page: &str, absent: impl Fn(&Row) -> bool) {
+    let Some(rows) = rows(peer) else { return };
+    let page = Page::parse(page, &[]);
+    let chosen = differences(section);
+    let mut faults = Vec::new();
+    let mut found = 0;
+    for row in rows {
+        if chosen.iter().any(|pattern| fits(pattern, &row.name)) {
+            continue;
+        }
+        let has = |name: &str| fits(&row.name, name);
+        let ours = page.types.iter().find(|(name, _)| has(name));
+        match ours {
+            Some((_, kind)) if kind.as_str() == row.kind => found += 1,
+            Some((name, kind)) => faults.push(format!("{name} is a {}: {row:?}", kind.as_str())),
+            None if absent(&row) => {}
+            None => faults.push(format!("missing: {row:?}")),
+        }
+    }
+    assert!(found > 50, "{found} families of {peer} are there");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn is_empty(folder: &str) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut found| found.next().is_none())
+}
+
+/// Whether nothing in a folder has this below it.
+fn has_none(folder: &str, below: &str) -> bool {
+    let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    !entries.any(|entry| entry.path().join(below).exists())
+}
+
+fn lacks(file: &str, word: &str) -> bool {
+    !std::fs::read_to_string(file)
+        .unwrap_or_default()
+        .contains(word)
+}
+
+#[tokio::test]
+async fn what_node_exporter_has_by_default_is_on_the_hosts_page() {
+    let page = Host::new(Config::default()).page().await;
+    let none = |path: &str| !Path::new(path).exists() || is_empty(path);
+    let sysfs = "/sys/devices/system";
+    check("node_exporter", "Host", &page, |row| {
+        let source = row.source.split(' ').next().unwrap_or_default();
+        let name = row.name.trim_start_matches("node_");
+        match source {
+            "bonding" => none("/sys/class/net/bonding_masters"),
+            "btrfs" => has_none("/sys/fs/btrfs", "allocation"),
+            "conntrack" => none("/proc/sys/net/netfilter/nf_conntrack_count"),
+            "cpu" if name == "cpu_isolated" => {
+                std::fs::read_to_string(format!("{sysfs}/cpu/isolated"))
+                    .is_ok_and(|text| text.trim().is_empty())
+            }
+            "cpu" => none(&format!("{sysfs}/cpu/cpu0/thermal_throttle")),
+            "cpufreq" => none(&format!("{sysfs}/cpu/cpu0/cpufreq")),
+            // What udev knows of a disk, if it runs.
+            "diskstats" => none("/run/udev/data"),
+            "dmi" => none("/sys/class/dmi/id"),
+            "edac" => none(&format!("{sysfs}/edac/mc/mc0")),
+            "hwmon" => none("/sys/class/hwmon"),
+            "interrupts" => lacks("/proc/interrupts", "CPU"),
+            "ipvs" => none("/proc/net/ip_vs_stats"),
+            "mdadm" => none("/sys/block/md0"),
+            "meminfo" => {
+                let field = name
+                    .trim_start_matches("memory_")
+                    .trim_end_matches("_bytes");
+                lacks("/proc/meminfo", field)
+            }
+            "nfs" => none("/proc/net/rpc/nfs"),
+            "nfsd" => none("/proc/net/rpc/nfsd"),
+            "nvme" => none("/sys/class/nvme"),
+            "powersupplyclass" => none("/sys/class/power_supply"),
+            "pressure" if name.contains("irq") => none("/proc/pressure/irq"),
+            "pressure" => none("/proc/pressure"),
+            "rapl" => none("/sys/class/powercap"),
+            "schedstat" => none("/proc/schedstat"),
+            "selinux" => none("/sys/fs/selinux"),
+            "systemd" => none("/run/systemd/private"),
+            // There is no folder of them here.
+            "textfile" => name == "textfile_mtime_seconds",
+            "thermal_zone" => none("/sys/class/thermal"),
+            "watchdog" => none("/sys/class/watchdog"),
+            "xfs" => has_none("/sys/fs/xfs", "stats/stats"),
+            "zfs" => none("/proc/spl/kstat/zfs"),
+            _ => false,
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cadvisor_has_by_default_is_on_the_containers_page() {
+    let engine = Engine::start();
+    let options = ["--memory=64m", "--cpus=0.5"];
+    engine.run("one", &options, "busybox sleep 1000");
+    let watch = Watch::start(&engine.socket(), container::Config::default());
+    watch
+        .container("one", |container| container.pid.is_some())
+        .await;
+    let page = page_with(&watch, |page| page.contains("container_fs_usage_bytes{")).await;
+    let only_v2 = |name: &str| {
+        [
+            "memory_events_",
+            "memory_file_",
+            "memory_pg",
+            "memory_workingset_",
+            "pressure_",
+            "cfs_burst",
+        ]
+        .iter()
+        .any(|part| name.contains(part))
+    };
+    let v2 = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+    check("cadvisor", "Containers", &page, |row| {
+        !v2 && only_v2(&row.name)
+    });
+    watch.stop().await;
+}
