@@ -1,7 +1,9 @@
 //! What Belfry knows of itself, and its page under `/metrics/belfry`.
 
+mod process;
 mod series;
 
+pub(crate) use process::process;
 pub(crate) use series::write as write_series;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -164,43 +166,6 @@ pub(super) async fn page(watch: &Watch) -> String {
     text
 }
 
-/// What any process says of itself.
-pub(crate) fn process(page: &mut Writer, started_ms: i64) {
-    page.family("belfry_build_info", "The version that runs.", Kind::Gauge)
-        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
-    page.single(
-        "process_start_time_seconds",
-        "When the process began.",
-        Kind::Gauge,
-        seconds(started_ms),
-    );
-    if let Some(seconds) = cpu_seconds() {
-        page.single(
-            "process_cpu_seconds_total",
-            "Processor time of the process.",
-            Kind::Counter,
-            seconds,
-        );
-    }
-    if let Some(bytes) = resident_bytes() {
-        page.single(
-            "process_resident_memory_bytes",
-            "Memory of the process that is in RAM.",
-            Kind::Gauge,
-            bytes,
-        );
-    }
-    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
-        #[expect(clippy::cast_precision_loss, reason = "a count of open files")]
-        page.single(
-            "process_open_fds",
-            "Open files of the process.",
-            Kind::Gauge,
-            files.count() as f64,
-        );
-    }
-}
-
 fn work(page: &mut Writer, inner: &Inner) {
     let counter = |page: &mut Writer, name: &str, help: &str, value: u64| {
         #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
@@ -310,21 +275,6 @@ fn rules(page: &mut Writer, watch: &Watch) {
 }
 
 /// User and system time of the process; the 14th and 15th word of its `stat`.
-fn cpu_seconds() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let mut words = text.get(text.rfind(')')? + 2..)?.split(' ').skip(11);
-    let ticks: f64 = words.next()?.parse::<f64>().ok()? + words.next()?.parse::<f64>().ok()?;
-    #[expect(clippy::cast_precision_loss, reason = "a hundred")]
-    Some(ticks / rustix::param::clock_ticks_per_second() as f64)
-}
-
-fn resident_bytes() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: f64 = text.split(' ').nth(1)?.parse().ok()?;
-    #[expect(clippy::cast_precision_loss, reason = "a page size")]
-    Some(pages * rustix::param::page_size() as f64)
-}
-
 #[expect(clippy::cast_precision_loss, reason = "milliseconds far below 2^53")]
 fn seconds(ms: i64) -> f64 {
     ms as f64 / 1e3
