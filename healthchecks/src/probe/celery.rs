@@ -74,17 +74,23 @@ pub(super) async fn probe(
     match ended {
         Ok(Ok(())) => {}
         Ok(Err(why)) => return Err(Failure::new(Reason::TaskFailed, why)),
-        Err(failure) if timed_out(failure.reason) && untaken => {
-            return Err(Failure::new(
-                Reason::NoReply,
-                format!("no worker takes tasks from {}", celery.queue),
-            ));
-        }
         Err(failure) if timed_out(failure.reason) => {
-            return Err(Failure::new(
-                Reason::Timeout,
-                "a worker took the task, and did not end it in time",
-            ));
+            let (reason, why) = match untaken {
+                Some(true) => {
+                    let why = format!("no worker takes tasks from {}", celery.queue);
+                    (Reason::NoReply, why)
+                }
+                Some(false) => (
+                    Reason::Timeout,
+                    "a worker took the task, and did not end it in time".into(),
+                ),
+                None => (
+                    Reason::Timeout,
+                    "the task did not end in time, and the broker does not say whether a worker took it"
+                        .into(),
+                ),
+            };
+            return Err(Failure::new(reason, why));
         }
         Err(failure) => return Err(failure),
     }
@@ -123,13 +129,14 @@ async fn ask(talk: &mut Talk, words: &[&str]) -> Step<String> {
     }
 }
 
-/// Leaves nothing behind. Says whether the task still was in the queue.
-async fn tidy(talk: &mut Talk, celery: &Celery, message: &str, result: &str) -> bool {
+/// Leaves nothing behind. Says whether the task still was in the queue, if the broker
+/// does.
+async fn tidy(talk: &mut Talk, celery: &Celery, message: &str, result: &str) -> Option<bool> {
     let removed = ask(talk, &["LREM", &celery.queue, "1", message]).await;
     // A result that stays is forgotten by Celery itself, a day later.
     let results = celery.result_database.unwrap_or(celery.database);
     if ask(talk, &["SELECT", &results.to_string()]).await.is_ok() {
         let _ = ask(talk, &["DEL", result]).await;
     }
-    removed.is_ok_and(|removed| removed == ":1")
+    removed.ok().map(|removed| removed == ":1")
 }
