@@ -5,6 +5,7 @@
 //! The lists are conformance data beside the repository; without them nothing is checked.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use exporter::container;
 use exporter::host::{Config, Host};
@@ -87,7 +88,18 @@ fn lacks(file: &str, word: &str) -> bool {
 
 #[tokio::test]
 async fn what_node_exporter_has_by_default_is_on_the_hosts_page() {
-    let page = Host::new(Config::default()).page().await;
+    let host = Host::new(Config::default());
+    let begun = Instant::now();
+    // A collector for which the machine had no time is left out.
+    let page = loop {
+        let page = host.page().await;
+        let mut lines = page.lines();
+        let failed = lines
+            .any(|line| line.starts_with("belfry_host_collector_failed{") && !line.ends_with(" 0"));
+        if !failed || begun.elapsed() > Duration::from_secs(120) {
+            break page;
+        }
+    };
     let none = |path: &str| !Path::new(path).exists() || is_empty(path);
     let sysfs = "/sys/devices/system";
     check("node_exporter", "Host", &page, |row| {

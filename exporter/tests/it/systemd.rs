@@ -97,7 +97,7 @@ async fn units_timers_and_sockets_of_a_real_manager_are_told() {
         ),
         (
             "again.service",
-            "[Unit]\nStartLimitBurst=3\n[Service]\nExecStart=/bin/false\nRestart=on-failure\nRestartSec=20ms\n",
+            "[Unit]\nStartLimitBurst=3\nStartLimitIntervalSec=600\n[Service]\nExecStart=/bin/false\nRestart=on-failure\nRestartSec=20ms\n",
         ),
         (
             "job.service",
@@ -142,12 +142,18 @@ async fn units_timers_and_sockets_of_a_real_manager_are_told() {
             "node_systemd_timer_last_trigger_seconds",
             &["job.timer"],
         );
+        let restarts = value(
+            &page,
+            "node_systemd_service_restart_total",
+            &["again.service"],
+        );
         if fired.is_some_and(|when| when > 0.0)
             && state(&page, "again.service", "failed") == Some(1.0)
+            && restarts.is_some()
         {
             break page;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{page}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert_eq!(state(&page, "steady.service", "active"), Some(1.0));
@@ -191,7 +197,7 @@ async fn units_timers_and_sockets_of_a_real_manager_are_told() {
         if of("accepted_connections_total") == Some(2.0) && of("current_connections") == Some(2.0) {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{page}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     drop(held);
@@ -207,14 +213,21 @@ async fn a_bus_that_never_answers_costs_its_collector_alone() {
         patience: Duration::from_millis(200),
         ..Config::default()
     });
-    let page = host.page().await;
-    assert_eq!(
-        value(
-            &page,
-            "belfry_host_collector_failed",
-            &["collector=\"systemd\""]
-        ),
-        Some(1.0)
-    );
-    assert!(value(&page, "node_memory_MemTotal_bytes", &[]).is_some());
+    let begun = Instant::now();
+    loop {
+        let page = host.page().await;
+        assert_eq!(
+            value(
+                &page,
+                "belfry_host_collector_failed",
+                &["collector=\"systemd\""]
+            ),
+            Some(1.0)
+        );
+        // Others may be late by themselves on a busy machine, but not for long.
+        if value(&page, "node_memory_MemTotal_bytes", &[]).is_some() {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "{page}");
+    }
 }

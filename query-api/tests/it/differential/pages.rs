@@ -102,7 +102,7 @@ impl Pages {
     }
 
     async fn until(&self, holds: impl Fn(&Told) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !holds(&self.state.lock().unwrap()) {
             assert!(Instant::now() < deadline, "the pages are not scraped");
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::Server;
+use super::claim::{self, Claim};
 
 /// A Prometheus that ends with the test.
 pub(crate) struct Prometheus {
@@ -14,6 +15,7 @@ pub(crate) struct Prometheus {
     child: Child,
     /// Deleted with it.
     _dir: TempDir,
+    _port: Claim,
 }
 
 impl Prometheus {
@@ -22,33 +24,30 @@ impl Prometheus {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("prometheus.yml"), config).unwrap();
         fs::write(dir.path().join("rules.yml"), rules).unwrap();
-        // The port is free for a moment before it is Prometheus': try again if not.
-        for _ in 0..5 {
-            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = free.local_addr().unwrap().to_string();
-            drop(free);
-            let log = fs::File::create(dir.path().join("log")).unwrap();
-            let mut child = Command::new(program("prometheus"))
-                .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
-                .arg("--web.enable-remote-write-receiver")
-                .arg(format!("--web.listen-address={address}"))
-                .current_dir(dir.path())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(log)
-                .spawn()
-                .unwrap_or_else(|err| panic!("{}: {err}", missing("prometheus")));
-            let server = Server::at(format!("http://{address}"));
-            if is_ready(&server, &mut child).await {
-                return Self {
-                    server,
-                    child,
-                    _dir: dir,
-                };
-            }
+        let port = claim::port();
+        let address = format!("127.0.0.1:{}", port.number);
+        let log = fs::File::create(dir.path().join("log")).unwrap();
+        let mut child = Command::new(program("prometheus"))
+            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
+            .arg("--web.enable-remote-write-receiver")
+            .arg(format!("--web.listen-address={address}"))
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|err| panic!("{}: {err}", missing("prometheus")));
+        let server = Server::at(format!("http://{address}"));
+        if !is_ready(&server, &mut child).await {
+            let log = fs::read_to_string(dir.path().join("log")).unwrap();
+            panic!("Prometheus does not start:\n{log}");
         }
-        let log = fs::read_to_string(dir.path().join("log")).unwrap();
-        panic!("Prometheus does not start:\n{log}");
+        Self {
+            server,
+            child,
+            _dir: dir,
+            _port: port,
+        }
     }
 }
 
