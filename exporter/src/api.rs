@@ -27,7 +27,7 @@ pub use sources::Found;
 use crate::container::Containers;
 use crate::fleet::{Fleet, Member, Standing};
 use crate::pieces::{self, Pieces, Sheet};
-use crate::tail::{Batch, Tail};
+use crate::tail::{self, Batch, Tail};
 use crate::tallies::{Tallies, lock};
 use sources::{Asked, Setup, Sources};
 use status::Server;
@@ -204,6 +204,12 @@ impl Shared {
             self.proxies.put(member, read, began);
         }
     }
+}
+
+/// Reads the bytes as what proxies say, and logs of any kind, for those who throw any at it.
+pub fn any(bytes: &[u8]) {
+    status::any(bytes);
+    tail::any(bytes);
 }
 
 /// The families that say how asking a proxy goes.

@@ -351,3 +351,9 @@ impl Shared {
 fn now() -> f64 {
     jiff::Timestamp::now().as_microsecond() as f64 / 1e6
 }
+
+/// Reads the bytes as what a broker of Celery sends, for those who throw any at it.
+pub fn any(bytes: &[u8]) {
+    control::any(bytes);
+    amqp::any(bytes);
+}

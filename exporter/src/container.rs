@@ -30,22 +30,24 @@ mod usage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::errors::Error as EngineError;
-use exposition::Writer;
+use exposition::{Kind, Writer};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::crew::{Crew, Outcome};
-use crate::files::{Files, Roots};
+use crate::files::Roots;
 use crate::served::Trouble;
 use crate::tallies::lock;
+pub use answers::{any, any_files};
 pub use config::{Compose, Config, Project};
 pub use declared_page::DeclaredService;
 use inventory::Inventory;
 pub use model::{Container, Health, Mount, Port, State};
+use readings::{MACHINE, Measured};
 
 /// How long the control groups of one container may take.
 const PATIENCE: Duration = Duration::from_millis(750);
@@ -235,47 +237,32 @@ impl Shared {
             .filter(|container| container.state.has_processes())
             .cloned()
             .collect();
-        self.readings.keep(&running);
         let mut names: Vec<String> = running
             .iter()
             .map(|container| container.id.clone())
             .collect();
-        names.push("the machine".into());
-        let here = self.clone();
-        let asked = running.clone();
-        let work = move |at: usize| {
-            let mut files = Files::new(&here.roots);
-            match asked.get(at) {
-                Some(container) => match here.readings.read(container, &mut files) {
-                    Some(usage) => Measured::Container(Box::new(usage)),
-                    None => Measured::Nothing,
-                },
-                None => {
-                    let mut page = Writer::new();
-                    lock(&here.machine).encode(&mut files, &mut page);
-                    let usage = usage::of_machine(&mut files).map(Box::new);
-                    Measured::Machine(page.finish(), usage)
-                }
-            }
-        };
+        names.push(MACHINE.into());
+        self.readings.keep(&running, &names);
+        let (here, asked) = (self.clone(), running.clone());
+        let work = move |at: usize| here.measure(asked.get(at));
         let outcomes = self.crew.run(names, PATIENCE, work).await;
         let mut measured = Vec::with_capacity(running.len());
-        let mut machine = String::new();
+        let (mut machine, mut late) = (String::new(), 0);
         for (at, outcome) in outcomes.into_iter().enumerate() {
-            match outcome {
-                Outcome::Done(Measured::Container(mut usage), _) => {
-                    let container = running[at].clone();
-                    usage.files = self.size(&container).and_then(|size| size.files);
-                    measured.push((container, *usage));
+            let of = running.get(at);
+            let told = match outcome {
+                Outcome::Done(told, _) => told,
+                Outcome::Late => {
+                    late += 1;
+                    let name = of.map_or(MACHINE, |container| &container.id);
+                    self.readings.last(name, Instant::now())
                 }
-                Outcome::Done(Measured::Machine(text, usage), _) => {
-                    machine = text;
-                    let nobody = Arc::new(Container::new(String::new()));
-                    measured.extend(usage.map(|usage| (nobody, *usage)));
-                }
-                // Gone in the middle of the scrape, stuck, or not to be read.
-                Outcome::Done(Measured::Nothing, _) | Outcome::Late | Outcome::Panicked => {}
-            }
+                Outcome::Panicked => Measured::default(),
+            };
+            machine.push_str(&told.text);
+            let nobody = || Arc::new(Container::new(String::new()));
+            let whose = of.cloned().unwrap_or_else(nobody);
+            measured.extend(told.usage.map(|usage| (whose, usage)));
         }
         let mut page = Writer::new();
         let now_ms = now_ms();
@@ -289,6 +276,12 @@ impl Shared {
         declared_page::encode(&known, except, &containers, names, &mut page);
         resources::encode(names, &mut page);
         disk_usage::encode(&resources.disk, &mut page);
+        page.single(
+            "belfry_containers_late",
+            "Control groups that were not read in time, and have what was read of them before.",
+            Kind::Gauge,
+            f64::from(late),
+        );
         page.finish() + &machine
     }
 
@@ -354,13 +347,6 @@ impl Shared {
         // An engine without containers is news as well.
         self.told(before.is_none());
     }
-}
-
-/// What one job of a page found.
-enum Measured {
-    Container(Box<usage::Usage>),
-    Machine(String, Option<Box<usage::Usage>>),
-    Nothing,
 }
 
 fn now_ms() -> i64 {

@@ -41,7 +41,7 @@ mod xfs;
 mod zfs;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -273,6 +273,25 @@ impl Machine {
         };
         (page, report)
     }
+}
+
+/// Reads a tree as the kernel's files, and the bytes as an answer of systemd and as the
+/// table of mounts, for those who throw any at it.
+///
+/// # Panics
+/// If a collector writes what is no page.
+pub fn any(tree: &Path, bytes: &[u8]) {
+    let host = Host::new(Config {
+        procfs: tree.join("proc"),
+        sysfs: tree.join("sys"),
+        rootfs: tree.into(),
+        systemd: Some(tree.join("none")),
+        textfiles: Some(tree.join("text")),
+        ..Config::default()
+    });
+    collectors::any(&host.0);
+    systemd::any(bytes);
+    mounts::parse(&String::from_utf8_lossy(bytes), "/");
 }
 
 fn summary(reports: &[Report]) -> String {

@@ -303,5 +303,13 @@ fn standing(member: &Member<Setup>, now: Instant) -> Pieces {
     sheet.finish()
 }
 
+/// Reads the bytes as what a server of Redis sends, for those who throw any at it.
+///
+/// # Panics
+/// If more is read than there is.
+pub fn any(bytes: &[u8]) {
+    info::any(bytes);
+}
+
 #[cfg(test)]
 mod tests;

@@ -196,3 +196,9 @@ impl Tail {
         }
     }
 }
+
+/// Reads the bytes as any log that is followed, for those who throw any at it.
+pub(crate) fn any(bytes: &[u8]) {
+    frames::any(bytes);
+    journal::any(bytes);
+}

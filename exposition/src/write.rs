@@ -57,15 +57,22 @@ impl Writer {
         Self::default()
     }
 
-    /// Opens a family: its `# HELP` and `# TYPE` lines.
+    /// Opens a family: its `# HELP` and `# TYPE` lines. What cannot stand in a name, which
+    /// may come from a file, becomes `_`, since one such line spoils a whole page.
     pub fn family(&mut self, name: &str, help: &str, kind: Kind) -> &mut Self {
         self.name.clear();
-        self.name.push_str(name);
+        match is_name(name) {
+            true => self.name.push_str(name),
+            false => self.name.extend(name.chars().map(|letter| {
+                let fits = letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':');
+                if fits { letter } else { '_' }
+            })),
+        }
         self.page.push_str("# HELP ");
-        self.page.push_str(name);
+        self.page.push_str(&self.name);
         self.page.push(' ');
         escape(&mut self.page, help, false);
-        let _ = writeln!(self.page, "\n# TYPE {name} {}", kind.as_str());
+        let _ = writeln!(self.page, "\n# TYPE {} {}", self.name, kind.as_str());
         self
     }
 
@@ -115,6 +122,12 @@ impl Writer {
     pub fn finish(self) -> String {
         self.page
     }
+}
+
+/// Whether a family can have this name, as far as its letters go: none here begins with a digit.
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    name.bytes().all(fits)
 }
 
 /// Labels as a page spells them, made once for all samples that have them.
@@ -183,6 +196,16 @@ mod tests {
             page.finish(),
             "# HELP a_total Counts \\\\ and\\nlines.\n# TYPE a_total counter\n\
              a_total{path=\"C:\\\\x\\\"\\n\"} 3\na_total 0.5\n"
+        );
+    }
+
+    #[test]
+    fn a_name_with_letters_that_no_name_has_spoils_no_page() {
+        let mut page = Writer::new();
+        page.single("a_b c\n{é", "A.", Kind::Gauge, 1.0);
+        assert_eq!(
+            page.finish(),
+            "# HELP a_b_c___ A.\n# TYPE a_b_c___ gauge\na_b_c___ 1\n"
         );
     }
 

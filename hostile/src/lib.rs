@@ -11,11 +11,13 @@ mod archive;
 mod compose_files;
 mod files;
 mod health;
+mod kernel;
 mod log;
 mod page;
 mod query;
 mod rule_file;
 mod sites;
+mod sources;
 mod template;
 mod wire;
 mod write;
@@ -25,11 +27,13 @@ pub use archive::archive;
 pub use compose_files::compose_files;
 pub use files::files;
 pub use health::{blackbox, ping};
+pub use kernel::kernel;
 pub use log::log;
 pub use page::page;
 pub use query::query;
 pub use rule_file::rule_file;
 pub use sites::sites;
+pub use sources::sources;
 pub use template::template;
 pub use wire::wire;
 pub use write::write;
@@ -38,7 +42,7 @@ pub use write::write;
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 16] = [
+pub const ENTRIES: [Entry; 18] = [
     ("archives", archive, archive::samples),
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
@@ -49,10 +53,12 @@ pub const ENTRIES: [Entry; 16] = [
     ("promql", query, query::samples),
     ("rule_files", rule_file, rule_file::samples),
     ("sites", sites, sites::samples),
+    ("sources", sources, sources::samples),
     ("templates", template, template::samples),
     ("wire", wire, wire::samples),
     ("remote_write", write, write::samples),
     ("chunks", files, files::samples),
+    ("kernel_files", kernel, kernel::samples),
     ("log_lines", log, log::samples),
     ("matchers", matchers, alerting::matchers_samples),
 ];

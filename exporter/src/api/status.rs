@@ -180,6 +180,17 @@ fn caddy(page: &str, sheet: &mut Sheet) -> Result<(), Trouble> {
     }
 }
 
+/// Reads the bytes as the page of a proxy, for those who throw any at it.
+pub(super) fn any(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for server in [Server::Nginx, Server::Caddy] {
+        let mut sheet = Sheet::new(&"".into());
+        if encode(server, &text, &mut sheet).is_ok() {
+            sheet.finish();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

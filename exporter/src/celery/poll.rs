@@ -14,7 +14,7 @@ use crate::served::Trouble;
 
 /// Events are taken in together that come within so short a time: they come one by one,
 /// and each would have us woken for it.
-pub(super) const GATHER: Duration = Duration::from_millis(100);
+pub(super) const GATHER: Duration = Duration::from_millis(250);
 /// After a failure the next try waits so long.
 const PAUSE: Duration = Duration::from_secs(5);
 

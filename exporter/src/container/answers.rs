@@ -4,11 +4,17 @@
 //! Podman and later versions have words of their own for states, and one such
 //! word in one row must not cost the whole listing.
 
+use std::path::Path;
+
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerSummary, HostConfig, NetworkSettings,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use super::model::Container;
+use super::{cgroup_v1, cgroup_v2, translate as rows};
+use crate::files::{Files, Roots};
 
 /// Their words, and ours.
 const STATES: [(&str, &str); 5] = [
@@ -74,6 +80,31 @@ fn sift<T: DeserializeOwned>(value: &mut Value) {
         }),
         other => *other = Value::Object(Map::new()),
     }
+}
+
+/// Reads the bytes as any answer of an engine, for those who throw any at it.
+pub fn any(bytes: &[u8]) {
+    let _ = super::raw::body(bytes.to_vec());
+    let _ = super::disk_usage::parse(bytes);
+    let mut container = Container::new("x".to_owned());
+    for row in listing(bytes).unwrap_or_default() {
+        rows::listed(row, &[], &mut container);
+    }
+    if let Ok(answer) = inspection(bytes) {
+        rows::inspected(answer, &[], &mut container);
+    }
+}
+
+/// Reads the files of a folder as a control group of both versions, for those who throw
+/// any bytes at it.
+pub fn any_files(folder: &Path) {
+    let roots = Roots {
+        proc: folder.into(),
+        sys: folder.into(),
+        root: folder.into(),
+    };
+    cgroup_v1::any(folder, &mut Files::new(&roots));
+    let _ = cgroup_v2::read(folder, &mut Files::new(&roots));
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::sizes::Filesystem;
 use super::usage::{Device, Interface, Usage};
 
 /// A running container and what it uses.
-pub(super) type Row = (Arc<Container>, Usage);
+pub(super) type Row = (Arc<Container>, Arc<Usage>);
 
 /// A family with one series for each block device.
 type DeviceFamily = (&'static str, &'static str, fn(&Device) -> f64);
@@ -83,7 +83,7 @@ const INTERFACES: [(&str, &str, usize); 8] = [
 pub(super) fn encode(rows: &[Row], engine: &EngineState, now_ms: i64, page: &mut Writer) {
     let rows: Vec<_> = rows
         .iter()
-        .map(|(container, usage)| (&**container, usage, labels(container, usage)))
+        .map(|(container, usage)| (&**container, &**usage, labels(container, usage)))
         .collect();
     let down = f64::from(u8::from(!engine.up));
     page.single(

@@ -130,3 +130,10 @@ fn take(text: &str, bytes: bool, devices: &mut BTreeMap<(String, String), Device
     }
     any
 }
+
+/// Reads a folder in all ways.
+pub(super) fn any(folder: &Path, files: &mut Files<'_>) {
+    let _ = (cpu(folder, files), throttled(folder, files));
+    let _ = (memory(folder, files), limits(folder, folder, files));
+    let _ = devices(folder, files);
+}

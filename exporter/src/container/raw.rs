@@ -40,7 +40,7 @@ pub(super) async fn get(socket: &Path, version: &str, path: &str) -> Result<Vec<
     body(answer)
 }
 
-fn body(mut answer: Vec<u8>) -> Result<Vec<u8>, Fault> {
+pub(super) fn body(mut answer: Vec<u8>) -> Result<Vec<u8>, Fault> {
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let end = end.ok_or(Fault::Malformed)?;
     let head = String::from_utf8_lossy(&answer[..end]);

@@ -10,6 +10,7 @@ use bollard::models::{
 
 use super::*;
 
+mod late;
 mod malformed;
 mod sizes;
 

@@ -63,3 +63,15 @@ pub(super) const COLLECTORS: [(&str, Read); 48] = [
     ("oom", oom::read),
     ("folders", folders::read),
 ];
+
+/// Reads a tree with all collectors, on this thread; what they write is a page each.
+pub(super) fn any(machine: &Machine) {
+    for (name, read) in COLLECTORS {
+        let mut page = Writer::new();
+        let _ = read(machine, &mut Files::new(&machine.roots), &mut page);
+        let page = page.finish();
+        for entry in exposition::parse(&page) {
+            assert!(entry.is_ok(), "{name}: {entry:?} in {page}");
+        }
+    }
+}

@@ -129,7 +129,7 @@ fn room(path: &std::path::Path) -> Option<Room> {
 
 /// Reads mountinfo. A line that is not understood is passed over. Of several
 /// mounts on one point only the last is seen by anybody.
-fn parse(text: &str, root: &str) -> Vec<Mount> {
+pub(super) fn parse(text: &str, root: &str) -> Vec<Mount> {
     let mut table: Vec<Mount> = Vec::new();
     for mount in text.lines().filter_map(|line| parse_line(line, root)) {
         table.retain(|before| before.point != mount.point);

@@ -293,6 +293,13 @@ fn encode(units: &[Unit], known: &Known, page: &mut Writer) {
     }
 }
 
+/// Reads the bytes as an answer of systemd, for those who throw any at it.
+pub(super) fn any(bytes: &[u8]) {
+    let _ = units(bytes);
+    let _ = Cursor::new(bytes).variant();
+    crate::dbus::any(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -115,6 +115,17 @@ fn cut(text: &str) -> &str {
     }
 }
 
+/// Reads the bytes as a server's answer and as its INFO, for those who throw any at it.
+pub(super) fn any(bytes: &[u8]) {
+    if let Ok(Some((answer, length))) = super::resp::parse(bytes) {
+        assert!(length <= bytes.len(), "an answer longer than what came");
+        let _ = (answer.text(), answer.number(), answer.list().len());
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let info = Info::parse(&text);
+    let _ = (info.text("redis_version"), info.number("uptime_in_seconds"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -174,6 +174,12 @@ fn entry(text: &[u8], batch: &mut Batch, cursor: &mut String) {
     batch.text.push(b'\n');
 }
 
+/// Reads the bytes as entries of the journal, for those who throw any at it.
+pub(super) fn any(bytes: &[u8]) {
+    let (mut batch, mut cursor) = (Batch::default(), String::new());
+    Entries::default().take(bytes, &mut batch, &mut cursor);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

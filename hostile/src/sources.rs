@@ -1,0 +1,35 @@
+//! What the exporters' sources answer: engines, brokers, Redis, proxies, logs.
+
+/// Reads the bytes as an answer of each.
+///
+/// # Panics
+/// If more is read than there is.
+pub fn sources(bytes: &[u8]) {
+    exporter::container::any(bytes);
+    exporter::redis::any(bytes);
+    exporter::celery::any(bytes);
+    exporter::api::any(bytes);
+}
+
+pub(crate) fn samples() -> Vec<Vec<u8>> {
+    let mut samples = crate::texts(&[
+        "HTTP/1.0 200 OK\r\nA: b\r\n\r\n[{\"Id\":\"a\",\"Names\":[\"/one\"],\"State\":\"running\",\"Ports\":[{\"PrivatePort\":80,\"Type\":\"tcp\"}]}]",
+        "[{\"Id\":\"a\",\"Names\":[\"/one\"],\"State\":\"running\",\"Status\":\"Up (healthy)\",\"Created\":5,\"Mounts\":[{\"Type\":\"bind\"}],\"Labels\":{\"x\":\"y\"}}]",
+        "{\"Name\":\"/one\",\"State\":{\"Status\":\"exited\",\"ExitCode\":3,\"FinishedAt\":\"2026-01-01T00:00:00Z\"},\"HostConfig\":{\"Memory\":64},\"NetworkSettings\":{\"Ports\":{\"80/tcp\":[{\"HostIp\":\"::\",\"HostPort\":\"80\"}]}}}",
+        "{\"LayersSize\":1,\"ImageUsage\":{\"TotalSize\":1000,\"Reclaimable\":500},\"Containers\":[{\"SizeRw\":10,\"State\":\"running\"}],\"BuildCache\":[{\"Size\":3}]}",
+        "*2\r\n$3\r\nabc\r\n:12\r\n",
+        "-ERR unknown\r\n",
+        "# Server\r\nredis_version:7.0.15\r\ndb0:keys=1,expires=0,avg_ttl=0\r\nslave0:ip=10.0.0.2,port=6379,state=online,offset=5,lag=0\r\ncmdstat_get:calls=2,usec=21\r\n",
+        "{\"body\": \"eyJ0eXBlIjogInRhc2stc3VjY2VlZGVkIiwgInV1aWQiOiAiYSJ9\", \"headers\": {\"ticket\": \"me-2\", \"task\": \"a\"}, \"properties\": {\"body_encoding\": \"base64\"}}",
+        "{\"type\": \"task-failed\", \"uuid\": \"a\", \"hostname\": \"celery@h\", \"exception\": \"ValueError()\", \"timestamp\": 1796000000.5}",
+        "Active connections: 1\nserver accepts handled requests\n 2 2 3\nReading: 0 Writing: 1 Waiting: 0\n",
+        "# TYPE caddy_http_requests_total counter\ncaddy_http_requests_total{server=\"a\"} 1\n",
+        "{\"__CURSOR\":\"s=1\",\"MESSAGE\":[116,119,255]}\n{\"__CURSOR\":\"s=2\",\"MESSAGE\":\"two\"}\n",
+        "2026-01-01T00:00:00.123456789Z a line\n",
+    ]);
+    // A method, then a body, of a broker's channel 1.
+    samples.push(vec![
+        1, 0, 1, 0, 0, 0, 4, 0, 60, 0, 60, 0xce, 3, 0, 1, 0, 0, 0, 1, 7, 0xce,
+    ]);
+    samples
+}
