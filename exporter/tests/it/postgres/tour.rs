@@ -242,11 +242,14 @@ pub(super) async fn beside_debians_exporter(cluster: &Cluster) {
     peer.ready(|| answer().filter(|page| page.contains("\npg_up 1")));
     let work = Work::start(cluster.address(), DEADLINE);
     work.whole().await;
-    let before = answer().unwrap();
-    let ours = work.text().await;
-    let after = answer().unwrap();
-    let [before, ours, after] = [before, ours, after].map(|text| Page::parse(&text, &["server"]));
-    peer::compare(&before, &ours, &after, "PostgreSQL", &VOLATILE);
+    peer::between(
+        || answer().unwrap(),
+        async || work.text().await,
+        &["server"],
+        "PostgreSQL",
+        &VOLATILE,
+    )
+    .await;
 }
 
 /// A replica, its slot, and how far it is behind, seen from both ends.
