@@ -37,6 +37,13 @@ async fn there_and_back(cluster: &Cluster) {
 }
 
 #[tokio::test]
+async fn a_database_of_postgresql_13_comes_back_alike() {
+    let cluster = Cluster::of(13);
+    cluster.shop();
+    there_and_back(&cluster).await;
+}
+
+#[tokio::test]
 async fn a_database_of_postgresql_16_comes_back_alike() {
     let cluster = Cluster::of(16);
     cluster.shop();
