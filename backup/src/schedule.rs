@@ -1,8 +1,8 @@
 //! When a task of a job is due: decisions only, with the time as a parameter.
 //!
-//! Times missed while nobody was there are made up for once, not once each. What
-//! was due long ago is missed, and said to be. A clock that was set back runs
-//! nothing twice.
+//! Times missed while nobody was there are made up for once, not once each. Where all
+//! of them are long ago they are missed, and that is said. A clock that was set back
+//! runs nothing twice.
 
 /// What is known of a task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Decision {
 
 /// A clock that is further ahead than this was wrong.
 const WILD_MS: i64 = 2 * 86_400_000;
+/// Who looks every few seconds is never in time to the millisecond: so late is in time.
+const SOON_MS: i64 = 120_000;
 
 /// Decides, and moves the slot on. `next` tells the first due time after one;
 /// `late_ms` is how late a run may still begin.
@@ -55,10 +57,18 @@ pub fn decide(
     }
     slot.last_ms = Some(due_ms);
     slot.next_ms = next(now_ms);
-    if now_ms - due_ms > late_ms {
-        Decision::Missed(due_ms)
-    } else {
-        Decision::Run(due_ms)
+    let late_ms = late_ms.max(SOON_MS);
+    let earliest_ms = now_ms.saturating_sub(late_ms);
+    if due_ms >= earliest_ms {
+        return Decision::Run(due_ms);
+    }
+    // The first time that was missed is too long ago, but maybe not all of them are.
+    match next(earliest_ms - 1).filter(|later_ms| *later_ms <= now_ms) {
+        Some(later_ms) => {
+            slot.last_ms = Some(later_ms);
+            Decision::Run(later_ms)
+        }
+        None => Decision::Missed(due_ms),
     }
 }
 
@@ -131,12 +141,36 @@ mod tests {
             Decision::Wait
         );
         assert_eq!(down, slot(17, 11));
+        // Longer than a run may be late: for one of those that it may still make up for.
         let mut long = slot(11, 10);
         assert_eq!(
             decide(&mut long, 30 * HOUR, LATE, &hourly),
-            Decision::Missed(11 * HOUR)
+            Decision::Run(18 * HOUR)
         );
-        assert_eq!(long, slot(31, 11));
+        assert_eq!(long, slot(31, 18));
+    }
+
+    #[test]
+    fn what_was_due_long_ago_is_missed_unless_it_was_due_again_since() {
+        let daily = |after: i64| Some((after.div_euclid(24 * HOUR) + 1) * 24 * HOUR);
+        let mut day = slot(24, 0);
+        assert_eq!(
+            decide(&mut day, 37 * HOUR, LATE, &daily),
+            Decision::Missed(24 * HOUR)
+        );
+        assert_eq!(day, slot(48, 24));
+        let mut days = slot(24, 0);
+        assert_eq!(
+            decide(&mut days, 50 * HOUR, LATE, &daily),
+            Decision::Run(48 * HOUR)
+        );
+        assert_eq!(days, slot(72, 48));
+        // Nothing is made up for, and yet what is due is run when somebody looks.
+        let mut strict = slot(24, 0);
+        assert_eq!(
+            decide(&mut strict, 24 * HOUR + 14_999, 0, &daily),
+            Decision::Run(24 * HOUR)
+        );
     }
 
     #[test]
