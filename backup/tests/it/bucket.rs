@@ -311,6 +311,7 @@ async fn what_is_fetched_is_whole_or_an_error() {
     for (harm, cause) in [
         (Harm::CorruptDown, "dump is damaged"),
         (Harm::CutDown, "dump is damaged"),
+        (Harm::LongDown, "dump is damaged"),
         (
             Harm::Answer(403, "AccessDenied"),
             "403 Forbidden AccessDenied",

@@ -2,6 +2,7 @@
 //! restores byte for byte, the last good copy is still there, the cause is one line.
 
 mod disk;
+mod download;
 mod hang;
 mod own;
 mod pages;

@@ -17,6 +17,8 @@ mod dump_faults;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod listed;
+#[cfg(test)]
 mod many;
 #[cfg(test)]
 mod ping;

@@ -289,6 +289,7 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
             headers.remove("content-length");
             headers.insert("content-length", bytes.len().into());
         }
+        Some(Harm::LongDown) => bytes = [&bytes[..], b"x"].concat().into(),
         Some(Harm::Torn) => {
             // Its length stays: less of it comes.
             let half = bytes.slice(..bytes.len() / 2);

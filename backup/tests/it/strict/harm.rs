@@ -39,8 +39,10 @@ pub(crate) enum Harm {
     CorruptUp,
     /// A bit of what is fetched is changed on the way.
     CorruptDown,
-    /// What is fetched ends early.
+    /// What is fetched ends early, as if it were no longer.
     CutDown,
+    /// What is fetched has a byte more at its end.
+    LongDown,
     /// A listing is told to go on and on.
     Endless,
     /// Half of what a listing should tell is missing: its end, or else its beginning.
@@ -74,7 +76,9 @@ impl Harm {
     /// Whether there is anything in the server's answer that it strikes.
     pub(super) fn finds(self, answer: &[u8]) -> bool {
         match self {
-            Self::CorruptDown | Self::CutDown | Self::Slow(_) | Self::Stall => !answer.is_empty(),
+            Self::CorruptDown | Self::CutDown | Self::LongDown | Self::Slow(_) | Self::Stall => {
+                !answer.is_empty()
+            }
             Self::LosePage(_) | Self::TwicePage => pages(answer, None).is_some(),
             Self::Endless => String::from_utf8_lossy(answer).contains(WHOLE),
             _ => true,
