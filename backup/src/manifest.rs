@@ -136,6 +136,10 @@ pub struct Postgres {
     pub extensions: Vec<Extension>,
     /// Rows of each table, by schema and name.
     pub tables: Vec<Table>,
+    /// What its server preloads, as libraries parted by commas; nothing where the user may
+    /// not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preload: Option<String>,
     /// Bytes of the database on its server's disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,

@@ -67,7 +67,7 @@ pub enum Error {
 /// Whether what a program said of its end is about what is around it: a server or a
 /// disk, and not what it was given to read.
 pub(crate) fn is_of_surroundings(told: &str) -> bool {
-    const WORDS: [&str; 13] = [
+    const WORDS: [&str; 14] = [
         "was killed",
         "cannot run",
         "No space left on device",
@@ -82,6 +82,8 @@ pub(crate) fn is_of_surroundings(told: &str) -> bool {
         // An extension that works only in a server that was begun with it.
         "must be loaded via shared_preload_libraries",
         "must be preloaded",
+        // One that works in a single database of its server, which a scratch one is not.
+        "can only create extension in database",
     ];
     WORDS.iter().any(|word| told.contains(word))
 }

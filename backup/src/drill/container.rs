@@ -14,6 +14,7 @@ use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListContainersOptionsBuilder,
     RemoveContainerOptions,
 };
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::postgres::{Server, Session};
@@ -32,12 +33,14 @@ const ENGINE: Duration = Duration::from_secs(60);
 const BEGINNING: Duration = Duration::from_secs(180);
 
 /// Makes a cluster, serves it, and ends all of that after `LIMIT` seconds. What is lost
-/// when the power fails is lost anyway.
+/// when the power fails is lost anyway. What the live server preloads is preloaded, since
+/// some extensions do not work without, and none of it does anything by itself.
 const SCRIPT: &str = r#"set -e
 mkdir -p /tmp "$HOME_OF"
 serve="export PATH='$PATH'; initdb -U postgres -A trust -N -E UTF8 --locale=C -D '$HOME_OF/data' >'$HOME_OF/log' 2>&1 &&
 exec postgres -D '$HOME_OF/data' -k '$HOME_OF' -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=20 \
--c shared_buffers=32MB -c maintenance_work_mem=64MB -c max_wal_size=256MB -c jit=off -c logging_collector=off >>'$HOME_OF/log' 2>&1"
+-c shared_buffers=32MB -c maintenance_work_mem=64MB -c max_wal_size=256MB -c jit=off -c logging_collector=off \
+-c shared_preload_libraries='$PRELOAD' -c max_worker_processes=0 >>'$HOME_OF/log' 2>&1"
 if [ "$(id -u)" = 0 ]; then
   grep -q ^postgres: /etc/passwd || echo 'postgres:x:999:999::/tmp:/bin/sh' >>/etc/passwd
   chown postgres "$HOME_OF"
@@ -79,8 +82,9 @@ async fn asked<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, S
 }
 
 impl Apart {
-    /// Begins a server like that of the job, for as long as the job may take.
-    pub(super) async fn begin(setup: &Setup, job: &Job) -> Result<Self, String> {
+    /// Begins a server like that of the job, for as long as the job may take, with what
+    /// the one that was backed up preloads.
+    pub(super) async fn begin(setup: &Setup, job: &Job, preload: &str) -> Result<Self, String> {
         let engine = setup.engine.clone().ok_or("no engine is there")?;
         let live = engine.inspect_container(&job.container, None::<InspectContainerOptions>);
         let live = asked(live).await?;
@@ -96,6 +100,7 @@ impl Apart {
             .filter(|line| kept.iter().any(|start| line.starts_with(start)))
             .collect();
         env.extend([format!("HOME_OF={HOME}"), format!("LIMIT={limit}")]);
+        env.push(format!("PRELOAD={}", libraries(preload)));
         let labels = [(JOB, job.name.clone()), (WORK, work.clone())];
         let labels = labels.map(|(key, value)| (key.to_owned(), value));
         let body = ContainerCreateBody {
@@ -118,8 +123,8 @@ impl Apart {
             ..CreateContainerOptions::default()
         };
         let like = setup.server(job)?;
-        let id = match asked(engine.create_container(Some(options), body)).await {
-            Ok(made) => made.id,
+        let id = match created(&engine, options, body).await {
+            Ok(id) => id,
             // It may have been made nevertheless.
             Err(err) => {
                 return Err(match remove(&engine, &work, &name).await {
@@ -203,7 +208,9 @@ impl Apart {
         (!text.is_empty()).then(|| text.chars().take(200).collect())
     }
 
-    /// Waits for ever, unless its server comes to have more than so many bytes.
+    /// Waits for ever, unless its server comes to have more than so many bytes. It looks
+    /// once a second: no engine has a limit for a disk that works everywhere, so what is
+    /// written within that second is beyond it.
     pub(super) async fn grows_beyond(&self, most: u64) -> u64 {
         const SIZE: &str = "SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database)::bigint \
             + (SELECT coalesce(sum(size), 0) FROM pg_ls_waldir())::bigint";
@@ -242,6 +249,35 @@ impl Drop for Apart {
             });
         }
     }
+}
+
+/// Makes a container; its number. The engine goes on when nobody waits for it any more:
+/// then what it has made is taken away again.
+async fn created(
+    engine: &Docker,
+    options: CreateContainerOptions,
+    body: ContainerCreateBody,
+) -> Result<String, String> {
+    let engine = engine.clone();
+    let (tell, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let made = asked(engine.create_container(Some(options), body)).await;
+        if let Err(Ok(id)) = tell.send(made.map(|made| made.id)) {
+            let _ = timeout(ENGINE, engine.remove_container(&id, Some(all()))).await;
+        }
+    });
+    let gone = |_| Err("nobody makes it any more".to_owned());
+    told.await.unwrap_or_else(gone)
+}
+
+/// Names of libraries as a server takes them; any that is odd is left out.
+fn libraries(preload: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.$/".contains(letter);
+    let names = preload.split(',').map(str::trim);
+    let names: Vec<_> = names
+        .filter(|name| !name.is_empty() && name.chars().all(plain))
+        .collect();
+    names.join(",")
 }
 
 fn limits(job: &Job) -> HostConfig {

@@ -8,6 +8,7 @@ use crate::manifest::{Extension, Moment, Postgres, Properties, Table};
 const DATABASE: &str = "SELECT json_build_object('row', to_jsonb(d), 'owner', pg_get_userbyid(d.datdba), \
 'encoding', pg_encoding_to_char(d.encoding), 'comment', shobj_description(d.oid, 'pg_database'), \
 'version', current_setting('server_version_num')::int, 'size', pg_database_size(d.oid), \
+'preload', (SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'), \
 'moment', json_build_object('database', d.oid::bigint, 'server', (SELECT system_identifier::text FROM pg_control_system()), 'snapshot', txid_current_snapshot()::text), \
 'settings', (SELECT coalesce(json_agg(json_build_array(CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END, c)), '[]') \
 FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE s.setdatabase = d.oid), \
@@ -30,6 +31,7 @@ struct Database {
     comment: Option<String>,
     version: u32,
     size: u64,
+    preload: Option<String>,
     moment: Moment,
     settings: Vec<(Option<String>, String)>,
     extensions: Vec<Extension>,
@@ -73,6 +75,7 @@ pub(super) async fn database(session: &mut Session) -> Result<Postgres, Error> {
         },
         extensions: found.extensions,
         tables: Vec::new(),
+        preload: found.preload,
         size: Some(found.size),
         moment: Some(found.moment),
         entries: None,

@@ -22,11 +22,15 @@ cp -r --parents /usr/lib/locale/C.utf8 /usr/share/zoneinfo/UTC /usr/share/zonein
 const HELD: &str = "SELECT count(*) = 100 AND (SELECT count(*) FROM generate_series(1, 6000) i, \
     LATERAL (SELECT pg_sleep(0.1) WHERE i > 0 AND (pg_stat_file(''/tmp/go'', true)).size IS NULL) s) >= 0 FROM t";
 
+/// What the live server preloads is there, and nothing of it does anything by itself.
+const PRELOADED: &str = "SELECT current_setting(''shared_preload_libraries'') = ''plpgsql'' \
+    AND current_setting(''max_worker_processes'') = ''0''";
+
 /// A database with 100 rows, and a backup of it whose drill waits to be looked at.
 fn place() -> Place {
     let place = Place::new(&format!(
         "  - {{name: db, container: shop-db-1, database: shop, user: owner, \
-         drill_container: true, drill_memory: 256MiB, checks: ['{HELD}']}}\n"
+         drill_container: true, drill_memory: 256MiB, checks: ['{HELD}', '{PRELOADED}']}}\n"
     ));
     let folder = place.scratch.path.join("image");
     fs::create_dir(&folder).unwrap();
@@ -52,6 +56,10 @@ fn place() -> Place {
         .compose("shop", "db")
         .script(SERVE);
     place.engine.run(&server);
+    wait(&place, "shop-db-1");
+    let preload = "ALTER SYSTEM SET shared_preload_libraries = 'plpgsql'";
+    sql(&place, "shop-db-1", "postgres", preload);
+    place.engine.docker(&["restart", "shop-db-1"]);
     wait(&place, "shop-db-1");
     sql(
         &place,
@@ -156,6 +164,32 @@ fn a_drill_in_a_container_of_its_own_is_shut_in_bounded_and_leaves_nothing() {
     }
     let told = place.expect(0, &["backup", "list"]);
     assert!(told.contains("drilled"), "{told}");
+}
+
+#[test]
+fn a_drill_that_outgrows_its_disk_or_its_time_is_ended_and_the_copy_stays_good() {
+    let place = place();
+    let volumes_before = volumes(&place);
+    let file = place.scratch.path.join("belfry.yml");
+    let config = fs::read_to_string(&file).unwrap();
+    for (bound, cause) in [
+        // A server has more before anything is in it.
+        ("drill_disk: 8MiB", "and may have 8388608"),
+        ("timeout: 20s", "it took longer than 20s"),
+    ] {
+        // The questions wait, and nobody lets them go on.
+        let bounded = config.replace("drill_memory:", &format!("{bound}, drill_memory:"));
+        assert_ne!(bounded, config);
+        fs::write(&file, bounded).unwrap();
+        let told = place.expect(2, &["backup", "drill", "db"]);
+        for line in ["begun   a server of shop-db-1's image", cause] {
+            assert!(told.contains(line), "{bound}: {told}");
+        }
+        assert!(!is_there(&place), "{bound}");
+        assert_eq!(volumes(&place), volumes_before, "{bound}");
+        let told = place.expect(0, &["backup", "list"]);
+        assert!(!told.contains("drilled"), "{bound}: {told}");
+    }
 }
 
 #[test]
