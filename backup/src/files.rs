@@ -16,7 +16,7 @@ mod sqlite;
 mod unpack;
 mod walk;
 
-pub use entry::{Entry, Kind, Xattrs};
+pub use entry::{Beside, Entry, Kind, Xattrs};
 pub use glob::Glob;
 pub use index::{Index, Line};
 pub use pack::{Options, Tally, pack};

@@ -1,8 +1,9 @@
 //! The work itself, in a process of its own, so that its memory can be told from
 //! that of the bench.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use backup::run::{Outcome, run as back_up};
@@ -10,8 +11,9 @@ use backup::{Config, Job, Place, Setup, catalogue, restore};
 
 use crate::store;
 
-/// The file that says after how many seconds a restored database could be used.
-pub(crate) const SERVED: &str = "served";
+/// The file that says after how many seconds each step of a restore was done: a line
+/// of its word and the seconds. A restored database can be used after `swap`.
+pub(crate) const STEPS: &str = "steps";
 
 /// What tells this program that it is a child.
 pub(crate) const WORD: &str = "child";
@@ -39,15 +41,22 @@ pub(crate) fn run(words: &[String]) {
                 let listing = catalogue::list(&targets[0], "", &setup.kept()).await;
                 let newest = listing.expect("a listing").copies.pop().expect("a copy");
                 let began = Instant::now();
-                // What comes after it goes on while the database is used.
+                let steps = Mutex::new(BTreeMap::new());
+                // What comes after `swap` goes on while the database is used.
                 let say = |line: String| {
-                    if line.starts_with("swap") || line.starts_with("made") {
-                        let seconds = began.elapsed().as_secs_f64().to_string();
-                        std::fs::write(home.join(SERVED), seconds).expect("a file");
-                    }
+                    let word = match line.split(' ').next().unwrap_or_default() {
+                        "made" => "swap",
+                        word => word,
+                    };
+                    let seconds = began.elapsed().as_secs_f64();
+                    let mut steps = steps.lock().expect("nobody panics");
+                    steps.insert(word.to_owned(), seconds);
                 };
                 let restored = restore::restore(&setup, &job, &targets[0], &newest, &say).await;
                 restored.expect("a restore");
+                let steps = steps.lock().expect("nobody panicked").clone();
+                let lines = steps.iter().map(|(word, at)| format!("{word} {at}\n"));
+                std::fs::write(home.join(STEPS), lines.collect::<String>()).expect("a file");
                 restore::confirm(&setup, &job)
                     .await
                     .expect("a confirmation");

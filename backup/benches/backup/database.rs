@@ -1,11 +1,12 @@
 //! A dump into a folder and a bucket at once, and the restore, beside PostgreSQL's
 //! own programs, gzip and the aws command.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::child::SERVED;
+use crate::child::STEPS;
 use crate::cluster::{BIN, Cluster};
-use crate::place::{Place, own, seconds, settle};
+use crate::place::{Place, Used, own, seconds, settle};
 use crate::{budget, median, plain, store};
 
 /// Bytes of a row in a dump.
@@ -67,12 +68,16 @@ pub(crate) fn run(mib: usize, runs: usize) {
 
     let (mut ours, mut bares, mut gzips, mut uploads) = (vec![], vec![], vec![], vec![]);
     let mut alone = vec![];
+    // Who else is at work on this machine's processors.
+    let mut store_used = Used::by(&store.server);
+    let (mut server_used, mut bare_used) = (Used::by(&cluster.server), Used::by(&cluster.server));
     for _ in 0..runs {
         place.forget_copies();
         alone.push(place.ours("backup", &[&socket]));
         place.forget_copies();
-        bares.push(place.shell(&bare));
-        ours.push(place.ours("backup", &[&socket, &port]));
+        bares.push(bare_used.during(|| place.shell(&bare)));
+        let backed_up = || place.ours("backup", &[&socket, &port]);
+        ours.push(store_used.during(|| server_used.during(backed_up)));
         // Slow, and there is little between its runs.
         if gzips.len() < runs.min(3) {
             gzips.push(place.shell(&gzip));
@@ -83,6 +88,11 @@ pub(crate) fn run(mib: usize, runs: usize) {
     let (ours_s, bare_s, gzip_s) = (seconds(&ours), seconds(&bares), seconds(&gzips));
     let upload_s = gzip_s + seconds(&uploads);
     plain("pg_dump -Fc -Z0 >/dev/null", bare_s, "s");
+    plain(
+        "  the server's processor time for it",
+        bare_used.median(),
+        "s",
+    );
     budget(
         "backup, into a folder and a bucket",
         ours_s,
@@ -90,7 +100,15 @@ pub(crate) fn run(mib: usize, runs: usize) {
         bare_s * 1.1,
     );
     own(&ours);
-    // The S3 server is of this machine too, and takes what nobody would take elsewhere.
+    let server_s = server_used.median();
+    plain(
+        "  the server's processor time for it, with counting",
+        server_s,
+        "s",
+    );
+    // It is of this machine too, and takes what nobody would take elsewhere.
+    let store_s = store_used.median();
+    plain("  the S3 server's processor time for it", store_s, "s");
     budget(
         "backup, into a folder alone",
         seconds(&alone),
@@ -109,7 +127,8 @@ pub(crate) fn run(mib: usize, runs: usize) {
 }
 
 fn restores(place: &Place, cluster: &Cluster, (socket, port): (&str, &str), runs: usize) {
-    let (mut ours, mut bares, mut served) = (vec![], vec![], vec![]);
+    let (mut ours, mut bares) = (vec![], vec![]);
+    let mut steps: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for _ in 0..runs.min(3) {
         cluster.sql("postgres", "CREATE DATABASE bare");
         cluster.sql("postgres", "CHECKPOINT");
@@ -119,13 +138,26 @@ fn restores(place: &Place, cluster: &Cluster, (socket, port): (&str, &str), runs
         cluster.sql("postgres", "DROP DATABASE bare");
         cluster.sql("postgres", "CHECKPOINT");
         ours.push(place.ours("restore", &[socket, port]));
-        let seconds = std::fs::read_to_string(place.path(SERVED)).expect("when it could be used");
-        served.push(seconds.parse().expect("a number"));
+        let told = std::fs::read_to_string(place.path(STEPS)).expect("when it could be used");
+        for (word, at) in told.lines().filter_map(|line| line.split_once(' ')) {
+            let all = steps.entry(word.to_owned()).or_default();
+            all.push(at.parse().expect("a number"));
+        }
     }
     let (ours_s, bare_s) = (seconds(&ours), seconds(&bares));
     plain("pg_restore -j 2, of a dump that is at hand", bare_s, "s");
+    let mut at = |word: &str| median(steps.remove(word).unwrap_or_default());
+    let (fetch, restore, compare, swap) = (at("fetch"), at("restore"), at("compare"), at("swap"));
     let name = "restore: fetched, restored, counted, swapped";
-    budget(name, median(served), "s", bare_s * 1.1);
+    budget(name, swap, "s", bare_s * 1.1);
+    plain("  fetched, opened, hashed and read through", fetch, "s");
+    plain("  restored by pg_restore", restore - fetch, "s");
+    plain(
+        "  all rows counted, and rough statistics",
+        compare - restore,
+        "s",
+    );
+    plain("  put in its place", swap - compare, "s");
     plain("  with all of its statistics, confirmed", ours_s, "s");
     own(&ours);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,7 @@ fn taken(command: &mut Command) -> Taken {
     let mut taken = Taken::default();
     let folder = PathBuf::from(format!("/proc/{}", child.id()));
     let status = loop {
-        if let (Some(peak), Some(processor)) = (peak(&folder), processor(&folder)) {
+        if let (Some(peak), Some(processor)) = (peak(&folder), processor(&folder, false)) {
             (taken.peak, taken.processor) = (peak, processor);
         }
         if let Some(status) = child.try_wait().expect("our child") {
@@ -132,12 +132,47 @@ fn peak(process: &Path) -> Option<f64> {
     Some(kib / 1024.0)
 }
 
-fn processor(process: &Path) -> Option<f64> {
+/// Of the process itself, or with those of its children that have ended.
+fn processor(process: &Path, with_children: bool) -> Option<f64> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     let (_, rest) = stat.rsplit_once(") ")?;
-    let ticks = rest.split(' ').skip(11).take(2);
+    let ticks = rest
+        .split(' ')
+        .skip(11)
+        .take(if with_children { 4 } else { 2 });
     let ticks: f64 = ticks.filter_map(|word| word.parse::<f64>().ok()).sum();
     Some(ticks / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// The processor time of a server that goes on, and of whoever it begins, while something
+/// is done.
+pub(crate) struct Used {
+    process: PathBuf,
+    all: Vec<f64>,
+}
+
+impl Used {
+    pub(crate) fn by(server: &Child) -> Self {
+        let process = PathBuf::from(format!("/proc/{}", server.id()));
+        let all = Vec::new();
+        Self { process, all }
+    }
+
+    fn now(&self) -> f64 {
+        processor(&self.process, true).expect("a server that goes on")
+    }
+
+    pub(crate) fn during<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let before = self.now();
+        let done = work();
+        self.all.push(self.now() - before);
+        done
+    }
+
+    /// The median, in seconds.
+    pub(crate) fn median(&self) -> f64 {
+        median(self.all.clone())
+    }
 }
 
 /// Prints what our own process took beside the time.

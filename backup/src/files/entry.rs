@@ -49,6 +49,17 @@ pub struct Entry {
     pub parts: Option<Vec<(u64, u64)>>,
 }
 
+/// What is known of a file beside what an archive says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside {
+    /// Device and inode number.
+    pub inode: (u64, u64),
+    /// How many names it has.
+    pub names: u64,
+    /// Bytes that it takes on its disk.
+    pub taken: u64,
+}
+
 impl Entry {
     /// An entry of this kind, and nothing else known of it.
     #[must_use]

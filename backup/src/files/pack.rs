@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
 
-use super::entry::{Entry, Kind};
+use super::entry::{Beside, Entry, Kind};
 use super::glob::Glob;
 use super::header::{self, END, padding};
 use super::holes::{HOLE, parts, zeros};
@@ -143,7 +143,7 @@ struct Packing<'a, O, I> {
 impl<O: Write, I: Write> Packing<'_, O, I> {
     fn found(&mut self, found: Found) -> Result<(), Error> {
         match found {
-            Found::Entry(entry, Some(file)) => self.file(entry, file),
+            Found::Entry(entry, Some((file, beside))) => self.file(entry, file, beside),
             Found::Entry(entry, None) => {
                 if entry.kind == Kind::Hardlink && self.left.contains(&entry.link) {
                     return self.unreadable(&entry, "nor could its other name");
@@ -176,19 +176,15 @@ impl<O: Write, I: Write> Packing<'_, O, I> {
         }
     }
 
-    fn file(&mut self, mut entry: Entry, mut file: File) -> Result<(), Error> {
-        let before = match file.metadata() {
-            Ok(about) => about,
-            Err(err) => return self.unreadable(&entry, &err.to_string()),
-        };
-        if before.nlink() > 1 {
+    fn file(&mut self, mut entry: Entry, mut file: File, beside: Beside) -> Result<(), Error> {
+        if beside.names > 1 {
             // Taken back when it is written.
             self.left.insert(entry.path.clone());
         }
         if self.companions.remove(&entry.path) {
             return Ok(());
         }
-        if self.options.never.contains(&(before.dev(), before.ino())) {
+        if self.options.never.contains(&beside.inode) {
             self.tally.left_out += 1;
             self.tally
                 .warn(&entry.path, "opens backups, and is left out of them");
@@ -204,13 +200,13 @@ impl<O: Write, I: Write> Packing<'_, O, I> {
         };
         let mut watched = true;
         if sqlite::is_sqlite(&self.buffer[..first]) {
-            if let Some(copy) = self.copied(&entry, (before.dev(), before.ino()))? {
+            if let Some(copy) = self.copied(&entry, beside.inode)? {
                 file = copy;
                 entry.size = file.metadata().map_err(|err| failed(&entry, err))?.len();
                 watched = false;
                 first = 0;
             }
-        } else if before.blocks().saturating_mul(512).saturating_add(HOLE) < entry.size {
+        } else if beside.taken.saturating_add(HOLE) < entry.size {
             entry.parts = parts(&file, entry.size);
             match entry.parts {
                 Some(_) => first = 0,
@@ -233,9 +229,11 @@ impl<O: Write, I: Write> Packing<'_, O, I> {
         let (hash, whole) = self.content(&entry, &mut file, first)?;
         let same = !watched
             || file.metadata().is_ok_and(|after| {
-                let about =
-                    |about: &std::fs::Metadata| (about.len(), about.mtime(), about.mtime_nsec());
-                about(&after) == about(&before)
+                let since = (
+                    after.mtime(),
+                    u32::try_from(after.mtime_nsec()).unwrap_or(0),
+                );
+                (after.len(), since) == (entry.size, entry.mtime)
             });
         if !whole || !same {
             self.tally.changed += 1;

@@ -162,7 +162,7 @@ pub fn same_tree<R: BufRead>(
                 return Ok(());
             }
         };
-        let Some(mut file) = file else {
+        let Some((mut file, _)) = file else {
             each(&entry, &[]);
             return same.take(&Line::new(&entry, None));
         };

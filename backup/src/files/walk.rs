@@ -5,7 +5,7 @@
 //! What vanishes or cannot be read is told, and the walk goes on.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -14,7 +14,7 @@ use rustix::fs::{Dir, FileType, Mode, OFlags, fgetxattr, flistxattr, openat, rea
 use rustix::io::Errno;
 
 use super::Error;
-use super::entry::{Entry, Kind, Xattrs, join};
+use super::entry::{Beside, Entry, Kind, Xattrs, join};
 use super::glob::Glob;
 
 /// Folders within folders are followed so far; each holds a file open.
@@ -23,8 +23,9 @@ const DEEPEST: usize = 400;
 /// What the walk comes to.
 #[derive(Debug)]
 pub enum Found {
-    /// An entry; of a file, the file itself, open at its beginning.
-    Entry(Entry, Option<File>),
+    /// An entry; of a file, the file itself, open at its beginning, and what else was
+    /// known of it then.
+    Entry(Entry, Option<(File, Beside)>),
     /// Something that is not there any more: it went while we looked.
     Vanished(Vec<u8>),
     /// Something that cannot be read, and why.
@@ -152,7 +153,12 @@ impl Walking<'_, '_> {
             Ok(xattrs) => xattrs,
             Err(err) => return self.trouble(entry.path, &err.into()),
         };
-        (self.visit)(Found::Entry(entry, Some(file)))
+        let beside = Beside {
+            inode: (about.dev(), about.ino()),
+            names: about.nlink(),
+            taken: about.blocks().saturating_mul(512),
+        };
+        (self.visit)(Found::Entry(entry, Some((file, beside))))
     }
 
     fn open(&mut self, folder: &File, name: &[u8]) -> Result<OwnedFd, Errno> {
@@ -170,7 +176,7 @@ impl Walking<'_, '_> {
     }
 
     /// The name under which this file came before, if it did.
-    fn first_name(&mut self, about: &std::fs::Metadata, path: &[u8]) -> Option<Vec<u8>> {
+    fn first_name(&mut self, about: &Metadata, path: &[u8]) -> Option<Vec<u8>> {
         if about.nlink() < 2 {
             return None;
         }
@@ -264,7 +270,7 @@ impl Walking<'_, '_> {
     }
 }
 
-fn known(path: Vec<u8>, kind: Kind, about: &std::fs::Metadata) -> Entry {
+fn known(path: Vec<u8>, kind: Kind, about: &Metadata) -> Entry {
     Entry {
         mode: about.mode() & 0o7777,
         uid: about.uid(),

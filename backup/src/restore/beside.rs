@@ -199,6 +199,7 @@ pub async fn fill(
     progress::told("restore", facts.size.unwrap_or(0), size, say, filling)
         .await
         .map_err(|err| err.to_string())?;
+    say(format!("restore all of it is in {name}"));
     let told = |err: PostgresError| err.to_string();
     let counting = async {
         let mut session = Session::open(&into).await.map_err(told)?;

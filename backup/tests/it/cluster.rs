@@ -12,7 +12,7 @@ pub(crate) const BIN: &str = "/usr/lib/postgresql/15/bin";
 
 /// A running server.
 pub(crate) struct Cluster {
-    server: Child,
+    pub(crate) server: Child,
     pub(crate) sockets: PathBuf,
     /// The folder of its version's pg_dump and pg_restore.
     pub(crate) clients: PathBuf,

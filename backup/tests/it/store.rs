@@ -17,7 +17,7 @@ pub(crate) const BUCKET: &str = "copies";
 
 /// A running server.
 pub(crate) struct Store {
-    server: Child,
+    pub(crate) server: Child,
     pub(crate) port: u16,
     _folder: TempDir,
     _claims: Vec<Claim>,
