@@ -1,7 +1,8 @@
 //! Prometheus exposition text: the border between collecting and storing.
 //!
 //! Exporters write pages with [`Writer`]; whoever stores them reads pages with
-//! [`parse`], or with [`Format`] for OpenMetrics too. Everything that crosses that border is a [`Sample`]: a label set,
+//! [`parse`], or with [`Format`] for OpenMetrics too. What only goes from one part of the
+//! process to another need not become text: those are [`Rows`]. Everything that crosses that border is a [`Sample`]: a label set,
 //! a value, and sometimes a time.
 
 mod format;
@@ -10,6 +11,7 @@ mod number;
 mod open;
 pub mod openmetrics;
 mod parse;
+mod rows;
 mod series;
 mod text;
 mod write;
@@ -19,6 +21,7 @@ pub use labels::{Labels, LabelsBuilder, NAME};
 pub use number::{format_bound, format_value, parse_value};
 pub use open::open_metrics;
 pub use parse::{Entry, ParseError, parse};
+pub use rows::Rows;
 pub use write::{Kind, Spelled, Writer};
 
 /// One value of one series, as a page states it.

@@ -1,8 +1,9 @@
-//! Writing a page in text format 0.0.4.
+//! Writing a page in text format 0.0.4, or as rows for a store of the same process.
 
 use std::fmt::Write as _;
 
 use crate::number::push_value;
+use crate::rows::Rows;
 
 /// The type that a page states for a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Kind {
 pub struct Writer {
     page: String,
     name: String,
+    rows: Option<Rows>,
 }
 
 impl Writer {
@@ -55,6 +57,17 @@ impl Writer {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What `write` puts on a page, as rows: no value is spelled only to be read again.
+    #[must_use]
+    pub fn rows(write: impl FnOnce(&mut Self)) -> Rows {
+        let mut page = Self {
+            rows: Some(Rows::default()),
+            ..Self::default()
+        };
+        write(&mut page);
+        page.rows.unwrap_or_default()
     }
 
     /// Opens a family: its `# HELP` and `# TYPE` lines. What cannot stand in a name, which
@@ -67,6 +80,9 @@ impl Writer {
                 let fits = letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':');
                 if fits { letter } else { '_' }
             })),
+        }
+        if self.rows.is_some() {
+            return self;
         }
         self.page.push_str("# HELP ");
         self.page.push_str(&self.name);
@@ -95,17 +111,12 @@ impl Writer {
         labels: &[(&str, &str)],
         value: f64,
     ) -> &mut Self {
-        let page = &mut self.page;
-        page.push_str(&self.name);
-        page.push_str(suffix);
-        let begin = page.len();
-        page.push('{');
-        page.push_str(&shared.0);
-        spell(page, begin + 1, labels);
-        match page.len() == begin + 1 {
-            true => page.truncate(begin),
-            false => page.push('}'),
+        if let Some(rows) = &mut self.rows {
+            rows.push(value, |text| key(text, &self.name, suffix, shared, labels));
+            return self;
         }
+        let page = &mut self.page;
+        key(page, &self.name, suffix, shared, labels);
         page.push(' ');
         push_value(page, value);
         page.push('\n');
@@ -149,6 +160,20 @@ impl Spelled {
         let mut text = self.0.clone();
         spell(&mut text, 0, labels);
         Self(text)
+    }
+}
+
+/// Adds the spelling of a series.
+fn key(text: &mut String, name: &str, suffix: &str, shared: &Spelled, labels: &[(&str, &str)]) {
+    text.push_str(name);
+    text.push_str(suffix);
+    let begin = text.len();
+    text.push('{');
+    text.push_str(&shared.0);
+    spell(text, begin + 1, labels);
+    match text.len() == begin + 1 {
+        true => text.truncate(begin),
+        false => text.push('}'),
     }
 }
 

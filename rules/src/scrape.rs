@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exposition::{Format, Labels, LabelsBuilder, NAME, stale};
-use series::{Appender, Store};
+use exposition::{Format, Kind, Labels, LabelsBuilder, NAME, Rows, stale};
+use series::{Appender, Finished, Store};
 
 use crate::relabel::Relabel;
 pub use limits::Limits;
@@ -148,7 +148,44 @@ impl Intake {
         let mut counted = Counted::default();
         let page = page.map(Into::into);
         let stored = self.store(page, time_ms, took, store, &mut counted);
-        let error = stored.err();
+        self.taken(time_ms, took, counted.scraped, stored.err())
+    }
+
+    /// Takes in what this process found out and made no page of: neither a limit nor
+    /// relabelling applies to that.
+    pub fn take_rows(&mut self, rows: &Rows, time_ms: i64, took: Duration, store: &Store) {
+        let scraped = rows.len();
+        let counted = Counted {
+            scraped,
+            kept: scraped,
+        };
+        let mut refused = self.report(true, time_ms, took, &counted, store);
+        let dress = Dress {
+            target: &self.target,
+            labels: &self.labels,
+            format: Format::Text,
+        };
+        let mut batch = self.known.begin(store);
+        for (key, value) in rows.iter() {
+            // The batch counts what the store refuses. A series of ours is spelled in one way.
+            let _ = batch.add(key, time_ms, value, true, || {
+                dress.labels_of(key, Kind::Untyped)
+            });
+        }
+        let finished = batch.finish(time_ms);
+        refused += self.finish(finished, time_ms, store);
+        self.status.refused_total += refused;
+        self.taken(time_ms, took, scraped, None);
+    }
+
+    /// Keeps how a scrape went; returns whether the target is up.
+    fn taken(
+        &mut self,
+        time_ms: i64,
+        took: Duration,
+        samples: usize,
+        error: Option<String>,
+    ) -> bool {
         let up = error.is_none();
         if let Some(err) = &error
             && self.status.last_error.is_none()
@@ -161,7 +198,7 @@ impl Intake {
             last_error: error,
             last_scrape_ms: Some(time_ms),
             took,
-            samples: counted.scraped,
+            samples,
             refused_total: self.status.refused_total,
         };
         up
@@ -202,17 +239,7 @@ impl Intake {
             Ok(lines) => (lines, Ok(())),
             Err(err) => (Vec::new(), Err(err)),
         };
-        // Before the page: one that fills the memory must not keep out its own `up`.
-        let values = [
-            f64::from(u8::from(outcome.is_ok())),
-            took.as_secs_f64(),
-            counted.scraped as f64,
-            counted.kept as f64,
-        ];
-        let mut refused = 0;
-        for (name, value) in REPORTS.into_iter().zip(values) {
-            refused += u64::from(store.append(&self.own(name), time_ms, value).is_err());
-        }
+        let mut refused = self.report(outcome.is_ok(), time_ms, took, counted, store);
         let mut batch = self.known.begin(store);
         let mut ahead = 0;
         for line in lines {
@@ -239,10 +266,36 @@ impl Intake {
             };
         }
         let finished = batch.finish(time_ms);
-        let added = store.append(&self.own(ADDED), time_ms, finished.added as f64);
-        refused += u64::from(added.is_err()) + ahead + finished.rejected as u64;
+        refused += ahead + self.finish(finished, time_ms, store);
         self.status.refused_total += refused;
         outcome
+    }
+
+    /// Says how a scrape went, before its page is stored: one that fills the memory must
+    /// not keep out its own `up`. Returns how many samples the store refused.
+    fn report(
+        &self,
+        up: bool,
+        time_ms: i64,
+        took: Duration,
+        counted: &Counted,
+        store: &Store,
+    ) -> u64 {
+        let values = [
+            f64::from(u8::from(up)),
+            took.as_secs_f64(),
+            counted.scraped as f64,
+            counted.kept as f64,
+        ];
+        let reports = REPORTS.into_iter().zip(values);
+        let refused = reports.map(|(name, value)| store.append(&self.own(name), time_ms, value));
+        refused.filter(Result::is_err).count() as u64
+    }
+
+    /// Says what a page added; returns how many samples of it and of this the store refused.
+    fn finish(&self, finished: Finished, time_ms: i64, store: &Store) -> u64 {
+        let added = store.append(&self.own(ADDED), time_ms, finished.added as f64);
+        u64::from(added.is_err()) + finished.rejected as u64
     }
 
     fn own(&self, name: &str) -> Labels {

@@ -200,7 +200,10 @@ impl Batch<'_> {
         labels: impl Fn() -> Option<Labels>,
     ) -> Result<(), Rejected> {
         let hash = self.appender.hash(key.as_bytes());
-        if let Some(slot) = self.appender.find(hash) {
+        // As a rule it is the one that came next on the last page.
+        let next = self.appender.known.get(self.next as usize);
+        let expected = next.filter(|known| known.key == hash).map(|_| self.next);
+        if let Some(slot) = expected.or_else(|| self.appender.find(hash)) {
             return self.add_known(Slot(slot), time_ms, value, tracked, labels);
         }
         self.finished.scraped += 1;

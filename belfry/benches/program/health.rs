@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::proc::{self, Cpu};
+use crate::proc;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::process::Process;
 use crate::support::scratch::Scratch;
@@ -119,9 +119,9 @@ fn whole(stream: &mut TcpStream) -> String {
 
 /// Processor time of the process while something goes on, and how long that took, in seconds.
 fn cost<T>(pid: u32, work: impl FnOnce() -> T) -> (f64, f64, T) {
-    let (before, began) = (Cpu::of(pid), Instant::now());
+    let (before, began) = (proc::spent(pid), Instant::now());
     let done = work();
-    let used = Cpu::of(pid).since(before).total().as_secs_f64();
+    let used = (proc::spent(pid) - before).as_secs_f64();
     (used, began.elapsed().as_secs_f64(), done)
 }
 
@@ -169,8 +169,7 @@ fn probes() {
             .count()
             == PROBES
     });
-    // What only the start costs is over, and what the kernel counts by 10 ms tells
-    // of each cycle to 1.
+    // What only the start costs is over.
     thread::sleep(Duration::from_secs(40));
     let length = INTERVAL * 8;
     let per_cycle = |part: f64| part * INTERVAL.as_secs_f64() * 1e3;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exposition::Format;
+use exposition::{Format, Rows, Writer};
 use rules::Intake;
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -199,19 +199,32 @@ fn in_use(watch: &Watch) -> Vec<Job> {
     used
 }
 
+/// What a job has to tell.
+enum Told {
+    Page(Text),
+    /// Only this process knows it, and nobody but the store reads it now.
+    Rows(Rows),
+}
+
 /// One round: all pages at once, each within its own deadline.
 async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
     let began = Instant::now();
     let host = watch.config().host_name();
     // Asked before the page is made: a listing that comes meanwhile is not on it.
     let known = watch.knows_containers();
-    let mut pages = Vec::with_capacity(jobs.len());
+    // Families change only with the program and with what is found on the host.
+    let learn = whole && watch.own.collections().is_multiple_of(LEARN);
+    let mut all = Vec::with_capacity(jobs.len());
     for job in jobs.iter().copied() {
         let watch = Arc::clone(watch);
-        pages.push((
+        all.push((
             job,
             tokio::spawn(async move {
                 let began = Instant::now();
+                if job == Job::Probe && !learn {
+                    let rows = Writer::rows(|page| super::health::write_metrics(&watch, page));
+                    return (Ok(Ok(Told::Rows(rows))), began.elapsed());
+                }
                 let (page, make) = (watch.pages.of(job), job.make(Arc::clone(&watch)));
                 let page = async {
                     match whole {
@@ -220,39 +233,39 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
                         false => page.anew(make).await,
                     }
                 };
-                (time::timeout(DEADLINE, page).await, began.elapsed())
+                let page = time::timeout(DEADLINE, page).await;
+                (page.map(|page| page.map(Told::Page)), began.elapsed())
             }),
         ));
     }
-    // Families change only with the program and with what is found on the host.
-    let learn = whole && watch.own.collections().is_multiple_of(LEARN);
     let mut families = Vec::new();
     let mut answered = Vec::new();
-    for (job, page) in pages {
-        let (page, took) = match page.await {
-            Ok((Ok(Ok(page)), took)) => (Ok(page), took),
+    for (job, told) in all {
+        let (told, took) = match told.await {
+            Ok((Ok(Ok(told)), took)) => (Ok(told), took),
             Ok((Err(_), took)) => (Err("the collector did not answer in time"), took),
             Ok((Ok(Err(Panicked)), _)) | Err(_) => (Err("the collector panicked"), Duration::ZERO),
         };
         let mut intakes = watch.intakes();
-        if let Some(intake) = job.intake(&mut intakes, &host) {
-            if let (true, Ok(page)) = (learn, &page) {
-                families.extend(views::families(
-                    Format::Text,
-                    page,
-                    job.as_str(),
-                    &intake.target().instance,
-                ));
-            }
-            let up = intake.take(
-                page.as_deref().map_err(|err| *err),
-                watch.clock.now_ms(),
-                took,
-                &watch.store,
-            );
-            if up {
+        let Some(intake) = job.intake(&mut intakes, &host) else {
+            continue;
+        };
+        if let (true, Ok(Told::Page(page))) = (learn, &told) {
+            let instance = &intake.target().instance;
+            families.extend(views::families(Format::Text, page, job.as_str(), instance));
+        }
+        let now_ms = watch.clock.now_ms();
+        let page = match &told {
+            Ok(Told::Rows(rows)) => {
+                intake.take_rows(rows, now_ms, took, &watch.store);
                 answered.push(job);
+                continue;
             }
+            Ok(Told::Page(page)) => Ok(&**page),
+            Err(err) => Err(*err),
+        };
+        if intake.take(page, now_ms, took, &watch.store) {
+            answered.push(job);
         }
     }
     if learn {

@@ -13,6 +13,7 @@ mod services;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use exposition::Writer;
 use healthchecks::deadman::Told;
 use healthchecks::heartbeat::Book;
 use healthchecks::peer::{self, Peers, Sight, Standing, View};
@@ -139,26 +140,29 @@ pub(crate) fn page(watch: &Watch) -> Value {
 
 /// The page `/metrics/probe`: probes, and services and peers beside them.
 pub(super) fn metrics(watch: &Watch) -> String {
+    let mut page = Writer::new();
+    write_metrics(watch, &mut page);
+    page.finish()
+}
+
+/// Adds what stands on that page.
+pub(super) fn write_metrics(watch: &Watch, page: &mut Writer) {
     let now_ms = watch.clock.now_ms();
-    let mut page = watch.health.probes.page(now_ms);
-    let mut beside = exposition::Writer::new();
-    healthchecks::service::write(&mut beside, &answers(watch));
+    watch.health.probes.write(now_ms, page);
+    healthchecks::service::write(page, &answers(watch));
     let config = watch.config();
     let me = peers::name(&config.peer, config.host_name());
-    watch.health.discovered.write(&mut beside);
+    watch.health.discovered.write(page);
     let looks = watch.health.abroad.views(now_ms);
     let peers = watch.health.peers();
-    peers.write(&me, &config.peer, now_ms, &mut beside);
-    peers.write_sites(&me, &config.peer, &looks, now_ms, &mut beside);
-    drop(peers);
-    page.push_str(&beside.finish());
-    page
+    peers.write(&me, &config.peer, now_ms, page);
+    peers.write_sites(&me, &config.peer, &looks, now_ms, page);
 }
 
 /// The page `/metrics/heartbeat`: heartbeats that come in, and those that go out.
 pub(super) fn heartbeat_metrics(watch: &Watch) -> String {
     let mut page = watch.health.beats.page(watch.clock.now_ms());
-    let mut out = exposition::Writer::new();
+    let mut out = Writer::new();
     watch.health.told.write(&mut out);
     page.push_str(&out.finish());
     page

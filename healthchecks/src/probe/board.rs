@@ -26,7 +26,7 @@ pub(super) struct Inner {
 
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) target: Target,
+    pub(super) target: Arc<Target>,
     /// The labels of its samples, as each page has them.
     pub(super) spelled: Spelled,
     pub(super) track: Track,
@@ -41,14 +41,10 @@ pub(super) struct Entry {
 /// A target that is due.
 #[derive(Debug, Clone)]
 pub struct Due {
-    /// Its name.
-    pub name: String,
     /// What is looked at.
-    pub target: String,
+    pub target: Arc<Target>,
     /// How.
     pub module: Arc<Module>,
-    /// Where the certificate lies that should be served; see [`Target::certificate`].
-    pub certificate: String,
     /// For how long at most.
     pub timeout: Duration,
 }
@@ -88,7 +84,7 @@ impl Board {
         let mut inner = self.lock();
         let inner = &mut *inner;
         let mut due = Vec::new();
-        for (name, entry) in &mut inner.entries {
+        for entry in inner.entries.values_mut() {
             let Some(module) = inner.loaded.modules.get(&entry.target.module) else {
                 continue;
             };
@@ -100,10 +96,8 @@ impl Board {
             entry.due_ms = (entry.due_ms + millis(every)).max(now_ms + 1);
             let timeout = entry.target.timeout.or(module.timeout).unwrap_or(TIMEOUT);
             due.push(Due {
-                name: name.clone(),
-                target: entry.target.target.clone(),
+                target: Arc::clone(&entry.target),
                 module: Arc::clone(module),
-                certificate: entry.target.certificate.clone(),
                 timeout: timeout
                     .min(every.mul_f64(0.95))
                     .max(Duration::from_millis(500)),
@@ -125,8 +119,8 @@ impl Board {
     pub fn done(&self, due: &Due, outcome: Outcome, now_ms: i64) -> Option<i64> {
         let mut inner = self.lock();
         let limits = inner.limits();
-        let entry = inner.entries.get_mut(&due.name)?;
-        if entry.target.target != due.target {
+        let entry = inner.entries.get_mut(due.target.called())?;
+        if entry.target.target != due.target.target {
             return None;
         }
         entry.under_way = false;
@@ -200,6 +194,7 @@ impl Inner {
                     && entry.target.module == target.module
                     && entry.target.certificate == target.certificate
             });
+            let target = Arc::new(target);
             let entry = match same {
                 Some(entry) => Entry {
                     target,
@@ -266,7 +261,10 @@ mod tests {
     fn a_target_is_due_once_until_it_is_done() {
         let board = board("targets: [{target: a, interval: 60s, timeout: 90s}, {target: b}]");
         let due = board.due(15_000);
-        let names: Vec<_> = due.iter().map(|due| (&*due.name, due.timeout)).collect();
+        let names: Vec<_> = due
+            .iter()
+            .map(|due| (due.target.called(), due.timeout))
+            .collect();
         assert_eq!(
             names,
             [
@@ -289,7 +287,9 @@ mod tests {
         let board = board("{interval: 15s, targets: [{target: a}, {target: b}, {target: f}]}");
         let names = |now_ms| -> Vec<String> {
             let due = board.due(now_ms);
-            due.iter().map(|due| due.name.clone()).collect()
+            due.iter()
+                .map(|due| due.target.called().to_owned())
+                .collect()
         };
         // They are due 97, 98 and 102 ms after the start.
         assert_eq!(board.next_due_ms(), Some(97));
@@ -323,8 +323,12 @@ mod tests {
         assert_eq!(board.done(&due, good(), 5_000), Some(2_097));
         let due = board.due(5_000).pop().unwrap();
         assert_eq!(board.done(&due, good(), 5_001), Some(5_001));
-        let gone = Due {
+        let target = Target {
             name: "b".to_owned(),
+            ..Target::clone(&due.target)
+        };
+        let gone = Due {
+            target: target.into(),
             ..due
         };
         assert_eq!(board.done(&gone, good(), 5_001), None);

@@ -10,6 +10,8 @@ mod once;
 mod proxy;
 mod token;
 
+use std::borrow::Cow;
+
 use hyper::Uri;
 use hyper::header;
 use tokio::time::Instant;
@@ -47,10 +49,9 @@ pub(super) async fn probe(
     for phase in ["resolve", "connect", "tls", "processing", "transfer"] {
         samples.phase(PHASES, phase, 0.0);
     }
-    let whole = if target.contains("://") {
-        target.to_owned()
-    } else {
-        format!("http://{target}")
+    let whole = match target.contains("://") {
+        true => Cow::Borrowed(target),
+        false => Cow::Owned(format!("http://{target}")),
     };
     let first = parse(&whole)
         .ok_or_else(|| Failure::new(Reason::Protocol, "the target is no URL of http or https"))?;
@@ -69,13 +70,13 @@ pub(super) async fn probe(
         }
     };
     let mut url = first.clone();
-    let mut method = http.method.clone();
+    let mut method = http.method.as_str();
     let follow = http.follow_redirects && !http.no_follow_redirects;
     let mut redirects = 0;
     loop {
         let asked = exchange::Asked {
             url: &url,
-            method: &method,
+            method,
             to_first: same_site(&url, &first),
         };
         let answer = exchange::run(http, &asked, deadline, samples).await?;
@@ -106,7 +107,7 @@ pub(super) async fn probe(
                 .and_then(|to| join(&url, to))
                 .ok_or_else(invalid)?;
             if status < 307 && method != "HEAD" {
-                "GET".clone_into(&mut method);
+                method = "GET";
             }
             continue;
         }

@@ -156,9 +156,8 @@ impl Board {
             .collect()
     }
 
-    /// The page `/metrics/probe`.
-    #[must_use]
-    pub fn page(&self, now_ms: i64) -> String {
+    /// Adds all samples to a page.
+    pub fn write(&self, now_ms: i64, page: &mut Writer) {
         let verdicts = self.verdicts();
         let inner = self.lock();
         let looked: Vec<_> = inner
@@ -166,12 +165,11 @@ impl Board {
             .values()
             .filter_map(|entry| Some((entry, entry.last.as_ref()?)))
             .collect();
-        let mut page = Writer::new();
         let all: Vec<_> = looked
             .iter()
             .map(|(entry, (outcome, _))| (&entry.spelled, &outcome.samples))
             .collect();
-        samples::write(&mut page, &all);
+        samples::write(page, &all);
         let limits = inner.limits();
         type Value<'a> = &'a dyn Fn(&Entry, i64) -> Option<f64>;
         let flag = |is: bool| Some(f64::from(u8::from(is)));
@@ -248,7 +246,6 @@ impl Board {
                 }
             }
         }
-        page.finish()
     }
 }
 

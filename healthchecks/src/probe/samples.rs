@@ -112,17 +112,11 @@ impl Samples {
 
     /// Where the sample with these labels stands, or else belongs: behind its family.
     fn find(&self, family: u8, labels: &[(&str, &str)]) -> Result<usize, usize> {
-        // Values are set about in their order, and few: the end is where to begin.
-        let mut at = self.0.len();
-        while at > 0 && self.0[at - 1].family > family {
-            at -= 1;
-        }
-        let behind = at;
-        while at > 0 && self.0[at - 1].family == family {
-            at -= 1;
-            let same = match &self.0[at].labels {
+        let mut at = self.0.partition_point(|sample| sample.family < family);
+        while let Some(sample) = self.0.get(at).filter(|sample| sample.family == family) {
+            let same = match &sample.labels {
                 Labels::None => labels.is_empty(),
-                Labels::Phase(phase) => *labels == [("phase", *phase)],
+                Labels::Phase(phase) => matches!(labels, [("phase", have)] if have == phase),
                 Labels::Some(own) => {
                     let own = own.iter().map(|(name, value)| (&**name, &**value));
                     own.eq(labels.iter().copied())
@@ -131,15 +125,50 @@ impl Samples {
             if same {
                 return Ok(at);
             }
+            at += 1;
         }
-        Err(behind)
+        Err(at)
     }
+}
+
+/// So many names are told apart by [`slot`] without a second look.
+const SLOTS: usize = 256;
+
+/// Where each family stands, by the slot of its name, or else in the next free one.
+const PLACES: [u8; SLOTS] = {
+    let mut places = [u8::MAX; SLOTS];
+    let mut at = 0;
+    while at < FAMILIES.len() {
+        let mut slot = slot(FAMILIES[at].0.as_bytes());
+        while places[slot] != u8::MAX {
+            slot = (slot + 1) % SLOTS;
+        }
+        places[slot] = at as u8;
+        at += 1;
+    }
+    places
+};
+
+/// Where to begin to look for a name: by its length and two bytes by which names differ.
+const fn slot(name: &[u8]) -> usize {
+    if name.len() < 12 {
+        return 0;
+    }
+    let (late, middle) = (name[name.len() - 3], name[name.len() / 2]);
+    (name.len() * 21 + late as usize * 13 + middle as usize * 3) % SLOTS
 }
 
 /// The place of a family; what is none has the one behind all, and is on no page.
 fn family(name: &str) -> u8 {
-    let found = FAMILIES.iter().position(|(have, _)| *have == name);
-    u8::try_from(found.unwrap_or(FAMILIES.len())).unwrap_or(u8::MAX)
+    let mut slot = slot(name.as_bytes());
+    loop {
+        let place = PLACES[slot];
+        match FAMILIES.get(usize::from(place)) {
+            Some((have, _)) if *have == name => return place,
+            Some(_) => slot = (slot + 1) % SLOTS,
+            None => return FAMILIES.len() as u8,
+        }
+    }
 }
 
 /// Writes many probes on one page, each with its own labels.
@@ -166,6 +195,19 @@ pub(super) fn write(page: &mut Writer, probes: &[(&Spelled, &Samples)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_family_is_found_at_its_place_and_no_other_name_is() {
+        for (at, (name, _)) in FAMILIES.iter().enumerate() {
+            assert_eq!(usize::from(family(name)), at, "{name}");
+            for other in [&name[1..], &format!("{name}s"), &name.replace('e', "a")] {
+                if !FAMILIES.iter().any(|(name, _)| *name == other) {
+                    assert_eq!(usize::from(family(other)), FAMILIES.len(), "{other}");
+                }
+            }
+        }
+        assert_eq!(usize::from(family("")), FAMILIES.len());
+    }
 
     #[test]
     fn a_page_has_families_in_their_order_and_values_as_they_were_set() {

@@ -42,11 +42,12 @@ pub(super) async fn addresses(
         "probe_dns_lookup_time_seconds",
         began.elapsed().as_secs_f64(),
     );
-    let is_first = |address: &IpAddr| address.is_ipv6() == (wanted.first == Protocol::Ip6);
-    let (mut ordered, others): (Vec<_>, Vec<_>) = found?.into_iter().partition(is_first);
-    if wanted.fallback {
-        ordered.extend(others);
+    let is_other = |address: &IpAddr| address.is_ipv6() != (wanted.first == Protocol::Ip6);
+    let mut ordered = found?;
+    if !wanted.fallback {
+        ordered.retain(|address| !is_other(address));
     }
+    ordered.sort_by_key(is_other);
     match ordered.first() {
         Some(first) => used(*first, samples),
         None => {

@@ -88,12 +88,13 @@ async fn caught(seeing: impl Future<Output = Outcome>) -> Outcome {
 
 async fn look(watch: Arc<Watch>, of: fn(&Health) -> &Board, mut due: Due, soon: Arc<Notify>) {
     let outcome = caught(async {
-        if !due.certificate.is_empty() {
+        let target = &due.target;
+        if !target.certificate.is_empty() {
             let root = &watch.config().exporter.host.rootfs;
             let module = Arc::make_mut(&mut due.module);
-            compare(&watch.containers, root, module, &due.certificate);
+            compare(&watch.containers, root, module, &target.certificate);
         }
-        probe::run(&due.target, &due.module, due.timeout).await
+        probe::run(&target.target, &due.module, due.timeout).await
     })
     .await;
     let now_ms = watch.clock.now_ms();

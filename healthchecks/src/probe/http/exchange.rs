@@ -3,6 +3,7 @@
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2;
+use hyper::header::HeaderValue;
 use hyper::http::uri::Scheme;
 use hyper::{Request, Response, Uri, header};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -205,7 +206,6 @@ fn request(
 ) -> Step<Request<Bytes>> {
     let bad = |what: &str| Failure::new(Reason::Internal, format!("{what} cannot be sent"));
     let url = asked.url;
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
     let named = http
         .headers
         .iter()
@@ -216,12 +216,16 @@ fn request(
     };
     // What stands before an @ is a login, not a host.
     let host = host.rsplit('@').next().unwrap_or(host);
-    let target = if two || proxy.is_some() {
-        format!("{}://{host}{path}", url.scheme_str().unwrap_or("https"))
+    let request = Request::builder().method(asked.method);
+    // Without one it is a slash.
+    let path = url.path_and_query().filter(|path| path.as_str() != "/");
+    let mut request = if two || proxy.is_some() {
+        let scheme = url.scheme_str().unwrap_or("https");
+        let path = path.map_or("/", |path| path.as_str());
+        request.uri(format!("{scheme}://{host}{path}"))
     } else {
-        path.to_owned()
+        request.uri(path.cloned().map(Uri::from).unwrap_or_default())
     };
-    let mut request = Request::builder().method(asked.method).uri(target);
     if !two {
         request = request.header(header::HOST, host);
     }
@@ -231,10 +235,8 @@ fn request(
             .any(|name| name.eq_ignore_ascii_case(wanted.as_str()))
     };
     if !has(&header::USER_AGENT) {
-        request = request.header(
-            header::USER_AGENT,
-            concat!("belfry/", env!("CARGO_PKG_VERSION")),
-        );
+        let own = concat!("belfry/", env!("CARGO_PKG_VERSION"));
+        request = request.header(header::USER_AGENT, HeaderValue::from_static(own));
     }
     if !http.compression.is_empty() && !has(&header::ACCEPT_ENCODING) {
         request = request.header(header::ACCEPT_ENCODING, &http.compression);
@@ -249,7 +251,7 @@ fn request(
             request = request.header(name, value);
         }
         for value in values.secrets.iter().filter(|_| asked.to_first) {
-            let value = header::HeaderValue::from_str(value.expose());
+            let value = HeaderValue::from_str(value.expose());
             request = request.header(name, value.map_err(|_| bad("a header"))?);
         }
     }
@@ -257,7 +259,7 @@ fn request(
         request = request.header(header::PROXY_AUTHORIZATION, login);
     }
     if let Some(login) = login(http).filter(|_| asked.to_first) {
-        let mut value = header::HeaderValue::from_str(&login).map_err(|_| bad("the login"))?;
+        let mut value = HeaderValue::from_str(&login).map_err(|_| bad("the login"))?;
         value.set_sensitive(true);
         request = request.header(header::AUTHORIZATION, value);
     }
@@ -316,4 +318,30 @@ pub(in super::super) fn broken(err: &hyper::Error) -> Failure {
         );
     }
     Failure::new(Reason::Protocol, format!("this is not HTTP: {err}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_a_path_or_all_of_a_url() {
+        for (url, path, whole) in [
+            ("http://a", "/", "http://a/"),
+            ("http://a/", "/", "http://a/"),
+            ("http://a:1/b?c", "/b?c", "http://a:1/b?c"),
+            ("http://a?c", "/?c", "http://a/?c"),
+        ] {
+            let url: Uri = url.parse().unwrap();
+            let asked = Asked {
+                url: &url,
+                method: "GET",
+                to_first: true,
+            };
+            for (two, expected) in [(false, path), (true, whole)] {
+                let request = request(&Http::default(), &asked, two, None).unwrap();
+                assert_eq!(request.uri().to_string(), expected, "{url}");
+            }
+        }
+    }
 }
