@@ -68,8 +68,11 @@ impl Board {
             let module = inner.loaded.modules.get(&target.module);
             module.is_some_and(|module| !module.acts())
         };
-        let wanted = targets.into_iter().filter(known).collect();
-        inner.replace(wanted, true, now_ms);
+        let wanted: Vec<_> = targets.into_iter().filter(known).collect();
+        // As a rule nothing is found, and nothing was.
+        if !wanted.is_empty() || inner.entries.values().any(|entry| entry.found) {
+            inner.replace(wanted, true, now_ms);
+        }
     }
 
     /// The modules and what may be asked for.
@@ -85,13 +88,13 @@ impl Board {
         let inner = &mut *inner;
         let mut due = Vec::new();
         for entry in inner.entries.values_mut() {
-            let Some(module) = inner.loaded.modules.get(&entry.target.module) else {
-                continue;
-            };
             let every = entry.target.interval.unwrap_or(inner.every);
             if entry.under_way || entry.due_ms > now_ms + together(every) {
                 continue;
             }
+            let Some(module) = inner.loaded.modules.get(&entry.target.module) else {
+                continue;
+            };
             entry.under_way = true;
             entry.due_ms = (entry.due_ms + millis(every)).max(now_ms + 1);
             let timeout = entry.target.timeout.or(module.timeout).unwrap_or(TIMEOUT);
