@@ -217,6 +217,7 @@ async fn a_celery_application_is_told_from_its_queues_to_its_killed_worker() {
         .sum();
     assert_eq!(sent, 8.0, "{page}");
     assert!(!page.contains("hunter2"), "{page}");
+    crate::contracts::celery(&page);
 
     // A worker with more than it can do, which is then killed.
     let killed = shop.worker("bulk@beta", "bulk", "1");
