@@ -29,7 +29,8 @@ fi
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-mkdir -p /dev/pts /dev/shm /disk
+mkdir -p /dev/pts /dev/shm /disk /lib/modules
+[ -e "/lib/modules/$(uname -r)" ] || ln -s "/usr/lib/uml/modules/$(uname -r)" /lib/modules/
 mount -t devpts pts /dev/pts
 for folder in /run /dev/shm; do mount -t tmpfs tmpfs "$folder"; done
 mount -t cgroup2 cgroup /sys/fs/cgroup
