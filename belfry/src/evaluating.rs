@@ -110,9 +110,9 @@ impl Evaluating {
         self.open += waiting.groups.len() - before;
     }
 
-    /// Whether nothing waits and nothing is being evaluated.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.open == 0
+    /// How many groups wait or are being evaluated.
+    pub(crate) fn open(&self) -> usize {
+        self.open
     }
 
     /// Whether groups wait while every thread has one that does not end.
@@ -177,7 +177,7 @@ impl Evaluating {
         };
         self.open -= cleared;
         let (mut alerts, end) = (Vec::new(), time::Instant::now() + LAST);
-        while !self.is_idle() {
+        while self.open > 0 {
             match time::timeout_at(end, self.next()).await {
                 Ok(Ok(more)) => alerts.extend(more),
                 Ok(Err(_)) | Err(_) => break,

@@ -101,10 +101,12 @@ async fn round(watch: &Watch, evaluating: &mut Evaluating, cause: Cause) -> anyh
         };
         due.into_iter().filter_map(|due| rules.begin(due)).collect()
     };
+    // Of a group that was slow before nobody waits for the end.
+    let before = evaluating.open();
     evaluating.add(due);
     let mut alerts = Vec::new();
     let end = time::Instant::now() + TOGETHER;
-    while !evaluating.is_idle() {
+    while evaluating.open() > before {
         match time::timeout_at(end, evaluating.next()).await {
             Ok(more) => alerts.extend(more?),
             Err(_) => break,

@@ -12,7 +12,11 @@ use crate::support::belfry::Launch;
 use crate::support::scratch::Scratch;
 
 /// What is the same at every look, below the two roots.
-const STILL: [(&str, &str); 3] = [
+const STILL: [(&str, &str); 4] = [
+    (
+        "proc/meminfo",
+        "MemTotal: 4000000 kB\nMemFree: 20000 kB\nMemAvailable: 100000 kB\nSwapTotal: 1000000 kB\nSwapFree: 50000 kB\n",
+    ),
     (
         "proc/pressure/cpu",
         "some avg10=0.00 avg60=0.00 avg300=0.00 total=1\n",
@@ -44,6 +48,14 @@ fn grow(root: &Path, booted: u64, hundredths: u64) {
         format!("btime {booted}\nprocesses 100\nctxt 100\nprocs_running 9\nprocs_blocked 0\n"),
     ];
     write(root, "proc/stat", &stat.concat());
+    write(
+        root,
+        "proc/vmstat",
+        &format!(
+            "pswpin {0}\npswpout {0}\noom_kill 0\npgfault 1\n",
+            hundredths * 10
+        ),
+    );
     let stalled = |share: u64| {
         let total = hundredths * 10_000 * share / 100;
         let of = |kind: &str| format!("{kind} avg10=0.00 avg60=0.00 avg300=0.00 total={total}\n");
@@ -95,6 +107,10 @@ fn rules_about_the_machine_fire_by_what_its_kernel_would_say() {
     let mut turn = 0;
     watched.fires(
         &[
+            ("MemoryLow", "warning"),
+            ("MemoryLow", "critical"),
+            ("SwapFull", "warning"),
+            ("SwapThrashing", "warning"),
             ("MemoryPressure", "warning"),
             ("CpuSteal", "warning"),
             ("IoPressure", "warning"),

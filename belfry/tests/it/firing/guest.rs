@@ -1,16 +1,12 @@
-//! A machine in trouble with its memory, its tables, its clock, a disk and a network
-//! device: all for real, under a kernel that runs as a program, so that nobody else
-//! notices.
+//! A machine in trouble with its tables, its clock, a disk and a network device: all for
+//! real, under a kernel that runs as a program, so that nobody else notices.
 
 use std::fs;
 use std::net::UdpSocket;
-use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use super::Watched;
-use crate::kernel::{self, DISK};
+use crate::kernel;
 use crate::setup::Setup;
 use crate::support::program;
 
@@ -61,51 +57,6 @@ fn tell_offset(micros: i64) {
     assert!(state >= 0, "{}", std::io::Error::last_os_error());
 }
 
-/// Files in memory that fill it, and the swap behind it.
-struct Hog(usize);
-
-impl Hog {
-    const FOLDER: &str = "/fill";
-
-    fn new() -> Self {
-        sh(&format!(
-            "umask 077; truncate -s 0 {0}/swap; dd if=/dev/zero of={0}/swap bs=1M count=32 2>&1
-             mkswap {0}/swap; swapon {0}/swap; echo 200 > /proc/sys/vm/swappiness
-             mkdir {1}; mount -t tmpfs -o size=4G tmpfs {1}",
-            DISK.0,
-            Self::FOLDER
-        ));
-        Self(0)
-    }
-
-    /// Takes a little more, unless next to nothing is left.
-    fn grow(&mut self) {
-        let file = "/proc/meminfo";
-        let share = |part, whole| number(file, part) / number(file, whole);
-        for _ in 0..20 {
-            if share("MemAvailable:", "MemTotal:") < 0.04 && share("SwapFree:", "SwapTotal:") < 0.12
-            {
-                return;
-            }
-            let name = Path::new(Self::FOLDER).join(self.0.to_string());
-            let _ = fs::write(name, vec![1_u8; 2 << 20]);
-            self.0 += 1;
-        }
-    }
-
-    /// Reads all of it again and again, so that it comes and goes.
-    fn thrash(until: &AtomicBool) {
-        while !until.load(Ordering::Relaxed) {
-            for file in fs::read_dir(Self::FOLDER).expect("files").flatten() {
-                let _ = fs::read(file.path());
-                if until.load(Ordering::Relaxed) {
-                    return;
-                }
-            }
-        }
-    }
-}
-
 #[test]
 fn rules_about_the_machine_fire_for_a_kernel_that_is_in_trouble() {
     if !kernel::is_own() {
@@ -114,8 +65,6 @@ fn rules_about_the_machine_fire_for_a_kernel_that_is_in_trouble() {
         ]);
         return;
     }
-    // When nothing is left at all, somebody else goes first.
-    fs::write("/proc/self/oom_score_adj", "-900").expect("a score");
     lose_a_disk();
     // Every datagram is a connection in the kernel's eyes.
     sh(
@@ -153,19 +102,4 @@ fn rules_about_the_machine_fire_for_a_kernel_that_is_in_trouble() {
     sh("iptables-legacy -F INPUT; echo 100000 > /proc/sys/net/netfilter/nf_conntrack_max");
     tell_offset(-400_000);
     watched.fires(&[("ClockSkew", "warning")], || {});
-    let mut hog = Hog::new();
-    watched.fires(
-        &[
-            ("MemoryLow", "warning"),
-            ("MemoryLow", "critical"),
-            ("SwapFull", "warning"),
-        ],
-        || hog.grow(),
-    );
-    let enough = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| Hog::thrash(&enough));
-        watched.fires(&[("SwapThrashing", "warning")], || {});
-        enough.store(true, Ordering::Relaxed);
-    });
 }
