@@ -32,6 +32,7 @@ mod processes;
 mod rapl;
 mod sockets;
 mod stat;
+mod supplies;
 mod system;
 mod systemd;
 mod tcp;

@@ -5,8 +5,8 @@ use exposition::Writer;
 
 use super::{
     Machine, arrays, btrfs, cpu, disk, folders, hardware, hwmon, interrupts, ipvs, kernel, memory,
-    netclass, netstat, network, nfs, nvme, oom, pressure, processes, rapl, sockets, stat, system,
-    systemd, tcp, textfile, timex, xfs, zfs,
+    netclass, netstat, network, nfs, nvme, oom, pressure, processes, rapl, sockets, stat, supplies,
+    system, systemd, tcp, textfile, timex, xfs, zfs,
 };
 use crate::files::{Failure, Files};
 
@@ -44,7 +44,7 @@ pub(super) const COLLECTORS: [(&str, Read); 48] = [
     ("mdadm", arrays::read),
     ("bonding", hardware::bonds),
     ("edac", hardware::memory_errors),
-    ("powersupplyclass", hardware::power),
+    ("powersupplyclass", supplies::read),
     ("watchdog", hardware::watchdogs),
     ("hwmon", hwmon::read),
     ("nvme", nvme::read),

@@ -1,5 +1,5 @@
 //! Devices under `/sys` with a number or two each: thermal zones, cooling,
-//! bonds, memory errors, power supplies, watchdogs.
+//! bonds, memory errors, watchdogs.
 
 use std::path::{Path, PathBuf};
 
@@ -147,35 +147,6 @@ pub(super) fn memory_errors(
     Ok(())
 }
 
-pub(super) fn power(_: &Machine, files: &mut Files<'_>, page: &mut Writer) -> Result<(), Failure> {
-    let supplies = entries(files, "class/power_supply", "");
-    for (file, name, help) in [
-        (
-            "online",
-            "node_power_supply_online",
-            "Whether the supply is plugged in.",
-        ),
-        (
-            "capacity",
-            "node_power_supply_capacity",
-            "Charge in per cent.",
-        ),
-    ] {
-        let mut open = false;
-        for (supply, path) in &supplies {
-            let Some(value) = files.number(&path.join(file)) else {
-                continue;
-            };
-            if !open {
-                page.family(name, help, Kind::Gauge);
-                open = true;
-            }
-            page.sample(&[("power_supply", supply)], value);
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn watchdogs(
     _: &Machine,
     files: &mut Files<'_>,
@@ -184,7 +155,9 @@ pub(super) fn watchdogs(
     let dogs = entries(files, "class/watchdog", "watchdog");
     present(&dogs, "watchdog")?;
     for (file, name) in [
+        ("access_cs0", "node_watchdog_access_cs0"),
         ("bootstatus", "node_watchdog_bootstatus"),
+        ("fw_version", "node_watchdog_fw_version"),
         ("nowayout", "node_watchdog_nowayout"),
         ("pretimeout", "node_watchdog_pretimeout_seconds"),
         ("timeleft", "node_watchdog_timeleft_seconds"),

@@ -10,7 +10,7 @@ const VERSION_2: &str = "Null GetAttr SetAttr Root Lookup ReadLink Read WrCache 
     Rename Link SymLink MkDir RmDir ReadDir FsStat";
 const VERSION_3: &str = "Null GetAttr SetAttr Lookup Access ReadLink Read Write Create MkDir SymLink \
     MkNod Remove RmDir Rename Link ReadDir ReadDirPlus FsStat FsInfo PathConf Commit";
-/// In the order in which the client numbers what it asks.
+/// In the order in which the kernel's client numbers what it asks.
 const ASKED_4: &str = "Null Read Write Commit Open OpenConfirm OpenNoattr OpenDowngrade Close Setattr \
     FsInfo Renew SetClientID SetClientIDConfirm Lock Lockt Locku Access Getattr Lookup LookupRoot \
     Remove Rename Link Symlink Create Pathconf StatFs ReadLink ReadDir ServerCaps DelegReturn GetACL \
