@@ -159,7 +159,19 @@ impl Used {
     }
 
     fn now(&self) -> f64 {
-        processor(&self.process, true).expect("a server that goes on")
+        // One that serves a client has not always ended when the client has.
+        let below = fs::read_to_string(self.children()).unwrap_or_default();
+        let below = below.split_whitespace().filter_map(|child| {
+            let child = PathBuf::from(format!("/proc/{child}"));
+            processor(&child, true)
+        });
+        let own = processor(&self.process, true).expect("a server that goes on");
+        own + below.sum::<f64>()
+    }
+
+    fn children(&self) -> PathBuf {
+        let id = self.process.file_name().unwrap_or_default();
+        self.process.join("task").join(id).join("children")
     }
 
     pub(crate) fn during<T>(&mut self, work: impl FnOnce() -> T) -> T {
