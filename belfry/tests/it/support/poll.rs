@@ -6,12 +6,21 @@ use std::time::{Duration, Instant};
 /// How long a test waits when it names no limit of its own: far beyond what a
 /// loaded machine needs, so that only a real fault gets there.
 const LIMIT: Duration = Duration::from_secs(120);
+/// On a kernel that runs as a program everything takes several times as long.
+const OWN_KERNEL: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(20);
+
+fn limit() -> Duration {
+    match std::env::var_os("BELFRY_TEST_OWN_KERNEL") {
+        Some(_) => LIMIT * OWN_KERNEL,
+        None => LIMIT,
+    }
+}
 
 /// Asks `probe` until it has an answer; panics with `what` after two minutes.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
-    within(LIMIT, what, probe)
+    within(limit(), what, probe)
 }
 
 /// Asks `probe` until it has an answer; panics with `what` after `limit`.
@@ -38,7 +47,7 @@ pub(crate) fn settles(mut probe: impl FnMut() -> Option<()>) -> bool {
         if probe().is_some() {
             return true;
         }
-        if started.elapsed() > LIMIT {
+        if started.elapsed() > limit() {
             return false;
         }
         thread::sleep(PAUSE);
