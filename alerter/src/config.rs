@@ -79,6 +79,12 @@ settings::section! {
         /// those whom the first route mails what was held back until then. Without a
         /// word: yes, but for `belfry alertmanager`, which does as Alertmanager does.
         pub held_back: Option<bool> = None,
+        /// As `mail.digest`: when, each day, what nobody is told of is told in one mail.
+        /// Without a word as that says; `belfry alertmanager` has none then.
+        pub digest: Option<String> = None,
+        /// As `mail.canary`: how often a mail is sent only to show that pages arrive.
+        /// Without a word as that says; `belfry alertmanager` sends none then.
+        pub canary: Option<Duration> = None,
         /// How long the history of alerts and messages is kept.
         pub history: Duration = Duration::from_secs(30 * 86_400),
         /// How many past alerts the history keeps at most, within that time.

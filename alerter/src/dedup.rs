@@ -21,6 +21,9 @@ pub(crate) struct Entry {
     pub first_ms: i64,
     /// Recipients that refused the last message while others took it.
     pub missed: Vec<String>,
+    /// Since when it is known that the last message came back from all whom it was
+    /// for, in milliseconds since 1970.
+    pub bounced_ms: Option<i64>,
 }
 
 /// Why a message is sent.

@@ -65,6 +65,12 @@ pub enum StepKind {
     Unacknowledged,
     /// It became critical by its age.
     Raised,
+    /// A mail about it came back from somebody.
+    Bounced,
+    /// A mail about it has not reached somebody yet.
+    Delayed,
+    /// A summary told of it.
+    Summary,
 }
 
 impl StepKind {
@@ -79,6 +85,9 @@ impl StepKind {
             Self::Acknowledged => "acknowledged",
             Self::Unacknowledged => "unacknowledged",
             Self::Raised => "raised",
+            Self::Bounced => "bounced",
+            Self::Delayed => "delayed",
+            Self::Summary => "summary",
         }
     }
 }
@@ -172,19 +181,7 @@ impl Open {
 
     /// Adds a step; between the first ones and the last ones some give way.
     pub(crate) fn step(&mut self, at_ms: i64, kind: StepKind, detail: &Arc<str>) {
-        let steps = &mut self.past_mut().steps;
-        if steps.len() >= STEPS {
-            steps.remove(FIRST);
-        }
-        // Of most alerts there is one, and room for four is taken otherwise.
-        if steps.is_empty() {
-            steps.reserve_exact(1);
-        }
-        steps.push(Step {
-            at_ms,
-            kind,
-            detail: Arc::clone(detail),
-        });
+        add_step(&mut self.past_mut().steps, at_ms, kind, detail);
     }
 
     /// Moves every kept time, because the wall clock was set.
@@ -203,6 +200,22 @@ impl Open {
             step.at_ms += delta_ms;
         }
     }
+}
+
+/// Adds a step; between the first ones and the last ones some give way.
+pub(crate) fn add_step(steps: &mut Vec<Step>, at_ms: i64, kind: StepKind, detail: &Arc<str>) {
+    if steps.len() >= STEPS {
+        steps.remove(FIRST);
+    }
+    // Of most alerts there is one, and room for four is taken otherwise.
+    if steps.is_empty() {
+        steps.reserve_exact(1);
+    }
+    steps.push(Step {
+        at_ms,
+        kind,
+        detail: Arc::clone(detail),
+    });
 }
 
 /// A step's text: one short line.

@@ -1,5 +1,6 @@
 //! What others hold of the running alerter.
 
+mod bounces;
 mod notices;
 mod people;
 
@@ -21,6 +22,7 @@ use crate::silence::{Id, Silence, SilenceDraft, SilenceError};
 use crate::state::{AckLink, AlertView, Alerter, Event, GroupView, Incoming, Outcome, Refusal};
 use crate::task::{Change, Command, Glance, Task};
 use crate::{message, smtp, store};
+pub use bounces::BounceError;
 pub use people::{AckError, AckOf, AckRequest, HistoryFilter};
 
 /// Puts a notification into words.
@@ -71,6 +73,8 @@ pub struct Handle {
     pool: SqlitePool,
     clock: Clock,
     started_ms: i64,
+    /// Held while a bounce is laid to what was sent.
+    bounces: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl fmt::Debug for Handle {
@@ -103,6 +107,7 @@ impl Alerter {
             pool: parts.pool,
             clock: parts.clock,
             started_ms: now_ms,
+            bounces: Arc::default(),
         })
     }
 }

@@ -135,6 +135,9 @@ pub struct MailHealth {
     pub queue: usize,
     /// Recipients that refused the last mail of a group while others took it.
     pub refused_recipients: Vec<String>,
+    /// The last mail that came back: when, in milliseconds since 1970, and what is known
+    /// of it.
+    pub last_bounce: Option<(i64, String)>,
 }
 
 /// How the database is doing.

@@ -7,6 +7,7 @@
 
 pub mod api;
 mod backoff;
+mod bounce;
 mod clock;
 mod config;
 mod dedup;
@@ -39,6 +40,7 @@ mod whom;
 mod windows;
 mod words;
 
+pub use bounce::{Bounce, Fate, LONGEST as LONGEST_BOUNCE, NoBounce, Returned};
 pub(crate) use config::plan;
 pub use config::{
     Authorization, BasicAuth, Collapse as CollapsePolicy, Config, Email,
@@ -50,8 +52,8 @@ pub use dedup::Reason;
 pub use depend::Need;
 pub use episode::{Ack, Episode, Step, StepKind};
 pub use handle::{
-    AckError, AckOf, AckRequest, Clock, Handle, HistoryFilter, Parts, ReloadError, Render,
-    StartError, Stopped,
+    AckError, AckOf, AckRequest, BounceError, Clock, Handle, HistoryFilter, Parts, ReloadError,
+    Render, StartError, Stopped,
 };
 pub use health::{Class, Failure, MailHealth, StoreHealth};
 pub use notice::Daily;
@@ -60,7 +62,7 @@ pub use silence::{Silence, SilenceDraft, SilenceError, SilenceMatcher, SilenceSt
 pub use smtp::Tls;
 pub use state::{
     AckLink, AlertState, AlertView, Alerter, Escalation, Event, EventKind, FindError, GroupView,
-    Outcome, PendingView, Refusal, Why, WhyIntegration, WhyRoute,
+    Laid, Outcome, PendingView, Refusal, Why, WhyIntegration, WhyRoute,
 };
 pub use vendor::{
     Discord, Gotify, Jira, MsTeams, MsTeamsV2, Ntfy, OpsGenie, OpsGenieResponder, PagerDuty,

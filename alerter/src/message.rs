@@ -13,6 +13,7 @@ use tmpl::Mode;
 use tracing::error;
 
 use crate::Render;
+use crate::bounce::NAME_FIELD;
 use crate::health::{Class, Failure, one_line};
 use crate::notification::{Notification, Rendered};
 use crate::plan::{Email, Thread};
@@ -139,6 +140,7 @@ fn envelope(
         builder = builder.in_reply_to(answered.clone()).references(answered);
     }
     builder = builder.raw_header(field("Auto-Submitted", "auto-generated")?);
+    builder = builder.raw_header(field(NAME_FIELD, mail.id)?);
     for (name, value) in mail.fields.iter().filter(|(_, value)| !value.is_empty()) {
         builder = builder.raw_header(field(name, value)?);
     }
@@ -162,7 +164,10 @@ fn envelope(
         message.headers_mut().insert_raw(field(name, value)?);
     }
     Ok(Envelope {
-        from: from.email.clone(),
+        from: email
+            .return_path
+            .clone()
+            .unwrap_or_else(|| from.email.clone()),
         to,
         message: message.formatted(),
     })

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use exposition::{Kind, Writer};
 
+use crate::bounce::Fate;
 use crate::health::{Class, MailHealth};
 use crate::plan::Kind as Through;
 use crate::state::{Alerter, Mute};
@@ -284,6 +285,20 @@ fn mail(page: &mut Writer, glance: &Glance<'_>) {
         "Recipients refused in mails that others got.",
         Kind::Counter,
         counters.recipients_refused as f64,
+    );
+    page.family(
+        "belfry_mail_bounces_total",
+        "Mails that a server had taken and that came back, or are late, each recipient once.",
+        Kind::Counter,
+    );
+    for fate in [Fate::Failed, Fate::Delayed] {
+        page.sample(&[("fate", fate.as_str())], count(&counters.bounces, &fate));
+    }
+    page.single(
+        "belfry_mail_stray_bounces_total",
+        "Bounces handed over that are of no mail of ours.",
+        Kind::Counter,
+        counters.strays as f64,
     );
     page.single(
         "belfry_mail_queue_length",

@@ -55,8 +55,9 @@ pub struct Notification {
     pub inhibits: Vec<Set>,
     /// Where people reach this program; may be empty.
     pub external_url: String,
-    /// Where what fires of it can be taken on without a login; empty where that cannot be.
-    pub ack_url: String,
+    /// Where what fires of it can be taken on without a login, below the address of this
+    /// program; empty where that cannot be.
+    pub ack_path: String,
     /// Names the incident: the same in all its messages.
     pub incident: String,
     /// When it was composed, in milliseconds since 1970.
@@ -68,6 +69,20 @@ impl Notification {
     #[must_use]
     pub fn firing(&self) -> bool {
         self.alerts.iter().any(|alert| alert.ended_ms.is_none())
+    }
+
+    /// Where what fires of it can be taken on, as a URL; empty where nobody knows how
+    /// people reach this program.
+    #[must_use]
+    pub fn ack_url(&self) -> String {
+        match self.external_url.is_empty() || self.ack_path.is_empty() {
+            true => String::new(),
+            false => format!(
+                "{}{}",
+                self.external_url.trim_end_matches('/'),
+                self.ack_path
+            ),
+        }
     }
 }
 

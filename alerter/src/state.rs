@@ -7,6 +7,7 @@
 //! [`Alerter::changes`], and taken back if it could not be stored.
 
 mod acks;
+mod bounced;
 mod bundle;
 mod changes;
 mod collapse;
@@ -32,6 +33,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use bounced::Laid;
+pub(crate) use bounced::{Late, SentMail};
 pub(crate) use changes::{AlertRow, Changes, GroupRow, LogRow, PendingRow, SilenceRow};
 pub(crate) use compose::Delivery;
 pub(crate) use episodes::Took;
@@ -44,10 +47,12 @@ pub(crate) use kept::Stored;
 pub(crate) use list::{OfReceiver, Seen, Wanted};
 pub(crate) use put::Incoming;
 pub use put::Refusal;
+pub(crate) use quiet::Mute;
 pub use sent::Outcome;
 pub use view::{AlertState, AlertView, GroupView, PendingView};
 pub use why::{Why, WhyIntegration, WhyRoute};
 
+use crate::bounce::Fate;
 use crate::dedup::Entry;
 use crate::health::Class;
 use crate::inhibit::Inhibitor;
@@ -122,6 +127,8 @@ struct Group {
     /// The alerter's step at the last look, while alerts that had ended by then
     /// are still to be let go.
     looked: Option<u64>,
+    /// When the second contact is due, because the first one's mail came back.
+    fallback_ms: Option<i64>,
     /// Messages that are due, by the integration's place in the receiver.
     pending: BTreeMap<usize, Pending>,
 }
@@ -145,31 +152,6 @@ enum PendingState {
     Flying { again: bool },
     /// To be tried again at this time.
     Waiting { until_ms: i64 },
-}
-
-/// Why an alert is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Mute {
-    /// A source of an inhibition rule fires.
-    Inhibited,
-    /// No active time interval of the route holds.
-    Inactive,
-    /// A mute time interval of the route holds.
-    Window,
-    /// A silence matches.
-    Silenced,
-}
-
-impl Mute {
-    /// Alertmanager's word for it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Inhibited => "inhibition",
-            Self::Inactive => "active_time_interval",
-            Self::Window => "mute_time_interval",
-            Self::Silenced => "silence",
-        }
-    }
 }
 
 /// Names an entry of the notification log.
@@ -196,10 +178,14 @@ pub(crate) struct Counters {
     pub by_spare: u64,
     pub bundled: u64,
     pub recipients_refused: u64,
+    /// Mails that came back, each recipient once.
+    pub bounces: BTreeMap<Fate, u64>,
+    /// Bounces that are of no mail of ours.
+    pub strays: u64,
     pub lost_history: u64,
 }
 
-/// Where an incident of that name can be taken on, as a URL.
+/// Where an incident of that name can be taken on, as a path below our address.
 pub type AckLink = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The state. See the module for how it is driven.
@@ -234,6 +220,7 @@ pub struct Alerter {
     pub(crate) counters: Counters,
     dirty: changes::Dirty,
     episodes: episodes::Book,
+    mails: bounced::Mails,
     ladder: escalate::Ladder,
     symptoms: symptoms::Symptoms,
 }
@@ -264,6 +251,7 @@ impl Alerter {
             counters: Counters::default(),
             dirty: changes::Dirty::default(),
             episodes: episodes::Book::default(),
+            mails: bounced::Mails::default(),
             ladder: escalate::Ladder::new(),
             symptoms: symptoms::Symptoms::default(),
         }
@@ -318,6 +306,7 @@ impl Alerter {
         for group in self.groups.values_mut() {
             group.next_ms += delta_ms;
             group.wake_ms = group.wake_ms.map(|wake_ms| wake_ms + delta_ms);
+            group.fallback_ms = group.fallback_ms.map(|time_ms| time_ms + delta_ms);
             for pending in group.pending.values_mut() {
                 pending.since_ms += delta_ms;
                 if let PendingState::Waiting { until_ms } = &mut pending.state {
@@ -332,6 +321,7 @@ impl Alerter {
         for entry in self.log.values_mut() {
             entry.at_ms += delta_ms;
             entry.first_ms += delta_ms;
+            entry.bounced_ms = entry.bounced_ms.map(|time_ms| time_ms + delta_ms);
         }
         for flight in self.flying.values_mut() {
             flight.now_ms += delta_ms;
@@ -389,6 +379,7 @@ impl Group {
                 PendingState::Waiting { until_ms } => Some(until_ms),
                 PendingState::Ready | PendingState::Flying { .. } => None,
             })
+            .chain(self.fallback_ms)
             .fold(self.next_ms, i64::min)
     }
 }

@@ -2,6 +2,7 @@
 //! time. Nothing here decides anything.
 
 mod episodes;
+mod mails;
 mod read;
 
 use sqlx::sqlite::SqliteConnection;
@@ -11,7 +12,8 @@ use crate::silence::{Id, Kept, SilenceMatcher};
 use crate::state::{AlertRow, Changes, GroupRow, Happened, LogRow};
 
 pub(crate) use episodes::list as episodes;
-pub(crate) use read::{history, load};
+pub(crate) use mails::named as mails;
+pub(crate) use read::{history, load, silences_ended};
 
 /// Rows of a statement: each statement costs a walk to the database's thread.
 const ROWS: usize = 32;
@@ -48,6 +50,12 @@ pub(crate) async fn write(pool: &SqlitePool, changes: &Changes) -> sqlx::Result<
     }
     for episodes in changes.episodes.chunks(ROWS) {
         episodes::write(&mut transaction, episodes).await?;
+    }
+    for sent in changes.mails.chunks(ROWS) {
+        mails::write(&mut transaction, sent).await?;
+    }
+    if let Some(before_ms) = changes.trim_mails_ms {
+        mails::trim(&mut transaction, before_ms).await?;
     }
     if let Some(before_ms) = changes.trim_before_ms {
         episodes::trim(&mut transaction, before_ms, changes.most_episodes).await?;
@@ -143,7 +151,7 @@ async fn write_group(
 
 async fn write_log(db: &mut SqliteConnection, row: &LogRow) -> sqlx::Result<()> {
     let query = match row.entry {
-        Some(_) => "INSERT OR REPLACE INTO alerter_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        Some(_) => "INSERT OR REPLACE INTO alerter_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         None => "DELETE FROM alerter_log WHERE key = ? AND receiver = ? AND integration = ?",
     };
     let mut query = sqlx::query(query)
@@ -158,7 +166,8 @@ async fn write_log(db: &mut SqliteConnection, row: &LogRow) -> sqlx::Result<()> 
             .bind(&entry.incident)
             .bind(entry.sent)
             .bind(entry.first_ms)
-            .bind(json(&entry.missed));
+            .bind(json(&entry.missed))
+            .bind(entry.bounced_ms);
     }
     query.execute(db).await?;
     Ok(())
@@ -201,7 +210,7 @@ async fn write_events(db: &mut SqliteConnection, events: &[Happened]) -> sqlx::R
 }
 
 /// Labels and lists of texts can always be written as JSON.
-fn json(value: &impl serde::Serialize) -> String {
+fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -83,15 +83,20 @@ pub(crate) fn fill(
     mode: Mode,
 ) -> Result<String, tmpl::Error> {
     let label = |name: &str| label_of(notification, name);
-    let env = env(notification, &label);
+    let ack_url = notification.ack_url();
+    let env = env(notification, &label, &ack_url);
     template.execute(&notice(notification).value(), &env, mode)
 }
 
 /// What templates of a message may ask of the world.
-fn env<'a>(message: &'a Notification, label: &'a tmpl::RouteLabel<'a>) -> Env<'a> {
+fn env<'a>(
+    message: &'a Notification,
+    label: &'a tmpl::RouteLabel<'a>,
+    ack_url: &'a str,
+) -> Env<'a> {
     Env {
         route_label: Some(label),
-        ack_url: &message.ack_url,
+        ack_url,
         ..Env::at(message.now_ms, &message.external_url)
     }
 }

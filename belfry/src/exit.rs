@@ -13,7 +13,7 @@ pub(crate) const USAGE: Exit = Exit(3);
 
 impl Exit {
     /// The exit code of another program, passed on as it is.
-    pub(crate) fn of(code: u8) -> Self {
+    pub(crate) const fn of(code: u8) -> Self {
         Self(code)
     }
 }

@@ -7,7 +7,6 @@ mod cli;
 mod clock;
 mod config;
 mod daemon;
-mod evaluating;
 mod exit;
 mod files;
 mod http;

@@ -8,6 +8,7 @@
 
 mod alerting;
 mod archive;
+mod bounces;
 mod compose_files;
 mod files;
 mod health;
@@ -24,6 +25,7 @@ mod write;
 
 pub use alerting::{alert_api, alerting, matchers};
 pub use archive::archive;
+pub use bounces::bounces;
 pub use compose_files::compose_files;
 pub use files::files;
 pub use health::{blackbox, ping};
@@ -42,10 +44,11 @@ pub use write::write;
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 18] = [
+pub const ENTRIES: [Entry; 19] = [
     ("archives", archive, archive::samples),
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
+    ("bounces", bounces, bounces::samples),
     ("blackbox", blackbox, health::blackbox_samples),
     ("compose_files", compose_files, compose_files::samples),
     ("exposition", page, page::samples),

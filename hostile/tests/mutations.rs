@@ -180,6 +180,11 @@ fn modules_for_probes_are_read_without_harm() {
 }
 
 #[test]
+fn mails_that_came_back_are_read_without_harm() {
+    throw("bounces");
+}
+
+#[test]
 fn archives_are_unpacked_without_harm() {
     throw("archives");
 }

@@ -42,6 +42,8 @@ pub(super) fn compile(config: &Config, mail: &Mail) -> Result<Plan, Vec<Problem>
     let mut servers = Servers::default();
     let rotas = rotas::compile(config, &mut problems);
     let by_mail = email::from_mail(mail, &rotas, &mut servers, &mut problems);
+    let digest = config.digest.as_deref().unwrap_or_default();
+    email::daily(digest, "alerter.digest", &mut problems);
     let inhibit = inhibit_rules(config, &mut problems);
     let intervals = intervals::compile(config, &mut problems);
     let (routes, mut receivers) = match &config.route {

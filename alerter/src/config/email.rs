@@ -9,7 +9,7 @@ use settings::Secret;
 
 use super::TlsConfig;
 pub(super) use address::addresses;
-pub(super) use compile::{compile, fill, from_mail, hello_of, host_port};
+pub(super) use compile::{compile, daily, fill, from_mail, hello_of, host_port};
 
 settings::section! {
     /// Mail. What is absent comes from `global`.
@@ -25,6 +25,9 @@ settings::section! {
         /// that is no template stands in: `global`'s, the `mail` section's, the user's
         /// name at the mail server.
         pub from: String = String::new(),
+        /// Where mails go that come back: the envelope's sender. Without a word, `global`'s,
+        /// the `mail` section's, or the sender's. Ours, not Alertmanager's.
+        pub return_path: String = String::new(),
         /// The mail server as host:port.
         pub smarthost: String = String::new(),
         /// What we call ourselves to the mail server.

@@ -13,6 +13,8 @@ settings::section! {
         pub resolve_timeout: Duration = Duration::from_secs(300),
         /// The sender of mails.
         pub smtp_from: String = String::new(),
+        /// Where mails go that come back: the envelope's sender. Ours, not Alertmanager's.
+        pub smtp_return_path: String = String::new(),
         /// The mail server as host:port.
         pub smtp_smarthost: String = String::new(),
         /// What we call ourselves to the mail server.

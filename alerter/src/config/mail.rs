@@ -36,6 +36,9 @@ settings::section! {
         pub canary: Duration = Duration::ZERO,
         /// The sender; the user name if that is an address.
         pub from: String = String::new(),
+        /// Where mails go that come back: the envelope's sender. Without a word, to `from`.
+        /// What reads them there is `belfry bounce`.
+        pub return_path: String = String::new(),
         /// The mail server as host:port.
         pub smarthost: String = String::new(),
         /// Who we are to the mail server; empty for no authentication.

@@ -8,11 +8,18 @@ use crate::health::{Class, Failure};
 use crate::notification::Rendered;
 use crate::pairs::Pairs;
 use crate::plan::{Integration, Receiver};
-use crate::state::Outcome;
+use crate::state::{Event, Outcome, SentMail};
+use crate::task::{Change, Command};
 use crate::windows::WindowEnd;
-use crate::{message, smtp};
+use crate::{message, smtp, store};
 
 impl Handle {
+    /// The silences that were the first to end after `after_ms` (milliseconds since
+    /// 1970): those that ended together.
+    pub async fn silences_ended(&self, after_ms: i64) -> sqlx::Result<Vec<Event>> {
+        store::silences_ended(&self.pool, after_ms).await
+    }
+
     /// Where time intervals have let routes tell again after `after_ms`, up to
     /// `until_ms`; both in milliseconds since 1970.
     pub async fn window_ends(
@@ -89,11 +96,30 @@ impl Handle {
                 Err(failure) => Outcome::failure(failure),
             };
             let taken = outcome.reason().is_none();
+            if taken {
+                let receiver = plan.receiver_of(0).name.to_string();
+                self.note_sent(id, receiver, &outcome).await?;
+            }
             last = Some(outcome);
             if taken {
                 break;
             }
         }
         Ok(last)
+    }
+
+    /// Remembers a mail that is no page, in case it comes back.
+    async fn note_sent(
+        &self,
+        id: &str,
+        receiver: String,
+        outcome: &Outcome,
+    ) -> Result<(), Stopped> {
+        let (name, accepted) = (id.to_owned(), outcome.accepted.clone());
+        let change: Change = Box::new(move |alerter, now_ms| {
+            alerter.note_mail(SentMail::of_notice(name, receiver, accepted, now_ms));
+            Box::new(|_| {})
+        });
+        self.send(Command::Change(change)).await
     }
 }

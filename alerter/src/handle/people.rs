@@ -149,47 +149,56 @@ impl Handle {
             }
         }
         let (by, note) = (crate::health::one_line(&by), crate::health::one_line(&note));
-        self.change(move |alerter, now_ms| {
-            let mut wanted = match &request.of {
-                AckOf::Text(text) => alerter.find(text)?,
-                AckOf::Incident(incident) => alerter.of_incident(incident),
-            };
-            wanted = widened(alerter, wanted, request.group);
-            if let Some(only) = &request.only {
-                wanted.retain(|it| only.contains(it));
-            }
-            if wanted.is_empty() {
-                return Err(AckError::Over);
-            }
-            let at_ms = now_ms;
-            let ack = (!request.undo).then_some(Ack { by, note, at_ms });
-            let done = alerter.acknowledge(&wanted, ack.as_ref(), now_ms);
-            Ok(done.iter().filter_map(|it| alerter.episode(*it)).collect())
-        })
+        change(
+            self,
+            || AckError::NotStored,
+            move |alerter, now_ms| {
+                let mut wanted = match &request.of {
+                    AckOf::Text(text) => alerter.find(text)?,
+                    AckOf::Incident(incident) => alerter.of_incident(incident),
+                };
+                wanted = widened(alerter, wanted, request.group);
+                if let Some(only) = &request.only {
+                    wanted.retain(|it| only.contains(it));
+                }
+                if wanted.is_empty() {
+                    return Err(AckError::Over);
+                }
+                let at_ms = now_ms;
+                let ack = (!request.undo).then_some(Ack { by, note, at_ms });
+                let done = alerter.acknowledge(&wanted, ack.as_ref(), now_ms);
+                Ok(done.iter().filter_map(|it| alerter.episode(*it)).collect())
+            },
+        )
         .await
     }
+}
 
-    /// Changes something, and returns when that is stored.
-    async fn change<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&mut Alerter, i64) -> Result<T, AckError> + Send + 'static,
-    ) -> Result<T, AckError> {
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        let change = Box::new(move |alerter: &mut Alerter, now_ms| {
-            let result = change(alerter, now_ms);
-            let tell: Box<dyn FnOnce(bool) + Send> = Box::new(move |stored| {
-                let result = match stored {
-                    false if result.is_ok() => Err(AckError::NotStored),
-                    _ => result,
-                };
-                // Who asked may have gone.
-                let _ = answer.send(result);
-            });
-            tell
+/// Changes something, and returns when that is stored, or with `not_stored`.
+pub(super) async fn change<T, E>(
+    handle: &Handle,
+    not_stored: impl FnOnce() -> E + Send + 'static,
+    change: impl FnOnce(&mut Alerter, i64) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<Stopped> + Send + 'static,
+{
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let change = Box::new(move |alerter: &mut Alerter, now_ms| {
+        let result = change(alerter, now_ms);
+        let tell: Box<dyn FnOnce(bool) + Send> = Box::new(move |stored| {
+            let result = match stored {
+                false if result.is_ok() => Err(not_stored()),
+                _ => result,
+            };
+            // Who asked may have gone.
+            let _ = answer.send(result);
         });
-        self.send(Command::Change(change)).await?;
-        answered.await.map_err(|_| Stopped)?
-    }
+        tell
+    });
+    handle.send(Command::Change(change)).await?;
+    answered.await.map_err(|_| Stopped)?
 }
 
 fn widened(alerter: &Alerter, found: BTreeSet<u64>, group: bool) -> BTreeSet<u64> {

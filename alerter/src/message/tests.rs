@@ -55,7 +55,7 @@ fn delivery(label: &str, email: &str, message_id: &str) -> Delivery {
             flaps: 0,
             inhibits: Vec::new(),
             external_url: String::new(),
-            ack_url: String::new(),
+            ack_path: String::new(),
             incident: "00ff".into(),
             now_ms: 1_767_323_045_000,
         },

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::Address;
+
 use crate::http::{Line, Way};
 use crate::notification::Notification;
 use crate::smtp::Server;
@@ -158,6 +160,8 @@ pub(crate) struct Email {
     pub to: To,
     /// The sender.
     pub from: From,
+    /// Where it goes if it comes back; to the sender without a word.
+    pub return_path: Option<Address>,
     /// Whether ended alerts are told too.
     pub send_resolved: bool,
     /// What of its words is a template of the user's.

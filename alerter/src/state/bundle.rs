@@ -131,7 +131,7 @@ impl Alerter {
         for other in others {
             self.add_to(&mut first, other, integration, now_ms);
         }
-        Self::as_one(&mut first);
+        self.as_one(&mut first);
         first
     }
 
@@ -165,7 +165,7 @@ impl Alerter {
     }
 
     /// What is true of all that a mail of several groups tells.
-    pub(super) fn as_one(first: &mut Delivery) {
+    pub(super) fn as_one(&mut self, first: &mut Delivery) {
         let told = &mut first.notification;
         if told.groups > 1 {
             let sets = || told.alerts.iter().map(|alert| &alert.labels);
@@ -184,8 +184,11 @@ impl Alerter {
             told.common_annotations = annotations;
             told.sent_before = 0;
             // A link answers for one incident.
-            told.ack_url.clear();
+            told.ack_path.clear();
             first.message_id = format!("{}.{}.together", first.message_id, told.groups);
+            if let Some(flight) = self.flying.get_mut(&first.id) {
+                flight.name.clone_from(&first.message_id);
+            }
         }
     }
 }

@@ -9,9 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::bounced::{KEEP_MS, SentMail};
 use super::event::{EventKind, Happened};
 use super::fold::Fold;
-use super::{Alerter, GroupId, LogKey, Pending, PendingState};
+use super::{Alerter, GroupId, LogKey};
 use crate::dedup::Entry;
 use crate::episode::Episode;
 use crate::health::Class;
@@ -127,10 +128,14 @@ pub(crate) struct Changes {
     pub intake_over: Option<u64>,
     /// Episodes as they are now.
     pub episodes: Vec<Episode>,
+    /// Mails that were sent, or came back.
+    pub mails: Vec<SentMail>,
     /// So many episodes are kept when history is deleted.
     pub most_episodes: usize,
     /// History older than this is deleted, in milliseconds since 1970.
     pub trim_before_ms: Option<i64>,
+    /// Mails older than this are forgotten, in milliseconds since 1970.
+    pub trim_mails_ms: Option<i64>,
 }
 
 impl Changes {
@@ -153,6 +158,7 @@ impl Changes {
             && self.silences.is_empty()
             && self.history.is_empty()
             && self.episodes.is_empty()
+            && self.mails.is_empty()
             && self.intake_over.is_none()
             && self.trim_before_ms.is_none()
     }
@@ -250,7 +256,11 @@ impl Alerter {
             history,
             episodes,
             most_episodes: self.plan.episodes,
+            mails: std::mem::take(&mut self.mails.dirty)
+                .into_values()
+                .collect(),
             trim_before_ms: dirty.trim.then(|| now_ms - self.history_ms),
+            trim_mails_ms: dirty.trim.then(|| now_ms - KEEP_MS),
         }
     }
 
@@ -281,6 +291,7 @@ impl Alerter {
         }
         self.bound_history();
         self.return_episodes(changes.episodes);
+        self.mails.return_all(changes.mails);
         let by_name = self.group_names();
         for (names, _) in changes.groups {
             let id = by_name.get(&names).copied();
@@ -376,22 +387,5 @@ impl Alerter {
                 .map(|(integration, pending)| pending.row(*integration))
                 .collect(),
         })
-    }
-}
-
-impl Pending {
-    fn row(&self, integration: usize) -> PendingRow {
-        PendingRow {
-            integration,
-            attempts: self.attempts,
-            since_ms: self.since_ms,
-            // One under way may not arrive, so after a crash it is due at once.
-            until_ms: match self.state {
-                PendingState::Waiting { until_ms } => until_ms,
-                PendingState::Ready | PendingState::Flying { .. } => self.since_ms,
-            },
-            class: self.class,
-            only_missed: self.only_missed,
-        }
     }
 }

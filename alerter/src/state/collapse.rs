@@ -95,7 +95,7 @@ impl Alerter {
         }
         let alerts = &mut first.notification.alerts;
         alerts.sort_by(|one, other| place(one).cmp(&place(other)));
-        Self::as_one(&mut first);
+        self.as_one(&mut first);
         if first.notification.groups > 1 {
             first.notification.down_at = down.host;
             if let Some(flight) = self.flying.get_mut(&first.id) {

@@ -53,6 +53,8 @@ pub(super) struct Flight {
     pub sent_before: u32,
     pub first_ms: Option<i64>,
     pub labels: Pairs,
+    /// What its Message-ID begins with, if it is a mail.
+    pub name: String,
     /// Other groups that the same mail tells of.
     pub more: Vec<Self>,
     /// Whether it tells of one host rather than of what had to wait.
@@ -257,7 +259,7 @@ impl Alerter {
             flaps: self.flaps(&looked.firing, now_ms),
             inhibits: self.inhibited_by(&looked.firing, now_ms),
             external_url: self.external_url.clone(),
-            ack_url: String::new(),
+            ack_path: String::new(),
             incident: incident.clone(),
             now_ms,
             alerts: told,
@@ -265,7 +267,7 @@ impl Alerter {
         if notification.firing()
             && let Some(link) = &self.ack_link
         {
-            notification.ack_url = link(&notification.incident).unwrap_or_default();
+            notification.ack_path = link(&notification.incident).unwrap_or_default();
         }
         if !route.labels.is_empty() {
             notification.route_labels = route_labels(&route.labels, &notification);
@@ -300,6 +302,7 @@ impl Alerter {
                 sent_before,
                 first_ms,
                 labels,
+                name: message_id.clone(),
                 more: Vec::new(),
                 of_host: false,
             },

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bounced::Late;
 use super::flush::Looked;
 use super::{Active, Alerter, GroupId, Mute};
 use crate::HistoryFilter;
@@ -72,6 +73,18 @@ impl Book {
     pub(super) fn shift(&mut self, delta_ms: i64) {
         for open in self.open.values_mut() {
             open.shift(delta_ms);
+        }
+    }
+
+    /// Adds a step to an episode that is over.
+    pub(super) fn amend(&mut self, row: Episode, now_ms: i64, late: &Late) {
+        // Without an end it was read before the end was known: that must not be lost.
+        let id = row.id;
+        if row.ended_ms.is_some() {
+            self.past.entry(id).or_insert(row);
+        }
+        if let Some(row) = self.past.get_mut(&id) {
+            episode::add_step(&mut row.steps, now_ms, late.kind, &late.detail);
         }
     }
 

@@ -202,26 +202,38 @@ impl Alerter {
             .filter(|it| Receiver::second_of(**it).is_none());
         let told = first.filter_map(|slot| {
             let entry = self.log.get(&self.log_key(id, group, *slot))?;
-            (!entry.firing.is_empty()).then_some(entry.first_ms)
+            (!entry.firing.is_empty()).then_some(entry)
         });
-        let Some(first_ms) = told.min() else {
-            return self.fallback_due_ms(group, policy, firing);
+        let told: Vec<&Entry> = told.collect();
+        let by_failure = match told.iter().any(|entry| entry.bounced_ms.is_none()) {
+            true => None,
+            false => self.fallback_due_ms(group, &told, policy, firing),
         };
+        let first_ms = told.iter().map(|entry| entry.first_ms).min();
         let waits = self
             .open_policies(firing)
             .filter(|(at, policy_of)| *at == policy && policy_of.second_ms > 0);
-        waits
-            .map(|(_, it)| first_ms.saturating_add(it.second_ms))
-            .min()
+        let by_silence = waits.filter_map(|(_, it)| Some(first_ms?.saturating_add(it.second_ms)));
+        by_silence.chain(by_failure).min()
     }
 
-    /// When the second contact is due because nothing reaches the first.
-    fn fallback_due_ms(&self, group: &Group, policy: usize, firing: &[u64]) -> Option<i64> {
+    /// When the second contact is due because nothing reaches the first: messages to it
+    /// fail, or came back.
+    fn fallback_due_ms(
+        &self,
+        group: &Group,
+        told: &[&Entry],
+        policy: usize,
+        firing: &[u64],
+    ) -> Option<i64> {
         let first = group.pending.iter().filter(|(slot, pending)| {
             Receiver::second_of(**slot).is_none() && pending.class.is_some()
         });
-        let since_ms = first.map(|(_, pending)| pending.since_ms).min()?;
-        let waits = firing.iter().filter_map(|fingerprint| {
+        let failing = first.map(|(_, pending)| pending.since_ms);
+        let returned = told.iter().filter_map(|entry| entry.bounced_ms);
+        let since_ms = failing.chain(returned).min()?;
+        let open = firing.iter().filter(|it| self.ack_of(**it).is_none());
+        let waits = open.filter_map(|fingerprint| {
             let alert = self.alerts.get(fingerprint)?;
             let (at, found) = escalation::policy_of(&self.plan.escalation, &alert.labels)?;
             let falls_back = at == policy && found.fallback_ms > 0;
@@ -246,6 +258,15 @@ impl Alerter {
             }
         }
         next_ms
+    }
+
+    /// Tells the second contact if it is time, and else when it is.
+    pub(super) fn fall_back_when_due(&mut self, id: GroupId, now_ms: i64) {
+        let next_ms = self.fall_back(id, now_ms);
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.fallback_ms = next_ms;
+            self.rewake(id);
+        }
     }
 
     /// What comes next for an alert.

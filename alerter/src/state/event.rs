@@ -40,6 +40,10 @@ pub enum EventKind {
     Unacknowledged,
     /// An alert became critical by its age.
     Raised,
+    /// A mail that a server took came back; the detail says whose, and why.
+    Bounced,
+    /// A mail that a server took has not arrived yet.
+    Delayed,
 }
 
 impl EventKind {
@@ -57,6 +61,8 @@ impl EventKind {
             Self::Acknowledged,
             Self::Unacknowledged,
             Self::Raised,
+            Self::Bounced,
+            Self::Delayed,
         ];
         all.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -75,6 +81,8 @@ impl EventKind {
             Self::Acknowledged => "acknowledged",
             Self::Unacknowledged => "unacknowledged",
             Self::Raised => "raised",
+            Self::Bounced => "bounced",
+            Self::Delayed => "delayed",
         }
     }
 }

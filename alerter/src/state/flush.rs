@@ -80,12 +80,16 @@ impl Alerter {
                 due.push(*integration);
             }
         }
+        let falls_back = group.fallback_ms.is_some_and(|it| it <= now_ms);
         if group.next_ms <= now_ms {
             self.look_now(id, now_ms);
             self.settle(id);
         }
         for integration in due {
             self.queue_up(id, integration);
+        }
+        if falls_back {
+            self.fall_back_when_due(id, now_ms);
         }
         self.rewake(id);
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::changes::Names;
 use super::{
     Active, AlertRow, Alerter, Came, GroupId, GroupIds, GroupRow, LogKey, LogRow, Pending,
-    PendingState, SilenceRow,
+    PendingRow, PendingState, SilenceRow,
 };
 use crate::episode::Episode;
 use crate::inhibit::Inhibitor;
@@ -28,6 +28,8 @@ pub(crate) struct Stored {
     pub episodes: Vec<Episode>,
     /// The number of the next episode.
     pub next_episode: u64,
+    /// The number of the next mail.
+    pub next_mail: u64,
     /// Alerts as they came since the rest was stored, the first ones first.
     pub intake: Vec<Came>,
     /// The number of the last row of these.
@@ -64,12 +66,30 @@ impl From<AlertRow> for Active {
     }
 }
 
+impl Pending {
+    pub(super) fn row(&self, integration: usize) -> PendingRow {
+        PendingRow {
+            integration,
+            attempts: self.attempts,
+            since_ms: self.since_ms,
+            // One under way may not arrive, so after a crash it is due at once.
+            until_ms: match self.state {
+                PendingState::Waiting { until_ms } => until_ms,
+                PendingState::Ready | PendingState::Flying { .. } => self.since_ms,
+            },
+            class: self.class,
+            only_missed: self.only_missed,
+        }
+    }
+}
+
 impl Alerter {
     /// Takes up what was stored; call on a new alerter. Whatever fired when we
     /// stopped fires on until it is heard of again or the resolve time-out has
     /// passed: while we were away nobody could have told us.
     pub(crate) fn load(&mut self, stored: Stored, now_ms: i64) {
         self.dirty.intake_id = stored.intake_id;
+        self.mails.next = stored.next_mail;
         let mut rows: BTreeMap<u64, Active> = stored
             .alerts
             .into_iter()

@@ -277,6 +277,7 @@ impl Alerter {
             next_ms: now_ms + if late { 0 } else { route.group_wait_ms },
             wake_ms: None,
             looked: None,
+            fallback_ms: None,
             pending: BTreeMap::new(),
         };
         self.groups.insert(id, group);

@@ -1,11 +1,36 @@
 //! Silences in the alerter's state: making, ending, forgetting them, and
 //! whether an alert is muted at all.
 
+use super::Alerter;
 use super::event::EventKind;
-use super::{Alerter, Mute};
 use crate::matcher::Matcher;
 use crate::pairs::Pairs;
 use crate::silence::{Change, Id, Silence, SilenceDraft, SilenceError, SilenceState};
+
+/// Why an alert is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mute {
+    /// A source of an inhibition rule fires.
+    Inhibited,
+    /// No active time interval of the route holds.
+    Inactive,
+    /// A mute time interval of the route holds.
+    Window,
+    /// A silence matches.
+    Silenced,
+}
+
+impl Mute {
+    /// Alertmanager's word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Inhibited => "inhibition",
+            Self::Inactive => "active_time_interval",
+            Self::Window => "mute_time_interval",
+            Self::Silenced => "silence",
+        }
+    }
+}
 
 impl Alerter {
     /// Makes or changes a silence; its id. `fresh` names it if it is a new one.

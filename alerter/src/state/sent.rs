@@ -1,7 +1,9 @@
 //! How a message went, and what follows from that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::bounced::SentMail;
 use super::compose::Flight;
 use super::event::EventKind;
 use super::{Alerter, Pending, PendingState};
@@ -70,7 +72,11 @@ impl Alerter {
                 self.counters.bundled += 1 + more.len() as u64;
             }
         }
+        let mail = (flight.kind == Kind::Email && taken).then(|| flight.name.clone());
         for flight in std::iter::once(flight).chain(more) {
+            if let Some(name) = &mail {
+                self.note_mail(flight.mail(name, outcome, now_ms));
+            }
             self.landed(flight, outcome, now_ms);
         }
         taken
@@ -106,6 +112,7 @@ impl Alerter {
             let entry = self.log.entry(flight.log.clone()).or_default();
             if flight.only_missed {
                 entry.sent += 1;
+                entry.bounced_ms = None;
             } else {
                 *entry = Entry {
                     firing: flight.looked.firing.clone(),
@@ -120,6 +127,7 @@ impl Alerter {
                     sent: flight.sent_before + 1,
                     first_ms: flight.first_ms.unwrap_or(now_ms),
                     missed: Vec::new(),
+                    bounced_ms: None,
                 };
             }
             entry.missed = missed;
@@ -187,6 +195,35 @@ impl Alerter {
         }
         self.settle(id);
         self.rewake(id);
+    }
+}
+
+impl Flight {
+    /// As a mail that a server took under this name.
+    fn mail(&self, name: &str, outcome: &Outcome, now_ms: i64) -> SentMail {
+        let looked = &self.looked;
+        SentMail {
+            id: 0,
+            name: name.to_owned(),
+            at_ms: now_ms,
+            group: self.log.group.to_string(),
+            receiver: self.log.receiver.to_string(),
+            integration: self.log.integration,
+            incident: self.incident.clone(),
+            sent: match self.only_missed {
+                true => 0,
+                false => self.sent_before + 1,
+            },
+            labels: self.labels.clone(),
+            told: looked
+                .firing
+                .iter()
+                .chain(&looked.resolved)
+                .copied()
+                .collect(),
+            accepted: outcome.accepted.clone(),
+            returned: BTreeMap::new(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The state in virtual time: what is sent when.
 
+mod bounced;
 mod bundle;
 mod collapse;
 mod episodes;

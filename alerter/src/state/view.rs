@@ -4,7 +4,7 @@ use alert::Set;
 
 use super::{Alerter, Escalation, Group, GroupId, PendingState};
 use crate::dedup;
-use crate::episode::Ack;
+use crate::episode::{Ack, Step, StepKind};
 use crate::health::{Class, MailHealth};
 use crate::plan::Receiver;
 
@@ -64,6 +64,8 @@ pub struct AlertView {
     pub ack: Option<Ack>,
     /// What comes next if nobody ends or answers it.
     pub escalation: Escalation,
+    /// The last message about it, if that came back: whose, and why.
+    pub returned: Option<Step>,
     /// When it is told of next, if nothing changes; none if it is muted or its
     /// receivers send nothing.
     pub next_ms: Option<i64>,
@@ -131,6 +133,7 @@ impl Alerter {
                     sent: 0,
                     ack: self.ack_of(*fingerprint).cloned(),
                     escalation: self.escalation_of(*fingerprint, alert),
+                    returned: self.returned(*fingerprint).cloned(),
                     next_ms: None,
                 };
                 for id in &alert.groups {
@@ -145,6 +148,16 @@ impl Alerter {
                 view
             })
             .collect()
+    }
+
+    /// What is known of the last message about an alert, if it came back.
+    fn returned(&self, fingerprint: u64) -> Option<&Step> {
+        let steps = &self.episodes.open.get(&fingerprint)?.past().steps;
+        let since = steps
+            .iter()
+            .rev()
+            .take_while(|it| it.kind != StepKind::Told);
+        since.into_iter().find(|it| it.kind == StepKind::Bounced)
     }
 
     fn add_times(&self, id: GroupId, group: &Group, view: &mut AlertView, now_ms: i64) {
@@ -232,6 +245,7 @@ impl Alerter {
         refused.sort();
         refused.dedup();
         health.refused_recipients = refused;
+        health.last_bounce = self.last_bounce().cloned();
     }
 
     /// Firing alerts by state, for metrics.

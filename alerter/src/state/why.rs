@@ -184,6 +184,9 @@ impl Alerter {
             Decision::Nothing if self.is_held(fingerprint) => {
                 "it seems to be over: that is told if it lasts".into()
             }
+            Decision::Nothing if entry.is_some_and(|entry| entry.bounced_ms.is_some()) => {
+                "told, but the mail came back: nobody has it".into()
+            }
             Decision::Nothing if self.all_acknowledged(&looked.firing) => {
                 "told, and acknowledged: not repeated until it ends".into()
             }

@@ -34,6 +34,7 @@ pub(crate) async fn load(pool: &SqlitePool) -> sqlx::Result<Stored> {
     let intake: Vec<Came> = rows_of_intake.into_iter().flat_map(|(_, it)| it).collect();
     let began_ms: BTreeSet<i64> = intake.iter().filter_map(|came| came.began_ms).collect();
     Ok(Stored {
+        next_mail: super::mails::next(pool).await?,
         began: began(pool, &began_ms).await?,
         intake_id,
         intake,
@@ -76,6 +77,20 @@ pub(crate) async fn history(
     )
     .bind(since_ms)
     .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    Ok(sound(&found, event))
+}
+
+/// The silences that were the first to end after a time, all of the same millisecond.
+pub(crate) async fn silences_ended(pool: &SqlitePool, after_ms: i64) -> sqlx::Result<Vec<Event>> {
+    // The kind as a word: there is an index for it.
+    let found = sqlx::query(
+        "SELECT * FROM alerter_history WHERE kind = 'silence ended' AND at_ms = \
+         (SELECT min(at_ms) FROM alerter_history WHERE kind = 'silence ended' AND at_ms > ?) \
+         ORDER BY id",
+    )
+    .bind(after_ms)
     .fetch_all(pool)
     .await?;
     Ok(sound(&found, event))
@@ -152,6 +167,7 @@ fn log(row: &SqliteRow) -> sqlx::Result<LogRow> {
         sent: row.try_get("sent")?,
         first_ms: row.try_get("first_ms")?,
         missed: json(row, "missed")?,
+        bounced_ms: row.try_get("bounced_ms")?,
     };
     Ok(LogRow {
         group: row.try_get("key")?,
@@ -193,7 +209,7 @@ fn event(row: &SqliteRow) -> sqlx::Result<Event> {
     })
 }
 
-fn place(row: &SqliteRow) -> sqlx::Result<usize> {
+pub(super) fn place(row: &SqliteRow) -> sqlx::Result<usize> {
     let number: i64 = row.try_get("integration")?;
     usize::try_from(number).map_err(|err| bad("integration", err))
 }
@@ -203,7 +219,7 @@ pub(super) fn json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -
     serde_json::from_str(text).map_err(|err| bad(column, err))
 }
 
-fn fingerprints(row: &SqliteRow, column: &'static str) -> sqlx::Result<Vec<u64>> {
+pub(super) fn fingerprints(row: &SqliteRow, column: &'static str) -> sqlx::Result<Vec<u64>> {
     let bytes: &[u8] = row.try_get(column)?;
     let (words, rest) = bytes.as_chunks::<8>();
     if !rest.is_empty() {

@@ -13,7 +13,8 @@ const TABLES: &str = concat!(
     include_str!("../../../belfry/migrations/0002_alerter.sql"),
     include_str!("../../../belfry/migrations/0003_silences.sql"),
     include_str!("../../../belfry/migrations/0010_episodes.sql"),
-    include_str!("../../../belfry/migrations/0020_intake.sql")
+    include_str!("../../../belfry/migrations/0020_intake.sql"),
+    include_str!("../../../belfry/migrations/0025_mails.sql")
 );
 
 pub(super) async fn database() -> SqlitePool {
@@ -73,6 +74,7 @@ fn rows() -> Changes {
                 sent: 9,
                 first_ms: 10,
                 missed: vec!["a@b".into()],
+                bounced_ms: Some(11),
             }),
         }],
         silences: vec![(
@@ -110,6 +112,8 @@ fn rows() -> Changes {
         episodes: Vec::new(),
         most_episodes: 10,
         trim_before_ms: None,
+        mails: Vec::new(),
+        trim_mails_ms: None,
     }
 }
 

@@ -88,7 +88,8 @@ impl<'a> Filler<'a> {
     pub(crate) fn must(&self, template: &Template) -> Result<String, String> {
         let message = self.message;
         let label = |name: &str| super::label_of(message, name);
-        let env = super::env(message, &label);
+        let ack_url = message.ack_url();
+        let env = super::env(message, &label, &ack_url);
         template
             .execute(&self.data, &env, Mode::Text)
             .map_err(|err| err.to_string())
@@ -101,7 +102,8 @@ impl<'a> Filler<'a> {
         };
         let message = self.message;
         let label = |name: &str| super::label_of(message, name);
-        let env = super::env(message, &label);
+        let ack_url = message.ack_url();
+        let env = super::env(message, &label, &ack_url);
         let filled = template.execute(&self.data, &env, mode);
         filled
             .map_err(|err| self.faults.borrow_mut().push(err.to_string()))

@@ -38,7 +38,7 @@ pub(crate) fn notification(fires: bool) -> Notification {
         flaps: 0,
         inhibits: Vec::new(),
         external_url: "http://am".into(),
-        ack_url: String::new(),
+        ack_path: String::new(),
         incident: "00ff".into(),
         now_ms: 1_767_323_047_000,
     }

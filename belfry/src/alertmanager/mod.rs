@@ -12,8 +12,7 @@ mod page;
 mod router;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alerter::{Alerter, Parts, Rendered};
@@ -91,11 +90,11 @@ pub(crate) struct Shared {
     flags: Flags,
     external_url: String,
     started_ms: i64,
-    loaded: std::sync::Mutex<Loaded>,
+    loaded: Mutex<Loaded>,
     desk: Arc<app::Desk>,
     notices: Arc<app::Notices>,
-    /// Whether summaries of what was held back are wanted.
-    held_back: Arc<AtomicBool>,
+    /// Which mails besides messages are wanted.
+    wants: Arc<Mutex<app::Wants>>,
     /// Whether all listeners are on the loopback interface.
     loopback: bool,
 }
@@ -134,7 +133,7 @@ impl Alone {
         }
         let external_url = flags.external_url(addresses.first(), web::scheme(door.as_ref()));
         let now_ms = now_ms();
-        let held_back = source.config.held_back == Some(true);
+        let wants = Arc::new(Mutex::new(app::Wants::alone(&source.config)));
         let key = state
             .key()
             .context("cannot make a key for links in messages")?;
@@ -151,25 +150,26 @@ impl Alone {
                 html: String::new(),
             }),
             clock: Arc::new(self::now_ms),
-            ack_link: Some(tickets.link(&external_url)),
+            ack_link: Some(tickets.links()),
         });
-        let alerter = alerter.await.context("cannot start the alerter")?;
+        let alerter = Box::pin(alerter)
+            .await
+            .context("cannot start the alerter")?;
         let desk = app::Desk::alone(alerter.clone(), tickets, self::now_ms, site());
-        let wanted = Arc::new(AtomicBool::new(held_back));
-        let of = Arc::clone(&wanted);
-        let wants = move || of.load(Ordering::Relaxed);
-        let notices = app::Notices::alone(Arc::clone(&desk), state.pool.clone(), wants);
+        let of = Arc::clone(&wants);
+        let wanted = move || *of.lock().unwrap_or_else(PoisonError::into_inner);
+        let notices = app::Notices::alone(Arc::clone(&desk), state.pool.clone(), wanted);
         let notices = Arc::new(notices);
         let shared = Arc::new(Shared {
             desk,
             notices: Arc::clone(&notices),
-            held_back: wanted,
+            wants,
             loopback: addresses.iter().all(|it| it.ip().is_loopback()),
             alerter,
             flags: flags.clone(),
             external_url,
             started_ms: now_ms,
-            loaded: std::sync::Mutex::new(Loaded {
+            loaded: Mutex::new(Loaded {
                 succeeded: true,
                 succeeded_ms: now_ms,
                 hash: source.hash,
@@ -177,7 +177,7 @@ impl Alone {
         });
         // Not before: who reads it finds somebody there.
         if let (Some(folder), Some(address)) = (&state.folder, addresses.first())
-            && let Err(err) = folder.write_address(*address)
+            && let Err(err) = folder.write_place(*address, &flags.prefix(&shared.external_url))
         {
             tracing::warn!("cannot write down the address: {err}");
         }
@@ -238,15 +238,13 @@ impl Shared {
         let mail = alerter::Mail::default();
         let reloaded = self.alerter.reload(&source.config, &mail).await;
         reloaded.map_err(|err| err.to_string())?;
-        let held_back = source.config.held_back == Some(true);
-        self.held_back.store(held_back, Ordering::Relaxed);
+        let wants = app::Wants::alone(&source.config);
+        *self.wants.lock().unwrap_or_else(PoisonError::into_inner) = wants;
         Ok(source.hash)
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
-        self.loaded
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,7 +9,6 @@ use dashboards::mail::{Kind, Links, Mail, MailAlert, Why};
 use dashboards::time::Zone;
 
 use super::context::Contexts;
-use super::ticket::Tickets;
 use crate::config::Config;
 use crate::runbooks::Shelf;
 
@@ -21,7 +20,6 @@ const STEPS: usize = 3;
 pub(crate) struct Letters {
     writer: RwLock<Arc<Writer>>,
     shelf: Arc<Shelf>,
-    tickets: Arc<Tickets>,
     contexts: Arc<Contexts>,
 }
 
@@ -30,13 +28,11 @@ impl Letters {
         config: &Config,
         address: SocketAddr,
         shelf: Arc<Shelf>,
-        tickets: Arc<Tickets>,
         contexts: Arc<Contexts>,
     ) -> Self {
         Self {
             writer: RwLock::new(Arc::new(Writer::new(config, address))),
             shelf,
-            tickets,
             contexts,
         }
     }
@@ -50,13 +46,7 @@ impl Letters {
     pub(super) fn write(&self, notification: &Notification) -> Rendered {
         let writer = Arc::clone(&self.writer.read().unwrap_or_else(PoisonError::into_inner));
         let mut mail = notification_mail(&writer, &self.shelf, notification);
-        if notification.firing()
-            // A link answers for one incident.
-            && notification.groups == 1
-            && let Some(ticket) = self.tickets.issue(&notification.incident)
-        {
-            mail.links.ack = format!("{}{ticket}", Tickets::PATH);
-        }
+        mail.links.ack.clone_from(&notification.ack_path);
         if writer.context {
             for (shown, told) in mail.alerts.iter_mut().zip(&notification.alerts) {
                 shown.context = self.contexts.of(told.fingerprint);

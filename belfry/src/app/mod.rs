@@ -51,7 +51,7 @@ pub(crate) use health::{
 };
 pub(crate) use jobs::{faults as job_faults, setup as backup_setup};
 pub(crate) use letter::test_letter;
-pub(crate) use notices::Notices;
+pub(crate) use notices::{Notices, Wants};
 pub(crate) use now::{status, view};
 pub(crate) use own::{process as process_figures, write_series as series_figures};
 pub(crate) use pages::{Panicked, Text};

@@ -23,6 +23,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, Watch};
+use crate::config::Config;
 use crate::state;
 
 /// Between looks at what is due.
@@ -53,11 +54,33 @@ impl Done {
 
 /// Which of them are wanted; a reload may change that.
 #[derive(Debug, Clone, Copy, Default)]
-struct Wants {
+pub(crate) struct Wants {
     digest: Option<Daily>,
     held_back: bool,
     /// How often; zero for never.
     canary: Duration,
+}
+
+impl Wants {
+    /// Of the whole Belfry.
+    fn of(config: &Config) -> Self {
+        let own = &config.alerter;
+        let digest = own.digest.as_ref().unwrap_or(&config.mail.digest);
+        Self {
+            digest: Daily::parse(digest),
+            held_back: own.held_back.unwrap_or(true),
+            canary: own.canary.unwrap_or(config.mail.canary),
+        }
+    }
+
+    /// Of an alerter alone: what its file asks for.
+    pub(crate) fn alone(config: &alerter::Config) -> Self {
+        Self {
+            digest: config.digest.as_deref().and_then(Daily::parse),
+            held_back: config.held_back == Some(true),
+            canary: config.canary.unwrap_or_default(),
+        }
+    }
 }
 
 /// What they are made from, and where it is kept that they were.
@@ -85,14 +108,7 @@ pub(super) async fn run(
         desk: Desk::of_watch(&watch),
         pool: watch.state.pool.clone(),
         done: Arc::clone(&watch.own.notices),
-        wants: Box::new(move || {
-            let config = of.config();
-            Wants {
-                digest: Daily::parse(&config.mail.digest),
-                held_back: config.alerter.held_back.unwrap_or(true),
-                canary: config.mail.canary,
-            }
-        }),
+        wants: Box::new(move || Wants::of(&of.config())),
         windows_ms: Mutex::default(),
     };
     notices.run(stop).await;
@@ -100,21 +116,17 @@ pub(super) async fn run(
 }
 
 impl Notices {
-    /// Of an alerter alone: only what a silence or a time interval held back, where
-    /// that is `wanted`.
+    /// Of an alerter alone: those that are wanted.
     pub(crate) fn alone(
         desk: Arc<Desk>,
         pool: SqlitePool,
-        wanted: impl Fn() -> bool + Send + Sync + 'static,
+        wants: impl Fn() -> Wants + Send + Sync + 'static,
     ) -> Self {
         Self {
             desk,
             pool,
             done: Arc::default(),
-            wants: Box::new(move || Wants {
-                held_back: wanted(),
-                ..Wants::default()
-            }),
+            wants: Box::new(wants),
             windows_ms: Mutex::default(),
         }
     }
@@ -143,9 +155,10 @@ impl Notices {
         }
     }
 
-    /// When each kind was last done.
+    /// When each kind was last done, and how the canary is.
     pub(crate) fn write_figures(&self, page: &mut Writer) {
-        write_done(page, &self.done);
+        let every = (self.wants)().canary;
+        write_all(page, &self.done, every, self.desk.now_ms());
     }
 
     async fn round(&self) -> [Result<(), Failed>; 4] {
@@ -232,13 +245,12 @@ fn failed(err: impl std::fmt::Display) -> Failed {
 
 /// When each kind was last done, for whoever wants to be told if it is not.
 pub(super) fn write_figures(page: &mut Writer, watch: &Watch) {
-    let done = &watch.own.notices;
-    write_done(page, done);
-    let every = watch.config().mail.canary;
-    canary::write_figures(page, done, every, watch.clock.now_ms());
+    let every = Wants::of(&watch.config()).canary;
+    write_all(page, &watch.own.notices, every, watch.clock.now_ms());
 }
 
-fn write_done(page: &mut Writer, done: &Done) {
+fn write_all(page: &mut Writer, done: &Done, every: Duration, now_ms: i64) {
+    canary::write_figures(page, done, every, now_ms);
     page.family(
         "belfry_notice_last_timestamp_seconds",
         "When a mail that is no page was last done, by kind.",

@@ -148,6 +148,10 @@ fn card(shelf: &Shelf, alert: &AlertView, muted: String, hides: usize, public_ur
         trend: None,
         hides,
         muted,
+        returned: alert
+            .returned
+            .as_ref()
+            .map_or_else(String::new, |step| step.detail.to_string()),
         owner: alert.receivers.join(", "),
         ack_url: match alert.ack {
             None => format!("/ack/{:016x}", alert.fingerprint),
@@ -340,6 +344,9 @@ async fn mail(watch: &Watch) -> MailHealth {
             .collect(),
         accepted_ms: health.last_success_ms,
         reply: String::new(),
+        returned: health
+            .last_bounce
+            .map(|(since_ms, text)| Fault { text, since_ms }),
         waiting: u64::try_from(health.queue).unwrap_or(u64::MAX),
         failing: failing.or_else(|| {
             let (answer, at_ms) = watch.own.mail_probe()?;

@@ -35,6 +35,7 @@ fn alert(alert: &AlertView, all: &[AlertView]) -> Value {
         "labels": alert.labels,
         "since_ms": alert.starts_ms,
         "muted": now::muted(alert, all),
+        "returned": alert.returned.as_ref().map(|step| &*step.detail),
         "ack": alert.ack.as_ref().map(ack),
         "receivers": alert.receivers,
         "pages": alert.sent,

@@ -25,14 +25,14 @@ pub(crate) struct Tickets(hmac::Key);
 
 impl Tickets {
     /// Below which tickets are shown.
-    pub(crate) const PATH: &str = "/ack/mail/";
+    const PATH: &str = "/ack/mail/";
 
     pub(crate) fn new(key: &Key) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
     /// The ticket of an incident; none if that is no incident's name.
-    pub(crate) fn issue(&self, incident: &str) -> Option<String> {
+    fn issue(&self, incident: &str) -> Option<String> {
         let name = u64::from_str_radix(incident, 16).ok()?.to_be_bytes();
         let signature = self.sign(&name);
         let mut ticket = name.to_vec();
@@ -40,13 +40,11 @@ impl Tickets {
         Some(BASE64URL_NOPAD.encode(&ticket))
     }
 
-    /// The links of messages, below the address where people reach this program.
-    pub(crate) fn link(self: &Arc<Self>, external_url: &str) -> alerter::AckLink {
-        let (tickets, base) = (Arc::clone(self), external_url.to_owned());
-        Arc::new(move |incident| {
-            let ticket = tickets.issue(incident).filter(|_| !base.is_empty())?;
-            Some(format!("{base}{}{ticket}", Self::PATH))
-        })
+    /// The links of messages, below the address where people reach this program: for
+    /// mails of ours and for templates alike.
+    pub(crate) fn links(self: &Arc<Self>) -> alerter::AckLink {
+        let tickets = Arc::clone(self);
+        Arc::new(move |incident| Some(format!("{}{}", Self::PATH, tickets.issue(incident)?)))
     }
 
     /// The incident of a ticket of ours.

@@ -143,7 +143,6 @@ impl Watch {
             &config,
             address,
             Arc::clone(&shelf),
-            Arc::clone(&tickets),
             Arc::clone(&contexts),
         ));
         let words = Arc::clone(&letters);
@@ -152,7 +151,7 @@ impl Watch {
         let alerter = Alerter::start(Parts {
             config: config.alerting(),
             mail: config.mail.clone(),
-            ack_link: Some(tickets.link(&external_url)),
+            ack_link: Some(tickets.links()),
             external_url,
             pool: state.pool.clone(),
             render: Arc::new(move |notification| words.write(notification)),

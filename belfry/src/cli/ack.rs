@@ -4,7 +4,6 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Place, client, offline};
-use crate::app;
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -31,11 +30,12 @@ pub(super) struct Ack {
     /// Print the server's JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    there: client::There,
 }
 
 pub(super) fn run(place: &Place, ack: &Ack) -> Result<Exit, Exit> {
-    let config = offline::glance(place)?;
-    let data = app::data_folder(&config);
+    let server = client::find(place, &ack.there)?;
     let body = json!({
         "alert": ack.alert,
         "group": ack.group,
@@ -44,7 +44,7 @@ pub(super) fn run(place: &Place, ack: &Ack) -> Result<Exit, Exit> {
         "undo": ack.undo,
         "dry_run": ack.dry_run,
     });
-    let answer = match offline::wait(client::post(&data, "/api/belfry/v1/ack", &body))? {
+    let answer = match offline::wait(server.post("/api/belfry/v1/ack", &body))? {
         Ok(answer) => answer,
         Err(err) => {
             out::error(format_args!("belfry: {:#}", anyhow::Error::from(err)));

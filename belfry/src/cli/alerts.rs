@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::status::fit;
 use super::{Place, client, offline};
-use crate::app;
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -24,11 +23,12 @@ pub(super) struct Alerts {
     /// Print the server's JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    there: client::There,
 }
 
 pub(super) fn run(place: &Place, wanted: &Alerts) -> Result<Exit, Exit> {
-    let config = offline::glance(place)?;
-    let data = app::data_folder(&config);
+    let server = client::find(place, &wanted.there)?;
     let path = match wanted.history {
         false => "/api/belfry/v1/alerts".to_owned(),
         true => {
@@ -38,7 +38,7 @@ pub(super) fn run(place: &Place, wanted: &Alerts) -> Result<Exit, Exit> {
             format!("/api/belfry/v1/history?limit={}{name}", wanted.limit)
         }
     };
-    let mut answer = match offline::wait(client::get(&data, &path))? {
+    let mut answer = match offline::wait(server.get(&path))? {
         Ok(answer) => answer,
         Err(err) => {
             out::error(format_args!("belfry: {:#}", anyhow::Error::from(err)));
@@ -53,7 +53,7 @@ pub(super) fn run(place: &Place, wanted: &Alerts) -> Result<Exit, Exit> {
         out::line(&answer);
         return Ok(code);
     }
-    let zone = dashboards::time::Zone(config.zone());
+    let zone = offline::zone(place, &wanted.there);
     let lines = match wanted.history {
         false => firing(&answer, &zone),
         true => past(&answer, &zone),
@@ -93,6 +93,9 @@ fn firing(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
         }
         if !text(alert, "muted").is_empty() {
             lines.push(format!("{PAD}muted: {}", text(alert, "muted")));
+        }
+        if !text(alert, "returned").is_empty() {
+            lines.push(format!("{PAD}came back: {}", text(alert, "returned")));
         }
         if let Some(at_ms) = alert["raised_ms"].as_i64() {
             lines.push(format!(
@@ -205,6 +208,7 @@ mod tests {
               "ack": { "by": "kim", "note": "on it", "at_ms": 120_000 }, "next_page_ms": null },
             { "fingerprint": "8000000000000001", "name": "DiskFilling", "severity": "warning",
               "summary": "71 %", "since_ms": 300_000, "muted": "hidden by ApiDown", "pages": 0,
+              "returned": "mail: to ops@example.org: 550 no",
               "ack": null, "next_page_ms": 900_000, "raises_ms": 7_500_000 },
         ] });
         assert_eq!(
@@ -214,6 +218,7 @@ mod tests {
                 "                 acked by kim at 00:02:00 UTC: on it",
                 "SEV-2  80000000  DiskFilling                5 min  71 %",
                 "                 muted: hidden by ApiDown",
+                "                 came back: mail: to ops@example.org: 550 no",
                 "                 next: mail 00:15:00 UTC (in 5 min)",
                 "                 next: becomes SEV-1 02:05:00 UTC (in 1 h 55)",
             ]

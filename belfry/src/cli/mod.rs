@@ -3,6 +3,7 @@
 mod ack;
 mod alerts;
 mod backup;
+mod bounce;
 mod check;
 mod client;
 mod exporter;
@@ -93,6 +94,8 @@ enum Command {
     Alertmanager(Box<alertmanager::Flags>),
     /// Tell why somebody was mailed about an alert, or nobody was
     Why(why::Why),
+    /// Take a mail that came back from the mail server, by standard input
+    Bounce(bounce::Command),
     /// Backups: make, list, verify and restore them
     #[command(subcommand)]
     Backup(backup::BackupCommand),
@@ -181,10 +184,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(err) => {
             // Help and version are answers, not errors; a closed pipe is neither.
-            let code = if err.use_stderr() {
-                exit::USAGE
-            } else {
-                exit::OK
+            let of_mail = std::env::args_os().nth(1).is_some_and(|it| it == "bounce");
+            let code = match (err.use_stderr(), of_mail) {
+                (false, _) => exit::OK,
+                (true, true) => bounce::USAGE,
+                (true, false) => exit::USAGE,
             };
             out::note(err.print());
             return out::end(code).into();
@@ -202,6 +206,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Alerts(wanted) => either(alerts::run(&cli.place, &wanted)),
         Command::Why(why) => either(why::run(&cli.place, &why)),
         Command::Ack(ack) => either(ack::run(&cli.place, &ack)),
+        Command::Bounce(command) => bounce::run(&cli.place, &command),
         Command::Backup(command) => either(backup::run(&cli.place, &command)),
         Command::Init(init) => either(backup::init::run(&cli.place, &init)),
         Command::Restore(command) => either(backup::restore::run(&cli.place, &command)),

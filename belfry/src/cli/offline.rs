@@ -1,7 +1,10 @@
 //! What the commands have in common that look from outside: they take what can
 //! be known of the configuration, and wait for answers on one thread.
 
+use dashboards::time::Zone;
+
 use super::Place;
+use super::client::There;
 use crate::config::{self, Config};
 use crate::exit::{self, Exit};
 use crate::out;
@@ -26,6 +29,18 @@ pub(super) fn glance(place: &Place) -> Result<Config, Exit> {
             Err(exit::USAGE)
         }
     }
+}
+
+/// The time zone of the configuration; this host's for a Belfry elsewhere.
+pub(super) fn zone(place: &Place, there: &There) -> Zone {
+    let here = || match config::glance(place) {
+        Ok((config, _)) => config.zone(),
+        Err(_) => jiff::tz::TimeZone::system(),
+    };
+    Zone(match there.url {
+        None => here(),
+        Some(_) => jiff::tz::TimeZone::system(),
+    })
 }
 
 /// Waits for an answer; what still blocks then is left behind.

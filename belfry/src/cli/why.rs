@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::status::fit;
 use super::{Place, client, offline};
-use crate::app;
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -18,16 +17,17 @@ pub(super) struct Why {
     /// Print the server's JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    there: client::There,
 }
 
 pub(super) fn run(place: &Place, wanted: &Why) -> Result<Exit, Exit> {
-    let config = offline::glance(place)?;
-    let data = app::data_folder(&config);
+    let server = client::find(place, &wanted.there)?;
     let answers = offline::wait(async {
         let mut answers = Vec::new();
-        for fingerprint in found(&data, &wanted.alert).await? {
+        for fingerprint in found(&server, &wanted.alert).await? {
             let path = format!("/api/belfry/v1/why/{fingerprint}");
-            answers.push(client::get(&data, &path).await?);
+            answers.push(server.get(&path).await?);
         }
         Ok::<_, client::Error>(answers)
     })?;
@@ -42,7 +42,7 @@ pub(super) fn run(place: &Place, wanted: &Why) -> Result<Exit, Exit> {
         ));
         return Err(exit::USAGE);
     }
-    let zone = dashboards::time::Zone(config.zone());
+    let zone = offline::zone(place, &wanted.there);
     for answer in &answers {
         match wanted.json {
             true => out::line(answer),
@@ -56,7 +56,7 @@ pub(super) fn run(place: &Place, wanted: &Why) -> Result<Exit, Exit> {
 
 /// The fingerprints that a name or a beginning means, of what fires and of the
 /// history; of each alert once.
-async fn found(data: &std::path::Path, text: &str) -> Result<Vec<String>, client::Error> {
+async fn found(server: &client::Server, text: &str) -> Result<Vec<String>, client::Error> {
     let name = client::escaped(text);
     let letters = text.to_ascii_lowercase();
     let mut found: Vec<String> = Vec::new();
@@ -64,7 +64,7 @@ async fn found(data: &std::path::Path, text: &str) -> Result<Vec<String>, client
         format!("/api/belfry/v1/history?limit=1000&name={name}"),
         "/api/belfry/v1/history?limit=1000".to_owned(),
     ] {
-        let answer = client::get(data, &path).await?;
+        let answer = server.get(&path).await?;
         for episode in list(&answer, "episodes") {
             let fingerprint = word(episode, "fingerprint");
             let meant = word(episode, "name") == text

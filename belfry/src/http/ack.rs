@@ -16,6 +16,10 @@ use serde::Deserialize;
 use super::{pages, people};
 use crate::app::Desk;
 
+/// The ways from the pages of the page and of a mail to where all begins.
+const UP: &str = "../";
+const UP_FROM_MAIL: &str = "../../";
+
 /// What the form sends.
 #[derive(Debug, Deserialize)]
 pub(super) struct Filled {
@@ -31,7 +35,7 @@ pub(super) struct Filled {
 /// Shows what a ticket of a mail concerns.
 pub(super) async fn of_mail(State(desk): State<Arc<Desk>>, Path(ticket): Path<String>) -> Response {
     match desk.tickets.incident(&ticket) {
-        Some(incident) => show(&desk, &AckOf::Incident(incident), None).await,
+        Some(incident) => show(&desk, (&AckOf::Incident(incident), None), UP_FROM_MAIL).await,
         None => stranger(),
     }
 }
@@ -44,14 +48,17 @@ pub(super) async fn of_mail_done(
     Form(filled): Form<Filled>,
 ) -> Response {
     match desk.tickets.incident(&ticket) {
-        Some(incident) => take(&desk, AckOf::Incident(incident), filled, uri.path()).await,
+        Some(incident) => {
+            let at = (UP_FROM_MAIL, uri.path());
+            take(&desk, AckOf::Incident(incident), filled, at).await
+        }
         None => stranger(),
     }
 }
 
 /// Shows what an alert of the page concerns: all that shares a message with it.
 pub(super) async fn of_alert(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    show(&desk, &AckOf::Text(id), None).await
+    show(&desk, (&AckOf::Text(id), None), UP).await
 }
 
 /// Takes on an alert of the page, and what shares a message with it.
@@ -61,10 +68,15 @@ pub(super) async fn of_alert_done(
     Path(id): Path<String>,
     Form(filled): Form<Filled>,
 ) -> Response {
-    take(&desk, AckOf::Text(id), filled, uri.path()).await
+    take(&desk, AckOf::Text(id), filled, (UP, uri.path())).await
 }
 
-async fn take(desk: &Desk, of: AckOf, filled: Filled, path: &str) -> Response {
+async fn take(
+    desk: &Desk,
+    of: AckOf,
+    filled: Filled,
+    (up, path): (&'static str, &str),
+) -> Response {
     let only: BTreeSet<u64> = filled
         .only
         .split(',')
@@ -80,13 +92,17 @@ async fn take(desk: &Desk, of: AckOf, filled: Filled, path: &str) -> Response {
     };
     match desk.alerter.acknowledge(request).await {
         // To the same page by GET: reloading it takes nothing on again.
-        Ok(_) => Redirect::to(path).into_response(),
-        Err(AckError::Over | AckError::Find(_)) => show(desk, &of, None).await,
-        Err(err) => show(desk, &of, Some(&err)).await,
+        Ok(_) => {
+            // Relative, as a proxy may have taken a path away.
+            let own = path.rsplit('/').next().unwrap_or_default();
+            Redirect::to(own).into_response()
+        }
+        Err(AckError::Over | AckError::Find(_)) => show(desk, (&of, None), up).await,
+        Err(err) => show(desk, (&of, Some(&err)), up).await,
     }
 }
 
-async fn show(desk: &Desk, of: &AckOf, fault: Option<&AckError>) -> Response {
+async fn show(desk: &Desk, (of, fault): (&AckOf, Option<&AckError>), up: &'static str) -> Response {
     let found = match of {
         AckOf::Incident(incident) => desk.alerter.incident(incident).await.map_err(Into::into),
         AckOf::Text(text) => desk.alerter.find(text, true).await,
@@ -98,6 +114,7 @@ async fn show(desk: &Desk, of: &AckOf, fault: Option<&AckError>) -> Response {
     };
     let site = desk.site();
     let page = AckPage {
+        up,
         host: site.host,
         now_ms: desk.now_ms(),
         zone: Zone(site.zone),

@@ -2,6 +2,7 @@
 
 mod ack;
 mod api;
+mod bounce;
 pub(crate) mod guard;
 mod health;
 mod metrics;
@@ -81,6 +82,10 @@ pub(crate) fn desk(desk: Arc<Desk>) -> Router {
         .route("/api/belfry/v1/history", get(people::history))
         .route("/api/belfry/v1/why/{fingerprint}", get(people::why))
         .route("/api/belfry/v1/ack", post(people::acknowledge))
+        .route(
+            "/api/belfry/v1/bounce",
+            post(bounce::take).layer(DefaultBodyLimit::max(bounce::BODY)),
+        )
         .with_state(desk)
 }
 

@@ -104,8 +104,17 @@ impl Folder {
 
     /// Writes down which address is served, for the other commands.
     pub(crate) fn write_address(&self, address: SocketAddr) -> io::Result<()> {
+        self.write_place(address, "")
+    }
+
+    /// The same where all is served below a path such as `/alerts`.
+    pub(crate) fn write_place(&self, address: SocketAddr, path: &str) -> io::Result<()> {
         let temporary = self.dir.join("address.new");
-        fs::write(&temporary, format!("{address}\n"))?;
+        let text = match path {
+            "" => format!("{address}\n"),
+            path => format!("{address}\n{path}\n"),
+        };
+        fs::write(&temporary, text)?;
         fs::rename(temporary, self.dir.join("address"))
     }
 
@@ -136,11 +145,16 @@ pub(crate) fn in_use(dir: &Path) -> bool {
 
 /// The address that the Belfry of this folder wrote down.
 pub(crate) fn read_address(dir: &Path) -> Option<SocketAddr> {
-    fs::read_to_string(dir.join("address"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    Some(read_place(dir)?.0)
+}
+
+/// The same, and the path below which all is served; empty for none.
+pub(crate) fn read_place(dir: &Path) -> Option<(SocketAddr, String)> {
+    let text = fs::read_to_string(dir.join("address")).ok()?;
+    let mut lines = text.lines().map(str::trim);
+    let address = lines.next()?.parse().ok()?;
+    let path = lines.next().filter(|path| path.starts_with('/'));
+    Some((address, path.unwrap_or_default().to_owned()))
 }
 
 #[cfg(test)]
@@ -171,6 +185,10 @@ mod tests {
         let folder = Folder::take(root.path()).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 4711));
         folder.write_address(address).unwrap();
+        assert_eq!(read_address(root.path()), Some(address));
+        assert_eq!(read_place(root.path()), Some((address, String::new())));
+        folder.write_place(address, "/a/b").unwrap();
+        assert_eq!(read_place(root.path()), Some((address, "/a/b".to_owned())));
         assert_eq!(read_address(root.path()), Some(address));
         folder.remove_address();
         assert_eq!(read_address(root.path()), None);

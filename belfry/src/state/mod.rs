@@ -21,7 +21,7 @@ pub(crate) use celery::{load_celery, save_celery};
 pub(crate) use check::check;
 pub(crate) use counts::{load_counts, save_counts};
 pub(crate) use database::{memory, write_heartbeat};
-pub(crate) use folder::{Folder, default_folder, in_use, read_address};
+pub(crate) use folder::{Folder, default_folder, in_use, read_address, read_place};
 pub(crate) use heartbeats::{load_heartbeats, save_heartbeats};
 pub(crate) use notices::{notices, set_notice};
 pub(crate) use rule_state::{load_rules, save_rules};

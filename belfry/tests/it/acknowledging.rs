@@ -209,7 +209,9 @@ fn the_link_of_a_mail_shows_first_and_takes_on_only_what_is_sent() {
         belfry.metric("belfry_alerts{state=\"firing\"}") == Some(1.0)
     });
     let done = form(&belfry, &path, &own, &body);
-    assert_eq!((done.status, done.header("location")), (303, Some(&*path)));
+    // Relative: a proxy may have taken a path away.
+    let same = path.rsplit('/').next();
+    assert_eq!((done.status, done.header("location")), (303, same));
     assert_eq!(holder(&belfry).as_deref(), Some("kim"));
     assert!(belfry.get(&path).body.contains("Taken on by <bdi>kim"));
 

@@ -10,6 +10,7 @@ mod alertmanager;
 mod alertmanager_clients;
 #[cfg(test)]
 mod alertmanager_figures;
+mod alertmanager_notices;
 mod alertmanager_people;
 #[cfg(test)]
 mod alertmanager_storm;
@@ -35,6 +36,7 @@ mod backup_quiet;
 mod backup_restore;
 #[cfg(test)]
 mod bad_targets;
+mod bounces;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
@@ -69,9 +71,6 @@ mod heartbeats;
 mod in_prometheus_place;
 #[cfg(test)]
 mod inhibitions;
-#[cfg(test)]
-#[path = "../../../exporter/tests/it/kernel.rs"]
-mod kernel;
 #[cfg(test)]
 mod labelled_containers;
 #[cfg(test)]

@@ -133,6 +133,37 @@ fn an_alertmanager_behind_tls_and_a_login_serves_those_who_are_let_in() {
         .current_dir(&folder);
     let mut prometheus = Process::spawn("prometheus", &mut command, &folder.join("prometheus.log"));
     prometheus.ready("Prometheus' alert", || told("FromPrometheus").then_some(()));
+    // Our own commands, by the same door.
+    let trusted = made.authority.display().to_string();
+    let belfry = |words: &[&str], login: &str, trusted: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        command
+            .args(words)
+            .arg(format!("--url=https://{login}localhost:{port}/"))
+            .args(trusted)
+            .current_dir(&folder);
+        let output = command.output().expect("the program runs");
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        (output.status.code(), text)
+    };
+    let trust = ["--ca-file", &*trusted];
+    let (code, text) = belfry(&["alerts"], "amy:U*U@", &trust);
+    assert!(text.contains("FromPrometheus"), "{code:?} {text}");
+    let (code, text) = belfry(&["ack", "FromPrometheus", "--by=kim"], "amy:U*U@", &trust);
+    assert_eq!(code, Some(0), "{text}");
+    let (_, text) = belfry(&["why", "FromPrometheus"], "amy:U*U@", &trust);
+    assert!(text.contains("acknowledged by kim"), "{text}");
+    for (login, trust, words) in [
+        ("", &trust[..], "401"),
+        ("amy:wrong@", &trust, "401"),
+        ("amy:U*U@", &[], "the belfry at the URL does not answer"),
+    ] {
+        let (code, text) = belfry(&["ack", "FromPrometheus"], login, trust);
+        assert_eq!(code, Some(3), "{text}");
+        assert!(text.contains(words) && !text.contains("U*U"), "{text}");
+    }
+
     let log = alone.process().log();
     assert!(!log.contains("U*U") && !log.contains(HASH), "{log}");
 }

@@ -13,6 +13,9 @@ const LINES: usize = 50;
 /// What may be taken on.
 #[derive(Debug, Clone, Default)]
 pub struct AckPage {
+    /// The way from the page up to the first one, such as `../`: what stands before that
+    /// in the page's address is known to whoever asked for it alone.
+    pub up: &'static str,
     /// The host's name.
     pub host: String,
     /// The time of the request, in milliseconds since 1970.
@@ -46,8 +49,9 @@ pub struct AckAlert {
 
 #[derive(Debug, Serialize)]
 struct Shown {
-    style: &'static str,
-    icon: &'static str,
+    up: &'static str,
+    style: String,
+    icon: String,
     host: String,
     clock: String,
     fault: String,
@@ -79,8 +83,9 @@ pub fn ack(page: &AckPage) -> Result<String, Error> {
     templates::render(
         "ack",
         &Shown {
-            style: assets::url("belfry.css"),
-            icon: assets::url("belfry.svg"),
+            up: page.up,
+            style: below(page.up, "belfry.css"),
+            icon: below(page.up, "belfry.svg"),
             host: untrusted::line(&page.host, 80),
             clock: time::full(page.now_ms, &page.zone),
             fault: untrusted::line(&page.fault, 200),
@@ -95,6 +100,11 @@ pub fn ack(page: &AckPage) -> Result<String, Error> {
                 .collect(),
         },
     )
+}
+
+/// An asset's address as seen from the page.
+fn below(up: &str, asset: &str) -> String {
+    format!("{up}{}", assets::url(asset).trim_start_matches('/'))
 }
 
 fn line(alert: &AckAlert, page: &AckPage) -> Line {
@@ -122,6 +132,7 @@ mod tests {
 
     fn page() -> AckPage {
         AckPage {
+            up: "../../",
             host: "vps1".into(),
             alerts: vec![AckAlert {
                 id: "7f3c".into(),
@@ -140,6 +151,11 @@ mod tests {
         assert!(html.contains(r#"name="only" value="7f3c""#), "{html}");
         assert!(html.contains("<form method=\"post\">"), "{html}");
         assert!(!html.contains("<script"), "{html}");
+        // It works below whatever path.
+        assert!(
+            !html.contains("=\"/") && html.contains("href=\"../../\""),
+            "{html}"
+        );
     }
 
     #[test]

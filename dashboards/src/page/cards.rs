@@ -44,6 +44,7 @@ struct Shown {
     spark: Option<Spark>,
     hides: Option<String>,
     muted: String,
+    returned: String,
     ack: String,
     ack_url: String,
     next: Option<String>,
@@ -157,6 +158,7 @@ fn shown<'a>(card: &'a Card, now: &Now, told: &mut BTreeSet<&'a str>) -> Shown {
         spark: Spark::new(card.trend.as_ref(), now),
         hides: (card.hides > 0).then(|| amount::count(card.hides, "symptom")),
         muted: untrusted::line(&card.muted, 120),
+        returned: untrusted::line(&card.returned, 240),
         ack: card.ack.as_ref().map_or_else(String::new, |ack| {
             let at = time::hour(ack.at_ms, now.now_ms, &now.zone);
             crate::fact::said(ack, &at)

@@ -90,6 +90,8 @@ pub struct Card {
     pub hides: usize,
     /// Why nobody is told, if nobody is ("silenced by kim until 05:00"); may be empty.
     pub muted: String,
+    /// Whose mail about it came back, and why; may be empty.
+    pub returned: String,
     /// Who is told: `ops@example.org`; may be empty.
     pub owner: String,
     /// Who has taken it on, if anybody has.
@@ -274,6 +276,8 @@ pub struct MailHealth {
     pub accepted_ms: Option<i64>,
     /// What it said: `250 2.0.0 queued as 4F21`.
     pub reply: String,
+    /// The last mail that came back after a server had taken it.
+    pub returned: Option<Fault>,
     /// Mails that wait to be sent.
     pub waiting: u64,
     /// Why sending fails, while it fails.

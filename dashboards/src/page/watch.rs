@@ -143,6 +143,8 @@ struct Mail {
     accepted: Option<Moment>,
     reply: String,
     waiting: Option<String>,
+    returned: String,
+    returned_at: Option<Moment>,
     fault: String,
     fault_since: Option<Moment>,
 }
@@ -220,6 +222,14 @@ fn mail(mail: &MailHealth, now: &Now) -> Mail {
         reply: untrusted::line(&mail.reply, 120),
         waiting: (mail.waiting > 0)
             .then(|| amount::count(mail.waiting.try_into().unwrap_or(usize::MAX), "mail")),
+        returned: mail
+            .returned
+            .as_ref()
+            .map_or(String::new(), |fault| untrusted::line(&fault.text, 300)),
+        returned_at: mail
+            .returned
+            .as_ref()
+            .map(|fault| Moment::new(fault.since_ms, now)),
         fault: mail
             .failing
             .as_ref()

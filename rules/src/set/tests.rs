@@ -1,5 +1,4 @@
 use exposition::{NAME, is_stale};
-use promql::Engine;
 use series::{Matcher, Op};
 
 use super::*;
@@ -18,7 +17,7 @@ pub(crate) fn load(rules: &str) -> RuleSet {
 /// A store that is told what is there, and rules that are asked.
 pub(crate) struct Bench {
     pub(crate) store: Store,
-    pub(crate) engine: Engine,
+    engine: Engine,
 }
 
 impl Bench {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lettre::Address;
 use tokio::sync::OnceCell;
 
 use super::address::{Senders, addresses, from, sender, to};
@@ -41,13 +42,7 @@ pub(in crate::config) fn from_mail(
     if mail.smarthost.is_empty() {
         problems.add("mail.smarthost", "name the mail server as host:port");
     }
-    if !mail.digest.is_empty() && crate::notice::Daily::parse(&mail.digest).is_none() {
-        let message = format!(
-            "{:?} is no time of the day; write one such as 08:00",
-            mail.digest
-        );
-        problems.add("mail.digest", message);
-    }
+    daily(&mail.digest, "mail.digest", problems);
     if mail.timeout.is_zero() {
         problems.add("mail.timeout", "no server answers in no time");
     }
@@ -65,11 +60,13 @@ pub(in crate::config) fn from_mail(
     word(&mail.hello, "mail.hello", problems);
     let to = addresses(&mail.to, "mail.to", rotas, problems);
     let from = sender(from_of(mail), "mail.from", problems);
+    let return_path = return_path(&mail.return_path, "mail.return_path", problems);
     let first = servers::of_mail(mail, known, problems);
     let spare = servers::spare(mail, known, problems);
     Some(Email {
         to: To::Fixed(to?),
         from: From::Fixed(from?),
+        return_path,
         send_resolved: true,
         words: Words::default(),
         headers: Vec::new(),
@@ -115,6 +112,12 @@ pub(in crate::config) fn compile(
         templates,
         problems,
     );
+    let back = [
+        &email.return_path,
+        &global.smtp_return_path,
+        &mail.return_path,
+    ];
+    let return_path = return_path(first(back.map(|it| &**it)), &at("return_path"), problems);
     let headers = headers(email, key, problems);
     let thread = thread(&email.threading, headers.as_deref(), key, problems);
     let (headers, words) =
@@ -189,6 +192,7 @@ pub(in crate::config) fn compile(
     Some(Email {
         to: to?,
         from: from?,
+        return_path,
         send_resolved: email.send_resolved,
         words,
         headers,
@@ -204,6 +208,12 @@ pub(in crate::config) fn fill(email: &mut Section, global: &Global, mail: &Mail)
     let borrowed = own.is_empty();
     email.smarthost = first([&own, &mail.smarthost]).to_owned();
     email.from = first([&email.from, &global.smtp_from, from_of(mail)]).to_owned();
+    let back = [
+        &email.return_path,
+        &global.smtp_return_path,
+        &mail.return_path,
+    ];
+    email.return_path = first(back.map(|it| &**it)).to_owned();
     email.hello = first([&email.hello, &global.smtp_hello]).to_owned();
     email.require_tls = email.require_tls.or(Some(global.smtp_require_tls));
     email.auth_username = first([&email.auth_username, &global.smtp_auth_username]).to_owned();
@@ -225,6 +235,28 @@ fn first<const N: usize>(texts: [&str; N]) -> &str {
         .into_iter()
         .find(|text| !text.is_empty())
         .unwrap_or("")
+}
+
+/// A time of the day, or nothing.
+pub(in crate::config) fn daily(text: &str, key: &str, problems: &mut Problems) {
+    if !text.is_empty() && crate::notice::Daily::parse(text).is_none() {
+        let message = format!("{text:?} is no time of the day; write one such as 08:00");
+        problems.add(key, message);
+    }
+}
+
+/// The address alone, without a name.
+fn return_path(text: &str, key: &str, problems: &mut Problems) -> Option<Address> {
+    if text.is_empty() {
+        return None;
+    }
+    match text.parse() {
+        Ok(address) => Some(address),
+        Err(err) => {
+            problems.add(key, format!("{text:?} is no address: {err}"));
+            None
+        }
+    }
 }
 
 fn from_of(mail: &Mail) -> &str {

@@ -15,16 +15,16 @@ fn world(hourly: usize) -> World {
 #[test]
 fn beyond_so_many_mails_in_an_hour_what_is_due_is_told_together_and_nothing_is_dropped() {
     let mut world = world(3);
-    world.alerter.ack_link = Some(Arc::new(|_| Some("link".to_owned())));
+    world.alerter.ack_link = Some(Arc::new(|_| Some("/link".to_owned())));
     for name in 0..10 {
         world.fire(&format!("alertname=a{name} severity=critical"));
     }
     world.run(9 * 60);
     let sent: Vec<_> = world.sent().into_iter().map(|(at_s, _)| at_s).collect();
     assert_eq!(sent, [10, 10, 10, 310]);
-    assert_eq!(world.attempts[0].notification.ack_url, "link");
+    assert_eq!(world.attempts[0].notification.ack_url(), "http://b/link");
     let last = &world.attempts[3].notification;
-    assert_eq!(last.ack_url, "", "a link answers for one incident");
+    assert_eq!(last.ack_path, "", "a link answers for one incident");
     assert_eq!((last.groups, last.alerts.len()), (7, 7));
     assert_eq!(last.reason, Reason::Together);
     assert_eq!(last.common_labels.len(), 1, "{:?}", last.common_labels);

@@ -57,6 +57,7 @@ impl Disk {
 
     pub(super) fn stored(&self) -> Stored {
         Stored {
+            next_mail: 1,
             alerts: self.alerts.values().cloned().collect(),
             groups: self.groups.values().cloned().collect(),
             log: self

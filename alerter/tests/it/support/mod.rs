@@ -27,7 +27,8 @@ const TABLES: &str = concat!(
     include_str!("../../../../belfry/migrations/0002_alerter.sql"),
     include_str!("../../../../belfry/migrations/0003_silences.sql"),
     include_str!("../../../../belfry/migrations/0010_episodes.sql"),
-    include_str!("../../../../belfry/migrations/0020_intake.sql")
+    include_str!("../../../../belfry/migrations/0020_intake.sql"),
+    include_str!("../../../../belfry/migrations/0025_mails.sql")
 );
 
 /// Longer than anything takes on a slow machine; reached only by a failing test.
@@ -79,7 +80,7 @@ pub(crate) fn mail(yaml: &str) -> Mail {
 }
 
 pub(crate) async fn start(config: Config, mail: Mail, pool: SqlitePool) -> Handle {
-    start_by(Arc::new(now_ms), config, mail, pool).await
+    Box::pin(start_by(Arc::new(now_ms), config, mail, pool)).await
 }
 
 /// With a wall clock of the test's own.
@@ -98,7 +99,7 @@ pub(crate) async fn start_by(
         clock,
         ack_link: None,
     };
-    Alerter::start(parts).await.unwrap()
+    Box::pin(Alerter::start(parts)).await.unwrap()
 }
 
 pub(crate) fn now_ms() -> i64 {

@@ -48,10 +48,12 @@ impl Notices {
     }
 }
 
+/// Whether nobody was told of it, by no other summary either.
 fn is_lost(episode: &Episode) -> bool {
-    let muted = |step: &alerter::Step| step.kind == StepKind::Muted;
+    let has = |kind| episode.steps.iter().any(|step| step.kind == kind);
     severity(episode) != Severity::Info
         && episode.pages == 0
         && episode.ended_ms.is_some()
-        && episode.steps.iter().any(muted)
+        && has(StepKind::Muted)
+        && !has(StepKind::Summary)
 }

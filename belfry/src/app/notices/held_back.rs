@@ -1,8 +1,11 @@
 //! What was held back, once a silence or a time interval has ended.
 
-use alerter::{Episode, EventKind, Silence, Step, StepKind, WindowEnd};
+use alerter::{Episode, Silence, Step, StepKind, WindowEnd};
 
 use super::{Failed, Notices, failed, part};
+
+/// How its mails are marked.
+const HELD_BACK: &str = "HELD BACK";
 
 /// As it is kept of silences.
 const SILENCES: &str = "held back";
@@ -16,32 +19,33 @@ impl Notices {
         let Some(done_ms) = self.since(SILENCES, now_ms).await else {
             return Ok(());
         };
-        let events = self.desk.alerter.history(done_ms + 1, 500).await;
-        let mut ended: Vec<_> = events
-            .map_err(failed)?
-            .into_iter()
-            .filter(|event| event.kind == EventKind::SilenceEnded)
-            .collect();
-        ended.sort_by_key(|event| event.at_ms);
-        // Those that ended together are done together: one that fails is tried again.
-        for same in ended.chunk_by(|one, other| one.at_ms == other.at_ms) {
-            for event in same {
+        let mut after_ms = done_ms;
+        loop {
+            // Those that ended together are done together: one that fails is tried again.
+            let ended = self.desk.alerter.silences_ended(after_ms).await;
+            let ended = ended.map_err(failed)?;
+            let Some(at_ms) = ended.first().map(|event| event.at_ms) else {
+                return Ok(());
+            };
+            let silences = match wanted {
+                true => self.desk.alerter.silences().await.map_err(failed)?,
+                false => Vec::new(),
+            };
+            for event in &ended {
                 let id = event.detail.split(':').next().unwrap_or_default();
-                let silences = self.desk.alerter.silences().await.map_err(failed)?;
-                if let Some(silence) = silences.iter().find(|it| wanted && it.id == id) {
+                if let Some(silence) = silences.iter().find(|it| it.id == id) {
                     let words = format!(
                         "The silence by {} has ended: {}",
                         silence.created_by, silence.comment
                     );
                     let held = self.held_by(silence).await?;
                     let kind = format!("{SILENCES} {id}");
-                    self.tell_held_back((&kind, event.at_ms), &words, held)
-                        .await?;
+                    self.tell_held_back((&kind, at_ms), &words, held).await?;
                 }
             }
-            self.done(SILENCES, same[0].at_ms).await?;
+            self.done(SILENCES, at_ms).await?;
+            after_ms = at_ms;
         }
-        Ok(())
     }
 
     async fn held_by(&self, silence: &Silence) -> Result<Vec<Episode>, Failed> {
@@ -97,7 +101,10 @@ impl Notices {
             part("Fires still, and is mailed from now on", fires.into_iter()),
             part("Ended meanwhile, and is not mailed", over.into_iter()),
         ];
-        self.send("HELD BACK", name, title, words, parts).await?;
+        if self.send(HELD_BACK, name, title, words, parts).await? {
+            let told = self.desk.alerter.note_summary(held, HELD_BACK).await;
+            told.map_err(failed)?;
+        }
         Ok(())
     }
 }

@@ -1,17 +1,15 @@
 //! Belfry's own troubles, targets, backups and jobs.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
 use super::Watched;
 use crate::setup::Setup;
-use crate::support::alone::Page;
-use crate::support::belfry::Launch;
 use crate::support::claim;
 use crate::support::http;
 use crate::support::poll;
 use crate::support::scratch::Scratch;
+use crate::support::sink::{Act, Sink, Stage};
 use crate::support::smtp::Smtp;
 
 #[test]
@@ -40,7 +38,7 @@ fn rules_about_targets_and_belfry_itself_fire() {
     );
     let (config, kept) = target(&scrape);
     let mut watched = Watched {
-        belfry: Launch::with(&config).start(),
+        belfry: crate::support::belfry::Launch::with(&config).start(),
         _kept: kept,
     };
     watched.fires(
@@ -59,25 +57,6 @@ fn rules_about_targets_and_belfry_itself_fire() {
     watched.belfry.reload(&config);
     watched.fires(&[("TargetMissing", "warning")], || {});
     drop(kept);
-}
-
-#[test]
-fn the_rule_about_memory_fires_when_belfry_keeps_more_than_it_is_meant_for() {
-    let mut text = String::new();
-    for at in 0..400_000 {
-        let _ = writeln!(text, "wide{{path=\"/a/page/with/a/long/name/{at}\"}} 1");
-    }
-    let page = Page::serve(&text);
-    let (config, kept) = super::quick(Setup::new().part("series: {memory: 1GiB}"));
-    let config = config.replace(
-        "rules: {pack: false,",
-        &format!(
-            "rules: {{pack: false, scrape: [{{job_name: wide, scrape_interval: 60s, scrape_timeout: 50s, sample_limit: 500000, \
-             body_size_limit: 64MiB, static_configs: [{{targets: ['{}']}}]}}],",
-            page.address
-        ),
-    );
-    Watched::launch(Launch::with(&config), kept).fires(&[("BelfryMemoryHigh", "warning")], || {});
 }
 
 #[test]
@@ -122,6 +101,19 @@ fn a_canary_that_a_real_mail_server_does_not_take_fires_until_it_does() {
             .iter()
             .any(|it| it.0 == "BelfryCanaryMissing")
     });
+}
+
+#[test]
+fn a_canary_that_a_real_mail_server_takes_and_brings_back_fires() {
+    let far = Sink::start(&[Act::Reply(Stage::Recipient, 550)]);
+    let smtp = Smtp::returning(far.port());
+    let setup = Setup::new().part(&format!(
+        "mail: {{smarthost: '127.0.0.1:{}', from: belfry-bounces@localhost, to: ops@far.example, tls: none, canary: 2s}}",
+        smtp.port(),
+    ));
+    let watched = Watched::start(setup);
+    smtp.hand_over_to(watched.belfry.address());
+    watched.fires(&[("BelfryMailReturned", "warning")], || {});
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(crate) struct Alone {
     process: Option<Process>,
     port: Claim,
     flags: Vec<String>,
+    /// What its environment has besides.
+    pub(crate) environment: Vec<(String, String)>,
     pub(crate) scratch: Scratch,
 }
 
@@ -22,6 +24,7 @@ impl Alone {
         let alone = Self {
             process: None,
             port: claim::port(),
+            environment: Vec::new(),
             flags: flags.iter().map(ToString::to_string).collect(),
             scratch: Scratch::new(),
         };
@@ -66,6 +69,7 @@ impl Alone {
             .arg(format!("--web.listen-address={}", self.address()))
             .arg("--cluster.listen-address=")
             .args(&self.flags)
+            .envs(self.environment.iter().cloned())
             .current_dir(&self.scratch.path);
         command
     }

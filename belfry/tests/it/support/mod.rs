@@ -27,6 +27,7 @@ pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod prometheus;
 pub(crate) mod redis;
+pub(crate) mod returning;
 pub(crate) mod scratch;
 pub(crate) mod sink;
 pub(crate) mod smtp;

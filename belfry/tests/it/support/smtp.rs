@@ -36,6 +36,12 @@ impl Smtp {
     /// Starts a server for `localhost`.
     #[track_caller]
     pub(crate) fn start() -> Self {
+        Self::with(CONFIGURATION)
+    }
+
+    /// Starts one with a configuration of its own.
+    #[track_caller]
+    pub(super) fn with(configuration: &str) -> Self {
         let scratch = Scratch::new();
         let certificate = Certificate::for_host("localhost", &scratch.path);
         let mut smtp = Self {
@@ -45,7 +51,7 @@ impl Smtp {
             certificate,
             scratch,
         };
-        smtp.prepare();
+        smtp.prepare(configuration);
         smtp.resume();
         smtp
     }
@@ -116,6 +122,11 @@ impl Smtp {
         })
     }
 
+    /// Its folder, which its user can enter.
+    pub(super) fn folder(&self) -> &Path {
+        &self.scratch.path
+    }
+
     fn ports(&self) -> [u16; 2] {
         [self.port(), self.tls_port()]
     }
@@ -125,14 +136,14 @@ impl Smtp {
     }
 
     #[track_caller]
-    fn prepare(&self) {
+    fn prepare(&self, configuration: &str) {
         for folder in ["spool", "log", "mailbox"] {
             self.scratch.folder_for(folder, USER);
         }
         // exim reads the key as its own user.
         program::run(Command::new("chmod").arg("644").arg(&self.certificate.key));
         let (user, password) = Self::LOGIN;
-        let text = CONFIGURATION
+        let text = configuration
             .replace("{folder}", &self.scratch.path.display().to_string())
             .replace("{port}", &self.port().to_string())
             .replace("{tls_port}", &self.tls_port().to_string())
