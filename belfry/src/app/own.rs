@@ -274,7 +274,6 @@ fn rules(page: &mut Writer, watch: &Watch) {
     rules::write_target_figures(refused, page);
 }
 
-/// User and system time of the process; the 14th and 15th word of its `stat`.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds far below 2^53")]
 fn seconds(ms: i64) -> f64 {
     ms as f64 / 1e3

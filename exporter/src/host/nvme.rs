@@ -36,7 +36,7 @@ pub(super) fn read(_: &Machine, files: &mut Files<'_>, page: &mut Writer) -> Res
             1.0,
         );
         for part in names(&path) {
-            if let Some(id) = namespace(&device, &part) {
+            if let Some(id) = namespace(&part) {
                 space(&device, id, &path.join(&part), files, &mut found);
             }
         }
@@ -48,18 +48,22 @@ pub(super) fn read(_: &Machine, files: &mut Files<'_>, page: &mut Writer) -> Res
     Ok(())
 }
 
-/// The number in `nvme0n1`, and in `nvme0c1n1` where several ways lead to it.
-fn namespace<'a>(device: &str, name: &'a str) -> Option<&'a str> {
-    let rest = name.strip_prefix(device)?;
-    let (way, id) = rest.rsplit_once('n')?;
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let direct = way.is_empty() || way.strip_prefix('c').is_some_and(digits);
-    (direct && !id.is_empty() && digits(id)).then_some(id)
+/// The number in `nvme0n1`, and in `nvme0c1n1` where several ways lead to it: that
+/// counts the subsystem first, which need not have the number of the drive.
+fn namespace(name: &str) -> Option<&str> {
+    let (drive, id) = name.strip_prefix("nvme")?.rsplit_once('n')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let known = match drive.split_once('c') {
+        Some((subsystem, way)) => digits(subsystem) && digits(way),
+        None => digits(drive),
+    };
+    (known && digits(id)).then_some(id)
 }
 
 fn space(device: &str, id: &str, path: &Path, files: &mut Files<'_>, found: &mut Gathered) {
     let state = files.word(&path.join("ana_state"));
-    let state = state.unwrap_or_default().into_owned();
+    // Drives without several ways say nothing of it.
+    let state = state.unwrap_or("unknown".into()).into_owned();
     let labels = [("ana_state", &*state), ("device", device), ("nsid", id)];
     let name = "node_nvme_namespace_info";
     found.add(name, "A namespace of a drive.", &labels, 1.0);
@@ -95,16 +99,16 @@ mod tests {
     fn a_drive_is_told_with_its_namespaces_in_bytes() {
         let tree = tempfile::tempdir().unwrap();
         for (file, text) in [
-            ("model", "Some drive  \n"),
-            ("serial", "S1\n"),
-            ("state", "live\n"),
-            ("nvme0n1/size", "2000\n"),
-            ("nvme0n1/nuse", "100\n"),
-            ("nvme0n1/queue/logical_block_size", "4096\n"),
-            ("nvme0c1n2/ana_state", "optimized\n"),
-            ("hwmon1/name", "nvme\n"),
+            ("nvme0/model", "Some drive  \n"),
+            ("nvme0/serial", "S1\n"),
+            ("nvme0/state", "live\n"),
+            ("nvme0/nvme0n1/size", "2000\n"),
+            ("nvme0/nvme0n1/nuse", "100\n"),
+            ("nvme0/nvme0n1/queue/logical_block_size", "4096\n"),
+            ("nvme0/hwmon1/name", "nvme\n"),
+            ("nvme1/nvme0c1n2/ana_state", "optimized\n"),
         ] {
-            let path = tree.path().join("class/nvme/nvme0").join(file);
+            let path = tree.path().join("class/nvme").join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
@@ -116,7 +120,8 @@ mod tests {
             "node_nvme_info{device=\"nvme0\",model=\"Some drive\",serial=\"S1\",state=\"live\"} 1\n",
             "node_nvme_namespace_size_bytes{device=\"nvme0\",nsid=\"1\"} 1024000\n",
             "node_nvme_namespace_used_bytes{device=\"nvme0\",nsid=\"1\"} 409600\n",
-            "node_nvme_namespace_info{ana_state=\"optimized\",device=\"nvme0\",nsid=\"2\"} 1\n",
+            "node_nvme_namespace_info{ana_state=\"unknown\",device=\"nvme0\",nsid=\"1\"} 1\n",
+            "node_nvme_namespace_info{ana_state=\"optimized\",device=\"nvme1\",nsid=\"2\"} 1\n",
         ] {
             assert!(page.contains(line), "{line}{page}");
         }

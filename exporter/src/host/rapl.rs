@@ -20,7 +20,8 @@ pub(super) fn read(_: &Machine, files: &mut Files<'_>, page: &mut Writer) -> Res
         else {
             continue;
         };
-        let (name, index) = match name.rsplit_once('-') {
+        // A processor of several dies has zones like `package-0-die-1`, which are no number.
+        let (name, index) = match name.split_once('-') {
             Some((name, index)) if index.parse::<usize>().is_ok() => {
                 (name.to_owned(), index.to_owned())
             }
@@ -71,6 +72,7 @@ mod tests {
             ("intel-rapl:0:0", "core", Some("1500000")),
             ("intel-rapl:1", "package-1", None),
             ("intel-rapl:1:0", "core", Some("500000")),
+            ("intel-rapl:2", "package-0-die-1", Some("1000000")),
         ] {
             std::fs::create_dir_all(folder.join(zone)).unwrap();
             std::fs::write(folder.join(zone).join("name"), name).unwrap();
@@ -97,6 +99,7 @@ mod tests {
             [
                 ("node_rapl_core_joules_total{index=\"0\"", "1.5"),
                 ("node_rapl_core_joules_total{index=\"1\"", "0.5"),
+                ("node_rapl_package_0_die_1_joules_total{index=\"0\"", "1"),
                 ("node_rapl_package_joules_total{index=\"0\"", "2"),
             ]
         );

@@ -121,10 +121,14 @@ async fn what_node_exporter_has_by_default_is_on_the_hosts_page() {
                 std::fs::read_to_string(format!("{sysfs}/cpu/isolated"))
                     .is_ok_and(|text| text.trim().is_empty())
             }
-            "cpu" => none(&format!("{sysfs}/cpu/cpu0/thermal_throttle")),
+            "cpu" if name.contains("throttles") => {
+                none(&format!("{sysfs}/cpu/cpu0/thermal_throttle"))
+            }
             "cpufreq" => none(&format!("{sysfs}/cpu/cpu0/cpufreq")),
             // What udev knows of a disk, if it runs.
-            "diskstats" => none("/run/udev/data"),
+            "diskstats" if name.ends_with("_info") || name.contains("_ata_") => {
+                none("/run/udev/data")
+            }
             "dmi" => none("/sys/class/dmi/id"),
             "edac" => none(&format!("{sysfs}/edac/mc/mc0")),
             "hwmon" => none("/sys/class/hwmon"),

@@ -206,6 +206,13 @@ async fn a_canary_goes_through_a_real_worker_and_back() {
         "0",
         "what nobody took is taken back"
     );
+    count(port, "1", &["ACL", "SETUSER", "default", "-lrem"]);
+    let outcome = look(&target, &short(module("nobody", ""))).await;
+    let failure = outcome.failure.unwrap();
+    let untold = failure.to_string().contains("the broker does not say");
+    assert!(failure.reason == Reason::Timeout && untold, "{failure}");
+    count(port, "1", &["ACL", "SETUSER", "default", "+lrem"]);
+    count(port, "1", &["DEL", "nobody"]);
     assert_eq!(count(port, "2", &["DBSIZE"]), "0", "no result stays");
 
     with_results.signal(Signal::STOP);

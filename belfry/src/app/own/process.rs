@@ -53,6 +53,7 @@ pub(crate) fn process(page: &mut Writer, started_ms: i64) {
     }
 }
 
+/// User and system time of the process; the 14th and 15th word of its `stat`.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let mut words = stat.get(stat.rfind(')')? + 2..)?.split(' ').skip(11);
     let ticks: f64 = words.next()?.parse::<f64>().ok()? + words.next()?.parse::<f64>().ok()?;
