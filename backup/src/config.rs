@@ -95,7 +95,7 @@ settings::section! {
         pub drill_disk: settings::Size = settings::Size(0),
         /// The IANA time zone of these lines. Empty: the one of the whole configuration.
         pub timezone: String = String::new(),
-        /// How late a run may still begin after a time when nobody was there: it is done once, however often it was due. Later it is missed.
+        /// How late a run may still begin after a time when nobody was there: it is done once, however often it was due. Later it is missed; two minutes late is in time always.
         pub catch_up: Duration = Duration::from_secs(12 * 3600),
         /// By how much runs are moved at most, always alike for one job, so that not all begin at once.
         pub jitter: Duration = Duration::from_secs(120),

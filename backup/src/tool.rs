@@ -316,6 +316,11 @@ mod tests {
             ),
             (
                 exec::code(Some(1)),
+                "ERROR:  can only create extension in database postgres",
+                true,
+            ),
+            (
+                exec::code(Some(1)),
                 "error: COPY failed for table \"preload_queue\"",
                 false,
             ),

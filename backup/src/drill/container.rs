@@ -27,6 +27,9 @@ const JOB: &str = "belfry.drill";
 const WORK: &str = "belfry.drill.work";
 /// Where the server in it keeps all that it has.
 const HOME: &str = "/tmp/belfry-drill";
+/// The first line that names a cause; the last one only says that it ended.
+const WHY: &str =
+    "grep -m 1 -E 'FATAL|PANIC' /tmp/belfry-drill/log || tail -n 1 /tmp/belfry-drill/log";
 /// How long the engine may take.
 const ENGINE: Duration = Duration::from_secs(60);
 /// How long a server may take to begin.
@@ -34,7 +37,7 @@ const BEGINNING: Duration = Duration::from_secs(180);
 
 /// Makes a cluster, serves it, and ends all of that after `LIMIT` seconds. What is lost
 /// when the power fails is lost anyway. What the live server preloads is preloaded, since
-/// some extensions do not work without, and none of it does anything by itself.
+/// some extensions do not work without; no worker of it runs.
 const SCRIPT: &str = r#"set -e
 mkdir -p /tmp "$HOME_OF"
 serve="export PATH='$PATH'; initdb -U postgres -A trust -N -E UTF8 --locale=C -D '$HOME_OF/data' >'$HOME_OF/log' 2>&1 &&
@@ -122,21 +125,10 @@ impl Apart {
             name: Some(name.clone()),
             ..CreateContainerOptions::default()
         };
-        let like = setup.server(job)?;
-        let id = match created(&engine, options, body).await {
-            Ok(id) => id,
-            // It may have been made nevertheless.
-            Err(err) => {
-                return Err(match remove(&engine, &work, &name).await {
-                    Ok(()) => err,
-                    Err(worse) => format!("{err}; and {worse}"),
-                });
-            }
-        };
         let server = Server {
             place: Place::Container {
                 engine: engine.clone(),
-                name: id.clone(),
+                name: String::new(),
             },
             host: HOME.to_owned(),
             port: 0,
@@ -144,14 +136,24 @@ impl Apart {
             password: settings::Secret::default(),
             database: "postgres".to_owned(),
             tls: false,
-            ..like
+            ..setup.server(job)?
         };
-        let apart = Self {
-            engine,
-            id,
-            work,
-            there: true,
+        let made = Self {
+            engine: engine.clone(),
+            id: String::new(),
+            work: work.clone(),
+            there: false,
             server,
+        };
+        let apart = match made.created(options, body).await {
+            Ok(apart) => apart,
+            // It may have been made nevertheless.
+            Err(err) => {
+                return Err(match remove(&engine, &work, &name).await {
+                    Ok(()) => err,
+                    Err(worse) => format!("{err}; and {worse}"),
+                });
+            }
         };
         let started = asked(apart.engine.start_container(&apart.id, None)).await;
         let begun = async {
@@ -165,6 +167,30 @@ impl Apart {
                 Err(worse) => format!("{err}; and {worse}"),
             }),
         }
+    }
+
+    /// Makes it. The engine goes on when nobody waits for it any more: then what it has
+    /// made goes with the value that nobody takes.
+    async fn created(
+        mut self,
+        options: CreateContainerOptions,
+        body: ContainerCreateBody,
+    ) -> Result<Self, String> {
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            let made = asked(self.engine.create_container(Some(options), body)).await;
+            let made = made.map(|made| {
+                self.server.place = Place::Container {
+                    engine: self.engine.clone(),
+                    name: made.id.clone(),
+                };
+                (self.id, self.there) = (made.id, true);
+                self
+            });
+            let _ = tell.send(made);
+        });
+        let gone = |_| Err("nobody makes it any more".to_owned());
+        told.await.unwrap_or_else(gone)
     }
 
     /// Waits until its server answers.
@@ -184,13 +210,11 @@ impl Apart {
         }
     }
 
-    /// What its server said last.
+    /// Why its server did not begin, or else what it said last.
     async fn log(&self) -> Option<String> {
         let call = Call {
-            program: "tail".to_owned(),
-            arguments: ["-n", "1", &format!("{HOME}/log")]
-                .map(str::to_owned)
-                .to_vec(),
+            program: "sh".to_owned(),
+            arguments: vec!["-c".to_owned(), WHY.to_owned()],
             environment: Vec::new(),
             password: settings::Secret::default(),
             input: false,
@@ -251,29 +275,11 @@ impl Drop for Apart {
     }
 }
 
-/// Makes a container; its number. The engine goes on when nobody waits for it any more:
-/// then what it has made is taken away again.
-async fn created(
-    engine: &Docker,
-    options: CreateContainerOptions,
-    body: ContainerCreateBody,
-) -> Result<String, String> {
-    let engine = engine.clone();
-    let (tell, told) = oneshot::channel();
-    tokio::spawn(async move {
-        let made = asked(engine.create_container(Some(options), body)).await;
-        if let Err(Ok(id)) = tell.send(made.map(|made| made.id)) {
-            let _ = timeout(ENGINE, engine.remove_container(&id, Some(all()))).await;
-        }
-    });
-    let gone = |_| Err("nobody makes it any more".to_owned());
-    told.await.unwrap_or_else(gone)
-}
-
 /// Names of libraries as a server takes them; any that is odd is left out.
 fn libraries(preload: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.$/".contains(letter);
-    let names = preload.split(',').map(str::trim);
+    // The server puts quotes around what is no plain word.
+    let names = preload.split(',').map(|name| name.trim().trim_matches('"'));
     let names: Vec<_> = names
         .filter(|name| !name.is_empty() && name.chars().all(plain))
         .collect();
@@ -373,5 +379,16 @@ pub async fn sweep(setup: &Setup) -> Result<usize, String> {
         Ok(gone)
     } else {
         Err(failed.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_taken_out_of_their_quotes_and_odd_ones_are_left_out() {
+        let names = libraries("pg_cron, \"$libdir/b-c\",, x'y");
+        assert_eq!(names, "pg_cron,$libdir/b-c");
     }
 }

@@ -184,7 +184,7 @@ mod tests {
         let slots = past.slots.as_mut().unwrap();
         let slot = slots.get_mut(&("db".into(), "backup".into())).unwrap();
         let next = |after_ms| Some(after_ms + 1_000_000);
-        assert_eq!(decide(slot, 5_000, 1_000, &next), Decision::Missed(1_000));
+        assert_eq!(decide(slot, 500_000, 1_000, &next), Decision::Missed(1_000));
     }
 
     #[tokio::test(start_paused = true)]
