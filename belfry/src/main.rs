@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod config;
 mod daemon;
+mod evaluating;
 mod exit;
 mod files;
 mod http;

@@ -1,17 +1,16 @@
-//! A group at work: when it is due, and its rules one after another.
+//! A group at work: when it is due, and what its rules' answers come to.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use exposition::Labels;
-use promql::Engine;
 use series::Store;
 
 use crate::alerting::send::Sending;
 use crate::file::{GroupSpec, RuleKind};
 use crate::outputs::end;
-use crate::rule::{Rule, Surroundings};
-use crate::set::Awaited;
+use crate::question::Answer;
+use crate::rule::Rule;
 use crate::{Site, State};
 
 /// A group and what it remembers between evaluations.
@@ -41,6 +40,8 @@ pub struct Group {
     pub(crate) gone: Vec<Labels>,
     /// Where in its interval it is evaluated.
     slot_ms: i64,
+    /// Whether it is being evaluated.
+    pub(crate) running: bool,
 }
 
 impl Group {
@@ -61,6 +62,7 @@ impl Group {
             took: Duration::ZERO,
             missed: 0,
             gone: Vec::new(),
+            running: false,
         }
     }
 
@@ -72,6 +74,9 @@ impl Group {
 
     /// The time of the evaluation that is due, if one is.
     pub(crate) fn due(&self, now_ms: i64) -> Option<i64> {
+        if self.running {
+            return None;
+        }
         let slot = self.latest_slot(now_ms);
         let done = self.last_evaluation_ms.is_some_and(|last| {
             // A last evaluation far in the future means that the clock was set
@@ -84,6 +89,9 @@ impl Group {
     /// Whether new samples call for an evaluation: always when the group has no
     /// interval of its own, else when most of its interval has passed.
     pub(crate) fn due_on_data(&self, now_ms: i64) -> bool {
+        if self.running {
+            return false;
+        }
         let Some(last) = self
             .last_evaluation_ms
             .filter(|_| !self.interval_is_default)
@@ -99,6 +107,9 @@ impl Group {
     /// When the `for:` of a pending alert ends that the last evaluation was too
     /// early for.
     pub(crate) fn next_to_fire_ms(&self) -> Option<i64> {
+        if self.running {
+            return None;
+        }
         let ends = self.rules.iter().filter_map(|rule| {
             let RuleKind::Alert { for_ms, .. } = rule.spec.kind else {
                 return None;
@@ -114,66 +125,63 @@ impl Group {
         ends.min()
     }
 
-    /// Evaluates every rule at `now_ms` and returns the alerts to tell, and
+    /// Takes the answer for the rule at `at` in, and returns the alerts to tell, and
     /// whether any alert changed.
-    pub(crate) fn evaluate(
+    pub(crate) fn take(
         &mut self,
-        now_ms: i64,
-        awaited: &Awaited,
+        at: usize,
+        answer: Answer,
         site: &Site,
         store: &Store,
-        engine: &Engine,
     ) -> (Vec<alert::Alert>, bool) {
-        let began = Instant::now();
+        let nothing = (Vec::new(), false);
+        let Some(rule) = self.rules.get_mut(at) else {
+            return nothing;
+        };
+        let now_ms = answer.when.now_ms;
+        let was_bad = rule.last_error.is_some();
+        let changed = match rule.take(answer, store) {
+            Ok(moved) => moved,
+            Err(err) => {
+                if !was_bad {
+                    let (group, rule) = (&self.name, &rule.spec.name);
+                    tracing::warn!(group, rule, "a rule could not be evaluated: {err}");
+                }
+                return nothing;
+            }
+        };
+        let RuleKind::Alert { .. } = rule.spec.kind else {
+            return (Vec::new(), changed);
+        };
+        let resend_ms = site.resend_ms;
+        let told = rule.alerts.due(
+            now_ms,
+            Sending {
+                resend_ms,
+                valid_ms: 4 * self.interval_ms.max(resend_ms),
+                external_labels: &site.external_labels,
+                query: &rule.spec.text,
+                external_url: &site.external_url,
+                tell_value: site.tell_value,
+            },
+        );
+        // What was told is part of what a restart must know.
+        let changed = changed || !told.is_empty();
+        (told, changed)
+    }
+
+    /// Every rule was evaluated at `now_ms`, which took so long.
+    pub(crate) fn end(&mut self, now_ms: i64, took: Duration, store: &Store) {
         if let Some(last) = self.last_evaluation_ms {
             // Rounded: an evaluation that is a little late missed none.
             let slots = (now_ms - last + self.interval_ms / 2) / self.interval_ms;
             self.missed += u64::try_from(slots - 1).unwrap_or(0);
         }
         self.last_evaluation_ms = Some(now_ms);
-        let around = Surroundings {
-            site,
-            store,
-            engine,
-            now_ms,
-            query_ms: now_ms - self.query_offset_ms,
-            limit: self.limit,
-            awaited,
-        };
-        let (mut told, mut changed) = (Vec::new(), false);
-        for rule in &mut self.rules {
-            let was_bad = rule.last_error.is_some();
-            match rule.evaluate(&around) {
-                Ok(moved) => changed |= moved,
-                Err(err) => {
-                    if !was_bad {
-                        let (group, rule) = (&self.name, &rule.spec.name);
-                        tracing::warn!(group, rule, "a rule could not be evaluated: {err}");
-                    }
-                    continue;
-                }
-            }
-            if matches!(rule.spec.kind, RuleKind::Alert { .. }) {
-                let resend_ms = site.resend_ms;
-                told.extend(rule.alerts.due(
-                    now_ms,
-                    Sending {
-                        resend_ms,
-                        valid_ms: 4 * self.interval_ms.max(resend_ms),
-                        external_labels: &site.external_labels,
-                        query: &rule.spec.text,
-                        external_url: &site.external_url,
-                        tell_value: site.tell_value,
-                    },
-                ));
-            }
-        }
         // Behind the rules: a series that one of them writes now needs no end.
-        end(self.gone.drain(..), around.query_ms, store);
-        self.took = began.elapsed();
-        // What was told is part of what a restart must know.
-        changed |= !told.is_empty();
-        (told, changed)
+        end(self.gone.drain(..), now_ms - self.query_offset_ms, store);
+        self.took = took;
+        self.running = false;
     }
 
     /// Takes over what `old` remembers, rule by rule. Series of rules that are

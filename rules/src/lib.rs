@@ -10,6 +10,7 @@
 mod alerting;
 mod check;
 mod config;
+mod evaluation;
 mod figures;
 mod file;
 mod foreign;
@@ -20,6 +21,7 @@ mod outputs;
 pub mod pack;
 mod prometheus;
 mod query;
+mod question;
 pub mod relabel;
 mod rule;
 mod runbook;
@@ -32,6 +34,7 @@ mod unmatched;
 pub use alerting::{Active, State};
 pub use check::{Checked, check};
 pub use config::{Config, matching_files};
+pub use evaluation::Evaluation;
 pub use figures::write_target_figures;
 pub use file::{GroupSpec, RuleKind, RuleSpec, Source};
 pub use foreign::{

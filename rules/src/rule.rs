@@ -1,18 +1,16 @@
-//! One rule at work: its expression is asked, its result becomes series and alerts.
+//! One rule and what it remembers: the answer to its question becomes series and alerts.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exposition::{Labels, NAME};
-use promql::Engine;
+use exposition::Labels;
 use series::Store;
 
-use crate::alerting::{Alerts, Found, Holds};
+use crate::alerting::{Alerts, Holds};
 use crate::file::{RuleKind, RuleSpec};
 use crate::outputs::Outputs;
-use crate::query::ask;
+use crate::question::{Answer, Outcome, Question, Texts, When};
 use crate::set::Awaited;
-use crate::template::{Texts, seen};
 use crate::{Active, Site};
 
 /// Whether the last evaluation of a rule worked.
@@ -43,7 +41,7 @@ impl Health {
 #[derive(Debug)]
 pub struct Rule {
     /// What its file says.
-    pub spec: RuleSpec,
+    pub spec: Arc<RuleSpec>,
     /// How the last evaluation went.
     pub health: Health,
     /// Why it failed, if it did.
@@ -56,36 +54,14 @@ pub struct Rule {
     pub refused: usize,
     pub(crate) alerts: Alerts,
     pub(crate) outputs: Outputs,
-    labels: Texts,
-    annotations: Texts,
-}
-
-/// What an evaluation needs besides the rule.
-pub(crate) struct Surroundings<'a> {
-    pub(crate) site: &'a Site,
-    pub(crate) store: &'a Store,
-    pub(crate) engine: &'a Engine,
-    /// The evaluation's time.
-    pub(crate) now_ms: i64,
-    /// The time that is asked for and written with.
-    pub(crate) query_ms: i64,
-    pub(crate) limit: usize,
-    /// The sources that have not answered since the start.
-    pub(crate) awaited: &'a Awaited,
+    texts: Arc<Texts>,
 }
 
 impl Rule {
     pub(crate) fn new(spec: RuleSpec) -> Self {
-        let (labels, annotations) = match &spec.kind {
-            RuleKind::Record => (Texts::default(), Texts::default()),
-            RuleKind::Alert { annotations, .. } => {
-                (Texts::new(&spec.labels), Texts::new(annotations))
-            }
-        };
         Self {
-            spec,
-            labels,
-            annotations,
+            texts: Arc::new(Texts::of(&spec)),
+            spec: Arc::new(spec),
             health: Health::Unknown,
             last_error: None,
             last_evaluation_ms: None,
@@ -106,13 +82,25 @@ impl Rule {
         self.spec.name == other.name && self.spec.labels == other.labels
     }
 
-    /// Evaluates and stores. Returns whether an alert changed its state; an
-    /// error leaves the alerts as they were and stores nothing.
-    pub(crate) fn evaluate(&mut self, around: &Surroundings<'_>) -> Result<bool, String> {
+    /// What to ask for it with these times, in milliseconds since 1970.
+    pub(crate) fn question(&self, when: When, site: &Arc<Site>, awaited: &Awaited) -> Question {
+        Question {
+            spec: Arc::clone(&self.spec),
+            texts: Arc::clone(&self.texts),
+            site: Arc::clone(site),
+            when,
+            awaited: awaited.clone(),
+        }
+    }
+
+    /// Takes the answer in and stores what follows. Returns whether an alert changed
+    /// its state; an error leaves the alerts as they were and stores nothing.
+    pub(crate) fn take(&mut self, answer: Answer, store: &Store) -> Result<bool, String> {
         let began = Instant::now();
-        let outcome = self.ask(around);
-        self.took = began.elapsed();
-        self.last_evaluation_ms = Some(around.now_ms);
+        let (when, took) = (answer.when, answer.took);
+        let outcome = self.follow(answer, store);
+        self.took = took + began.elapsed();
+        self.last_evaluation_ms = Some(when.now_ms);
         self.last_error = outcome.as_ref().err().cloned();
         self.health = if outcome.is_ok() {
             Health::Good
@@ -122,96 +110,45 @@ impl Rule {
         outcome
     }
 
-    fn ask(&mut self, around: &Surroundings<'_>) -> Result<bool, String> {
-        let result = ask(
-            around.engine,
-            around.store,
-            &self.spec.expr,
-            around.query_ms,
-        )?;
-        match &self.spec.kind {
-            RuleKind::Record => {
-                let series = self.recorded(result, around.limit)?;
-                self.store(series, around);
+    fn follow(&mut self, answer: Answer, store: &Store) -> Result<bool, String> {
+        let when = answer.when;
+        match answer.outcome? {
+            Outcome::Recorded(series) => {
+                self.store(series, when.query_ms, store);
                 Ok(false)
             }
-            RuleKind::Alert {
-                for_ms,
-                keep_firing_ms,
-                ..
-            } => {
-                let holds = Holds {
-                    for_ms: *for_ms,
-                    keep_firing_ms: *keep_firing_ms,
+            Outcome::Found(found) => {
+                let RuleKind::Alert {
+                    for_ms,
+                    keep_firing_ms,
+                    ..
+                } = self.spec.kind
+                else {
+                    return Ok(false);
                 };
-                let found = self.found(result, around)?;
-                let changed = self.alerts.step(found, holds, around.now_ms, |labels| {
-                    around.awaited.holds(labels)
+                let holds = Holds {
+                    for_ms,
+                    keep_firing_ms,
+                };
+                let changed = self.alerts.step(found, holds, when.now_ms, |labels| {
+                    answer.awaited.holds(labels)
                 });
                 let active = self.alerts.active().count();
-                if around.limit > 0 && active > around.limit {
+                if when.limit > 0 && active > when.limit {
                     self.alerts.0.clear();
-                    return Err(over_the_limit(around.limit, active, "alerts"));
+                    return Err(over_the_limit(when.limit, active, "alerts"));
                 }
                 let series = self.alerts.series();
-                self.store(series, around);
+                self.store(series, when.query_ms, store);
                 Ok(changed)
             }
         }
     }
 
-    fn recorded(
-        &self,
-        result: Vec<(Labels, f64)>,
-        limit: usize,
-    ) -> Result<Vec<(Labels, f64)>, String> {
-        if limit > 0 && result.len() > limit {
-            return Err(over_the_limit(limit, result.len(), "series"));
-        }
-        let mut out = BTreeMap::new();
-        for (labels, value) in result {
-            let mut builder = labels.edit();
-            builder.set(NAME, self.spec.name.as_str());
-            for (name, label) in &self.spec.labels {
-                builder.set(name.as_str(), label.as_str());
-            }
-            if out.insert(builder.build(), value).is_some() {
-                return Err("two series of the result have the same labels".into());
-            }
-        }
-        Ok(out.into_iter().collect())
-    }
-
-    fn found(
-        &self,
-        result: Vec<(Labels, f64)>,
-        around: &Surroundings<'_>,
-    ) -> Result<BTreeMap<Labels, Found>, String> {
-        let mut out = BTreeMap::new();
-        for (labels, value) in result {
-            let seen = seen(&labels, value, around);
-            let mut builder = labels.edit();
-            builder.remove(NAME);
-            for (name, text) in self.labels.fill(&seen, around) {
-                builder.set(name, text);
-            }
-            builder.set("alertname", self.spec.name.as_str());
-            let annotations = self.annotations.fill(&seen, around);
-            let annotations = annotations
-                .map(|(name, text)| (name.into(), text))
-                .collect();
-            let found = Found { annotations, value };
-            if out.insert(builder.build(), found).is_some() {
-                return Err("two alerts have the same labels".into());
-            }
-        }
-        Ok(out)
-    }
-
     /// Samples that the store refuses are no error of the rule: its alerts are
     /// right, only their record is not.
-    fn store(&mut self, series: Vec<(Labels, f64)>, around: &Surroundings<'_>) {
-        let refused = self.outputs.write(series, around.query_ms, around.store);
+    fn store(&mut self, series: Vec<(Labels, f64)>, time_ms: i64, store: &Store) {
+        let refused = self.outputs.write(series, time_ms, store);
         if refused > 0 && self.refused == 0 {
             let rule = &self.spec.name;
             tracing::warn!(rule, refused, "the store refused samples of a rule");
@@ -220,6 +157,6 @@ impl Rule {
     }
 }
 
-fn over_the_limit(limit: usize, count: usize, what: &str) -> String {
+pub(crate) fn over_the_limit(limit: usize, count: usize, what: &str) -> String {
     format!("the limit of {limit} is exceeded with {count} {what}")
 }

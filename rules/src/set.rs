@@ -1,10 +1,10 @@
-//! All groups together: loaded from files, evaluated in turn, replaced by a reload.
+//! All groups together: loaded from files, due at their times, replaced by a reload.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use exposition::Labels;
-use promql::Engine;
 use series::Store;
 use settings::Fault;
 
@@ -66,15 +66,25 @@ impl Awaited {
     }
 }
 
+/// How often the clock was stepped, and by how much in all.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stepped {
+    pub(crate) times: u64,
+    pub(crate) by_ms: i64,
+}
+
 /// The loaded rules with all that they remember.
 #[derive(Debug, Default)]
 pub struct RuleSet {
     pub(crate) groups: Vec<Group>,
-    pub(crate) site: Site,
+    pub(crate) site: Arc<Site>,
     /// Since the state of a former run was taken up: so long as a source has not
     /// answered, an absent series of it proves nothing.
     pub(crate) awaited: Awaited,
     pub(crate) changed: bool,
+    /// How many sets had this one's place before it.
+    pub(crate) edition: u64,
+    pub(crate) stepped: Stepped,
     leftovers: Vec<Leftover>,
 }
 
@@ -98,7 +108,7 @@ impl RuleSet {
             .collect();
         Ok(Self {
             groups,
-            site,
+            site: Arc::new(site),
             ..Self::default()
         })
     }
@@ -126,6 +136,8 @@ impl RuleSet {
     pub fn replacing(mut self, old: Self, now_ms: i64) -> Self {
         self.awaited = old.awaited;
         self.leftovers = old.leftovers;
+        self.edition = old.edition + 1;
+        self.stepped = old.stepped;
         let mut rest = old.groups;
         for group in &mut self.groups {
             let same = |had: &Group| had.file == group.file && had.name == group.name;
@@ -195,31 +207,15 @@ impl RuleSet {
         self.groups.iter().filter_map(Group::next_to_fire_ms).min()
     }
 
-    /// When the next evaluation is due after `now_ms`; nothing without groups.
+    /// When the next evaluation is due after `now_ms`; nothing without groups, and
+    /// while all are being evaluated.
     #[must_use]
     pub fn next_due_ms(&self, now_ms: i64) -> Option<i64> {
         self.groups
             .iter()
+            .filter(|group| !group.running)
             .map(|group| group.latest_slot(now_ms) + group.interval_ms)
             .min()
-    }
-
-    /// Evaluates one group with the time `at_ms` and returns the alerts to hand
-    /// to the alerter. An index that does not exist evaluates nothing.
-    pub fn evaluate(
-        &mut self,
-        group: usize,
-        at_ms: i64,
-        store: &Store,
-        engine: &Engine,
-    ) -> Vec<alert::Alert> {
-        self.end_leftovers(at_ms, store);
-        let Some(group) = self.groups.get_mut(group) else {
-            return Vec::new();
-        };
-        let (told, changed) = group.evaluate(at_ms, &self.awaited, &self.site, store, engine);
-        self.changed |= changed;
-        told
     }
 
     /// The source with this `job` label has answered since the start: from here
@@ -230,6 +226,8 @@ impl RuleSet {
 
     /// Moves all kept times by `delta_ms`, when the clock itself was set.
     pub fn shift(&mut self, delta_ms: i64) {
+        self.stepped.times += 1;
+        self.stepped.by_ms += delta_ms;
         for leftover in &mut self.leftovers {
             leftover.due_ms += delta_ms;
         }
@@ -249,7 +247,7 @@ impl RuleSet {
         self.groups.iter().map(|group| group.took).sum()
     }
 
-    fn end_leftovers(&mut self, now_ms: i64, store: &Store) {
+    pub(crate) fn end_leftovers(&mut self, now_ms: i64, store: &Store) {
         self.leftovers.retain_mut(|leftover| {
             if leftover.due_ms > now_ms {
                 return true;

@@ -7,13 +7,13 @@ use tmpl::Sample;
 use tmpl::rules::{Alert, Text};
 
 use crate::query::ask;
-use crate::rule::Surroundings;
+use crate::question::Surroundings;
 
 /// Named templates, parsed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Texts(Vec<(String, Text)>);
+pub(crate) struct Templates(Vec<(String, Text)>);
 
-impl Texts {
+impl Templates {
     /// Parses texts that were checked when their file was read.
     pub(crate) fn new(texts: &BTreeMap<String, String>) -> Self {
         let parsed =

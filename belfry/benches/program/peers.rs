@@ -3,8 +3,8 @@
 //!
 //! `BENCH_SERIES` is how many series the targets have, `10000,100000` if not
 //! set; `BENCH_MINUTES` how long processor time is counted, 4 if not set;
-//! `BENCH_DAY` how many series get a day of history, `1000,10000` if not set, with
-//! a sample each 15 s, and each 60 s where they are more than 1,000. Either may be
+//! `BENCH_DAY` how many series get a day of history, `10000,100000` if not set, with
+//! a sample each 15 s, and each 60 s where they are more than 10,000. Either may be
 //! empty. `BENCH_SETTLE` is how many seconds pass after the history came, 200 if not set.
 
 mod ask;
@@ -33,8 +33,8 @@ const PEERS: usize = 4;
 /// away what is not recent.
 const SETTLE: u64 = 200;
 
-/// Of more series history has a sample each minute: of 100,000 it is 138 million.
-const MANY: usize = 1000;
+/// Of more series history has a sample each minute: of 100,000 that is 138 million.
+const MANY: usize = 10_000;
 
 /// All sizes, one after the other.
 pub(crate) fn run() {
@@ -45,7 +45,7 @@ pub(crate) fn run() {
         let series: usize = size.parse().expect("a number of series");
         beside(series, Duration::from_secs(60 * minutes));
     }
-    let sizes = std::env::var("BENCH_DAY").unwrap_or("1000,10000".into());
+    let sizes = std::env::var("BENCH_DAY").unwrap_or("10000,100000".into());
     for size in sizes.split(',').filter(|size| !size.is_empty()) {
         a_day(size.parse().expect("a number of series"));
     }
@@ -148,21 +148,22 @@ fn a_day(series: usize) {
         });
     }
     row("", &peers.iter().map(|peer| peer.name).collect::<Vec<_>>());
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client");
     let had = kept(&peers[0]);
-    let took: Vec<f64> = peers
+    let before: Vec<_> = peers.iter().map(Peer::cpu).collect();
+    let url = |peer: &Peer| format!("http://{}/api/v1/write", peer.address);
+    let urls: Vec<_> = peers.iter().map(url).collect();
+    let began = Instant::now();
+    write::history(&urls, series, every);
+    let took = peers
         .iter()
-        .map(|peer| {
-            let before = peer.cpu();
-            let url = format!("http://{}/api/v1/write", peer.address);
-            write::history(&client, &url, series, every);
-            (peer.cpu() - before).as_secs_f64()
-        })
-        .collect();
+        .zip(before)
+        .map(|(peer, before)| peer.cpu() - before);
+    let took: Vec<_> = took.map(|took| took.as_secs_f64()).collect();
     values("taking them in, s of CPU", &took);
+    println!(
+        "  all of them at once, in {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
     let settle =
         std::env::var("BENCH_SETTLE").map_or(SETTLE, |text| text.parse().expect("seconds"));
     thread::sleep(Duration::from_secs(settle));

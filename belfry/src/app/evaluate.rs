@@ -1,5 +1,5 @@
 //! Evaluating: each group right after a collection, and when the `for:` of an
-//! alert ends.
+//! alert ends, whatever another group does.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +8,12 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::Watch;
+use crate::evaluating::Evaluating;
+
+/// So many groups are evaluated at once, when all but one of them are slow.
+const MOST: usize = 4;
+/// What groups say within so long is told at once.
+const TOGETHER: Duration = Duration::from_secs(2);
 
 /// Evaluates until told to stop.
 pub(super) async fn run(
@@ -16,21 +22,36 @@ pub(super) async fn run(
 ) -> anyhow::Result<&'static str> {
     let limit = |watch: &Watch| watch.config().interval * 4 + Duration::from_secs(10);
     let mut needs = Vec::new();
+    let on = Arc::clone(&watch);
+    let mut evaluating = Evaluating::new(MOST, move |group, tell| {
+        group.run(|| on.rules(), &on.store, &on.engine, tell);
+    });
     let beat = watch.liveness.watch("rules", limit(&watch), Instant::now());
     loop {
         // A collection brings the evaluation with it. Without one (a collector
         // hangs) the rules are due all the same, a little later.
         let late = watch.config().interval + Duration::from_secs(2);
         let cause = tokio::select! {
-            () = stop.cancelled() => return Ok("rules"),
+            () = stop.cancelled() => {
+                hand_over(&watch, evaluating.finish().await).await;
+                return Ok("rules");
+            }
+            // Of a group that is slow: the round that it began with is over.
+            alerts = evaluating.next() => {
+                hand_over(&watch, alerts?).await;
+                continue;
+            }
             () = watch.evaluate_now.notified() => Cause::Data,
             () = time::sleep(late) => Cause::Data,
             () = time_to_fire(&watch) => Cause::Time,
         };
         tell_needs(&watch, &mut needs).await;
-        round(&watch, cause).await;
+        round(&watch, &mut evaluating, cause).await?;
         beat.within(limit(&watch));
-        beat.beat(Instant::now());
+        // Where every thread has a group that does not end, nobody watches.
+        if !evaluating.is_stuck() {
+            beat.beat(Instant::now());
+        }
     }
 }
 
@@ -65,29 +86,44 @@ async fn time_to_fire(watch: &Watch) {
     time::sleep(Duration::from_millis(wait_ms)).await;
 }
 
-/// Evaluates what is due and hands over what they say.
-async fn round(watch: &Watch, cause: Cause) {
+/// Evaluates what is due and hands over what they say, all at once where it can be: of
+/// groups that are slow, when they have it.
+async fn round(watch: &Watch, evaluating: &mut Evaluating, cause: Cause) -> anyhow::Result<()> {
     let began = Instant::now();
-    let (alerts, kept) = {
+    let due: Vec<_> = {
         let mut rules = watch.rules();
         // Read under the lock: a step of the clock moves both or neither.
         let now_ms = watch.clock.now_ms();
-        let mut alerts = Vec::new();
         let due = match cause {
             // Right after a collection: nothing is told later than it could be known.
             Cause::Data => rules.due_on_data(now_ms),
             Cause::Time => rules.due_to_fire(now_ms),
         };
-        for due in due {
-            alerts.extend(rules.evaluate(due.group, due.at_ms, &watch.store, &watch.engine));
-        }
-        let config = watch.config();
-        alerts.retain(|alert| !is_watchdog(&alert.labels) || config.alerter.names(&alert.labels));
-        (alerts, rules.snapshot_if_changed())
+        due.into_iter().filter_map(|due| rules.begin(due)).collect()
     };
-    if cause == Cause::Data {
+    // Of a group that was slow before nobody waits for the end.
+    let before = evaluating.open();
+    evaluating.add(due);
+    let mut alerts = Vec::new();
+    let end = time::Instant::now() + TOGETHER;
+    while evaluating.open() > before {
+        match time::timeout_at(end, evaluating.next()).await {
+            Ok(more) => alerts.extend(more?),
+            Err(_) => break,
+        }
+    }
+    if cause == Cause::Data && !evaluating.is_stuck() {
         watch.evaluated(began.elapsed());
     }
+    hand_over(watch, alerts).await;
+    Ok(())
+}
+
+/// Hands alerts over, and what the rules know to be written.
+async fn hand_over(watch: &Watch, mut alerts: Vec<alert::Alert>) {
+    let config = watch.config();
+    alerts.retain(|alert| !is_watchdog(&alert.labels) || config.alerter.names(&alert.labels));
+    let kept = watch.rules().snapshot_if_changed();
     if !alerts.is_empty() {
         super::context::gather(watch, &alerts).await;
         let elsewhere = watch.elsewhere();

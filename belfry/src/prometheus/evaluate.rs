@@ -1,15 +1,22 @@
-//! Evaluating each group in its own slots, evenly spaced, whatever is scraped when.
+//! Evaluating each group in its own slots, evenly spaced, whatever is scraped when
+//! and however long another group takes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::{task, time};
+use rules::Evaluation;
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use crate::evaluating::Evaluating;
 
 /// Where there is no group, and after a step of the clock, one looks again so soon.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// So many groups are evaluated at once, when questions may be asked so fast: there must
+/// be threads left for these.
+const MOST: usize = 8;
 
 /// Evaluates until told to stop.
 pub(super) async fn run(
@@ -18,6 +25,11 @@ pub(super) async fn run(
 ) -> anyhow::Result<&'static str> {
     // A group begins with its next slot: of the one before it no sample is there.
     let mut since_ms = shared.started_ms;
+    let on = Arc::clone(&shared);
+    let most = shared.flags.query_concurrency.min(MOST);
+    let mut evaluating = Evaluating::new(most, move |group, tell| {
+        group.run(|| on.rules(), &on.store, &on.engine, tell);
+    });
     loop {
         let now_ms = shared.clock.now_ms();
         let next_ms = shared.rules().next_due_ms(now_ms);
@@ -25,34 +37,37 @@ pub(super) async fn run(
             Duration::from_millis(u64::try_from(next_ms - now_ms).unwrap_or(0)).min(LOOK)
         });
         tokio::select! {
-            () = stop.cancelled() => return Ok("rules"),
+            () = stop.cancelled() => {
+                let alerts = evaluating.finish().await;
+                shared.outbox.put(alerts, &shared.file().alert_relabel);
+                return Ok("rules");
+            }
             () = shared.reloaded[1].notified() => {
                 since_ms = shared.clock.now_ms();
                 continue;
             }
+            alerts = evaluating.next() => {
+                shared.outbox.put(alerts?, &shared.file().alert_relabel);
+                keep(&shared);
+            }
             () = time::sleep(wait) => {}
         }
-        let on = Arc::clone(&shared);
-        // Not on a worker: rules may take seconds.
-        task::spawn_blocking(move || round(&on, since_ms)).await?;
+        evaluating.add(due(&shared, since_ms));
     }
 }
 
-/// Evaluates what is due and hands over what they say.
-fn round(shared: &Shared, since_ms: i64) {
-    let due = {
-        let rules = shared.rules();
-        // Read under the lock: a step of the clock moves both or neither.
-        rules.due(shared.clock.now_ms())
-    };
-    for due in due.iter().filter(|due| due.at_ms >= since_ms) {
-        // One group at a time: whoever asks for the rules does not wait for all.
-        let alerts = {
-            let mut rules = shared.rules();
-            rules.evaluate(due.group, due.at_ms, &shared.store, &shared.engine)
-        };
-        shared.outbox.put(alerts, &shared.file().alert_relabel);
-    }
+/// Takes up what is due.
+fn due(shared: &Shared, since_ms: i64) -> Vec<Evaluation> {
+    let mut rules = shared.rules();
+    // Read under the lock: a step of the clock moves both or neither.
+    let due = rules.due(shared.clock.now_ms());
+    due.into_iter()
+        .filter(|due| due.at_ms >= since_ms)
+        .filter_map(|due| rules.begin(due))
+        .collect()
+}
+
+fn keep(shared: &Shared) {
     if let Some(kept) = shared.rules().snapshot_if_changed() {
         shared.kept.send_replace(Some(Arc::new(kept)));
     }

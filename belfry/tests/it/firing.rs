@@ -12,6 +12,7 @@ mod caddy;
 mod celery;
 mod containers;
 mod copies;
+mod guest;
 mod host;
 mod itself;
 mod kernel;
@@ -279,12 +280,13 @@ fn only_durations_differ_in_the_quick_rules() {
 }
 
 /// The tests below, as they are written: what they wait for is what fires.
-const TESTS: [&str; 15] = [
+const TESTS: [&str; 16] = [
     include_str!("firing/api.rs"),
     include_str!("firing/backups.rs"),
     include_str!("firing/caddy.rs"),
     include_str!("firing/celery.rs"),
     include_str!("firing/containers.rs"),
+    include_str!("firing/guest.rs"),
     include_str!("firing/host.rs"),
     include_str!("firing/itself.rs"),
     include_str!("firing/kernel.rs"),

@@ -72,6 +72,9 @@ mod in_prometheus_place;
 #[cfg(test)]
 mod inhibitions;
 #[cfg(test)]
+#[path = "../../../exporter/tests/it/kernel.rs"]
+mod kernel;
+#[cfg(test)]
 mod labelled_containers;
 #[cfg(test)]
 mod load;

@@ -1,6 +1,8 @@
 //! Groups of rules that take longer than their interval, beside one that does not.
 
+use crate::setup::Setup;
 use crate::support::alone::Alone;
+use crate::support::belfry::Launch;
 use crate::support::poll;
 use crate::support::scratch::Scratch;
 
@@ -50,4 +52,63 @@ fn a_group_slower_than_its_interval_reports_what_it_misses_and_the_others_go_on(
     {
         assert_eq!(group["rules"][0]["health"], "ok", "{group}");
     }
+}
+
+/// The median of each hour of a week, second by second: it takes longer than all that
+/// a test here waits for.
+const ENDLESS: &str = "groups:
+- name: slow
+  interval: 1s
+  rules:
+  - record: slow:median
+    expr: count_over_time(quantile_over_time(0.5, vector(time())[1h:1s])[7d:1s])
+- name: quick
+  interval: 10s
+  rules:
+  - record: quick:time
+    expr: vector(time())
+";
+
+/// Waits for two more evaluations of the quick group: each has ten seconds before one
+/// counts as missed, also on a machine that stands still meanwhile.
+fn goes_on(value: impl Fn(&str) -> Option<f64>) {
+    let time = || value("quick:time");
+    let before = poll::until("the quick group should begin", time);
+    poll::holds("the quick group should go on", || {
+        time().is_some_and(|now| now >= before + 20.0)
+    });
+}
+
+/// Whether a page of Belfry's own figures says that the slow group was never done, and
+/// that the quick one has missed nothing.
+fn only_the_slow_one_waits(page: &str) {
+    let done = "belfry_rule_group_last_evaluation_timestamp_seconds{group=\"quick\"}";
+    assert!(page.contains(done), "{page}");
+    assert!(!page.contains(&done.replace("quick", "slow")), "{page}");
+    let missed = "belfry_rule_group_missed_total{group=\"quick\"} 0\n";
+    assert!(page.contains(missed), "{page}");
+}
+
+#[test]
+fn a_group_beside_one_that_does_not_end_misses_nothing() {
+    let scratch = Scratch::new();
+    let rules = scratch.file("groups.yml", ENDLESS);
+    let config = format!("rule_files: [{rules:?}]\n");
+    let alone = Alone::start(scratch, &config, &["--query.timeout=1h"]);
+    goes_on(|expr| alone.value(expr)?.parse().ok());
+    only_the_slow_one_waits(&alone.get("/metrics").body);
+}
+
+#[test]
+fn the_watch_goes_on_beside_a_group_that_does_not_end() {
+    let scratch = Scratch::new();
+    let rules = scratch.file("groups.yml", ENDLESS);
+    let setup = Setup::new().part(&format!("rules: {{pack: false, files: [{rules:?}]}}"));
+    let belfry = Launch::with(&setup.config()).start();
+    goes_on(|expr| {
+        let answer = belfry.get(&format!("/api/v1/query?query={expr}")).json();
+        let value = &answer["data"]["result"][0]["value"][1];
+        value.as_str()?.parse().ok()
+    });
+    only_the_slow_one_waits(&belfry.get("/metrics").body);
 }

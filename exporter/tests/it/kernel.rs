@@ -29,13 +29,14 @@ fi
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-mkdir -p /dev/pts /dev/shm /disk
+mkdir -p /dev/pts /dev/shm /lib/modules "$DISK"
+[ -e "/lib/modules/$(uname -r)" ] || ln -s "/usr/lib/uml/modules/$(uname -r)" /lib/modules/
 mount -t devpts pts /dev/pts
 for folder in /run /dev/shm; do mount -t tmpfs tmpfs "$folder"; done
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ip link set lo up
-mkfs.ext4 -q /dev/ubda
-mount /dev/ubda /disk
+mkfs.ext4 -q "$DEVICE"
+mount "$DEVICE" "$DISK"
 # Podman asks it for its own version, which takes long over the files of another kernel.
 [ ! -e /usr/bin/dpkg ] || mount --bind /bin/false /usr/bin/dpkg
 set +e
@@ -55,7 +56,13 @@ pub(crate) fn run(tests: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let (init, disk) = (folder.path().join("init"), folder.path().join("disk"));
     let exe = std::env::current_exe().unwrap();
-    let told = format!("EXE='{}' TESTS='{}'", exe.display(), tests.join(" "));
+    let told = format!(
+        "EXE='{}' TESTS='{}' DISK={} DEVICE={}",
+        exe.display(),
+        tests.join(" "),
+        DISK.0,
+        DISK.1
+    );
     fs::write(&init, format!("#!/bin/sh\nexport {OWN}=1 {told}\n{INIT}")).unwrap();
     let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&init, runs).unwrap();

@@ -1,4 +1,5 @@
 use exposition::{NAME, is_stale};
+use promql::Engine;
 use series::{Matcher, Op};
 
 use super::*;
@@ -17,7 +18,7 @@ pub(crate) fn load(rules: &str) -> RuleSet {
 /// A store that is told what is there, and rules that are asked.
 pub(crate) struct Bench {
     pub(crate) store: Store,
-    engine: Engine,
+    pub(crate) engine: Engine,
 }
 
 impl Bench {

@@ -1,5 +1,10 @@
 //! A day of samples for those who take remote_write: requests by hand.
 
+use std::ops::Range;
+
+use axum::body::Bytes;
+use tokio::task::JoinSet;
+
 use super::pages::{STEP, step_now, value};
 
 /// Samples of each: a little less than a day, so that none is too old when it comes.
@@ -9,41 +14,68 @@ const SAMPLES: u64 = 23 * 3600 / STEP;
 const AT_ONCE: u64 = 120;
 /// Samples in one request.
 const TOGETHER: u64 = 6000;
+/// Requests to each that may be under way.
+const UNDER_WAY: usize = 2;
 
 /// Samples that [`history`] sends of so many series.
 pub(crate) fn samples(of: usize, every: u64) -> f64 {
     (of as u64 * (SAMPLES / every)) as f64
 }
 
-/// Sends a day of history of so many series, half counters and half readings, oldest
-/// first, with a sample at each step or at `every` so many.
-pub(crate) fn history(client: &reqwest::Client, url: &str, count: usize, every: u64) {
+/// Sends a day of history of so many series to all of these, half counters and half
+/// readings, with a sample at each step or at `every` so many. Half hours come one after
+/// the other, oldest first; within one the series do not wait for each other.
+pub(crate) fn history(urls: &[String], count: usize, every: u64) {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     let first = step_now() - SAMPLES - 40;
     let together = (TOGETHER * every / AT_ONCE) as usize;
-    for from in (first..first + SAMPLES).step_by(AT_ONCE as usize) {
-        let steps = (from..(from + AT_ONCE).min(first + SAMPLES)).step_by(every as usize);
-        for some in (0..count).step_by(together) {
-            let mut body = Vec::new();
-            for at in some..(some + together).min(count) {
-                field(&mut body, 1, &series(at, steps.clone()));
+    runtime.block_on(async {
+        for from in (first..first + SAMPLES).step_by(AT_ONCE as usize) {
+            let steps = (from..(from + AT_ONCE).min(first + SAMPLES)).step_by(every as usize);
+            let mut under_way = JoinSet::new();
+            for some in (0..count).step_by(together) {
+                let body = body(some..(some + together).min(count), &steps);
+                for url in urls {
+                    if under_way.len() >= UNDER_WAY * urls.len() {
+                        let ended = under_way.join_next().await.expect("a request");
+                        ended.expect("an answer");
+                    }
+                    under_way.spawn(send(client.clone(), url.clone(), body.clone()));
+                }
             }
-            let packed = snap::raw::Encoder::new()
-                .compress_vec(&body)
-                .expect("a packed body");
-            let request = client
-                .post(url)
-                .header("content-type", "application/x-protobuf")
-                .header("content-encoding", "snappy")
-                .header("x-prometheus-remote-write-version", "0.1.0")
-                .body(packed);
-            let answer = runtime.block_on(request.send()).expect("an answer");
-            assert!(answer.status().is_success(), "{url}: {answer:?}");
+            while let Some(ended) = under_way.join_next().await {
+                ended.expect("an answer");
+            }
         }
+    });
+}
+
+/// One request with these series at these steps.
+fn body(some: Range<usize>, steps: &(impl Iterator<Item = u64> + Clone)) -> Bytes {
+    let mut body = Vec::new();
+    for at in some {
+        field(&mut body, 1, &series(at, steps.clone()));
     }
+    let packed = snap::raw::Encoder::new().compress_vec(&body);
+    packed.expect("a packed body").into()
+}
+
+async fn send(client: reqwest::Client, url: String, body: Bytes) {
+    let request = client
+        .post(&url)
+        .header("content-type", "application/x-protobuf")
+        .header("content-encoding", "snappy")
+        .header("x-prometheus-remote-write-version", "0.1.0")
+        .body(body);
+    let answer = request.send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{url}: {answer:?}");
 }
 
 fn series(at: usize, steps: impl Iterator<Item = u64>) -> Vec<u8> {

@@ -1,10 +1,13 @@
 //! Belfry's own troubles, targets, backups and jobs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
 use super::Watched;
 use crate::setup::Setup;
+use crate::support::alone::Page;
+use crate::support::belfry::Launch;
 use crate::support::claim;
 use crate::support::http;
 use crate::support::poll;
@@ -38,7 +41,7 @@ fn rules_about_targets_and_belfry_itself_fire() {
     );
     let (config, kept) = target(&scrape);
     let mut watched = Watched {
-        belfry: crate::support::belfry::Launch::with(&config).start(),
+        belfry: Launch::with(&config).start(),
         _kept: kept,
     };
     watched.fires(
@@ -57,6 +60,25 @@ fn rules_about_targets_and_belfry_itself_fire() {
     watched.belfry.reload(&config);
     watched.fires(&[("TargetMissing", "warning")], || {});
     drop(kept);
+}
+
+#[test]
+fn the_rule_about_memory_fires_when_belfry_keeps_more_than_it_is_meant_for() {
+    let mut text = String::new();
+    for at in 0..400_000 {
+        let _ = writeln!(text, "wide{{path=\"/a/page/with/a/long/name/{at}\"}} 1");
+    }
+    let page = Page::serve(&text);
+    let (config, kept) = super::quick(Setup::new().part("series: {memory: 1GiB}"));
+    let config = config.replace(
+        "rules: {pack: false,",
+        &format!(
+            "rules: {{pack: false, scrape: [{{job_name: wide, scrape_interval: 60s, scrape_timeout: 50s, sample_limit: 500000, \
+             body_size_limit: 64MiB, static_configs: [{{targets: ['{}']}}]}}],",
+            page.address
+        ),
+    );
+    Watched::launch(Launch::with(&config), kept).fires(&[("BelfryMemoryHigh", "warning")], || {});
 }
 
 #[test]
