@@ -1,12 +1,14 @@
 //! From the page of a target to samples in the store.
 //!
-//! Own exporters and foreign ones go the same way: text in, samples out. A page
-//! is taken whole or not at all; whatever is wrong with it counts as a scrape
-//! that found nothing, so every series of the target ends there and then.
-//! Nothing here reads a clock or a socket.
+//! Own exporters and foreign ones go the same way: text in, samples out; what this
+//! process alone knows may come as rows, without the text. A page is taken whole or
+//! not at all; whatever is wrong with it counts as a scrape that found nothing, so
+//! every series of the target ends there and then. Nothing here reads a clock or a
+//! socket.
 
 mod limits;
 mod page;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exposition::{Format, Kind, Labels, LabelsBuilder, NAME, Rows, stale};
+use exposition::{Format, Labels, LabelsBuilder, NAME, stale};
 use series::{Appender, Finished, Store};
 
 use crate::relabel::Relabel;
@@ -149,33 +151,6 @@ impl Intake {
         let page = page.map(Into::into);
         let stored = self.store(page, time_ms, took, store, &mut counted);
         self.taken(time_ms, took, counted.scraped, stored.err())
-    }
-
-    /// Takes in what this process found out and made no page of: neither a limit nor
-    /// relabelling applies to that.
-    pub fn take_rows(&mut self, rows: &Rows, time_ms: i64, took: Duration, store: &Store) {
-        let scraped = rows.len();
-        let counted = Counted {
-            scraped,
-            kept: scraped,
-        };
-        let mut refused = self.report(true, time_ms, took, &counted, store);
-        let dress = Dress {
-            target: &self.target,
-            labels: &self.labels,
-            format: Format::Text,
-        };
-        let mut batch = self.known.begin(store);
-        for (key, value) in rows.iter() {
-            // The batch counts what the store refuses. A series of ours is spelled in one way.
-            let _ = batch.add(key, time_ms, value, true, || {
-                dress.labels_of(key, Kind::Untyped)
-            });
-        }
-        let finished = batch.finish(time_ms);
-        refused += self.finish(finished, time_ms, store);
-        self.status.refused_total += refused;
-        self.taken(time_ms, took, scraped, None);
     }
 
     /// Keeps how a scrape went; returns whether the target is up.

@@ -172,7 +172,14 @@ impl Finder<'_> {
     /// The series of this spelling, if it was on the last page: such a one needs no
     /// labels unless [`Batch::add_known`] asks for them.
     pub fn find(&mut self, key: &str) -> Option<Slot> {
-        let slot = self.appender.find(self.appender.hash(key.as_bytes()))?;
+        let hash = self.appender.hash(key.as_bytes());
+        // As a rule it is the one that came next on the last page.
+        let next = self.appender.known.get(self.next);
+        let expected = next.filter(|known| known.key == hash);
+        let slot = match expected {
+            Some(_) => self.next as u32,
+            None => self.appender.find(hash)?,
+        };
         self.next = slot as usize + 1;
         Some(Slot(slot))
     }

@@ -255,16 +255,12 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
             families.extend(views::families(Format::Text, page, job.as_str(), instance));
         }
         let now_ms = watch.clock.now_ms();
-        let page = match &told {
-            Ok(Told::Rows(rows)) => {
-                intake.take_rows(rows, now_ms, took, &watch.store);
-                answered.push(job);
-                continue;
-            }
-            Ok(Told::Page(page)) => Ok(&**page),
-            Err(err) => Err(*err),
-        };
-        if intake.take(page, now_ms, took, &watch.store) {
+        let store = &watch.store;
+        if match &told {
+            Ok(Told::Rows(rows)) => intake.take_rows(rows, now_ms, took, store),
+            Ok(Told::Page(page)) => intake.take(Ok(&**page), now_ms, took, store),
+            Err(err) => intake.take(Err::<&str, _>(*err), now_ms, took, store),
+        } {
             answered.push(job);
         }
     }

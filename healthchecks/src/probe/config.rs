@@ -1,5 +1,8 @@
 //! The `probe` section of belfry.yml.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -170,6 +173,10 @@ impl Config {
                 if !crate::heartbeat::label_name(label) || TAKEN.contains(&label.as_str()) {
                     fault(".labels", format!("{label:?} cannot be a label here"));
                 }
+                let module = loaded.modules.get(&target.module);
+                if module.is_some_and(|module| module.labels(label)) {
+                    fault(".labels", format!("its module has a label {label:?}"));
+                }
             }
             if target
                 .interval
@@ -212,6 +219,15 @@ impl Config {
                     .fault()
                     .map(|said| (format!("probe.modules.{name}"), said)),
             );
+        }
+        for (name, module) in &loaded.modules {
+            let Some(said) = module.label_fault() else {
+                continue;
+            };
+            faults.push(match self.modules.contains_key(name) {
+                true => (format!("probe.modules.{name}"), said),
+                false => ("probe.blackbox".to_owned(), format!("{name}: {said}")),
+            });
         }
         if !loaded.modules.contains_key(&self.discover.module) {
             let message = format!("no module is named {:?}", self.discover.module);
@@ -265,113 +281,6 @@ impl Loaded {
             Err(format!(
                 "{target:?} is not configured with the module {module_name}, and probe.allow does not name it"
             ))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(text: &str) -> Config {
-        settings::read("belfry.yml".as_ref(), text, &|_| None).unwrap()
-    }
-
-    #[test]
-    fn every_fault_is_told_with_its_key() {
-        for (text, key, message) in [
-            (
-                "targets: [{module: http_2xx}]",
-                "probe.targets[0]",
-                "missing",
-            ),
-            (
-                "targets: [{target: a, module: nope}]",
-                "probe.targets[0].module",
-                "http_2xx",
-            ),
-            (
-                "targets: [{target: a}, {target: b, name: a}]",
-                "probe.targets[1].name",
-                "another",
-            ),
-            (
-                "targets: [{target: a, labels: {probe: x}}]",
-                "probe.targets[0].labels",
-                "probe",
-            ),
-            (
-                "sites: [{name: s, inside: a, outside: b}]",
-                "probe.sites[0].inside",
-                "no target",
-            ),
-            ("up_after: 0", "probe.up_after", "1"),
-            ("discover: {module: nope}", "probe.discover.module", "nope"),
-            ("addresses: [here]", "probe.addresses", "IP"),
-            (
-                "{targets: [{target: a}], sites: [{name: s, inside: a, outside: a, dns: b}]}",
-                "probe.sites[0].dns",
-                "no target",
-            ),
-            ("modules: {m: {prober: command}}", "probe.modules.m", "argv"),
-            (
-                "modules: {m: {prober: domain, domain: {resolvers: [dns.example]}}}",
-                "probe.modules.m",
-                "resolvers",
-            ),
-            (
-                "modules: {m: {prober: domain, domain: {expect: [here]}}}",
-                "probe.modules.m",
-                "IP",
-            ),
-            (
-                "modules: {m: {prober: websocket, websocket: {query_response: [{starttls: true}]}}}",
-                "probe.modules.m",
-                "expect and send",
-            ),
-            (
-                "blackbox: /no/such/file.yml",
-                "probe.blackbox",
-                "cannot be read",
-            ),
-        ] {
-            let faults = config(text).faults();
-            assert!(
-                faults
-                    .iter()
-                    .any(|(have, said)| have == key && said.contains(message)),
-                "{text}: {faults:?}"
-            );
-        }
-        for good in [
-            "targets: [{target: a}]",
-            "{targets: [{target: a}], sites: [{name: s, inside: a, outside: a}]}",
-            "{addresses: [192.0.2.1], modules: {m: {prober: domain, domain: {here: true}}}}",
-        ] {
-            assert_eq!(config(good).faults(), [], "{good}");
-        }
-    }
-
-    #[test]
-    fn only_what_is_configured_or_allowed_may_be_asked_for() {
-        let text = "{targets: [{target: 'http://a/'}], allow: [{target: 'http://b/.*', module: http_2xx}, {target: 'c:[0-9]+'}]}";
-        let loaded = config(text).load().unwrap();
-        for (target, module, allowed) in [
-            ("http://a/", "", true),
-            ("http://a/", "http_2xx", true),
-            ("http://a/", "tcp_connect", false),
-            ("http://a/x", "http_2xx", false),
-            ("http://b/x", "http_2xx", true),
-            ("http://b/x", "icmp", false),
-            ("c:22", "ssh_banner", true),
-            ("c:22.evil", "ssh_banner", false),
-            ("http://169.254.169.254/", "http_2xx", false),
-        ] {
-            assert_eq!(
-                loaded.asked(target, module).is_ok(),
-                allowed,
-                "{target} {module}"
-            );
         }
     }
 }

@@ -7,7 +7,7 @@ mod host;
 mod http;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,9 +138,9 @@ settings::section! {
 settings::section! {
     /// A label from what matched.
     pub struct ExpectLabel {
-        /// Its name.
+        /// Its name: none of instance, job, module and probe, and none of the labels of the target.
         pub name: String = String::new(),
-        /// Its value; `${1}` stands for what the first group matched.
+        /// Its value, of up to 1024 bytes; `${1}` stands for what the first group matched.
         pub value: String = String::new(),
     }
 }
@@ -256,7 +256,30 @@ impl Module {
         };
         Some(said.to_owned())
     }
+
+    /// What is wrong with the labels from what matched: a page with such a one is refused
+    /// whole.
+    #[must_use]
+    pub(super) fn label_fault(&self) -> Option<String> {
+        self.tcp.query_response.iter().find_map(|step| {
+            let mut seen = BTreeSet::new();
+            let mut names = step.labels.iter().map(|label| label.name.as_str());
+            let bad = names.find(|name| {
+                !crate::heartbeat::label_name(name) || OWN.contains(name) || !seen.insert(*name)
+            })?;
+            Some(format!("{bad:?} cannot be a label of probe_expect_info"))
+        })
+    }
+
+    /// Whether a label from what matched has this name.
+    pub(super) fn labels(&self, name: &str) -> bool {
+        let mut steps = self.tcp.query_response.iter();
+        steps.any(|step| step.labels.iter().any(|label| label.name == name))
+    }
 }
+
+/// What the samples of every probe are labelled with.
+const OWN: [&str; 4] = ["instance", "probe", "module", "job"];
 
 /// The modules that are there without a word in the configuration.
 #[must_use]

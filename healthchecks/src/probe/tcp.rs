@@ -9,6 +9,10 @@ use super::stream::{Stream, Wanted, addresses, connect, host_and_port};
 use super::talk::Talk;
 use super::tls;
 
+/// The most bytes of a label's value: what the other side says may not make a page that
+/// nobody takes.
+const LONGEST: usize = 1024;
+
 /// Connects to `target`, host and port, and talks.
 pub(super) async fn probe(
     target: &str,
@@ -85,10 +89,10 @@ async fn exchange(
                     .labels
                     .iter()
                     .map(|label| {
-                        (
-                            label.name.clone(),
-                            String::from_utf8_lossy(&fill(&label.value)).into_owned(),
-                        )
+                        let filled = fill(&label.value);
+                        let mut value = String::from_utf8_lossy(&filled).into_owned();
+                        value.truncate(value.floor_char_boundary(LONGEST));
+                        (label.name.clone(), value)
                     })
                     .collect();
                 let labels: Vec<_> = labels
@@ -127,4 +131,47 @@ async fn exchange(
         talk = Talk::new(stream, deadline);
     }
     Ok(talk)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::super::module::ExpectLabel;
+    use super::super::pattern::Pattern;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_label_from_what_matched_is_cut_where_a_letter_ends() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap().to_string();
+        let said = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let line = format!("saw x{}\n", "ä".repeat(5000));
+            stream.write_all(line.as_bytes()).await.unwrap();
+            stream
+        };
+        let label = ExpectLabel {
+            name: "what".to_owned(),
+            value: "${1}".to_owned(),
+        };
+        let tcp = Tcp {
+            query_response: vec![Exchange {
+                expect: Some(Pattern::new("^saw (.*)").unwrap()),
+                labels: vec![label],
+                ..Exchange::default()
+            }],
+            ..Tcp::default()
+        };
+        let mut samples = Samples::default();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let (_stream, probed) = tokio::join!(said, probe(&target, &tcp, deadline, &mut samples));
+        probed.unwrap();
+        let kept = format!("x{}", "ä".repeat((LONGEST - 1) / 2));
+        assert_eq!(kept.len(), LONGEST - 1);
+        let value = samples.get("probe_expect_info", &[("what", &kept)]);
+        assert_eq!(value, Some(1.0));
+    }
 }

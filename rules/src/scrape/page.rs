@@ -215,7 +215,8 @@ impl Dress<'_> {
         self.of(key, kind).ok().flatten()
     }
 
-    fn of(self, key: &str, kind: Kind) -> Result<Option<Labels>, Fault> {
+    /// As [`Dress::labels_of`], or what is wrong with the series.
+    pub(super) fn of(self, key: &str, kind: Kind) -> Result<Option<Labels>, Fault> {
         let spelled = format!("{key} 0");
         let entry = self.format.line(&spelled).map_err(Fault::Line)?;
         let Some(Entry::Sample(sample)) = entry else {
@@ -249,8 +250,11 @@ impl Dress<'_> {
     }
 }
 
-enum Fault {
+/// Why a page is refused.
+pub(super) enum Fault {
+    /// A line is none.
     Line(&'static str),
+    /// It holds what it must not.
     Limit(String),
 }
 

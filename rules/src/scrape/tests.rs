@@ -1,8 +1,9 @@
 mod forms;
+mod rows;
 
 use std::time::Duration;
 
-use exposition::{Kind, Writer, is_stale};
+use exposition::{Writer, is_stale};
 use series::{Matcher, Op, Store};
 
 use super::*;
@@ -74,65 +75,6 @@ fn a_page_is_stored_with_the_labels_of_its_target() {
             r#"up{instance="a", job="host"} 1"#,
         ]
     );
-}
-
-#[test]
-fn rows_are_stored_as_the_page_would_be_that_says_the_same() {
-    let write = |page: &mut Writer, round: u8| {
-        page.family("b", "B.", Kind::Gauge);
-        page.sample(&[("x", "1}"), ("instance", "other")], f64::from(round));
-        page.sample(&[], 0.1 + 0.2);
-        // Some come, go, and come back in another place.
-        for at in (0..40_u8)
-            .filter(|at| !(at + round).is_multiple_of(3))
-            .rev()
-        {
-            page.sample(&[("at", &at.to_string())], f64::from(at));
-        }
-        page.family("a_total", "A.", Kind::Counter);
-        page.sample(&[("y", "\n\"")], 1e300);
-    };
-    for honor_labels in [false, true] {
-        let target = || Target {
-            honor_labels,
-            ..target()
-        };
-        let (as_page, as_rows) = (Store::new(), Store::new());
-        let (mut pages, mut rows) = (Intake::new(target()), Intake::new(target()));
-        for round in 0..6 {
-            let time_ms = STEP * i64::from(round);
-            let mut page = Writer::new();
-            write(&mut page, round);
-            assert!(take(&mut pages, Ok(&page.finish()), time_ms, &as_page));
-            let took = Duration::from_millis(250);
-            let said = Writer::rows(|page| write(page, round));
-            rows.take_rows(&said, time_ms, took, &as_rows);
-            let said = stored(&as_rows, time_ms);
-            assert_eq!(said, stored(&as_page, time_ms));
-            assert!(said.len() > 30);
-            assert_eq!(rows.status(), pages.status());
-        }
-        // Then the source fails once.
-        assert!(!take(&mut rows, Err("gone"), STEP * 6, &as_rows));
-        assert!(!take(&mut pages, Err("gone"), STEP * 6, &as_page));
-        assert_eq!(stored(&as_rows, STEP * 6), stored(&as_page, STEP * 6));
-    }
-}
-
-#[test]
-fn rows_that_the_store_gave_up_come_back_under_their_own_labels() {
-    let (store, mut intake) = (Store::new(), Intake::new(target()));
-    let rows = Writer::rows(|page| {
-        page.single("b", "B.", Kind::Gauge, 4.0);
-        page.family("a", "A.", Kind::Gauge);
-        page.sample(&[("x", "1")], 2.0);
-    });
-    intake.take_rows(&rows, 0, Duration::ZERO, &store);
-    let first = pages(&store, 0);
-    store.maintain(100_000_000);
-    assert!(pages(&store, 0).is_empty());
-    intake.take_rows(&rows, 100_000_000, Duration::ZERO, &store);
-    assert_eq!((first.len(), pages(&store, 100_000_000)), (2, first));
 }
 
 #[test]

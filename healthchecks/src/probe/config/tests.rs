@@ -1,0 +1,141 @@
+use super::*;
+
+fn config(text: &str) -> Config {
+    settings::read("belfry.yml".as_ref(), text, &|_| None).unwrap()
+}
+
+#[test]
+fn every_fault_is_told_with_its_key() {
+    for (text, key, message) in [
+        (
+            "targets: [{module: http_2xx}]",
+            "probe.targets[0]",
+            "missing",
+        ),
+        (
+            "targets: [{target: a, module: nope}]",
+            "probe.targets[0].module",
+            "http_2xx",
+        ),
+        (
+            "targets: [{target: a}, {target: b, name: a}]",
+            "probe.targets[1].name",
+            "another",
+        ),
+        (
+            "targets: [{target: a, labels: {probe: x}}]",
+            "probe.targets[0].labels",
+            "probe",
+        ),
+        (
+            "sites: [{name: s, inside: a, outside: b}]",
+            "probe.sites[0].inside",
+            "no target",
+        ),
+        ("up_after: 0", "probe.up_after", "1"),
+        ("discover: {module: nope}", "probe.discover.module", "nope"),
+        ("addresses: [here]", "probe.addresses", "IP"),
+        (
+            "{targets: [{target: a}], sites: [{name: s, inside: a, outside: a, dns: b}]}",
+            "probe.sites[0].dns",
+            "no target",
+        ),
+        ("modules: {m: {prober: command}}", "probe.modules.m", "argv"),
+        (
+            "modules: {m: {prober: domain, domain: {resolvers: [dns.example]}}}",
+            "probe.modules.m",
+            "resolvers",
+        ),
+        (
+            "modules: {m: {prober: domain, domain: {expect: [here]}}}",
+            "probe.modules.m",
+            "IP",
+        ),
+        (
+            "modules: {m: {prober: websocket, websocket: {query_response: [{starttls: true}]}}}",
+            "probe.modules.m",
+            "expect and send",
+        ),
+        (
+            "modules: {m: {prober: tcp, tcp: {query_response: [{labels: [{name: a-b}]}]}}}",
+            "probe.modules.m",
+            "a-b",
+        ),
+        (
+            "modules: {m: {prober: tcp, tcp: {query_response: [{labels: [{name: probe}]}]}}}",
+            "probe.modules.m",
+            "probe_expect_info",
+        ),
+        (
+            "modules: {m: {prober: tcp, tcp: {query_response: [{labels: [{value: x}]}]}}}",
+            "probe.modules.m",
+            "probe_expect_info",
+        ),
+        (
+            "modules: {m: {prober: tcp, tcp: {query_response: [{labels: [{name: a}, {name: a}]}]}}}",
+            "probe.modules.m",
+            "probe_expect_info",
+        ),
+        (
+            "{targets: [{target: a, module: m, labels: {b: c}}], \
+              modules: {m: {prober: tcp, tcp: {query_response: [{labels: [{name: b}]}]}}}}",
+            "probe.targets[0].labels",
+            "module has a label",
+        ),
+        (
+            "blackbox: /no/such/file.yml",
+            "probe.blackbox",
+            "cannot be read",
+        ),
+    ] {
+        let faults = config(text).faults();
+        assert!(
+            faults
+                .iter()
+                .any(|(have, said)| have == key && said.contains(message)),
+            "{text}: {faults:?}"
+        );
+    }
+    for good in [
+        "targets: [{target: a}]",
+        "{targets: [{target: a}], sites: [{name: s, inside: a, outside: a}]}",
+        "{targets: [{target: a, module: m, labels: {b: c}}], \
+          modules: {m: {prober: tcp, tcp: {query_response: [{labels: [{name: a}]}, {labels: [{name: a}]}]}}}}",
+        "{addresses: [192.0.2.1], modules: {m: {prober: domain, domain: {here: true}}}}",
+    ] {
+        assert_eq!(config(good).faults(), [], "{good}");
+    }
+}
+
+#[test]
+fn only_what_is_configured_or_allowed_may_be_asked_for() {
+    let text = "{targets: [{target: 'http://a/'}], allow: [{target: 'http://b/.*', module: http_2xx}, {target: 'c:[0-9]+'}]}";
+    let loaded = config(text).load().unwrap();
+    for (target, module, allowed) in [
+        ("http://a/", "", true),
+        ("http://a/", "http_2xx", true),
+        ("http://a/", "tcp_connect", false),
+        ("http://a/x", "http_2xx", false),
+        ("http://b/x", "http_2xx", true),
+        ("http://b/x", "icmp", false),
+        ("c:22", "ssh_banner", true),
+        ("c:22.evil", "ssh_banner", false),
+        ("http://169.254.169.254/", "http_2xx", false),
+    ] {
+        assert_eq!(
+            loaded.asked(target, module).is_ok(),
+            allowed,
+            "{target} {module}"
+        );
+    }
+}
+
+#[test]
+fn a_label_that_spoils_the_page_is_refused_in_the_file_of_modules_too() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = "modules: {m: {prober: tcp, tcp: {query_response: [{labels: [{name: a-b}]}]}}}";
+    std::fs::write(file.path(), text).unwrap();
+    let faults = config(&format!("blackbox: {:?}", file.path())).faults();
+    let said = r#"m: "a-b" cannot be a label of probe_expect_info"#;
+    assert_eq!(faults, [("probe.blackbox".to_owned(), said.to_owned())]);
+}
