@@ -3,6 +3,8 @@
 //! Pure: the notification log's entry, what fires and what ended go in, the
 //! decision comes out.
 
+use std::collections::BTreeMap;
+
 /// What was last said about a group to one integration, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Entry {
@@ -24,6 +26,9 @@ pub(crate) struct Entry {
     /// Since when it is known that the last message came back from all whom it was
     /// for, in milliseconds since 1970.
     pub bounced_ms: Option<i64>,
+    /// Whom the last message is believed to have reached, and by which of the incident's
+    /// messages: it may have been sent again to those who missed it.
+    pub reached: BTreeMap<String, u32>,
 }
 
 /// Why a message is sent.

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, QueryBuilder, SqlitePool};
 use crate::silence::{Id, Kept, SilenceMatcher};
 use crate::state::{AlertRow, Changes, GroupRow, Happened, LogRow};
 
-pub(crate) use episodes::list as episodes;
+pub(crate) use episodes::{list as episodes, of as episodes_of};
 pub(crate) use mails::named as mails;
 pub(crate) use read::{history, load, silences_ended};
 
@@ -151,7 +151,7 @@ async fn write_group(
 
 async fn write_log(db: &mut SqliteConnection, row: &LogRow) -> sqlx::Result<()> {
     let query = match row.entry {
-        Some(_) => "INSERT OR REPLACE INTO alerter_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        Some(_) => "INSERT OR REPLACE INTO alerter_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         None => "DELETE FROM alerter_log WHERE key = ? AND receiver = ? AND integration = ?",
     };
     let mut query = sqlx::query(query)
@@ -167,7 +167,8 @@ async fn write_log(db: &mut SqliteConnection, row: &LogRow) -> sqlx::Result<()> 
             .bind(entry.sent)
             .bind(entry.first_ms)
             .bind(json(&entry.missed))
-            .bind(entry.bounced_ms);
+            .bind(entry.bounced_ms)
+            .bind(json(&entry.reached));
     }
     query.execute(db).await?;
     Ok(())

@@ -11,12 +11,13 @@ use tower::ServiceExt as _;
 
 use crate::NOW;
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     include_str!("../../belfry/migrations/0002_alerter.sql"),
     include_str!("../../belfry/migrations/0003_silences.sql"),
     include_str!("../../belfry/migrations/0010_episodes.sql"),
     include_str!("../../belfry/migrations/0020_intake.sql"),
     include_str!("../../belfry/migrations/0025_mails.sql"),
+    include_str!("../../belfry/migrations/0027_reached.sql"),
 ];
 
 /// Reads a configuration, and compiles it if it is sound.

@@ -80,25 +80,30 @@ impl Handle {
             let Integration::Email(email) = integration else {
                 continue;
             };
-            let outcome = match message::compose_notice(email, rendered, id, self.now_ms()) {
+            let (outcome, open) = match message::compose_notice(email, rendered, id, self.now_ms())
+            {
                 Ok(envelope) => {
                     // The server's own time-outs bound it; this one is for what they miss.
                     let each = email.servers.iter().map(|server| server.timeout * 3);
                     let limit = each.sum();
                     match timeout(limit, smtp::send(&email.servers, None, &envelope)).await {
-                        Ok(sent) => sent.quit().await,
+                        Ok(sent) => (sent.outcome, sent.open),
                         Err(_) => {
                             let why = "the mail server takes too long";
-                            Outcome::failure(Failure::new(Class::Timeout, why))
+                            (Outcome::failure(Failure::new(Class::Timeout, why)), None)
                         }
                     }
                 }
-                Err(failure) => Outcome::failure(failure),
+                Err(failure) => (Outcome::failure(failure), None),
             };
             let taken = outcome.reason().is_none();
             if taken {
                 let receiver = plan.receiver_of(0).name.to_string();
+                // It may come back at once.
                 self.note_sent(id, receiver, &outcome).await?;
+            }
+            if let Some(open) = open {
+                open.quit().await;
             }
             last = Some(outcome);
             if taken {

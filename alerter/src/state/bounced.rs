@@ -12,6 +12,7 @@ use super::{Alerter, GroupId, LogKey};
 use crate::bounce::{Bounce, Fate, Returned, same};
 use crate::episode::{self, Episode, StepKind};
 use crate::pairs::Pairs;
+use crate::plan::Kind;
 
 /// How long it is known that a mail was sent, in milliseconds: servers try for five
 /// days at most, as a rule.
@@ -34,7 +35,7 @@ pub(crate) struct SentMail {
     pub receiver: String,
     pub integration: usize,
     pub incident: String,
-    /// Messages of the incident with this one; 0 if it was only for who missed another.
+    /// Messages of the incident with this one.
     pub sent: u32,
     /// The group's labels.
     pub labels: Pairs,
@@ -144,6 +145,30 @@ impl Alerter {
         came
     }
 
+    /// Whether a mail of one of these names is being sent: how that went is not known.
+    pub(crate) fn is_under_way(&self, names: &[String]) -> bool {
+        let mut flying = self.flying.values();
+        flying.any(|flight| flight.kind == Kind::Email && names.contains(&flight.name))
+    }
+
+    /// Alerts that the mails of a bounce told of, and whose episodes may be over; with when
+    /// each mail was taken.
+    pub(crate) fn late_of(&self, bounce: &Bounce, stored: Vec<SentMail>) -> BTreeSet<(u64, i64)> {
+        let mails = self.mails_of(bounce, stored);
+        let told = mails.iter().flat_map(|mail| {
+            let late = mail.told.iter().filter(|it| !self.is_open(**it, mail));
+            late.map(|fingerprint| (*fingerprint, mail.at_ms))
+        });
+        told.collect()
+    }
+
+    /// Whether an alert's episode is still the one that a mail told of.
+    fn is_open(&self, fingerprint: u64, mail: &SentMail) -> bool {
+        let alert = self.alerts.get(&fingerprint);
+        alert.is_some_and(|alert| alert.starts_ms <= mail.at_ms)
+            && self.episodes.open.contains_key(&fingerprint)
+    }
+
     /// As they are now, the newest first.
     fn mails_of(&self, bounce: &Bounce, stored: Vec<SentMail>) -> Vec<SentMail> {
         let waiting = self.mails.dirty.values();
@@ -174,9 +199,8 @@ impl Alerter {
         let detail = episode::detail(&text);
         self.note_more(now_ms, event, Some(&mail.labels), text);
         for fingerprint in &mail.told {
-            let alert = self.alerts.get(fingerprint);
-            let same = alert.is_some_and(|alert| alert.starts_ms <= mail.at_ms);
-            match self.episodes.touch(*fingerprint).filter(|_| same) {
+            let open = self.is_open(*fingerprint, mail);
+            match self.episodes.touch(*fingerprint).filter(|_| open) {
                 Some(open) => open.step(now_ms, kind, &detail),
                 None => late.push(Late {
                     fingerprint: *fingerprint,
@@ -186,24 +210,32 @@ impl Alerter {
                 }),
             }
         }
-        if returned.fate == Fate::Failed && mail.reached_nobody() {
-            self.reached_nobody(mail, now_ms);
+        if returned.fate == Fate::Failed {
+            self.not_reached(mail, to, now_ms);
         }
     }
 
-    /// Notes that nobody has the last message of an incident, and lets the second
-    /// contact know when that has been so for long enough.
-    fn reached_nobody(&mut self, mail: &SentMail, now_ms: i64) {
+    /// Notes who does not have the last message of an incident. Once nobody has it, the
+    /// second contact is let know when that has been so for long enough.
+    fn not_reached(&mut self, mail: &SentMail, to: &str, now_ms: i64) {
         let key = LogKey {
             group: (&*mail.group).into(),
             receiver: (&*mail.receiver).into(),
             integration: mail.integration,
         };
         let entry = self.log.get_mut(&key);
-        let last = entry.filter(|it| it.incident == mail.incident && it.sent == mail.sent);
-        let Some(entry) = last else {
+        let Some(entry) = entry.filter(|it| it.incident == mail.incident) else {
             return;
         };
+        // Whoever has it by another mail still has it.
+        if entry.reached.get(to) != Some(&mail.sent) {
+            return;
+        }
+        entry.reached.remove(to);
+        if !entry.reached.is_empty() {
+            self.dirty.log.insert(key);
+            return;
+        }
         entry.bounced_ms = Some(now_ms);
         let of_receiver = |id: &GroupId| *self.plan.receiver_of(id.route).name == *key.receiver;
         let mut groups = self.groups.iter();
@@ -254,20 +286,15 @@ impl SentMail {
             returned: BTreeMap::new(),
         }
     }
-
-    /// Whether it is known to have arrived nowhere, though it was for all.
-    fn reached_nobody(&self) -> bool {
-        let failed = |to: &String| self.returned.get(to) == Some(&Fate::Failed);
-        self.sent > 0 && self.accepted.iter().all(failed)
-    }
 }
 
 /// Whom of those that we sent these mails to a report speaks of. Mail that is sent on may
-/// come back from somebody else; with one recipient it is clear whose it was.
+/// come back from somebody else; with one recipient of a page it is clear whose it was.
 fn whom(mails: &[SentMail], returned: &Returned) -> Option<String> {
     let ours: BTreeSet<&String> = mails.iter().flat_map(|mail| &mail.accepted).collect();
     let named = |to: &&&String| returned.addresses.iter().any(|it| same(it, to));
     let found = ours.iter().find(named).copied();
-    let only = ours.first().copied().filter(|_| ours.len() == 1);
+    let page = mails.iter().any(|mail| !mail.group.is_empty());
+    let only = ours.first().copied().filter(|_| page && ours.len() == 1);
     found.or(only).cloned()
 }

@@ -109,10 +109,14 @@ impl Alerter {
             Some((failure.class, attempts, since_ms, flight.only_missed))
         } else {
             let missed: Vec<String> = outcome.refused.iter().map(|(to, _)| to.clone()).collect();
+            let number = flight.sent_before + 1;
+            let accepted = outcome.accepted.iter();
+            let reached = accepted.map(|to| (to.clone(), number));
             let entry = self.log.entry(flight.log.clone()).or_default();
             if flight.only_missed {
                 entry.sent += 1;
                 entry.bounced_ms = None;
+                entry.reached.extend(reached);
             } else {
                 *entry = Entry {
                     firing: flight.looked.firing.clone(),
@@ -128,6 +132,7 @@ impl Alerter {
                     first_ms: flight.first_ms.unwrap_or(now_ms),
                     missed: Vec::new(),
                     bounced_ms: None,
+                    reached: reached.collect(),
                 };
             }
             entry.missed = missed;
@@ -210,10 +215,7 @@ impl Flight {
             receiver: self.log.receiver.to_string(),
             integration: self.log.integration,
             incident: self.incident.clone(),
-            sent: match self.only_missed {
-                true => 0,
-                false => self.sent_before + 1,
-            },
+            sent: self.sent_before + 1,
             labels: self.labels.clone(),
             told: looked
                 .firing

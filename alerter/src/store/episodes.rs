@@ -86,6 +86,13 @@ pub(crate) async fn list(pool: &SqlitePool, wanted: &HistoryFilter) -> sqlx::Res
     Ok(sound(&found, row))
 }
 
+/// Those of these numbers that are kept.
+pub(crate) async fn of(pool: &SqlitePool, ids: &[u64]) -> sqlx::Result<Vec<Episode>> {
+    const OF: &str = "SELECT * FROM alerter_episodes WHERE id IN (SELECT value FROM json_each(?))";
+    let found = sqlx::query(OF).bind(json(&ids)).fetch_all(pool).await?;
+    Ok(sound(&found, row))
+}
+
 fn row(row: &SqliteRow) -> sqlx::Result<Episode> {
     Ok(Episode {
         id: row.try_get::<i64, _>("id")? as u64,

@@ -168,6 +168,7 @@ fn log(row: &SqliteRow) -> sqlx::Result<LogRow> {
         first_ms: row.try_get("first_ms")?,
         missed: json(row, "missed")?,
         bounced_ms: row.try_get("bounced_ms")?,
+        reached: json(row, "reached")?,
     };
     Ok(LogRow {
         group: row.try_get("key")?,

@@ -14,7 +14,8 @@ const TABLES: &str = concat!(
     include_str!("../../../belfry/migrations/0003_silences.sql"),
     include_str!("../../../belfry/migrations/0010_episodes.sql"),
     include_str!("../../../belfry/migrations/0020_intake.sql"),
-    include_str!("../../../belfry/migrations/0025_mails.sql")
+    include_str!("../../../belfry/migrations/0025_mails.sql"),
+    include_str!("../../../belfry/migrations/0027_reached.sql")
 );
 
 pub(super) async fn database() -> SqlitePool {
@@ -75,6 +76,7 @@ fn rows() -> Changes {
                 first_ms: 10,
                 missed: vec!["a@b".into()],
                 bounced_ms: Some(11),
+                reached: [("a@b".to_owned(), 2)].into(),
             }),
         }],
         silences: vec![(

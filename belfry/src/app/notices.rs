@@ -228,6 +228,8 @@ impl Notices {
             html: written.html,
         };
         let id = format!("{}.{at_ms}", kind.replace(' ', "-"));
+        // Nobody else is to know what mails are called, and claim that they came back.
+        let id = format!("{id}.{}", self.desk.tickets.mark(&id));
         let sent = self.desk.alerter.send_notice(&rendered, &id).await;
         let Some(outcome) = sent.map_err(failed)? else {
             return Ok(false);

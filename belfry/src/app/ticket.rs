@@ -6,13 +6,19 @@
 
 use std::sync::Arc;
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use ring::hmac;
 
 use crate::state::Key;
 
 /// What is signed besides the incident, so that no other signature will do.
 const PURPOSE: &[u8] = b"belfry acknowledge 1:";
+
+/// The same of a mail's name.
+const MAIL: &[u8] = b"belfry mail 1:";
+
+/// Bytes of a mail's mark; a guess is right once in 2^64.
+const MARK: usize = 8;
 
 /// Bytes of an incident's name.
 const NAME: usize = 8;
@@ -60,6 +66,12 @@ impl Tickets {
         ours.then(|| format!("{:016x}", u64::from_be_bytes(name)))
     }
 
+    /// What makes a mail's name one that only we can know; the same for the same name.
+    pub(crate) fn mark(&self, name: &str) -> String {
+        let signature = hmac::sign(&self.0, &[MAIL, name.as_bytes()].concat());
+        HEXLOWER.encode(&signature.as_ref()[..MARK])
+    }
+
     fn sign(&self, name: &[u8]) -> hmac::Tag {
         hmac::sign(&self.0, &[PURPOSE, name].concat())
     }
@@ -68,6 +80,15 @@ impl Tickets {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_the_same_for_the_same_mail_and_from_us_alone() {
+        let tickets = Tickets::new(&[7; 32]);
+        let mark = tickets.mark("digest.1");
+        assert_eq!((mark.len(), &mark), (16, &tickets.mark("digest.1")));
+        assert_ne!(mark, tickets.mark("digest.2"));
+        assert_ne!(mark, Tickets::new(&[8; 32]).mark("digest.1"));
+    }
 
     #[test]
     fn a_ticket_is_good_for_its_incident_and_only_from_us() {

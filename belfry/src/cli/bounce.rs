@@ -59,10 +59,10 @@ pub(super) fn run(place: &Place, command: &Command) -> Exit {
         Err(err) => return refuse(DATA, &err.to_string()),
     };
     let told = server(place, command).map(|server| {
-        offline::wait(async move { server.post("/api/belfry/v1/bounce", &body).await })
+        offline::wait(async move { server.post_for("/api/belfry/v1/bounce", &body).await })
     });
     match told {
-        Ok(Ok(Ok(answer))) => said(&answer),
+        Ok(Ok(Ok((status, answer)))) => said(status, &answer),
         Ok(Ok(Err(err))) | Err(Some(err)) => {
             refuse(LATER, &format!("{:#}", anyhow::Error::from(err)))
         }
@@ -85,16 +85,19 @@ fn server(place: &Place, command: &Command) -> Result<client::Server, Option<cli
     }
 }
 
-fn said(answer: &Value) -> Exit {
+/// What was answered. Somebody else may answer in Belfry's place, who takes nothing.
+fn said(status: u16, answer: &Value) -> Exit {
     if let Some(problem) = answer["error"].as_str() {
-        let code = match answer["stranger"].as_bool() {
-            Some(true) => DATA,
+        let code = match (status, answer["stranger"].as_bool()) {
+            (404, Some(true)) => DATA,
             _ => LATER,
         };
         return refuse(code, problem);
     }
-    let recipients = answer["recipients"].as_array();
-    for it in recipients.map_or(&[][..], Vec::as_slice) {
+    let Some(recipients) = answer["recipients"].as_array().filter(|_| status == 200) else {
+        return refuse(LATER, &format!("the answer ({status}) is not Belfry's"));
+    };
+    for it in recipients {
         let word = |key: &str| it[key].as_str().unwrap_or_default();
         let known = match it["known"].as_bool() {
             Some(true) => ", as is known",
@@ -124,4 +127,30 @@ fn read() -> io::Result<Vec<u8>> {
     input.by_ref().take(most).read_to_end(&mut mail)?;
     io::copy(&mut input.take(LONGEST), &mut io::sink())?;
     Ok(mail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_belfrys_own_answer_makes_a_mail_server_content() {
+        let taken = r#"{"recipients": [{"to": "a@b", "fate": "failed", "said": ""}]}"#;
+        let stranger = r#"{"error": "none of ours", "stranger": true}"#;
+        for (status, answer, code) in [
+            (200, taken, exit::OK),
+            (404, stranger, DATA),
+            (503, r#"{"error": "not stored", "stranger": false}"#, LATER),
+            // Whoever stands in front of it.
+            (200, r#"{"message": "welcome"}"#, LATER),
+            (200, "[]", LATER),
+            (401, r#"{"message": "who are you?"}"#, LATER),
+            (404, r#"{"error": "no such page"}"#, LATER),
+            (502, taken, LATER),
+            (502, stranger, LATER),
+        ] {
+            let read = serde_json::from_str(answer).unwrap();
+            assert_eq!(said(status, &read), code, "{status} {answer}");
+        }
+    }
 }

@@ -109,12 +109,20 @@ impl Server {
 
     /// Posts JSON; the answer may be a refusal, in its `error`.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        let (_, answer) = self.post_for(path, body).await?;
+        Ok(answer)
+    }
+
+    /// The same with the status, for who must know whether it was Belfry that answered.
+    pub(super) async fn post_for(&self, path: &str, body: &Value) -> Result<(u16, Value), Error> {
         let request = self.client.post(format!("{}{path}", self.base)).json(body);
         let answer = request.send().await.map_err(|err| self.silent(err))?;
         // Of what is no answer of ours, the status says more than the text.
         let refused = answer.error_for_status_ref().map(drop);
+        let status = answer.status().as_u16();
         let read = answer.json().await;
-        read.map_err(|err| self.silent(refused.err().unwrap_or(err)))
+        let read = read.map_err(|err| self.silent(refused.err().unwrap_or(err)))?;
+        Ok((status, read))
     }
 
     fn silent(&self, source: reqwest::Error) -> Error {

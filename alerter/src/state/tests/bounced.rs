@@ -3,7 +3,7 @@
 use super::*;
 use crate::bounce::{Bounce, Fate, Returned};
 use crate::episode::{Ack, StepKind};
-use crate::state::bounced::Came;
+use crate::state::bounced::{Came, SentMail};
 
 /// Two first contacts and a second one; nothing is believed late.
 fn world() -> World {
@@ -228,4 +228,106 @@ fn a_bounce_of_what_is_over_is_for_the_history_alone() {
     world.run(1_000);
     let to = |at: usize| world.attempts[at].to[0].email.to_string();
     assert!((0..world.attempts.len()).all(|at| to(at) == "ops@example.org"));
+}
+
+#[test]
+fn nobody_has_it_only_when_it_came_back_from_who_got_it_later_too() {
+    let (ops, dev) = ("ops@example.org", "dev@example.org");
+    for later_first in [false, true] {
+        let mut world = world();
+        world.refuses.insert(dev.into(), Class::Transient);
+        world.fire("alertname=a severity=critical");
+        world.run(15);
+        world.refuses.clear();
+        world.run(600);
+        assert_eq!(world.mails.len(), 2, "{:?}", world.mails);
+        let (full, missed) = (world.name(0), world.name(world.attempts.len() - 1));
+        let mut claims = [(&full, ops), (&missed, dev)];
+        if later_first {
+            claims.reverse();
+        }
+        world.came_back(claims[0].0, claims[0].1, Fate::Failed);
+        let second = |world: &World| world.alerter.alerts(world.now_ms)[0].escalation.second_ms;
+        assert_eq!(second(&world), Some(1_810_000), "as for any");
+        world.came_back(claims[1].0, claims[1].1, Fate::Failed);
+        assert_eq!(second(&world), Some(900_000));
+        world.run(901);
+        let to = &world.attempts.last().unwrap().to;
+        assert_eq!(to[0].email.to_string(), "boss@example.org");
+    }
+}
+
+#[test]
+fn what_came_back_of_an_older_mail_is_not_laid_to_the_last() {
+    let mut world = world();
+    world.fire("alertname=a severity=critical");
+    world.run(15);
+    world.fire("alertname=a severity=critical x=2");
+    world.run(600);
+    assert_eq!(world.mails.len(), 2, "{:?}", world.mails);
+    let (first, last) = (world.name(0), world.name(1));
+    world.came_back(&first, "ops@example.org", Fate::Failed);
+    world.came_back(&last, "dev@example.org", Fate::Failed);
+    let alert = &world.alerter.alerts(world.now_ms)[0];
+    assert_ne!(alert.escalation.second_ms, Some(900_000));
+    world.came_back(&last, "ops@example.org", Fate::Failed);
+    let alert = &world.alerter.alerts(world.now_ms)[0];
+    assert_eq!(alert.escalation.second_ms, Some(900_000));
+}
+
+#[test]
+fn a_mail_is_under_way_until_it_is_known_how_it_went() {
+    let mut world = world();
+    let put = alert("alertname=a severity=critical", 0, Some(86_400));
+    assert_eq!(world.alerter.put(vec![put], 0), []);
+    world.alerter.tick(10_000);
+    let delivery = world.alerter.next_delivery(10_000, |_| true).unwrap();
+    let names = ["other".to_owned(), delivery.message_id.clone()];
+    assert!(world.alerter.is_under_way(&names));
+    assert!(!world.alerter.is_under_way(&names[..1]));
+    world.deliver(&delivery);
+    assert!(!world.alerter.is_under_way(&names));
+}
+
+#[test]
+fn who_is_named_in_a_report_of_a_notice_must_have_got_it() {
+    let mut world = world();
+    let to = "ops@example.org";
+    let notice = SentMail::of_notice("digest.1".into(), "mail".into(), vec![to.into()], 0);
+    world.alerter.note_mail(notice);
+    let came = world.came_back("digest.1", "kim@elsewhere.example", Fate::Failed);
+    assert_eq!(came.laid, []);
+    assert_eq!(world.came_back("digest.1", to, Fate::Failed).laid.len(), 1);
+}
+
+#[test]
+fn what_a_bounce_is_late_for_is_known_before_and_stored_with_it() {
+    let mut world = world();
+    let labels = "alertname=a severity=critical";
+    world.fire(labels);
+    world.run(15);
+    let name = world.name(0);
+    let fingerprint = *world.alerter.alerts.keys().next().unwrap();
+    let bounce = Bounce {
+        mails: vec![name.clone()],
+        recipients: Vec::new(),
+    };
+    assert!(world.alerter.late_of(&bounce, Vec::new()).is_empty());
+    world.end(labels, 0);
+    world.run(200);
+    let before = world.alerter.episode(fingerprint).unwrap();
+    world.fire(labels);
+    let late = world.alerter.late_of(&bounce, Vec::new());
+    assert_eq!(late, [(fingerprint, 10_000)].into());
+    let came = world.came_back(&name, "ops@example.org", Fate::Failed);
+    let found = (came.late[0].fingerprint, came.late[0].mail_ms);
+    assert!(late.contains(&found));
+    world
+        .alerter
+        .amend(before.clone(), &came.late[0], world.now_ms);
+    let changes = world.alerter.changes(true, world.now_ms);
+    assert!(changes.mails.iter().any(|mail| mail.returned.len() == 1));
+    let row = changes.episodes.iter().find(|row| row.id == before.id);
+    let last = row.unwrap().steps.last().unwrap();
+    assert_eq!(last.kind, StepKind::Bounced);
 }
