@@ -48,8 +48,7 @@ pub(super) async fn run(
         tell_needs(&watch, &mut needs).await;
         round(&watch, &mut evaluating, cause).await?;
         beat.within(limit(&watch));
-        // Where every thread has a group that does not end, nobody watches.
-        if !evaluating.is_stuck() {
+        if !is_stalled(&watch, &evaluating) {
             beat.beat(Instant::now());
         }
     }
@@ -89,7 +88,6 @@ async fn time_to_fire(watch: &Watch) {
 /// Evaluates what is due and hands over what they say, all at once where it can be: of
 /// groups that are slow, when they have it.
 async fn round(watch: &Watch, evaluating: &mut Evaluating, cause: Cause) -> anyhow::Result<()> {
-    let began = Instant::now();
     let due: Vec<_> = {
         let mut rules = watch.rules();
         // Read under the lock: a step of the clock moves both or neither.
@@ -112,11 +110,18 @@ async fn round(watch: &Watch, evaluating: &mut Evaluating, cause: Cause) -> anyh
             Err(_) => break,
         }
     }
-    if cause == Cause::Data && !evaluating.is_stuck() {
-        watch.evaluated(began.elapsed());
+    if cause == Cause::Data && !is_stalled(watch, evaluating) {
+        let took = watch.rules().took();
+        watch.evaluated(took);
     }
     hand_over(watch, alerts).await;
     Ok(())
+}
+
+/// Whether nobody watches: every thread, or every group, is at one that does not end.
+fn is_stalled(watch: &Watch, evaluating: &Evaluating) -> bool {
+    let groups = watch.rules().groups().len();
+    evaluating.is_stuck() || (groups > 0 && evaluating.open() >= groups)
 }
 
 /// Hands alerts over, and what the rules know to be written.

@@ -120,7 +120,13 @@ impl App {
 
         let mut tasks = JoinSet::new();
         tasks.spawn(collect::run(Arc::clone(&watch), stop.clone()));
-        tasks.spawn(evaluate::run(Arc::clone(&watch), stop.clone()));
+        // Who sends ends after who evaluates, and so tells what that said last.
+        let told = CancellationToken::new();
+        let (of, until, last) = (Arc::clone(&watch), stop.clone(), told.clone().drop_guard());
+        tasks.spawn(async move {
+            let _last = last;
+            evaluate::run(of, until).await
+        });
         tasks.spawn(upkeep::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(discovery::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(foreign::run(Arc::clone(&watch), stop.clone()));
@@ -129,7 +135,7 @@ impl App {
             Arc::clone(&watch.outbox),
             move || of.elsewhere().alertmanagers.clone(),
             move |_| scraping::containers(&at.containers),
-            stop.clone(),
+            told,
         ));
         tasks.spawn(keeper::run(Arc::clone(&watch), stop.clone()));
         tasks.spawn(notices::run(Arc::clone(&watch), stop.clone()));

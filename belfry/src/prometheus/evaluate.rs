@@ -2,7 +2,7 @@
 //! and however long another group takes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rules::Evaluation;
 use tokio::time;
@@ -23,8 +23,7 @@ pub(super) async fn run(
     shared: Arc<Shared>,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
-    // A group begins with its next slot: of the one before it no sample is there.
-    let mut since_ms = shared.started_ms;
+    let mut since = Instant::now();
     let on = Arc::clone(&shared);
     let most = shared.flags.query_concurrency.min(MOST);
     let mut evaluating = Evaluating::new(most, move |group, tell| {
@@ -43,28 +42,37 @@ pub(super) async fn run(
                 return Ok("rules");
             }
             () = shared.reloaded[1].notified() => {
-                since_ms = shared.clock.now_ms();
+                since = Instant::now();
                 continue;
             }
             alerts = evaluating.next() => {
-                shared.outbox.put(alerts?, &shared.file().alert_relabel);
-                keep(&shared);
+                let alerts = alerts?;
+                // Once for a group, not for each of its rules.
+                let ended = alerts.is_empty();
+                shared.outbox.put(alerts, &shared.file().alert_relabel);
+                if ended {
+                    keep(&shared);
+                }
             }
             () = time::sleep(wait) => {}
         }
-        evaluating.add(due(&shared, since_ms));
+        evaluating.add(due(&shared, since));
     }
 }
 
-/// Takes up what is due.
-fn due(shared: &Shared, since_ms: i64) -> Vec<Evaluation> {
+/// Takes up what is due. A new group begins with its next slot: of the one before it no
+/// sample is there. The moment since when it is new does not move with the clock.
+fn due(shared: &Shared, since: Instant) -> Vec<Evaluation> {
     let mut rules = shared.rules();
     // Read under the lock: a step of the clock moves both or neither.
-    let due = rules.due(shared.clock.now_ms());
-    due.into_iter()
-        .filter(|due| due.at_ms >= since_ms)
-        .filter_map(|due| rules.begin(due))
-        .collect()
+    let now_ms = shared.clock.now_ms();
+    let age_ms = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let since_ms = now_ms.saturating_sub(age_ms);
+    let mut due = rules.due(now_ms);
+    due.retain(|due| {
+        due.at_ms >= since_ms || rules.groups()[due.group].last_evaluation_ms.is_some()
+    });
+    due.into_iter().filter_map(|due| rules.begin(due)).collect()
 }
 
 fn keep(shared: &Shared) {

@@ -79,13 +79,19 @@ impl Alone {
         }
         let mut tasks = JoinSet::new();
         tasks.spawn(scrape::run(Arc::clone(&shared), stop.clone()));
-        tasks.spawn(evaluate::run(Arc::clone(&shared), stop.clone()));
+        // Who sends ends after who evaluates, and so tells what that said last.
+        let told = CancellationToken::new();
+        let (of, until, last) = (Arc::clone(&shared), stop.clone(), told.clone().drop_guard());
+        tasks.spawn(async move {
+            let _last = last;
+            evaluate::run(of, until).await
+        });
         let (of, at) = (Arc::clone(&shared), Arc::clone(&shared));
         tasks.spawn(sending::run(
             Arc::clone(&shared.outbox),
             move || of.file().alertmanagers.clone(),
             move |jobs| at.containers(jobs),
-            stop.clone(),
+            told,
         ));
         tasks.spawn(keep::run(Arc::clone(&shared), stop.clone()));
         let router = serve::router(&shared);
