@@ -158,13 +158,9 @@ mod tests {
             ("md_d0/size", "8\n"),
         ] {
             let path = tree.path().join("block").join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            super::super::tests::put(&path, text);
         }
-        let host = super::super::tests::host(tree.path());
-        let mut page = Writer::new();
-        read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
-        let page = page.finish();
+        let page = super::super::tests::page(tree.path(), read);
         for line in [
             "node_md_blocks{device=\"md0\"} 1000\n",
             "node_md_blocks_synced{device=\"md0\"} 250\n",

@@ -142,8 +142,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| {
             let path = tree.path().join("fs/btrfs").join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            super::super::tests::put(&path, text);
         };
         write("features/raid56", "0\n");
         write("0abb/label", "\n");
@@ -160,10 +159,7 @@ mod tests {
             "0abb/commit_stats",
             "commits 3\nlast_commit_ms 1500\nmax_commit_ms x\nother 1\n",
         );
-        let host = super::super::tests::host(tree.path());
-        let mut page = Writer::new();
-        read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
-        let page = page.finish();
+        let page = super::super::tests::page(tree.path(), read);
         for line in [
             "node_btrfs_info{uuid=\"0abb\"} 1\n",
             "node_btrfs_device_size_bytes{device=\"sdb\",uuid=\"0abb\"} 1048576\n",

@@ -109,13 +109,9 @@ mod tests {
             ("nvme1/nvme0c1n2/ana_state", "optimized\n"),
         ] {
             let path = tree.path().join("class/nvme").join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            super::super::tests::put(&path, text);
         }
-        let host = super::super::tests::host(tree.path());
-        let mut page = Writer::new();
-        read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
-        let page = page.finish();
+        let page = super::super::tests::page(tree.path(), read);
         for line in [
             "node_nvme_info{device=\"nvme0\",model=\"Some drive\",serial=\"S1\",state=\"live\"} 1\n",
             "node_nvme_namespace_size_bytes{device=\"nvme0\",nsid=\"1\"} 1024000\n",

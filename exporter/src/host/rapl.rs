@@ -80,10 +80,7 @@ mod tests {
                 std::fs::write(folder.join(zone).join("energy_uj"), energy).unwrap();
             }
         }
-        let host = super::super::tests::host(tree.path());
-        let mut page = Writer::new();
-        read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
-        let page = page.finish();
+        let page = super::super::tests::page(tree.path(), read);
         let told: Vec<_> = page
             .lines()
             .filter(|line| !line.starts_with('#'))

@@ -82,13 +82,9 @@ mod tests {
             ("BAT0/power_now", "unknown\n"),
         ] {
             let path = tree.path().join("class/power_supply").join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            super::super::tests::put(&path, text);
         }
-        let host = super::super::tests::host(tree.path());
-        let mut page = Writer::new();
-        read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
-        let page = page.finish();
+        let page = super::super::tests::page(tree.path(), read);
         for line in [
             "node_power_supply_online{power_supply=\"AC\"} 1\n",
             "node_power_supply_info{power_supply=\"AC\",type=\"Mains\"} 1\n",

@@ -9,6 +9,23 @@ pub(super) fn host(tree: &Path) -> Host {
     unhurried(of(tree))
 }
 
+/// A file of such a tree, with its folders.
+pub(super) fn put(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// What a collector tells of such a tree.
+pub(super) fn page(
+    tree: &Path,
+    read: fn(&Machine, &mut Files<'_>, &mut Writer) -> Result<(), Failure>,
+) -> String {
+    let host = host(tree);
+    let mut page = Writer::new();
+    read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
+    page.finish()
+}
+
 fn of(tree: &Path) -> Config {
     Config {
         procfs: tree.join("proc"),

@@ -140,8 +140,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| {
             let path = tree.path().join("proc/spl/kstat/zfs").join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            super::super::tests::put(&path, text);
         };
         let head = "5 1 0x01 86 4128 5266997922 97951858082072\nname  type data\n";
         write(
@@ -161,10 +160,7 @@ mod tests {
             &format!("{head}dataset_name 7 tank/a b\nwrites 4 5\n"),
         );
         write("tank/objset-2", "torn");
-        let host = super::super::tests::host(tree.path());
-        let mut page = Writer::new();
-        read(&host.0, &mut Files::new(&host.0.roots), &mut page).unwrap();
-        let page = page.finish();
+        let page = super::super::tests::page(tree.path(), read);
         for line in [
             "# TYPE node_zfs_arc_hits untyped\nnode_zfs_arc_hits 8772612\n",
             "node_zfs_arc_memory_available_bytes -922\n",
