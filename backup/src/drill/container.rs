@@ -27,9 +27,10 @@ const JOB: &str = "belfry.drill";
 const WORK: &str = "belfry.drill.work";
 /// Where the server in it keeps all that it has.
 const HOME: &str = "/tmp/belfry-drill";
-/// The first line that names a cause; the last one only says that it ended.
-const WHY: &str =
-    "grep -m 1 -E 'FATAL|PANIC' /tmp/belfry-drill/log || tail -n 1 /tmp/belfry-drill/log";
+/// The first line that names a cause, but those that refuse us while it starts; the last
+/// one only says that it ended.
+const WHY: &str = "grep -E 'FATAL|PANIC' /tmp/belfry-drill/log | grep -v -m 1 'the database system is' \
+    || tail -n 1 /tmp/belfry-drill/log";
 /// How long the engine may take.
 const ENGINE: Duration = Duration::from_secs(60);
 /// How long a server may take to begin.

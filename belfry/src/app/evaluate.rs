@@ -22,6 +22,8 @@ pub(super) async fn run(
 ) -> anyhow::Result<&'static str> {
     let limit = |watch: &Watch| watch.config().interval * 4 + Duration::from_secs(10);
     let mut needs = Vec::new();
+    // Whether the last round has not been told as done.
+    let mut owed = false;
     let on = Arc::clone(&watch);
     let mut evaluating = Evaluating::new(MOST, move |group, tell| {
         group.run(|| on.rules(), &on.store, &on.engine, tell);
@@ -38,7 +40,17 @@ pub(super) async fn run(
             }
             // Of a group that is slow: the round that it began with is over.
             alerts = evaluating.next() => {
-                hand_over(&watch, alerts?).await;
+                let alerts = alerts?;
+                let ended = alerts.is_empty();
+                hand_over(&watch, alerts).await;
+                // What is slow and comes to its end is no standstill.
+                if ended && !is_stalled(&watch, &evaluating) {
+                    beat.beat(Instant::now());
+                    if std::mem::take(&mut owed) {
+                        let took = watch.rules().took();
+                        watch.evaluated(took);
+                    }
+                }
                 continue;
             }
             () = watch.evaluate_now.notified() => Cause::Data,
@@ -48,7 +60,9 @@ pub(super) async fn run(
         tell_needs(&watch, &mut needs).await;
         round(&watch, &mut evaluating, cause).await?;
         beat.within(limit(&watch));
-        if !is_stalled(&watch, &evaluating) {
+        let stalled = is_stalled(&watch, &evaluating);
+        owed = stalled && cause == Cause::Data;
+        if !stalled {
             beat.beat(Instant::now());
         }
     }
