@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64_NOPAD};
 
 /// Parts within parts, at most.
 const DEPTH: usize = 6;
@@ -197,13 +197,14 @@ fn quoted_word(text: &str) -> (String, &str) {
 }
 
 fn base64(text: &str) -> String {
-    let mut bytes: Vec<u8> = text
+    let bytes: Vec<u8> = text
         .bytes()
         .filter(|it| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'/'))
         .collect();
-    // What was cut off is lost, and no more.
-    bytes.truncate(bytes.len() / 4 * 4);
-    let decoded = BASE64.decode(&bytes).unwrap_or_default();
+    // The end may be filled up, or cut off: that costs itself, and no more.
+    let (whole, rest) = bytes.split_at(bytes.len() / 4 * 4);
+    let mut decoded = BASE64.decode(whole).unwrap_or_default();
+    decoded.extend(BASE64_NOPAD.decode(rest).unwrap_or_default());
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
@@ -229,4 +230,21 @@ fn quoted_printable(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_in_base64_is_read_to_its_end() {
+        for (text, read) in [
+            ("aGVsbG8=", "hello"),
+            ("aGVsbG8h", "hello!"),
+            ("aGVsbA", "hell"),
+            ("aGVsb", "hel"),
+        ] {
+            assert_eq!(base64(text), read);
+        }
+    }
 }

@@ -184,7 +184,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(err) => {
             // Help and version are answers, not errors; a closed pipe is neither.
-            let of_mail = std::env::args_os().nth(1).is_some_and(|it| it == "bounce");
+            let of_mail = std::env::args_os().any(|it| it == "bounce");
             let code = match (err.use_stderr(), of_mail) {
                 (false, _) => exit::OK,
                 (true, true) => bounce::USAGE,

@@ -101,9 +101,11 @@ impl Notices {
             part("Fires still, and is mailed from now on", fires.into_iter()),
             part("Ended meanwhile, and is not mailed", over.into_iter()),
         ];
-        if self.send(HELD_BACK, name, title, words, parts).await? {
-            let told = self.desk.alerter.note_summary(held, HELD_BACK).await;
-            told.map_err(failed)?;
+        if self.send(HELD_BACK, name, title, words, parts).await?
+            && let Err(err) = self.desk.alerter.note_summary(held, HELD_BACK).await
+        {
+            // It was mailed: at worst the digest tells of it again.
+            tracing::warn!("a summary is not noted: {err}");
         }
         Ok(())
     }
