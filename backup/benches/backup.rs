@@ -28,6 +28,9 @@ mod files;
 #[path = "backup/place.rs"]
 mod place;
 #[cfg(test)]
+#[path = "backup/sink.rs"]
+mod sink;
+#[cfg(test)]
 #[path = "../tests/it/store.rs"]
 #[expect(dead_code, reason = "tests use the rest of it")]
 mod store;

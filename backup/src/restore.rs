@@ -11,6 +11,7 @@ pub(crate) mod asked;
 pub mod beside;
 mod dress;
 pub mod globals;
+mod haste;
 mod journal;
 mod kept;
 mod loss;

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::child::STEPS;
 use crate::cluster::{BIN, Cluster};
 use crate::place::{Place, Used, own, seconds, settle};
+use crate::sink::Sink;
 use crate::{budget, median, plain, store};
 
 /// Bytes of a row in a dump.
@@ -41,7 +42,9 @@ fn fill(cluster: &Cluster, mib: usize) {
 pub(crate) fn run(mib: usize, runs: usize) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let store = runtime.block_on(store::Store::with_volumes_of(1024));
-    let cluster = Cluster::start();
+    // As people run it: their pg_restore waits for its log of writes too.
+    let (cluster, ()) = Cluster::set(15, |_| {}, &[]);
+    let sink = Sink::start();
     fill(&cluster, mib);
     let place = Place::new();
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/awscli");
@@ -67,7 +70,7 @@ pub(crate) fn run(mib: usize, runs: usize) {
     plain("dump, before it is compressed", mib, "MiB");
 
     let (mut ours, mut bares, mut gzips, mut uploads) = (vec![], vec![], vec![], vec![]);
-    let mut alone = vec![];
+    let (mut alone, mut sunk) = (vec![], vec![]);
     // Who else is at work on this machine's processors.
     let mut store_used = Used::by(&store.server);
     let (mut server_used, mut bare_used) = (Used::by(&cluster.server), Used::by(&cluster.server));
@@ -76,6 +79,8 @@ pub(crate) fn run(mib: usize, runs: usize) {
         alone.push(place.ours("backup", &[&socket]));
         place.forget_copies();
         bares.push(bare_used.during(|| place.shell(&bare)));
+        sunk.push(place.ours("backup", &[&socket, &sink.port.to_string()]));
+        place.forget_copies();
         let backed_up = || place.ours("backup", &[&socket, &port]);
         ours.push(store_used.during(|| server_used.during(backed_up)));
         // Slow, and there is little between its runs.
@@ -109,6 +114,15 @@ pub(crate) fn run(mib: usize, runs: usize) {
     // It is of this machine too, and takes what nobody would take elsewhere.
     let store_s = store_used.median();
     plain("  the S3 server's processor time for it", store_s, "s");
+    // What a bucket elsewhere leaves to this machine: all but the server's own work.
+    let name = "backup, into a folder and a sink that keeps nothing";
+    budget(name, seconds(&sunk), "s", bare_s * 1.1);
+    own(&sunk);
+    plain(
+        "  bytes that the sink took, each time",
+        sink.mib() / runs as f64,
+        "MiB",
+    );
     budget(
         "backup, into a folder alone",
         seconds(&alone),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncReadExt;
 
+use super::haste;
 use super::progress::{self, Counting};
 use crate::age::Identity;
 use crate::archive;
@@ -195,12 +196,14 @@ pub async fn fill(
     let mut asking = Session::open(server).await.ok();
     let sql = format!("SELECT pg_database_size({})", literal(name));
     let size = async || asking.as_mut()?.line(&sql).await.ok()?.parse().ok();
+    let told = |err: PostgresError| err.to_string();
+    haste::begin(server, name).await.map_err(told)?;
     let filling = restore(&into, dump, only);
     progress::told("restore", facts.size.unwrap_or(0), size, say, filling)
         .await
         .map_err(|err| err.to_string())?;
+    haste::end(server, name).await.map_err(told)?;
     say(format!("restore all of it is in {name}"));
-    let told = |err: PostgresError| err.to_string();
     let counting = async {
         let mut session = Session::open(&into).await.map_err(told)?;
         let found = rows(&mut session).await.map_err(told)?;
@@ -234,6 +237,8 @@ pub(super) async fn planned(server: &Server, name: &str) -> Result<(), PostgresE
 
 async fn analyze(server: &Server, sql: &str) -> Result<(), PostgresError> {
     let mut session = Session::open(server).await?;
+    // Statistics that a crash loses are made again.
+    session.lines("SET synchronous_commit = off").await?;
     session.lines(sql).await?;
     session.close().await
 }
@@ -260,7 +265,8 @@ pub(super) async fn restore(
     match &into.place {
         Place::Host { .. } => {
             let path = dump.file.path().display().to_string();
-            let arguments = [&common[..], &["--jobs=2", &path]].concat();
+            let jobs = format!("--jobs={}", haste::JOBS);
+            let arguments = [&common[..], &[&jobs, &path]].concat();
             into.start("pg_restore", &arguments).await?.finish().await
         }
         Place::Container { .. } => {

@@ -32,6 +32,22 @@ impl Cluster {
 
     /// The same, with what the folder of its data may need to be; that goes first.
     pub(crate) fn on<T>(version: u32, prepare: impl FnOnce(&Path) -> T) -> (Self, T) {
+        let quick = [
+            "fsync=off",
+            // Its log of writes is not what fills a small disk.
+            "max_wal_size=64MB",
+            "wal_level=minimal",
+            "max_wal_senders=0",
+        ];
+        Self::set(version, prepare, &quick)
+    }
+
+    /// The same as PostgreSQL comes but for these settings.
+    pub(crate) fn set<T>(
+        version: u32,
+        prepare: impl FnOnce(&Path) -> T,
+        settings: &[&str],
+    ) -> (Self, T) {
         let folder = tempfile::Builder::new()
             .prefix("belfry-pg")
             .tempdir()
@@ -68,16 +84,8 @@ impl Cluster {
         let log = std::fs::File::create(home.join("log")).unwrap();
         let mut postgres = as_user(&programs, "postgres");
         postgres.arg("-D").arg(&data).current_dir(&home);
-        for setting in [
-            "listen_addresses=",
-            "fsync=off",
-            "max_connections=100",
-            "port=5432",
-            // Its log of writes is not what fills a small disk.
-            "max_wal_size=64MB",
-            "wal_level=minimal",
-            "max_wal_senders=0",
-        ] {
+        let alone = ["listen_addresses=", "max_connections=100", "port=5432"];
+        for setting in alone.iter().chain(settings) {
             postgres.args(["-c", setting]);
         }
         postgres
