@@ -15,6 +15,7 @@ mod haste;
 mod journal;
 mod kept;
 mod loss;
+mod moving;
 mod oneoff;
 mod paths;
 pub(crate) mod progress;

@@ -15,12 +15,11 @@ use crate::{Job, Setup, note};
 const RECOVERY: Duration = Duration::from_secs(600);
 
 /// A whole dump may have to be restored, for which a run of the job is the measure.
-fn patience(job: &Job) -> Duration {
+pub(super) fn patience(job: &Job) -> Duration {
     RECOVERY.max(job.timeout)
 }
 
-/// Puts back what a restore of this job left, for as long as that may take. Of a folder
-/// only its disk's answer is waited for, see [`recover`].
+/// Puts back what a restore of this job left, for as long as that may take.
 ///
 /// # Errors
 /// When it cannot be put back, or took longer.
@@ -52,8 +51,8 @@ pub(super) fn clear(setup: &Setup, job: &Job) -> Result<(), String> {
 }
 
 /// Puts back what a restore of this job left that was cut short. A disk that does not
-/// answer is found out before anything is renamed on it; one that hangs in the middle
-/// of that is waited for, since nobody else may touch the folder meanwhile.
+/// answer is found out before anything is renamed on it; of one that hangs in the middle
+/// of that it is told, and nobody else touches the folder until it goes on.
 ///
 /// # Errors
 /// When another run of the job goes on, or the server or the disk does not answer.

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::Recovered;
+use super::moving::{RENAMING, moved};
 use super::paths::{self, Paths};
 use super::users::users;
 use super::{after, around, journal};
@@ -45,7 +46,7 @@ async fn placed(
 ) -> Result<Paths, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     let facts = copy.manifest.files.as_ref().ok_or(NO_FILES)?;
-    recover_locked(setup, job)?;
+    recover_locked(setup, job).await?;
     // Whoever a dead one had stopped is started before anybody is stopped anew.
     quiet::recover_locked(setup, &job.name).await?;
     let root = live(setup, job, copy, say).await?;
@@ -78,7 +79,8 @@ async fn placed(
         hushed = Some(around::hushed(setup, job, say).await?);
         // Somebody may have started one meanwhile.
         unused(setup, &root, &[]).await?;
-        let had = paths.swap()?;
+        let swapped = paths.clone();
+        let had = moved(setup, job, parent, RENAMING, move || swapped.swap()).await?;
         around::migrate(setup, job, say).await?;
         // From here on it is as good as done: a crash leaves what was restored.
         clear(setup, job)?;
@@ -115,7 +117,10 @@ async fn placed(
             }
             Ok(paths)
         }
-        Err(err) => Err(around::failed(err, recover_locked(setup, job), hushed, say).await),
+        Err(err) => {
+            let back = recover_locked(setup, job).await;
+            Err(around::failed(err, back, hushed, say).await)
+        }
     }
 }
 
@@ -259,7 +264,7 @@ async fn unused(setup: &Setup, root: &Root, but: &[String]) -> Result<(), String
 /// When it cannot be removed, or an unfinished restore was found and put back first.
 pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
-    after::looked(setup, job, recover_locked(setup, job)?).await?;
+    after::looked(setup, job, recover_locked(setup, job).await?).await?;
     let root = Root::of(setup, job).await?;
     let mut removed = Vec::new();
     for kept in Paths::kept(&root.path)? {
@@ -276,7 +281,7 @@ pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
 /// and put back first.
 pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
-    after::looked(setup, job, recover_locked(setup, job)?).await?;
+    after::looked(setup, job, recover_locked(setup, job).await?).await?;
     let root = Root::of(setup, job).await?;
     let kept = Paths::kept(&root.path)?;
     let kept = kept.last().ok_or("nothing was kept of a folder before")?;
@@ -321,21 +326,27 @@ pub(super) async fn recover_held(setup: &Setup, job: &Job) -> Result<Recovered, 
             Err(_) => return Err(format!("{} does not answer", folder.display())),
         }
     }
-    recover_locked(setup, job)
+    recover_locked(setup, job).await
 }
 
-/// The same, which may hang. Nobody was told that it is done, so what was there before
-/// is there again.
-fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
-    let Ok(text) = std::fs::read(file(setup, job)) else {
+/// The same, when its disk has answered. Nobody was told that it is done, so what was
+/// there before is there again.
+async fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
+    let (work, journal) = (setup.work.clone(), file(setup, job));
+    let Ok(text) = std::fs::read(&journal) else {
         return Ok(None);
     };
-    let mut aside = None;
-    if let Ok(paths) = serde_json::from_slice::<Paths>(&text) {
+    let Ok(paths) = serde_json::from_slice::<Paths>(&text) else {
+        return journal::ended(note::remove(&work, &journal), None);
+    };
+    let folder = paths.live.parent().unwrap_or(&paths.live).to_owned();
+    let back = move || {
+        let mut aside = None;
         let back = put_back(&paths, &mut aside);
         aside = journal::telling(back, aside)?;
-    }
-    journal::ended(clear(setup, job), aside)
+        journal::ended(note::remove(&work, &journal), aside)
+    };
+    moved(setup, job, &folder, journal::patience(job), back).await
 }
 
 fn put_back(paths: &Paths, aside: &mut Option<String>) -> Result<(), String> {

@@ -49,6 +49,8 @@ mod tree;
 #[cfg(test)]
 mod tree_faults;
 #[cfg(test)]
+mod tree_hang;
+#[cfg(test)]
 mod tree_parts;
 #[cfg(test)]
 mod tree_restore;
