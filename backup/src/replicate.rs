@@ -1,8 +1,8 @@
 //! Bringing copies to targets that lack them: one was down when the backup was made,
 //! or is new. What is stored is copied as it is, sealed as it was, and checked by
-//! its sum on the way.
+//! its sum on the way. An upload that is cut off goes on the next time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
@@ -40,17 +40,19 @@ pub async fn replicate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Replica
     let mut done = Replicated::default();
     let mut held: Vec<(Target, BTreeMap<String, Copy>)> = Vec::new();
     for target in setup.targets(job).map_err(|err| err.to_string())? {
-        let listed = async {
-            target.sweep(&prefix).await?;
-            catalogue::list(&target, &prefix, &setup.kept()).await
-        };
-        match listed.await {
+        match catalogue::list(&target, &prefix, &setup.kept()).await {
             Ok(listing) => {
                 let copies = listing.copies.into_iter();
                 let by_id = copies.map(|copy| (copy.manifest.id.clone(), copy));
                 held.push((target, by_id.collect()));
             }
             Err(err) => done.errors.push(format!("{}: {err}", target.name())),
+        }
+    }
+    let wanted = unsent(held.iter().flat_map(|(_, copies)| copies.values()));
+    for (target, _) in &held {
+        if let Err(err) = target.sweep(&prefix, &wanted).await {
+            done.errors.push(format!("{}: {err}", target.name()));
         }
     }
     for (id, from, to) in missing(&held) {
@@ -114,6 +116,18 @@ fn missing(held: &[(Target, BTreeMap<String, Copy>)]) -> Vec<(String, usize, usi
     all
 }
 
+/// The files of the newest good backups, whose uploads may go on.
+pub(crate) fn unsent<'a>(copies: impl Iterator<Item = &'a Copy>) -> BTreeSet<String> {
+    let good = copies.filter(|copy| copy.is_good());
+    let good: BTreeMap<_, _> = good
+        .map(|copy| ((copy.manifest.started_ms, &copy.manifest.id), copy))
+        .collect();
+    let newest = good.values().rev().take(NEWEST);
+    newest
+        .flat_map(|copy| copy.manifest.pieces.iter().map(|piece| piece.key.clone()))
+        .collect()
+}
+
 async fn bring(
     setup: &Setup,
     job: &Job,
@@ -146,14 +160,24 @@ async fn bring(
 async fn send(from: &Target, piece: &Piece, to: &Target) -> Result<(), Error> {
     let mut stored = from.read(&piece.key).await?;
     let (give, flow) = mpsc::channel(2);
-    let taking = to.take(&piece.key, piece.stored_bytes, flow);
+    // What has arrived is read all the same: only all of it has the sum it should.
+    let mut arrived = to.begun(&piece.key, piece.stored_bytes);
+    let taking = to.go_on(&piece.key, piece.stored_bytes, flow);
     let giving = async move {
         let mut hash = Context::new(&SHA256);
         let mut bytes = 0;
         while let Some(block) = stored.recv().await {
-            let block: Bytes = block?;
+            let mut block: Bytes = block?;
             hash.update(&block);
             bytes += block.len() as u64;
+            let known = block
+                .len()
+                .min(usize::try_from(arrived).unwrap_or(usize::MAX));
+            arrived -= known as u64;
+            let block = block.split_off(known);
+            if block.is_empty() {
+                continue;
+            }
             if give.send(Flow::Block(block)).await.is_err() {
                 return Ok(());
             }

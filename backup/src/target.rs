@@ -8,6 +8,7 @@ mod folder;
 mod ledger;
 mod limit;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,13 +103,34 @@ impl Target {
     ) -> Result<(), Error> {
         match self {
             Self::Folder(folder) => folder.take(key, flow).await,
-            Self::Bucket(bucket) => {
-                let flow = match bucket.limit() {
-                    0 => flow,
-                    rate => limit::limited(flow, rate),
-                };
-                bucket.take(key, expected, flow).await
-            }
+            Self::Bucket(bucket) => bucket.take(key, expected, fed(bucket, flow)).await,
+        }
+    }
+
+    /// How many of a file's bytes have arrived in an upload that was cut off: so many
+    /// need not be given to [`Target::go_on`].
+    #[must_use]
+    pub fn begun(&self, key: &str, bytes: u64) -> u64 {
+        match self {
+            Self::Folder(_) => 0,
+            Self::Bucket(bucket) => bucket.begun(key, bytes),
+        }
+    }
+
+    /// Takes a stream that is there to be read again, from where an earlier try was cut
+    /// off. One that is cut off again is not taken away: it goes on the next time.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn go_on(
+        &self,
+        key: &str,
+        bytes: u64,
+        flow: mpsc::Receiver<Flow>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Folder(folder) => folder.take(key, flow).await,
+            Self::Bucket(bucket) => bucket.go_on(key, bytes, fed(bucket, flow)).await,
         }
     }
 
@@ -195,16 +217,24 @@ impl Target {
         }
     }
 
-    /// Takes away what dead runs left below this prefix. The caller sees to it
-    /// that no run writes there.
+    /// Takes away what dead runs left below this prefix, but for uploads of these keys
+    /// that can go on. The caller sees to it that no run writes there.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn sweep(&self, prefix: &str) -> Result<u64, Error> {
+    pub async fn sweep(&self, prefix: &str, wanted: &BTreeSet<String>) -> Result<u64, Error> {
         match self {
             Self::Folder(folder) => folder.sweep(prefix).await,
-            Self::Bucket(bucket) => bucket.sweep(prefix).await,
+            Self::Bucket(bucket) => bucket.sweep(prefix, wanted).await,
         }
+    }
+}
+
+/// The same stream, no faster than the bucket is to be fed.
+fn fed(bucket: &Bucket, flow: mpsc::Receiver<Flow>) -> mpsc::Receiver<Flow> {
+    match bucket.limit() {
+        0 => flow,
+        rate => limit::limited(flow, rate),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::flow::{self, Feed, Sent, Stopped};
 use crate::id::Id;
 use crate::manifest::{FORMAT, Manifest, Piece};
 use crate::quiet::{self, Quiet};
+use crate::replicate::unsent;
 use crate::restore;
 use crate::{Job, Setup};
 
@@ -168,12 +169,9 @@ impl Work<'_> {
         let prefix = self.setup.shelf(self.job).prefix();
         let mut last: Option<Manifest> = None;
         let mut doubted = 0;
+        let mut copies = Vec::new();
         for sink in sinks.iter_mut() {
-            let looked = async {
-                sink.target.sweep(&prefix).await?;
-                catalogue::list(&sink.target, &prefix, &self.setup.kept()).await
-            };
-            match looked.await {
+            match catalogue::list(&sink.target, &prefix, &self.setup.kept()).await {
                 Ok(listing) => {
                     sink.newest = newest_good(&listing).cloned();
                     let newest = sink.newest.as_ref().map(|copy| &copy.manifest);
@@ -188,8 +186,16 @@ impl Work<'_> {
                             .take_while(|copy| copy.manifest.doubt.is_some())
                             .count(),
                     );
+                    copies.extend(listing.copies);
                 }
                 Err(err) => self.fail(sink, err.to_string()),
+            }
+        }
+        // An upload of what lies whole elsewhere is not left of a dead run.
+        let wanted = unsent(copies.iter());
+        for sink in alive(sinks) {
+            if let Err(err) = sink.target.sweep(&prefix, &wanted).await {
+                self.fail(sink, err.to_string());
             }
         }
         let wanted = last.as_ref().map_or(0, Manifest::stored_bytes);

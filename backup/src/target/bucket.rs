@@ -8,7 +8,7 @@ mod download;
 mod parts;
 mod trouble;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,6 +140,20 @@ impl Bucket {
         parts::take(self, key, expected, flow).await
     }
 
+    pub(super) fn begun(&self, key: &str, bytes: u64) -> u64 {
+        let begun = self.ledger.begun(self.name(), key, bytes);
+        begun.map_or(0, |upload| upload.arrived())
+    }
+
+    pub(super) async fn go_on(
+        &self,
+        key: &str,
+        bytes: u64,
+        flow: mpsc::Receiver<Flow>,
+    ) -> Result<(), Error> {
+        parts::go_on(self, key, bytes, flow).await
+    }
+
     pub(super) async fn put(&self, key: &str, bytes: Bytes) -> Result<(), Error> {
         let path = self.path(key);
         let put = |mode| {
@@ -259,10 +273,15 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn sweep(&self, prefix: &str) -> Result<u64, Error> {
+    pub(super) async fn sweep(
+        &self,
+        prefix: &str,
+        wanted: &BTreeSet<String>,
+    ) -> Result<u64, Error> {
         let mut swept = 0;
         for upload in self.ledger.open(self.name()) {
-            if upload.key.starts_with(prefix) {
+            let goes_on = upload.arrived() > 0 && wanted.contains(&upload.key);
+            if upload.key.starts_with(prefix) && !goes_on {
                 parts::abort(self, &upload).await?;
                 swept += 1;
             }

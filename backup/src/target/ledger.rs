@@ -1,5 +1,6 @@
-//! The uploads that are open: written down before the first part is sent, so that
-//! after a crash they can be ended. In a bucket they are invisible, and cost.
+//! The uploads that are open: written down before the first part is sent, and after
+//! each, so that after a crash they can be ended, or go on. In a bucket they are
+//! invisible, and cost.
 
 use std::fs;
 use std::io;
@@ -17,6 +18,19 @@ pub(super) struct Upload {
     pub(super) target: String,
     pub(super) key: String,
     pub(super) id: String,
+    /// The bytes of each of its parts.
+    #[serde(default)]
+    pub(super) size: u64,
+    /// What the store calls those that arrived, from the first one on without a gap.
+    #[serde(default)]
+    pub(super) parts: Vec<String>,
+}
+
+impl Upload {
+    /// How many bytes of it need not be sent again.
+    pub(super) fn arrived(&self) -> u64 {
+        self.size.saturating_mul(self.parts.len() as u64)
+    }
 }
 
 impl Ledger {
@@ -33,7 +47,11 @@ impl Ledger {
 
     pub(super) fn note(&self, upload: &Upload) -> io::Result<()> {
         fs::create_dir_all(&self.0)?;
-        fs::write(self.file(upload), serde_json::to_vec(upload)?)
+        let file = self.file(upload);
+        // Half of it would be an upload that nobody ends.
+        let fresh = file.with_extension("new");
+        fs::write(&fresh, serde_json::to_vec(upload)?)?;
+        fs::rename(fresh, file)
     }
 
     pub(super) fn forget(&self, upload: &Upload) {
@@ -41,10 +59,17 @@ impl Ledger {
         let _ = fs::remove_file(self.file(upload));
     }
 
+    /// The open one of a key of so many bytes, if some of it has arrived.
+    pub(super) fn begun(&self, target: &str, key: &str, bytes: u64) -> Option<Upload> {
+        let mut open = self.open(target).into_iter();
+        open.find(|upload| upload.key == key && (1..=bytes).contains(&upload.arrived()))
+    }
+
     /// The open ones of a target. A file that cannot be read is none.
     pub(super) fn open(&self, target: &str) -> Vec<Upload> {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
-        let uploads = entries.filter_map(|entry| {
+        let whole = entries.filter(|entry| entry.path().extension().is_some_and(|is| is == "json"));
+        let uploads = whole.filter_map(|entry| {
             let upload: Upload = serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
             (upload.target == target).then_some(upload)
         });

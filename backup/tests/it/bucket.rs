@@ -2,6 +2,8 @@
 
 pub(crate) mod bench;
 
+use std::collections::BTreeSet;
+
 use backup::flow::{self, Feed, Sealing};
 use backup::target::{Error, Target};
 
@@ -211,10 +213,14 @@ async fn an_upload_that_could_not_be_ended_is_swept_later() {
     bench.send("here/postgres/db/0", 17).await.unwrap_err();
     assert_eq!(bench.open_uploads(), 1);
     bench.strict.heal();
-    assert_eq!(bench.target.sweep("here/postgres/other/").await, Ok(0));
-    assert_eq!(bench.target.sweep("here/postgres/db/").await, Ok(1));
+    let none = BTreeSet::new();
+    assert_eq!(
+        bench.target.sweep("here/postgres/other/", &none).await,
+        Ok(0)
+    );
+    assert_eq!(bench.target.sweep("here/postgres/db/", &none).await, Ok(1));
     assert_eq!(bench.open_uploads(), 0);
-    assert_eq!(bench.target.sweep("here/postgres/db/").await, Ok(0));
+    assert_eq!(bench.target.sweep("here/postgres/db/", &none).await, Ok(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
-//! A stream as an upload of equal parts, each tried again by itself.
+//! A stream as an upload of equal parts, each tried again by itself. One that was cut
+//! off goes on where it was, when what it is of is there to be read again.
 
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ const AT_ONCE: usize = 2;
 /// How often a part is sent, beside the client's own retries.
 const TRIES: u32 = 3;
 
+const ENDED: &str = "the upload was ended by the store";
+
 /// The size of the parts of an upload that will be about so large. Twice of it
 /// fits too.
 pub(super) fn part_size(expected: u64) -> u64 {
@@ -37,11 +40,53 @@ pub(super) async fn take(
     bucket: &Bucket,
     key: &str,
     expected: u64,
-    mut flow: mpsc::Receiver<Flow>,
+    flow: mpsc::Receiver<Flow>,
 ) -> Result<(), Error> {
+    let mut upload = None;
     let size = part_size(expected);
+    let done = sent(bucket, key, size, flow, &mut upload).await;
+    if done.is_err() {
+        give_up(upload).await;
+    }
+    done
+}
+
+/// The same of what is left of so many bytes; if it fails too, it can go on later.
+pub(super) async fn go_on(
+    bucket: &Bucket,
+    key: &str,
+    bytes: u64,
+    flow: mpsc::Receiver<Flow>,
+) -> Result<(), Error> {
+    let begun = bucket.ledger.begun(bucket.name(), key, bytes);
+    let size = begun
+        .as_ref()
+        .map_or_else(|| part_size(bytes), |upload| upload.size);
+    let mut upload = begun.map(|upload| Sending::again(bucket, upload));
+    let done = sent(bucket, key, size, flow, &mut upload).await;
+    let Err(err) = &done else { return done };
+    let goes_on = match err {
+        // What it is of is not what it was, or the store knows no such upload.
+        Error::Abandoned | Error::Missing(_) => false,
+        Error::Failed(why) => why != ENDED,
+        _ => true,
+    };
+    match upload {
+        // When all has arrived, and still is not taken, some of it is at fault.
+        Some(mut sending) if goes_on && !sending.sent => sending.parts.shutdown().await,
+        upload => give_up(upload).await,
+    }
+    done
+}
+
+async fn sent<'a>(
+    bucket: &'a Bucket,
+    key: &str,
+    size: u64,
+    mut flow: mpsc::Receiver<Flow>,
+    upload: &mut Option<Sending<'a>>,
+) -> Result<(), Error> {
     let mut part = Part::default();
-    let mut upload: Option<Sending<'_>> = None;
     let end = loop {
         match flow.recv().await {
             Some(Flow::Block(block)) => part.push(block),
@@ -50,38 +95,30 @@ pub(super) async fn take(
         }
         while part.bytes > size {
             let full = part.split(size);
-            let sending = match &mut upload {
+            let sending = match upload {
                 Some(sending) => sending,
-                None => upload.insert(Sending::begin(bucket, key).await?),
+                None => upload.insert(Sending::begin(bucket, key, size).await?),
             };
-            if let Err(err) = sending.part(full).await {
-                return give_up(upload, err).await;
-            }
+            sending.part(full).await?;
         }
     };
-    let Some(sum) = end else {
-        return give_up(upload, Error::Abandoned).await;
-    };
-    let Some(mut sending) = upload else {
+    let sum = end.ok_or(Error::Abandoned)?;
+    let Some(sending) = upload else {
         return bucket.put(key, Bytes::from(part.blocks.concat())).await;
     };
-    let done = async {
+    // All of it may have arrived before it was cut off.
+    if part.bytes > 0 {
         sending.part(part).await?;
-        sending.complete(sum.stored_bytes).await
-    };
-    match done.await {
-        Ok(()) => Ok(()),
-        Err(err) => give_up(Some(sending), err).await,
     }
+    sending.complete(sum.stored_bytes).await
 }
 
-async fn give_up(upload: Option<Sending<'_>>, err: Error) -> Result<(), Error> {
+async fn give_up(upload: Option<Sending<'_>>) {
     if let Some(mut sending) = upload {
         sending.parts.shutdown().await;
-        // What cannot be ended now stands in the ledger, for the next sweep.
+        // What cannot be ended now stands in the ledger: it goes on, or is swept later.
         let _ = abort(sending.bucket, &sending.upload).await;
     }
-    Err(err)
 }
 
 pub(super) async fn abort(bucket: &Bucket, upload: &Upload) -> Result<(), Error> {
@@ -138,10 +175,30 @@ struct Sending<'a> {
     upload: Upload,
     parts: JoinSet<(usize, Result<PartId, Error>)>,
     done: Vec<Option<PartId>>,
+    /// How many of them are as large as all but the last must be.
+    full: usize,
+    /// Whether all of them have arrived.
+    sent: bool,
 }
 
 impl<'a> Sending<'a> {
-    async fn begin(bucket: &'a Bucket, key: &str) -> Result<Self, Error> {
+    /// One that was cut off: what arrived is there.
+    fn again(bucket: &'a Bucket, upload: Upload) -> Self {
+        let arrived = upload.parts.iter().cloned();
+        let done: Vec<_> = arrived
+            .map(|content_id| Some(PartId { content_id }))
+            .collect();
+        Self {
+            bucket,
+            upload,
+            parts: JoinSet::new(),
+            full: done.len(),
+            sent: false,
+            done,
+        }
+    }
+
+    async fn begin(bucket: &'a Bucket, key: &str, size: u64) -> Result<Self, Error> {
         let path = bucket.path(key);
         let begun = timeout(bucket.while_asking(), bucket.store.create_multipart(&path)).await;
         let id = begun
@@ -151,6 +208,8 @@ impl<'a> Sending<'a> {
             target: bucket.name().to_owned(),
             key: key.to_owned(),
             id,
+            size,
+            parts: Vec::new(),
         };
         if let Err(err) = bucket.ledger.note(&upload) {
             let _ = abort(bucket, &upload).await;
@@ -161,6 +220,8 @@ impl<'a> Sending<'a> {
             upload,
             parts: JoinSet::new(),
             done: Vec::new(),
+            full: 0,
+            sent: false,
         })
     }
 
@@ -175,6 +236,9 @@ impl<'a> Sending<'a> {
             )));
         }
         self.done.push(None);
+        if part.bytes == self.upload.size {
+            self.full = at + 1;
+        }
         let patience = self
             .bucket
             .patience(usize::try_from(part.bytes).unwrap_or(usize::MAX));
@@ -192,10 +256,7 @@ impl<'a> Sending<'a> {
                 let err = match sent {
                     Ok(Ok(part)) => return (at, Ok(part)),
                     Ok(Err(Store::NotFound { .. })) => {
-                        return (
-                            at,
-                            Err(Error::Failed("the upload was ended by the store".into())),
-                        );
+                        return (at, Err(Error::Failed(ENDED.to_owned())));
                     }
                     Ok(Err(err)) => why(&key, &err),
                     Err(_) => late("part"),
@@ -213,6 +274,7 @@ impl<'a> Sending<'a> {
         match self.parts.join_next().await {
             Some(Ok((at, part))) => {
                 self.done[at] = Some(part?);
+                self.note();
                 Ok(())
             }
             Some(Err(_)) => Err(Error::Failed("sending a part panicked".into())),
@@ -220,10 +282,22 @@ impl<'a> Sending<'a> {
         }
     }
 
+    /// Writes down what has arrived without a gap; where that fails, it is sent again.
+    fn note(&mut self) {
+        let known = self.upload.parts.len();
+        let more = self.done[known..self.full].iter().map_while(Option::as_ref);
+        let more: Vec<_> = more.map(|part| part.content_id.clone()).collect();
+        if !more.is_empty() {
+            self.upload.parts.extend(more);
+            let _ = self.bucket.ledger.note(&self.upload);
+        }
+    }
+
     async fn complete(&mut self, bytes: u64) -> Result<(), Error> {
         while !self.parts.is_empty() {
             self.arrived().await?;
         }
+        self.sent = true;
         let parts: Vec<_> = self.done.iter().flatten().cloned().collect();
         let path = self.bucket.path(&self.upload.key);
         let completed = self

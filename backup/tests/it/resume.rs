@@ -1,0 +1,99 @@
+//! An upload of what lies here whole, cut off, and going on where it was.
+
+use std::fs;
+
+use backup::replicate::replicate;
+use backup::run::Outcome;
+use backup::verify::verify;
+
+use crate::bucket::bench::{Bench as Bucket, noise};
+use crate::faults::bucket;
+use crate::place::Bench;
+use crate::strict::{Harm, To};
+use crate::tree::{LATER, bench};
+
+/// A backup of 44 MiB in a folder, and a bucket that took some parts of it and then no
+/// more.
+async fn cut_off() -> (Bench, Bucket, usize) {
+    let (mut bench, root) = bench();
+    let there = Bucket::new().await;
+    let all: Vec<u8> = (0..44).flat_map(noise).collect();
+    fs::write(root.join("noise"), all).unwrap();
+    bench.good().await;
+    let place = bucket(there.port, "host");
+    bench.change(|config| config.targets.push(place));
+    there
+        .strict
+        .harm_later(To::Part, Harm::Answer(403, "AccessDenied"), 4, usize::MAX);
+    let errors = brought(&bench).await;
+    assert!(errors[0].contains("403"), "{errors:?}");
+    let parts = there.strict.seen(To::Part);
+    // All but the one that was refused, and one that may have been on its way.
+    assert!(parts >= 5, "{parts}");
+    assert_eq!(open(&bench), 1);
+    assert_eq!(there.strict.seen(To::Abort), 0);
+    there.strict.heal();
+    there.strict.forget();
+    (bench, there, 6)
+}
+
+async fn brought(bench: &Bench) -> Vec<String> {
+    replicate(&bench.setup, bench.job(), &|_| {})
+        .await
+        .unwrap()
+        .errors
+}
+
+fn open(bench: &Bench) -> usize {
+    bench.files("work/uploads").len()
+}
+
+/// The oldest copy in the bucket is whole, and what is brought keeps to its rules.
+async fn is_whole(bench: &Bench, there: &Bucket) {
+    let copies = bench.listed("r2").await;
+    let target = bench.target("r2");
+    let verified = verify(
+        &bench.setup,
+        bench.job(),
+        &target,
+        &copies[0],
+        LATER,
+        &|_| {},
+    );
+    verified.await.unwrap();
+    assert_eq!(there.strict.broken(), Vec::<String>::new());
+    assert_eq!(open(bench), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_cut_off_goes_on_where_it_was_though_another_run_came_between() {
+    let (bench, there, all) = cut_off().await;
+    // The next run takes away what dead runs left, and this is not of them.
+    let root = bench.scratch.path().join("data");
+    fs::write(root.join("more"), noise(99)).unwrap();
+    assert_eq!(bench.run().await.outcome, Outcome::Good);
+    assert_eq!(open(&bench), 1);
+    there.strict.forget();
+    assert_eq!(brought(&bench).await, Vec::<String>::new());
+    assert_eq!(there.strict.seen(To::Create), 0);
+    let parts = there.strict.seen(To::Part);
+    assert!(parts <= all - 3, "{parts} of {all} were sent once more");
+    is_whole(&bench, &there).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_the_store_no_longer_knows_is_begun_anew() {
+    let (bench, there, all) = cut_off().await;
+    there
+        .strict
+        .harm(To::Part, Harm::Answer(404, "NoSuchUpload"), usize::MAX);
+    let errors = brought(&bench).await;
+    assert!(errors[0].contains("ended by the store"), "{errors:?}");
+    assert_eq!(open(&bench), 0);
+    there.strict.heal();
+    there.strict.forget();
+    assert_eq!(brought(&bench).await, Vec::<String>::new());
+    assert_eq!(there.strict.seen(To::Create), 1);
+    assert_eq!(there.strict.seen(To::Part), all);
+    is_whole(&bench, &there).await;
+}
