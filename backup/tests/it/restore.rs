@@ -358,3 +358,26 @@ async fn a_drill_proves_a_backup_asks_the_users_questions_and_leaves_nothing() {
     assert_eq!(cluster.databases(), "belfry_drill_notes postgres shop");
     assert_eq!(bench.files("work/scratch").len(), 0);
 }
+
+#[tokio::test]
+async fn what_tells_other_servers_of_a_database_stays_out_of_its_drill() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    cluster.sql(
+        "shop",
+        "CREATE PUBLICATION tells FOR ALL TABLES; CREATE SUBSCRIPTION hears CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false)",
+    );
+    bench.good().await;
+    let none = "SELECT count(*) = 0 FROM pg_publication";
+    let here = "SELECT count(*) = 0 FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    for sql in [none, here] {
+        assert_eq!(cluster.sql("shop", sql), "f");
+    }
+    bench.change(|config| config.jobs[0].checks = vec![none.into(), here.into()]);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
+    let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {})
+        .await
+        .unwrap();
+    assert!(report.passed, "{report:?}");
+}
