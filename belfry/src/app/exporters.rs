@@ -46,6 +46,8 @@ pub(crate) struct Exporters {
     pages: Pages,
     fared: Mutex<BTreeMap<&'static str, Fared>>,
     config: watch::Sender<Arc<Config>>,
+    /// Whether the last reload was applied, and when one last was.
+    reloaded: Mutex<(bool, i64)>,
 }
 
 /// Modules and targets of probes. The configuration was checked, file of
@@ -91,10 +93,11 @@ impl Exporters {
         let address = listener.local_addr()?;
         let socket = engine::socket(&config);
         let containers = Containers::new(config.exporter.container.clone(), &socket);
+        let started_ms = jiff::Timestamp::now().as_millisecond();
         let here = Arc::new(Self {
             jobs: collectors.iter().copied().chain([Job::Belfry]).collect(),
             place,
-            started_ms: jiff::Timestamp::now().as_millisecond(),
+            started_ms,
             host: RwLock::new(Host::new(config.exporter.host.clone())),
             readers: Arc::new(Readers::new(&config.exporter, &containers)),
             containers,
@@ -103,6 +106,7 @@ impl Exporters {
             pages: Pages::default(),
             fared: Mutex::default(),
             config: watch::Sender::new(Arc::new(config)),
+            reloaded: Mutex::new((true, started_ms)),
         });
         let mut tasks = JoinSet::new();
         let servers = Readers::JOBS.into_iter();
@@ -165,6 +169,16 @@ impl Exporters {
     /// # Errors
     /// Says what is wrong.
     pub(crate) async fn reload(&self) -> Result<(), String> {
+        let applied = self.apply().await;
+        let mut reloaded = self.reloaded.lock().unwrap_or_else(PoisonError::into_inner);
+        reloaded.0 = applied.is_ok();
+        if reloaded.0 {
+            reloaded.1 = jiff::Timestamp::now().as_millisecond();
+        }
+        applied
+    }
+
+    async fn apply(&self) -> Result<(), String> {
         let loaded = config::load_within(&self.place, PATIENCE).await;
         let config = loaded.map_err(|err| err.to_string())?.config;
         let probe = config.probe.clone();
@@ -225,6 +239,8 @@ impl Exporters {
     fn own(&self) -> String {
         let mut page = Writer::new();
         own::process(&mut page, self.started_ms);
+        let (applied, when) = *self.reloaded.lock().unwrap_or_else(PoisonError::into_inner);
+        own::write_reloads(&mut page, applied, when);
         let fared = self.fared();
         type Value = fn(&Fared) -> f64;
         let families: [(&str, &str, Value); 3] = [

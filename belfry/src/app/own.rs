@@ -1,9 +1,11 @@
 //! What Belfry knows of itself, and its page under `/metrics/belfry`.
 
 mod process;
+mod reloads;
 mod series;
 
 pub(crate) use process::process;
+pub(crate) use reloads::write as write_reloads;
 pub(crate) use series::write as write_series;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -227,19 +229,10 @@ fn work(page: &mut Writer, inner: &Inner) {
             "Whether mail would go out now, by the last mail and the last probe.",
             f64::from(u8::from(!inner.mail_down)),
         ),
-        (
-            "belfry_config_last_reload_successful",
-            "Whether the last reload was applied.",
-            f64::from(u8::from(inner.reload_refused.is_none())),
-        ),
-        (
-            "belfry_config_last_reload_success_timestamp_seconds",
-            "When a configuration was last applied.",
-            seconds(inner.reloaded_ms),
-        ),
     ] {
         page.single(name, help, Kind::Gauge, value);
     }
+    write_reloads(page, inner.reload_refused.is_none(), inner.reloaded_ms);
 }
 
 fn dependencies(page: &mut Writer, watch: &Watch) {

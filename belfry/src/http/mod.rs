@@ -17,6 +17,7 @@ mod serve;
 mod service;
 mod wanted;
 
+pub(crate) use probe::unknown_modules;
 pub(crate) use serve::serve;
 
 use std::net::SocketAddr;

@@ -3,6 +3,7 @@
 //! into networks that the asker cannot reach.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -28,6 +29,14 @@ pub(super) struct Known {
 
 /// So many looks are taken at once for others.
 static ROOM: Semaphore = Semaphore::const_new(16);
+
+/// So often a module was asked for that there is not.
+static UNKNOWN: AtomicU64 = AtomicU64::new(0);
+
+/// How often a module was asked for that there is not.
+pub(crate) fn unknown_modules() -> u64 {
+    UNKNOWN.load(Relaxed)
+}
 
 /// A look that says nothing of its length takes no longer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,6 +72,7 @@ async fn probe(
     let mut module = match loaded.asked(&asked.target, &asked.module) {
         Ok(module) => module.clone(),
         Err(why) if why.starts_with("unknown module") => {
+            UNKNOWN.fetch_add(1, Relaxed);
             return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response();
         }
         Err(why) => return (StatusCode::FORBIDDEN, format!("refused: {why}\n")).into_response(),

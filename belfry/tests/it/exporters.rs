@@ -96,6 +96,17 @@ fn the_exporters_alone_serve_what_is_wanted_and_follow_the_configuration() {
             exporters.get("/metrics/belfry", "").body.contains(line)
         });
     }
+    let reloaded = |exporters: &Exporters, value: &str| {
+        let page = exporters.get("/metrics/belfry", "").body;
+        ["belfry", "blackbox_exporter"].iter().all(|program| {
+            page.contains(&format!(
+                "\n{program}_config_last_reload_successful {value}\n"
+            )) && page.contains(&format!(
+                "\n{program}_config_last_reload_success_timestamp_seconds 1"
+            ))
+        })
+    };
+    assert!(reloaded(&exporters, "1"));
     exporters.reload("nonsense: 1\n");
     poll::holds("the fault should be told", || {
         exporters
@@ -103,6 +114,7 @@ fn the_exporters_alone_serve_what_is_wanted_and_follow_the_configuration() {
             .log()
             .contains("the configuration was refused")
     });
+    poll::holds("it should be a metric", || reloaded(&exporters, "0"));
     poll::holds("the server should be read still", || {
         exporters
             .get("/metrics/redis", "")

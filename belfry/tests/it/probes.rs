@@ -116,6 +116,10 @@ fn the_page_for_one_probe_is_for_what_is_configured_or_allowed() {
             answer.body
         );
     }
+    // As rules made for blackbox_exporter ask.
+    poll::holds("the unknown module should be counted", || {
+        belfry.metric("blackbox_module_unknown_total") == Some(1.0)
+    });
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::process::Command;
 use exposition::Entry;
 use healthchecks::probe;
 
-use crate::support::{Server, dead_port, find, free_port, nginx, saying};
+use crate::contract::Told;
+use crate::support::{Server, dead_port, find, free_port, look, nginx, saying};
 use crate::{certificates, names, proxies, rpc};
 
 const FILE: &str = "\
@@ -119,7 +120,7 @@ async fn both_tell_the_same_of_the_same_targets() {
     );
     let port = free_port();
     let folder = tempfile::tempdir().unwrap();
-    let (_rpc, rpc_authority, [plain, secure, ..]) = rpc::serve();
+    let (_rpc, rpc_authority, [plain, secure, socket, _]) = rpc::serve();
     let (_nsd, zone) = names::serve(names::ZONE);
     let text = FILE.replace("ROOT", &authority.root());
     let (_proxy, proxy) = proxies::proxy();
@@ -145,6 +146,7 @@ async fn both_tell_the_same_of_the_same_targets() {
     let tls = |name: &str| ports.iter().find(|(have, _)| *have == name).unwrap().1;
     let banner = saying("SSH-2.0-OpenSSH_9.2\r\n");
     let mut wrong = Vec::new();
+    let mut told = Told::default();
     for (target, module) in [
         (format!("http://127.0.0.1:{web}/page"), "plain"),
         (format!("127.0.0.1:{web}/page"), "plain"),
@@ -188,6 +190,7 @@ async fn both_tell_the_same_of_the_same_targets() {
         let (theirs, their_types) = series(&ask(port, &target, module));
         let outcome =
             probe::run(&target, &modules[module], std::time::Duration::from_secs(9)).await;
+        told.add(&outcome.page());
         let (ours, our_types) = series(&outcome.page());
         let name = |series: &str| {
             series
@@ -223,4 +226,9 @@ async fn both_tell_the_same_of_the_same_targets() {
         wrong.extend(types.map(|line| format!("{module} {target}: type: {line}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    // Debian's has no prober for WebSockets yet.
+    let websocket = look(&format!("ws://127.0.0.1:{socket}/"), "{prober: websocket}").await;
+    told.add(&websocket.page());
+    told.check();
 }

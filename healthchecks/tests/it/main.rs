@@ -7,6 +7,8 @@ mod celery;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod grpc;
