@@ -33,10 +33,10 @@ use tokio_util::sync::CancellationToken;
 pub use config::{Beat, Broker, Config};
 
 use crate::amqp;
-use crate::crew::Crew;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
-use crate::redis::client::Address;
+use crate::redis::address::Address;
+use crate::redis::client::Route;
 use crate::tallies::lock;
 use crate::tls::Connector;
 use broker::Access;
@@ -288,8 +288,12 @@ impl Shared {
             self.fleet.put(member, trouble, Instant::now());
             return;
         };
+        let tls = match address {
+            Address::Tls(..) => Some(self.connector(member).await),
+            _ => None,
+        };
         let access = Access {
-            address,
+            route: Route { address, tls },
             setup,
             database: setup.broker.database,
         };
@@ -312,16 +316,16 @@ impl Shared {
 
     /// What TLS is set up with; waits until its files can be read.
     async fn connector(&self, member: &Member<Setup>) -> Connector {
-        let files = Crew::default();
-        loop {
-            let file = member.setup.broker.ca_file.clone();
-            let began = Instant::now();
-            match Connector::load(&files, file, member.setup.config.deadline).await {
-                Ok(connector) => return connector,
-                Err(why) => self.fleet.put(member, Err(why.into()), began),
-            }
-            tokio::time::sleep(member.setup.config.interval).await;
-        }
+        let setup = &member.setup;
+        let (deadline, interval) = (setup.config.deadline, setup.config.interval);
+        Connector::awaited(
+            &self.fleet,
+            member,
+            setup.broker.papers(),
+            deadline,
+            interval,
+        )
+        .await
     }
 
     /// Measures queues and asks workers, for ever.

@@ -3,12 +3,14 @@
 //! [`Redis::run`] reads each server at its own pace over one kept connection;
 //! [`Redis::page`] writes what was read last and never waits for a server.
 
+pub(crate) mod address;
 pub(crate) mod client;
 mod encode;
 mod families;
 mod info;
 pub(crate) mod resp;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
 use crate::tallies::lock;
-use client::{Address, Client, Failure};
+use crate::tls::{Connector, Papers};
+use address::Address;
+use client::{Client, Failure, Route};
 
 settings::section! {
     /// Redis servers, under redis_exporter's names.
@@ -42,7 +46,8 @@ settings::section! {
 settings::section! {
     /// A Redis server.
     pub struct Server {
-        /// Its address: host:port, or the path of a socket. No password here.
+        /// Its address: host:port, the path of a socket, or rediss://host:port with
+        /// TLS. No password here.
         pub address: String = "127.0.0.1:6379".to_owned(),
         /// The label `instance` of its series. Empty: none with one server,
         /// the address with several.
@@ -51,6 +56,14 @@ settings::section! {
         pub username: String = String::new(),
         /// The password. Empty: none is sent.
         pub password: settings::Secret = settings::Secret::default(),
+        /// The authorities that may vouch for a server behind rediss://, as a PEM
+        /// file. Empty: the system's.
+        pub ca_file: Option<PathBuf> = None,
+        /// The certificate that is shown to a server behind rediss://, as a PEM file.
+        /// Empty: none.
+        pub cert_file: Option<PathBuf> = None,
+        /// The key of that certificate, as a PEM file.
+        pub key_file: Option<PathBuf> = None,
     }
 }
 
@@ -64,12 +77,17 @@ impl Config {
             let key = format!("redis.servers[{at}]");
             if Address::parse(&server.address).is_none() {
                 // Not repeated here: there may be a password in it.
-                let message = "host:port or the path of a socket is wanted, without a password";
+                let message = "host:port, the path of a socket or rediss://host:port is wanted, without a password";
                 faults.push((format!("{key}.address"), message.to_owned()));
             } else if !names.insert(server.label()) {
                 let message = format!("{:?} stands twice", server.label());
                 faults.push((format!("{key}.name"), message));
             }
+            faults.extend(
+                server
+                    .tls_fault()
+                    .map(|(below, message)| (format!("{key}.{below}"), message.to_owned())),
+            );
         }
         for (key, value) in [("interval", self.interval), ("deadline", self.deadline)] {
             if value < Duration::from_millis(100) {
@@ -87,6 +105,20 @@ impl Server {
     #[must_use]
     pub fn place(&self) -> Option<String> {
         Address::parse(&self.address).map(|address| address.to_string())
+    }
+
+    fn tls_fault(&self) -> Option<(&'static str, &'static str)> {
+        let tls = matches!(Address::parse(&self.address), Some(Address::Tls(..)));
+        let files = [
+            ("ca_file", &self.ca_file),
+            ("cert_file", &self.cert_file),
+            ("key_file", &self.key_file),
+        ];
+        let idle = files.iter().find(|(_, file)| !tls && file.is_some());
+        match idle {
+            Some((key, _)) => Some((key, "only an address that begins with rediss:// has TLS")),
+            None => Papers::fault(&self.cert_file, &self.key_file),
+        }
     }
 
     fn label(&self) -> &str {
@@ -232,7 +264,16 @@ impl Shared {
             self.fleet.put(member, trouble, Instant::now());
             return;
         };
-        let mut client = Client::new(address, server.username.clone(), server.password.clone());
+        let tls = match address {
+            Address::Tls(..) => {
+                let papers = Papers::new(&server.ca_file, &server.cert_file, &server.key_file);
+                let (deadline, interval) = (setup.deadline, setup.interval);
+                Some(Connector::awaited(&self.fleet, member, papers, deadline, interval).await)
+            }
+            _ => None,
+        };
+        let route = Route { address, tls };
+        let mut client = Client::new(route, server.username.clone(), server.password.clone());
         let mut started = None;
         // An interval of nothing is not allowed.
         let mut ticks = interval(setup.interval.max(Duration::from_millis(1)));

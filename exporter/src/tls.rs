@@ -1,18 +1,51 @@
-//! TLS towards a server, whose certificate is always checked.
+//! TLS towards a server, whose certificate is always checked. Ours is shown where the
+//! configuration names one.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::crew::{Crew, Outcome};
+use crate::fleet::{Fleet, Member};
+
+/// The files that TLS is set up with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Papers {
+    /// The authorities that are trusted; without one those of the system.
+    pub(crate) authorities: Option<PathBuf>,
+    /// Our own certificate, and its key; without one none is shown.
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
+}
+
+impl Papers {
+    /// Of three keys of the configuration, which were checked by [`Papers::fault`].
+    pub(crate) fn new(ca: &Option<PathBuf>, cert: &Option<PathBuf>, key: &Option<PathBuf>) -> Self {
+        Self {
+            authorities: ca.clone(),
+            own: cert.clone().zip(key.clone()),
+        }
+    }
+
+    /// What contradicts itself, as (key, message).
+    pub(crate) fn fault(
+        cert: &Option<PathBuf>,
+        key: &Option<PathBuf>,
+    ) -> Option<(&'static str, &'static str)> {
+        match (cert, key) {
+            (Some(_), None) => Some(("key_file", "a certificate needs its key")),
+            (None, Some(_)) => Some(("cert_file", "a key needs its certificate")),
+            _ => None,
+        }
+    }
+}
 
 /// Makes TLS connections.
 #[derive(Clone)]
@@ -25,15 +58,14 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    /// Trusts the authorities of a file, or without one those of the system. A disk
-    /// that hangs is waited for no longer than `deadline`, and holds one thread of
-    /// `files` until it answers.
+    /// Reads these. A disk that hangs is waited for no longer than `deadline`, and holds
+    /// one thread of `files` until it answers.
     pub(crate) async fn load(
         files: &Crew,
-        authorities: Option<PathBuf>,
+        papers: Papers,
         deadline: Duration,
     ) -> Result<Self, &'static str> {
-        let read = move || Self::read(authorities.as_deref());
+        let read = move || Self::read(&papers);
         match files.one("authorities", deadline, read).await {
             Outcome::Done(read, _) => read,
             Outcome::Late => Err("the certificate authorities were not read in time"),
@@ -41,9 +73,29 @@ impl Connector {
         }
     }
 
-    fn read(authorities: Option<&Path>) -> Result<Self, &'static str> {
+    /// The same for a server that is read each `interval`: waits until they can be read,
+    /// and puts down why they cannot.
+    pub(crate) async fn awaited<S: PartialEq>(
+        fleet: &Fleet<S>,
+        member: &Member<S>,
+        papers: Papers,
+        deadline: Duration,
+        interval: Duration,
+    ) -> Self {
+        let files = Crew::default();
+        loop {
+            let began = Instant::now();
+            match Self::load(&files, papers.clone(), deadline).await {
+                Ok(connector) => return connector,
+                Err(why) => fleet.put(member, Err(why.into()), began),
+            }
+            tokio::time::sleep(interval).await;
+        }
+    }
+
+    fn read(papers: &Papers) -> Result<Self, &'static str> {
         let mut roots = RootCertStore::empty();
-        match authorities {
+        match &papers.authorities {
             Some(path) => {
                 let found = CertificateDer::pem_file_iter(path);
                 for certificate in found.map_err(|_| "cannot read ca_file")? {
@@ -62,8 +114,15 @@ impl Connector {
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|_| "TLS cannot be set up")?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match &papers.own {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let key = PrivateKeyDer::from_pem_file(key).map_err(|_| "cannot read key_file")?;
+                let config = config.with_client_auth_cert(chain(certificate)?, key);
+                config.map_err(|_| "key_file is not the key of cert_file")?
+            }
+        };
         Ok(Self(Arc::new(config)))
     }
 
@@ -77,6 +136,15 @@ impl Connector {
             .connect(name, stream)
             .await
     }
+}
+
+fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, &'static str> {
+    let found = CertificateDer::pem_file_iter(file).map_err(|_| "cannot read cert_file")?;
+    let chain: Result<Vec<_>, _> = found.collect();
+    chain
+        .ok()
+        .filter(|chain| !chain.is_empty())
+        .ok_or("cert_file is malformed")
 }
 
 #[cfg(test)]
@@ -93,7 +161,11 @@ mod tests {
         assert!(made.unwrap().success());
         let files = Crew::default();
         let load = async |deadline| {
-            let load = Connector::load(&files, Some(path.clone()), deadline);
+            let papers = Papers {
+                authorities: Some(path.clone()),
+                ..Papers::default()
+            };
+            let load = Connector::load(&files, papers, deadline);
             load.await.err()
         };
         let late = Some("the certificate authorities were not read in time");

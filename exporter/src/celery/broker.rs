@@ -11,7 +11,7 @@ use super::poll::GATHER;
 use super::scene::{self, Scene};
 use super::workers::Told;
 use super::{Setup, control, event, now};
-use crate::redis::client::{Address, Failure, Link};
+use crate::redis::client::{Failure, Link, Route};
 use crate::redis::resp;
 
 /// A broker's workers give signs of life more often than this; when nothing is
@@ -26,7 +26,7 @@ const DATABASES: u32 = 16;
 
 /// How a broker is reached.
 pub(super) struct Access<'a> {
-    pub(super) address: Address,
+    pub(super) route: Route,
     pub(super) setup: &'a Setup,
     pub(super) database: u32,
 }
@@ -36,7 +36,7 @@ impl Access<'_> {
         let broker = &self.setup.broker;
         let open = async {
             let password = broker.password.expose();
-            let mut link = Link::open(&self.address, &broker.username, password).await?;
+            let mut link = Link::open(&self.route, &broker.username, password).await?;
             let number = database.to_string();
             let answers = link.call(&[vec!["SELECT", &number]]).await?;
             if let Some(resp::Answer::Refusal(code)) = answers.into_iter().next() {

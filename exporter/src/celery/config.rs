@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rabbit::Place;
-use crate::redis::client::Address;
+use crate::redis::address::Address;
+use crate::tls::Papers;
 
 settings::section! {
     /// Celery applications, by their brokers: celery-exporter's names.
@@ -40,9 +41,9 @@ settings::section! {
 settings::section! {
     /// A broker.
     pub struct Broker {
-        /// The address of a Redis server: host:port, or the path of a socket; or
-        /// that of a RabbitMQ server: amqp://host:port, or amqps:// with TLS. No
-        /// password here.
+        /// The address of a Redis server: host:port, the path of a socket, or
+        /// rediss://host:port with TLS; or that of a RabbitMQ server:
+        /// amqp://host:port, or amqps:// with TLS. No password here.
         pub address: String = "127.0.0.1:6379".to_owned(),
         /// The number of the database, in Redis.
         pub database: u32 = 0,
@@ -55,9 +56,13 @@ settings::section! {
         pub username: String = String::new(),
         /// The password. Empty: none is sent; `guest` to RabbitMQ.
         pub password: settings::Secret = settings::Secret::default(),
-        /// The authorities that may vouch for a RabbitMQ server behind amqps://, as
-        /// a PEM file. Empty: the system's.
+        /// The authorities that may vouch for a server behind rediss:// or amqps://,
+        /// as a PEM file. Empty: the system's.
         pub ca_file: Option<PathBuf> = None,
+        /// The certificate that is shown to such a server, as a PEM file. Empty: none.
+        pub cert_file: Option<PathBuf> = None,
+        /// The key of that certificate, as a PEM file.
+        pub key_file: Option<PathBuf> = None,
         /// Queues that neither the bindings in Redis nor the workers tell of.
         pub queues: Vec<String> = Vec::new(),
         /// The application's `priority_steps`.
@@ -87,12 +92,16 @@ impl Config {
             let key = format!("celery.brokers[{at}]");
             if Address::parse(&broker.address).is_none() && broker.rabbit().is_none() {
                 // Not repeated here: there may be a password in it.
-                let message = "host:port, the path of a socket, amqp://host:port or amqps://host:port is wanted, without a password";
+                let message = "host:port, the path of a socket, rediss://host:port, amqp://host:port or amqps://host:port is wanted, without a password";
                 faults.push((format!("{key}.address"), message.to_owned()));
             } else if !names.insert(broker.label()) {
                 let message = format!("{:?} stands twice", broker.label());
                 faults.push((format!("{key}.name"), message));
             }
+            let fault = Papers::fault(&broker.cert_file, &broker.key_file);
+            faults.extend(
+                fault.map(|(below, message)| (format!("{key}.{below}"), message.to_owned())),
+            );
             if broker.priority_steps.is_empty() {
                 let message = "one step is needed at least".to_owned();
                 faults.push((format!("{key}.priority_steps"), message));
@@ -129,6 +138,11 @@ impl Broker {
                 format!("{address}/{}", self.vhost.trim_start_matches('/'))
             }
         }
+    }
+
+    /// What TLS is set up with.
+    pub(super) fn papers(&self) -> Papers {
+        Papers::new(&self.ca_file, &self.cert_file, &self.key_file)
     }
 
     /// Where it is, if it is RabbitMQ.

@@ -9,6 +9,7 @@ use super::access::{self, Access};
 use super::queries::Query;
 use super::tls::Connector;
 use crate::crew::{Crew, Outcome};
+use crate::tls::Papers;
 
 ::settings::section! {
     /// PostgreSQL servers, under postgres_exporter's names. The user should be
@@ -194,7 +195,8 @@ impl Server {
         match self.tls {
             Tls::Off => Ok(None),
             Tls::Verify => {
-                let read = Connector::load(files, self.ca_file.clone(), deadline);
+                let read =
+                    Connector::load(files, Papers::new(&self.ca_file, &None, &None), deadline);
                 read.await.map(Some)
             }
         }

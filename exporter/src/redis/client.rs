@@ -4,14 +4,16 @@
 //! server says gets into a message but the code of a refusal.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::address::Address;
 use super::resp::{self, Answer};
 use crate::served::Trouble;
+use crate::tls::Connector;
 
 /// So much is read at once, in bytes.
 const READ: usize = 16 << 10;
@@ -21,6 +23,8 @@ const READ: usize = 16 << 10;
 pub(crate) enum Failure {
     #[error("cannot connect: {0}")]
     Unreachable(io::ErrorKind),
+    #[error("cannot set up TLS: {0}")]
+    Tls(&'static str),
     #[error("no answer in time")]
     Late,
     #[error("the connection ended before the answer")]
@@ -37,22 +41,6 @@ impl Failure {
         Trouble {
             text: self.to_string(),
             wants_password: matches!(&self, Self::Refused { code, .. } if code == "NOAUTH"),
-        }
-    }
-}
-
-/// Where a server listens.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Address {
-    Tcp(String, u16),
-    Unix(PathBuf),
-}
-
-impl std::fmt::Display for Address {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(host, port) => write!(out, "{host}:{port}"),
-            Self::Unix(path) => write!(out, "{}", path.display()),
         }
     }
 }
@@ -96,9 +84,17 @@ const QUESTIONS: [&[&str]; 8] = [
     &["CONFIG", "GET", "io-threads"],
 ];
 
+/// How a server is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) address: Address,
+    /// What TLS is set up with, where the address wants that.
+    pub(crate) tls: Option<Connector>,
+}
+
 /// A server, and the connection to it while there is one.
 pub(crate) struct Client {
-    address: Address,
+    route: Route,
     username: String,
     password: settings::Secret,
     link: Option<Link>,
@@ -113,39 +109,10 @@ pub(crate) struct Link {
     come: Vec<u8>,
 }
 
-impl Address {
-    /// Reads `host`, `host:port`, `redis://host:port`, `/path` or `unix:/path`.
-    /// None of these holds a password.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let path = text.strip_prefix("unix://").or(text.strip_prefix("unix:"));
-        let path = path.or_else(|| text.starts_with('/').then_some(text));
-        if let Some(path) = path {
-            return path.starts_with('/').then(|| Self::Unix(path.into()));
-        }
-        let place = text.strip_prefix("redis://").unwrap_or(text);
-        let place = place.trim_end_matches('/');
-        if place.is_empty() || place.contains(['@', '/', ' ']) {
-            return None;
-        }
-        if let Some(rest) = place.strip_prefix('[') {
-            let (host, port) = rest.split_once(']')?;
-            let port = port.strip_prefix(':').map_or(Ok(6379), str::parse);
-            return Some(Self::Tcp(host.to_owned(), port.ok()?));
-        }
-        match place.rsplit_once(':') {
-            Some((host, port)) if !host.is_empty() && !host.contains(':') => {
-                Some(Self::Tcp(host.to_owned(), port.parse().ok()?))
-            }
-            Some(_) => None,
-            None => Some(Self::Tcp(place.to_owned(), 6379)),
-        }
-    }
-}
-
 impl Client {
-    pub(crate) fn new(address: Address, username: String, password: settings::Secret) -> Self {
+    pub(crate) fn new(route: Route, username: String, password: settings::Secret) -> Self {
         Self {
-            address,
+            route,
             username,
             password,
             link: None,
@@ -168,7 +135,7 @@ impl Client {
         }
         let began = Instant::now();
         let password = self.password.expose();
-        let mut link = Link::open(&self.address, &self.username, password).await?;
+        let mut link = Link::open(&self.route, &self.username, password).await?;
         self.connecting = began.elapsed();
         let answers = link.ask().await?;
         self.link = Some(link);
@@ -179,11 +146,11 @@ impl Client {
 impl Link {
     /// Connects and logs in.
     pub(crate) async fn open(
-        address: &Address,
+        route: &Route,
         username: &str,
         password: &str,
     ) -> Result<Self, Failure> {
-        let mut link = Self::to(address).await.map_err(Failure::Unreachable)?;
+        let mut link = Self::to(route).await?;
         link.log_in(username, password).await?;
         Ok(link)
     }
@@ -206,20 +173,36 @@ impl Link {
         Ok(answers)
     }
 
-    async fn to(address: &Address) -> Result<Self, io::ErrorKind> {
+    async fn to(route: &Route) -> Result<Self, Failure> {
+        let unreachable = |err: io::Error| Failure::Unreachable(err.kind());
         let (read, write): (
             Box<dyn AsyncRead + Send + Unpin>,
             Box<dyn AsyncWrite + Send + Unpin>,
         );
-        match address {
+        match &route.address {
             Address::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await;
-                let (reads, writes) = stream.map_err(|err| err.kind())?.into_split();
+                let (reads, writes) = stream.map_err(unreachable)?.into_split();
+                (read, write) = (Box::new(reads), Box::new(writes));
+            }
+            Address::Tls(host, port) => {
+                let connector = route.tls.as_ref().ok_or(Failure::Tls("it is not ready"))?;
+                let name = ServerName::try_from(host.clone());
+                let name = name.map_err(|_| Failure::Tls("its name is none"))?;
+                let stream = TcpStream::connect((host.as_str(), *port)).await;
+                let secured = connector.connect(name, stream.map_err(unreachable)?).await;
+                let secured = secured.map_err(|err| match err.kind() {
+                    io::ErrorKind::InvalidData => {
+                        Failure::Tls("its certificate is not trusted, or it speaks no TLS")
+                    }
+                    _ => Failure::Closed,
+                })?;
+                let (reads, writes) = tokio::io::split(secured);
                 (read, write) = (Box::new(reads), Box::new(writes));
             }
             Address::Unix(path) => {
                 let stream = UnixStream::connect(path).await;
-                let (reads, writes) = stream.map_err(|err| err.kind())?.into_split();
+                let (reads, writes) = stream.map_err(unreachable)?.into_split();
                 (read, write) = (Box::new(reads), Box::new(writes));
             }
         }
@@ -279,8 +262,9 @@ impl Link {
 
     /// Sends what [`resp::ask`] made.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let sent = self.write.write_all(bytes).await;
-        sent.map_err(|_| Failure::Closed)
+        self.write.write_all(bytes).await.map_err(ended)?;
+        // TLS keeps what is written until then.
+        self.write.flush().await.map_err(ended)
     }
 
     /// Whether what has come was all taken.
@@ -303,10 +287,20 @@ impl Link {
             // Many messages of a subscription with one call.
             self.come.reserve(READ);
             let read = self.read.read_buf(&mut self.come).await;
-            if read.map_err(|_| Failure::Closed)? == 0 {
+            if read.map_err(ended)? == 0 {
                 return Err(Failure::Closed);
             }
         }
+    }
+}
+
+/// Why a connection ended. A server that asks for a certificate says no only then.
+fn ended(err: io::Error) -> Failure {
+    match err.kind() {
+        io::ErrorKind::InvalidData => {
+            Failure::Tls("the server wants a certificate of ours, or another one")
+        }
+        _ => Failure::Closed,
     }
 }
 
@@ -335,31 +329,6 @@ fn spikes(answer: &Answer) -> Vec<Spike> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_read_in_every_form_and_never_hold_a_password() {
-        let tcp = |host: &str, port| Some(Address::Tcp(host.to_owned(), port));
-        for (text, address) in [
-            ("db", tcp("db", 6379)),
-            ("db:7000", tcp("db", 7000)),
-            ("redis://127.0.0.1:6380/", tcp("127.0.0.1", 6380)),
-            ("[::1]:6380", tcp("::1", 6380)),
-            ("[::1]", tcp("::1", 6379)),
-            (
-                "/run/redis.sock",
-                Some(Address::Unix("/run/redis.sock".into())),
-            ),
-            ("unix:///run/r", Some(Address::Unix("/run/r".into()))),
-            ("redis://:secret@db:6379", None),
-            ("", None),
-            ("unix:relative", None),
-            ("db:port", None),
-            ("::1", None),
-            (":6379", None),
-        ] {
-            assert_eq!(Address::parse(text), address, "{text:?}");
-        }
-    }
 
     #[test]
     fn a_slow_log_and_spikes_that_make_no_sense_are_left_out() {

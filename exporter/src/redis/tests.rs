@@ -232,6 +232,14 @@ fn a_configuration_that_contradicts_itself_is_told_without_its_secrets() {
             server("redis://:hunter2@db", ""),
             server("db:6379", ""),
             server("other", "db:6379"),
+            Server {
+                ca_file: Some("/ca.pem".into()),
+                ..server("plain", "")
+            },
+            Server {
+                key_file: Some("/key.pem".into()),
+                ..server("rediss://secured", "")
+            },
         ],
         deadline: Duration::ZERO,
         ..Config::default()
@@ -243,6 +251,8 @@ fn a_configuration_that_contradicts_itself_is_told_without_its_secrets() {
         [
             "redis.servers[0].address",
             "redis.servers[2].name",
+            "redis.servers[3].ca_file",
+            "redis.servers[4].cert_file",
             "redis.deadline"
         ]
     );

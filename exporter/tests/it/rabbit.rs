@@ -100,7 +100,7 @@ impl Drop for Rabbit {
 }
 
 /// A certificate for localhost that vouches for itself, and its key.
-fn certificate(folder: &Path) {
+pub(crate) fn certificate(folder: &Path) {
     let mut make = Command::new(find("openssl", "openssl"));
     make.args(["req", "-x509", "-newkey", "ec", "-noenc", "-days", "30"])
         .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])

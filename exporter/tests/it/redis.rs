@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use exporter::celery::{self, Broker, Celery};
 use exporter::redis::{Config, Redis, Server as Address};
 use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
+use crate::celery::Work as Listening;
 use crate::peer;
+use crate::rabbit::certificate;
 use crate::server::{Port, Scratch, Server, find, run};
 use crate::watch::within;
 
@@ -228,4 +231,93 @@ async fn a_redis_with_users_that_freezes_restarts_and_forgets_its_password() {
     assert!(page.contains("redis_up 0"), "{page}");
     let _redis = Instance::start(&scratch.path, "u", 0, &options);
     work.until("redis_up 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_behind_tls_is_read_by_those_whose_certificates_are_trusted() {
+    let scratch = Scratch::new();
+    certificate(&scratch.path);
+    let file = |name: &str| scratch.path.join(name);
+    let (pem, key) = (file("certificate.pem"), file("key.pem"));
+    let secured = Port::claim();
+    let port = secured.number.to_string();
+    // As it does unless it is told otherwise, it asks for the client's certificate too.
+    let mut options = vec!["--tls-port", &port, "--tls-auth-clients", "yes"];
+    for (option, file) in [
+        ("--tls-cert-file", &pem),
+        ("--tls-key-file", &key),
+        ("--tls-ca-cert-file", &pem),
+    ] {
+        options.extend([option, file.to_str().unwrap()]);
+    }
+    let redis = Instance::start(&scratch.path, "t", 0, &options);
+    let address = Address {
+        address: format!("rediss://localhost:{port}"),
+        ca_file: Some(pem.clone()),
+        cert_file: Some(pem.clone()),
+        key_file: Some(key.clone()),
+        ..Address::default()
+    };
+    let work = Work::start(vec![address.clone()], DEADLINE);
+    let page = work.until("redis_up 1").await;
+    assert!(page.contains("redis_slowlog_length "), "{page}");
+    drop(work);
+    for (wrong, why) in [
+        // The system's authorities do not know it.
+        (
+            Address {
+                ca_file: None,
+                ..address.clone()
+            },
+            "its certificate is not trusted",
+        ),
+        (
+            Address {
+                cert_file: None,
+                key_file: None,
+                ..address.clone()
+            },
+            "the server wants a certificate of ours",
+        ),
+        (
+            Address {
+                key_file: Some("/nowhere".into()),
+                ..address.clone()
+            },
+            "cannot read key_file",
+        ),
+        (
+            Address {
+                address: format!("rediss://127.0.0.1:{port}"),
+                ..address.clone()
+            },
+            "its certificate is not trusted",
+        ),
+    ] {
+        let work = Work::start(vec![wrong], DEADLINE);
+        let page = work.until(why).await;
+        assert!(page.contains("redis_up 0"), "{page}");
+    }
+
+    // A broker is reached in the same way.
+    redis.command(&["-n", "2", "LPUSH", "mail", "{}", "{}"]);
+    let celery = Celery::new(celery::Config {
+        brokers: vec![Broker {
+            address: address.address,
+            database: 2,
+            ca_file: Some(pem.clone()),
+            cert_file: Some(pem),
+            key_file: Some(key),
+            queues: vec!["mail".into()],
+            ..Broker::default()
+        }],
+        interval: Duration::from_millis(200),
+        deadline: DEADLINE,
+        ..celery::Config::default()
+    });
+    let lines = [
+        "belfry_celery_broker_up 1",
+        "celery_queue_length{queue_name=\"mail\"} 2",
+    ];
+    Listening::start(celery).until(&lines).await;
 }
