@@ -10,6 +10,7 @@ use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::container::Container;
 use crate::support::engine::Engine;
+use crate::support::http;
 use crate::support::poll;
 use crate::support::web::{App, Web};
 
@@ -124,6 +125,15 @@ fn requests_through_nginx_and_caddy_are_counted_one_by_one() {
         );
         assert_eq!(unreadable, 0);
     }
+    // A connection that the proxy ends without an answer is a request all the same.
+    let nothing = http::get(&caddy.address(), "/abort");
+    assert!(nothing.is_err(), "{nothing:?}");
+    let label = "instance=\"caddy\"";
+    poll::holds("it should be counted", || {
+        requests(&belfry, &[label, "code=\"0\""]) == 1
+    });
+    let family = "belfry_access_log_unreadable_lines_total";
+    assert_eq!(sum(&belfry, family, &[label]), 0);
     // nginx's combined names no host.
     assert_eq!(
         requests(&belfry, &["instance=\"json\"", "host=\"127.0.0.1\""]),

@@ -15,6 +15,7 @@ pub(super) struct Request<'a> {
     pub(super) method: Cow<'a, str>,
     /// With what stands behind a question mark.
     pub(super) path: Cow<'a, str>,
+    /// 0 where nothing was answered: the client had gone, or the proxy hung up.
     pub(super) status: u16,
     /// How long answering took.
     pub(super) seconds: Option<f64>,
@@ -61,10 +62,10 @@ fn parts(request: &str) -> (&str, &str) {
     (method, rest.split(' ').next().unwrap_or_default())
 }
 
-/// A status that HTTP has.
+/// A status that HTTP has, or 0, which proxies write where nothing was answered.
 fn status(text: &str) -> Option<u16> {
     let status = text.parse().ok()?;
-    (100..600).contains(&status).then_some(status)
+    (status == 0 || (100..600).contains(&status)).then_some(status)
 }
 
 #[cfg(test)]

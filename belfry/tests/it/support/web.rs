@@ -121,6 +121,7 @@ impl Web {
                log {{
                  output file {}
                }}
+               abort /abort
                reverse_proxy 127.0.0.1:{}
              }}\n",
             admin.number,

@@ -166,6 +166,10 @@ impl<'a> Fields<'a> {
             method = method.or_else(|| Some(Cow::Owned(verb.to_owned())));
             path = path.or_else(|| Some(Cow::Owned(target.to_owned())));
         }
+        // Programs of every kind say `"code": 0`.
+        if status == 0 && path.as_deref().is_none_or(str::is_empty) {
+            return Line::Unreadable;
+        }
         let seconds = match keys.duration.is_empty() {
             true => TIMES
                 .iter()

@@ -42,6 +42,11 @@ fn caddy_tells_requests_and_much_else() {
             Some(10900),
         ),
     );
+    // The client had gone.
+    reads(
+        r#"{"logger":"http.log.access","request":{"method":"GET","host":"a","uri":"/x"},"duration":1.5,"size":0,"status":0}"#,
+        request("a", "GET", "/x", 0, Some(1.5), Some(0)),
+    );
     for logger in ["http.log.error.log0", "tls.obtain", "admin.api"] {
         let line = format!(
             r#"{{"level":"error","logger":"{logger}","msg":"m","status":502,"duration":1,"request":{{"method":"GET"}}}}"#
@@ -121,6 +126,10 @@ fn combined_is_read_with_what_stands_in_front_and_behind() {
         request("", r"\x16\x03\x01\x02", "", 400, None, Some(150)),
     );
     reads(
+        r#"1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.1" 000 0 "-" "-""#,
+        request("", "GET", "/", 0, None, Some(0)),
+    );
+    reads(
         r#"1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] "-" 408 - "-" "-""#,
         request("", "-", "", 408, None, None),
     );
@@ -133,6 +142,7 @@ fn what_is_no_access_log_is_unreadable_and_an_empty_line_is_nothing() {
         "{\"status\":",
         "{\"status\":\"up\",\"host\":\"a\"}",
         "{\"status\":99}",
+        "{\"status\":0,\"msg\":\"done\"}",
         "[1,2]",
         "1.2.3.4 - - [t] \"GET / HTTP/1.1\" 2000 1 \"-\" \"-\"",
         "1.2.3.4 - - [t] \"GET / HTTP/1.1",
