@@ -176,7 +176,7 @@ pub(crate) fn image(folder: &Path) -> PathBuf {
 }
 
 /// Starts a program and returns when its log says that it is ready.
-fn start_until(program: &mut Command, ready: &str) -> Result<Child, String> {
+pub(crate) fn start_until(program: &mut Command, ready: &str) -> Result<Child, String> {
     let started = program.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut child = started.map_err(|err| format!("{INSTALL} ({program:?}: {err})"))?;
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -37,6 +37,8 @@ mod recorded_engine;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]
+mod rootless;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod systemd;
