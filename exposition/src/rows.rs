@@ -6,6 +6,8 @@ pub struct Rows {
     /// All spellings, one behind the other.
     text: String,
     rows: Vec<Row>,
+    /// What a page says of its families.
+    pub(crate) families: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +23,12 @@ impl Rows {
         spell(&mut self.text);
         let end = self.text.len();
         self.rows.push(Row { end, value });
+    }
+
+    /// The lines of a page that say what its families are.
+    #[must_use]
+    pub fn families(&self) -> &str {
+        &self.families
     }
 
     /// How many there are.
@@ -73,7 +81,9 @@ mod tests {
         assert_eq!(values[1..], [2.0, 0.1 + 0.2]);
         assert_eq!(rows.len(), 3);
         let page = page.finish();
-        let lines = page.lines().filter(|line| !line.starts_with('#'));
+        let (said, lines): (Vec<_>, Vec<_>) = page.lines().partition(|line| line.starts_with('#'));
+        let lines = lines.into_iter();
         assert!(lines.zip(keys).all(|(line, key)| line.starts_with(key)));
+        assert_eq!(rows.families().lines().collect::<Vec<_>>(), said);
     }
 }

@@ -43,6 +43,10 @@ impl Kind {
     }
 }
 
+/// A value of a label that is longer, in bytes, is cut: who reads a page refuses it whole
+/// for one such value, and names may come from outside.
+pub const LONGEST_VALUE: usize = 4096;
+
 /// Collects a page. A family is opened with [`Writer::family`]; its samples
 /// follow. Label values are escaped here and nowhere else.
 #[derive(Debug, Default)]
@@ -81,14 +85,15 @@ impl Writer {
                 if fits { letter } else { '_' }
             })),
         }
-        if self.rows.is_some() {
-            return self;
-        }
-        self.page.push_str("# HELP ");
-        self.page.push_str(&self.name);
-        self.page.push(' ');
-        escape(&mut self.page, help, false);
-        let _ = writeln!(self.page, "\n# TYPE {} {}", self.name, kind.as_str());
+        let page = match &mut self.rows {
+            Some(rows) => &mut rows.families,
+            None => &mut self.page,
+        };
+        page.push_str("# HELP ");
+        page.push_str(&self.name);
+        page.push(' ');
+        escape(page, help, false);
+        let _ = writeln!(page, "\n# TYPE {} {}", self.name, kind.as_str());
         self
     }
 
@@ -186,7 +191,11 @@ fn spell(text: &mut String, first: usize, labels: &[(&str, &str)]) {
         }
         text.push_str(name);
         text.push_str("=\"");
-        escape(text, value, true);
+        escape(
+            text,
+            &value[..value.floor_char_boundary(LONGEST_VALUE)],
+            true,
+        );
         text.push('"');
     }
 }
@@ -222,6 +231,23 @@ mod tests {
             "# HELP a_total Counts \\\\ and\\nlines.\n# TYPE a_total counter\n\
              a_total{path=\"C:\\\\x\\\"\\n\"} 3\na_total 0.5\n"
         );
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_spoils_no_page() {
+        let longest = "x".repeat(LONGEST_VALUE);
+        for (value, kept) in [
+            (longest.clone(), &*longest),
+            (format!("{longest}y"), &longest),
+            (format!("{}é", &longest[1..]), &longest[1..]),
+        ] {
+            let mut page = Writer::new();
+            page.family("a", "A.", Kind::Gauge);
+            page.sample(&[("b", &value), ("c", "d")], 1.0);
+            let page = page.finish();
+            let sample = page.lines().last().unwrap();
+            assert_eq!(sample, format!("a{{b=\"{kept}\",c=\"d\"}} 1"));
+        }
     }
 
     #[test]

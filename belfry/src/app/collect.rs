@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exposition::{Format, Rows, Writer};
+use exposition::{Rows, Writer};
 use rules::Intake;
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -11,12 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::Watch;
 use super::early::Early;
 use super::pages::{Panicked, Text};
-use crate::views;
 
 /// Longer than every collector's own deadline.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Collections between two looks at the types and texts of families.
+/// Collections between two looks at the types and texts of families on pages.
 const LEARN: u64 = 40;
 
 /// A page that this process makes itself.
@@ -221,7 +220,7 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
             job,
             tokio::spawn(async move {
                 let began = Instant::now();
-                if job == Job::Probe && !learn {
+                if job == Job::Probe {
                     let rows = Writer::rows(|page| super::health::write_metrics(&watch, page));
                     return (Ok(Ok(Told::Rows(rows))), began.elapsed());
                 }
@@ -238,7 +237,6 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
             }),
         ));
     }
-    let mut families = Vec::new();
     let mut answered = Vec::new();
     for (job, told) in all {
         let (told, took) = match told.await {
@@ -250,9 +248,10 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
         let Some(intake) = job.intake(&mut intakes, &host) else {
             continue;
         };
-        if let (true, Ok(Told::Page(page))) = (learn, &told) {
-            let instance = &intake.target().instance;
-            families.extend(views::families(Format::Text, page, job.as_str(), instance));
+        match &told {
+            Ok(Told::Page(page)) if learn => watch.families.page(job, &host, page),
+            Ok(Told::Rows(rows)) => watch.families.said(job, &host, rows.families()),
+            _ => {}
         }
         let now_ms = watch.clock.now_ms();
         let store = &watch.store;
@@ -265,7 +264,7 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
         }
     }
     if learn {
-        *watch.metadata() = families;
+        watch.families.retain(jobs);
     }
     watch.answered(&answered, known);
     watch.readers.report_up(&watch.store, watch.clock.now_ms());

@@ -14,6 +14,7 @@ mod engine;
 mod evaluate;
 mod exporters;
 mod facts;
+mod families;
 mod foreign;
 pub(crate) mod former;
 mod health;

@@ -67,7 +67,7 @@ fn targets(watch: &Watch) -> Targets {
 }
 
 fn metadata(watch: &Watch) -> Vec<Metadata> {
-    let mut all = watch.metadata().clone();
+    let mut all = watch.families.all();
     all.extend(watch.scraping.metadata());
     all
 }

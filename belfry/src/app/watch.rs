@@ -12,13 +12,13 @@ use exporter::host::Host;
 use healthchecks::discover::Found;
 use healthchecks::liveness::Liveness;
 use healthchecks::readiness::{Readiness, Report};
-use query_api::Metadata;
 use rules::{Intake, RuleSet};
 use series::Store;
 use tokio::sync::{Notify, watch};
 
 use super::backups::Backups;
 use super::counts::Kept;
+use super::families::Families;
 use super::health::Health;
 use super::jobs::Jobs;
 use super::keeper::{self, Keeper};
@@ -86,7 +86,8 @@ pub(crate) struct Watch {
     rules: Mutex<RuleSet>,
     intakes: Mutex<Vec<Intake>>,
     found: Mutex<Vec<Found>>,
-    metadata: Mutex<Vec<Metadata>>,
+    /// What our own pages say of their families.
+    pub(super) families: Families,
 }
 
 /// The names under which `/health/ready` shows what Belfry depends on.
@@ -194,7 +195,7 @@ impl Watch {
             config: RwLock::new(Arc::new(config)),
             rules: Mutex::new(rules),
             found: Mutex::new(Vec::new()),
-            metadata: Mutex::new(Vec::new()),
+            families: Families::default(),
             engine: promql::Engine::new(promql::Limits::default()),
             clock,
             place,
@@ -260,11 +261,6 @@ impl Watch {
     /// What was found on this host.
     pub(crate) fn found(&self) -> MutexGuard<'_, Vec<Found>> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Type and help of the families of our own pages.
-    pub(super) fn metadata(&self) -> MutexGuard<'_, Vec<Metadata>> {
-        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Follows the wall clock; when it was stepped, everybody who keeps times

@@ -54,25 +54,28 @@ pub(crate) async fn live(
     Query(form): Query<Form>,
     headers: HeaderMap,
 ) -> Response {
-    liveness(&watch.liveness.stalled(Instant::now()), form.text(&headers))
+    let stalled = watch.liveness.stalled(Instant::now());
+    let details = allowed(&watch, &headers);
+    liveness(&stalled, details, form.text(&headers))
 }
 
-fn liveness(stalled: &[Stalled], text: bool) -> Response {
-    let code = status(stalled.is_empty());
+fn liveness(stalled: &[Stalled], details: bool, text: bool) -> Response {
+    let well = stalled.is_empty();
+    let code = status(well);
+    let stalled = if details { stalled } else { &[] };
     if text {
-        let mut text = String::from(if stalled.is_empty() {
-            "live\n"
-        } else {
-            "not live\n"
-        });
+        let mut text = String::from(if well { "live\n" } else { "not live\n" });
         for of in stalled {
             let how = if of.ended { "has ended" } else { "is silent" };
             text.push_str(&format!("{} {how} for {} s\n", of.name, of.silent_seconds));
         }
         return (code, text).into_response();
     }
-    let word = if stalled.is_empty() { "pass" } else { "fail" };
-    json(code, &json!({ "status": word, "stalled": stalled }))
+    let mut body = json!({ "status": if well { "pass" } else { "fail" } });
+    if details {
+        body["stalled"] = json!(stalled);
+    }
+    json(code, &body)
 }
 
 /// Whether Belfry can do its work, dependency by dependency.
@@ -177,7 +180,15 @@ mod tests {
                 r#"{"stalled":[{"ended":false,"name":"rules","silent_seconds":90}],"status":"fail"}"#,
             ),
         ] {
-            let answer = liveness(&stalled, text);
+            let closed = liveness(&stalled, false, text);
+            assert_eq!(closed.status().as_u16(), code);
+            let told = to_bytes(closed.into_body(), 1000).await.unwrap();
+            let told = String::from_utf8(told.to_vec()).unwrap();
+            assert!(
+                !told.contains("rules") && !told.contains("stalled"),
+                "{told}"
+            );
+            let answer = liveness(&stalled, true, text);
             assert_eq!(answer.status().as_u16(), code);
             let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap();
             assert_eq!(kind == "application/health+json", !text, "{kind}");

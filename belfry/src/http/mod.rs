@@ -55,7 +55,7 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/api/belfry/v1/logs", get(api::logs))
         .route("/api/belfry/v1/runbooks", get(api::runbooks))
         .route("/api/belfry/v1/runbooks/{name}", get(api::runbook))
-        .fallback(absent)
+        .fallback(ping::or_absent)
         .with_state(Arc::clone(&watch))
         .merge(desk(Desk::of_watch(&watch)))
         .merge(metrics::router(metrics::of_watch(Arc::clone(&watch))))
@@ -129,13 +129,6 @@ fn probes_alone(exporters: Arc<Exporters>) -> probe::Known {
         loaded: Arc::new(move || of.probes()),
         compare: Arc::new(move |module, certificate| exporters.compare(module, certificate)),
     }
-}
-
-async fn absent() -> impl IntoResponse {
-    (
-        StatusCode::NOT_FOUND,
-        "not found; the status page is at /\n",
-    )
 }
 
 /// Reads the configuration again. The answer says what was refused and why.

@@ -1,4 +1,4 @@
-//! `/ping/...`: jobs tell that they ran. The sign of life counts however slowly
+//! `/ping/...`, and the same as hc-ping.com has it: jobs tell that they ran. The sign of life counts however slowly
 //! its body comes, and however long that is; of the body only the start is read.
 
 use std::sync::Arc;
@@ -28,6 +28,29 @@ pub(crate) struct Extra {
     create: String,
 }
 
+/// A ping without `/ping` in front; nothing else is there.
+pub(crate) async fn or_absent(
+    State(watch): State<Arc<Watch>>,
+    seat: Option<Extension<Arc<Seat>>>,
+    extra: Result<Query<Extra>, axum::extract::rejection::QueryRejection>,
+    request: Request,
+) -> Response {
+    if watch.health.beats.takes_bare(bare(request.uri().path())) {
+        return take(State(watch), seat, extra, request).await;
+    }
+    (
+        StatusCode::NOT_FOUND,
+        "not found; the status page is at /\n",
+    )
+        .into_response()
+}
+
+/// What a path says, with or without `/ping` in front.
+fn bare(path: &str) -> &str {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.strip_prefix("ping/").unwrap_or(path)
+}
+
 /// Takes a ping.
 pub(crate) async fn take(
     State(watch): State<Arc<Watch>>,
@@ -46,7 +69,7 @@ pub(crate) async fn take(
     let (parts, body) = request.into_parts();
     let body = start_of(body, most, seat.as_ref().map(|Extension(seat)| &**seat)).await;
     let ping = Ping {
-        path: parts.uri.path().strip_prefix("/ping/").unwrap_or_default(),
+        path: bare(parts.uri.path()),
         token: bearer(&parts.headers).unwrap_or(&extra.token),
         run: &extra.rid,
         create: extra.create == "1",

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use healthchecks::heartbeat;
 use tokio::sync::Semaphore;
 
 /// So many requests are worked on at once.
@@ -20,7 +21,9 @@ pub(crate) async fn enter(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    let vital = path.starts_with("/health/") || path.starts_with("/ping/");
+    let vital = path.starts_with("/health/")
+        || path.starts_with("/ping/")
+        || heartbeat::by_uuid(path.trim_start_matches('/'));
     if vital || path == "/-/healthy" || path == "/-/ready" {
         return next.run(request).await;
     }
@@ -65,6 +68,7 @@ mod tests {
             "/-/healthy",
             "/-/ready",
             "/ping/job",
+            "/3f8e8f0a-6c1b-4a53-9b43-7f0a1d2c3b4e/start",
         ] {
             assert_eq!(ask(path).await.status(), StatusCode::OK, "{path}");
         }

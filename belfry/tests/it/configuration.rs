@@ -44,6 +44,19 @@ fn check_tells_all_faults_at_once_with_their_places() {
     }
     assert!(said.contains("1 failure"), "{said}");
 
+    let long = "x".repeat(4097);
+    let targets = format!(
+        "probe:\n  targets:\n    - target: a\n    - target: b\n      name: {long}\n    - target: c\n      labels:\n        team: {long}\n"
+    );
+    scratch.file("belfry.yml", &targets);
+    let said = text(&belfry(&scratch, &["check"]).stdout);
+    for line in [
+        "belfry.yml:5:13: probe.targets[1].name: a name becomes a label and is no longer than 4096 bytes",
+        "belfry.yml:8:15: probe.targets[2].labels.team: a value becomes a label and is no longer than 4096 bytes",
+    ] {
+        assert!(said.contains(line), "{line} in\n{said}");
+    }
+
     // What is well formed and contradicts itself is told with its place too.
     scratch.file(
         "belfry.yml",

@@ -24,7 +24,11 @@ fn config(heartbeat: &str) -> String {
 
 /// Asks as a cron line does.
 fn curl(belfry: &Belfry, arguments: &[&str], path: &str) -> String {
-    let url = format!("http://{}/ping/{path}", belfry.address());
+    curl_at(belfry, arguments, &format!("ping/{path}"))
+}
+
+fn curl_at(belfry: &Belfry, arguments: &[&str], path: &str) -> String {
+    let url = format!("http://{}/{path}", belfry.address());
     let mut curl = Command::new(program::find("curl", "curl"));
     curl.args(["--silent", "--show-error", "--max-time", "30"]);
     program::run(curl.args(arguments).arg(url))
@@ -88,9 +92,48 @@ fn cron_lines_made_for_healthchecks_only_change_the_host() {
     );
     assert!(job["duration_ms"].is_i64(), "{job}");
     assert_eq!(curl(&belfry, &[], "s3cret/made?create=1"), "Created");
+    // Two runs at once, each with its own end.
+    let (one_run, other_run) = (format!("rid={UUID}"), "rid=0e1f".to_owned());
+    for path in [
+        format!("{UUID}/start?{one_run}"),
+        format!("{UUID}/start?{other_run}"),
+        format!("{UUID}?{one_run}"),
+    ] {
+        assert_eq!(curl(&belfry, &[], &path), "OK");
+    }
+    assert_eq!(one(&belfry, "job")["running"], true);
+    assert_eq!(curl(&belfry, &[], &format!("{UUID}?{other_run}")), "OK");
+    assert_eq!(one(&belfry, "job")["running"], false);
+    // At hc-ping.com they stand without `/ping`.
+    for (arguments, path, expected) in [
+        (
+            &["--data-raw", "bare"][..],
+            &format!("{UUID}/fail")[..],
+            "down",
+        ),
+        (&["--head"], UUID, "up"),
+        (&[], "s3cret/job/7", "down"),
+        (&[], "s3cret/job", "up"),
+    ] {
+        let said = curl_at(&belfry, arguments, path);
+        assert!(
+            said.starts_with("OK") || said.starts_with("HTTP/1.1 200"),
+            "{path}: {said}"
+        );
+        state(expected);
+    }
+    assert_eq!(one(&belfry, "job")["body"], "bare");
+    // Whose name can be guessed has no such path.
+    for path in ["job", "job/fail", "wrong/job/fail"] {
+        assert!(
+            curl_at(&belfry, &[], path).starts_with("not found"),
+            "{path}"
+        );
+    }
+    state("up");
     poll::holds("the states should be samples", || {
         let page = belfry.get("/metrics/heartbeat").body;
-        page.contains("belfry_heartbeat_pings_total{heartbeat=\"job\",kind=\"fail\"} 3")
+        page.contains("belfry_heartbeat_pings_total{heartbeat=\"job\",kind=\"fail\"} 5")
             && page.contains("belfry_heartbeat_state{heartbeat=\"made\",state=\"up\"} 1")
     });
     let query = "/api/v1/query?query=belfry_heartbeat_up%7Bheartbeat=%22job%22%7D";

@@ -85,6 +85,31 @@ fn probes_are_series_under_blackbox_names_and_what_is_down_is_told_with_its_reas
 }
 
 #[test]
+fn what_a_family_says_is_known_with_its_first_samples() {
+    let (port, status) = page();
+    let targets = format!("probe: {{targets: [{{target: 'http://127.0.0.1:{port}/'}}]}}");
+    let belfry = Launch::with(&Setup::new().part(&targets).config()).start();
+    let told = |family: &str| {
+        let answer = belfry.get(&format!("/api/v1/metadata?metric={family}"));
+        let told = answer
+            .json()
+            .pointer(&format!("/data/{family}/0/type"))?
+            .clone();
+        Some(told == "gauge")
+    };
+    let stored = |family: &str| {
+        let answer = belfry.get(&format!("/api/v1/query?query={family}")).body;
+        answer.contains("\"__name__\"")
+    };
+    for (family, answer) in [("probe_success", 200), ("belfry_probe_failure_info", 500)] {
+        status.store(answer, Ordering::Relaxed);
+        poll::holds("a collection should have it", || stored(family));
+        // It is told a moment before its samples are stored.
+        assert_eq!(told(family), Some(true), "{family}");
+    }
+}
+
+#[test]
 fn the_page_for_one_probe_is_for_what_is_configured_or_allowed() {
     let (port, _status) = page();
     let setup = Setup::new();

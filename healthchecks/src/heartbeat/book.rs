@@ -162,6 +162,15 @@ impl Book {
         result
     }
 
+    /// Whether a path is a ping without `/ping/` in front, as hc-ping.com has them: only
+    /// those by a UUID or with the ping key are.
+    #[must_use]
+    pub fn takes_bare(&self, path: &str) -> bool {
+        let inner = self.lock();
+        let read = parse(path, inner.config.ping_key.expose());
+        matches!(read, Some((Address::Uuid(_) | Address::Keyed(_), _)))
+    }
+
     /// The most of a body that is kept, in bytes.
     #[must_use]
     pub fn most_body(&self) -> usize {

@@ -1,7 +1,8 @@
 //! What a ping says: whose it is, and what happened.
 //!
 //! The paths are Healthchecks': `/ping/UUID`, `/ping/KEY/NAME`, and beside them
-//! `/ping/NAME`; each may end in `/start`, `/fail`, `/log` or an exit code.
+//! `/ping/NAME`; each may end in `/start`, `/fail`, `/log` or an exit code. The first two
+//! may also stand without `/ping`, as they do at hc-ping.com.
 
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +109,12 @@ pub fn valid_name(name: &str) -> bool {
         && name.bytes().any(|byte| byte != b'.')
 }
 
+/// Whether a path names a heartbeat by its UUID.
+#[must_use]
+pub fn by_uuid(path: &str) -> bool {
+    matches!(parse(path, ""), Some((Address::Uuid(_), _)))
+}
+
 /// Reads a UUID with its four dashes.
 pub(super) fn uuid(text: &str) -> Option<u128> {
     let dashes = text
@@ -187,6 +194,21 @@ mod tests {
             ),
         ] {
             assert_eq!(parse(&path, "s3cret"), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_uuid_is_known_by_its_form() {
+        for (path, is) in [
+            (UUID.to_owned(), true),
+            (format!("{UUID}/fail"), true),
+            (format!("{UUID}/7"), true),
+            (format!("{UUID}/now"), false),
+            (format!("x{}", &UUID[1..]), false),
+            ("backup".to_owned(), false),
+            ("s3cret/backup".to_owned(), false),
+        ] {
+            assert_eq!(by_uuid(&path), is, "{path}");
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use exposition::LONGEST_VALUE;
 use settings::Fault;
 
 use super::discover::Discover;
@@ -89,6 +90,16 @@ settings::section! {
 /// Labels that a probe has already.
 const TAKEN: [&str; 6] = ["instance", "probe", "module", "job", "reason", "phase"];
 
+/// A target has no more labels of its own, beside those that its module may add: a series
+/// with more than 64 is taken by nobody.
+const LABELS: usize = 40;
+/// A label's name is no longer, in bytes.
+const LONGEST_NAME: usize = 512;
+
+fn too_long(what: &str) -> String {
+    format!("{what} becomes a label and is no longer than {LONGEST_VALUE} bytes")
+}
+
 /// A configuration with all its modules.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Loaded {
@@ -169,7 +180,33 @@ impl Config {
                     format!("another target is named {:?}", target.called()),
                 );
             }
-            for label in target.labels.keys() {
+            if target.called().len() > LONGEST_VALUE {
+                let key = if target.name.is_empty() {
+                    ".target"
+                } else {
+                    ".name"
+                };
+                fault(key, too_long("a name"));
+            } else if target.target.len() > LONGEST_VALUE {
+                fault(".target", too_long("a target"));
+            }
+            if target.module.len() > LONGEST_VALUE {
+                fault(".module", too_long("a module's name"));
+            }
+            if target.labels.len() > LABELS {
+                fault(".labels", format!("more than {LABELS} labels"));
+            }
+            for (label, value) in &target.labels {
+                if value.len() > LONGEST_VALUE {
+                    fault(&format!(".labels.{label}"), too_long("a value"));
+                }
+                if label.len() > LONGEST_NAME {
+                    fault(
+                        ".labels",
+                        format!("a label's name is longer than {LONGEST_NAME} bytes"),
+                    );
+                    continue;
+                }
                 if !crate::heartbeat::label_name(label) || TAKEN.contains(&label.as_str()) {
                     fault(".labels", format!("{label:?} cannot be a label here"));
                 }
@@ -189,6 +226,9 @@ impl Config {
             }
         }
         for (at, site) in self.sites.iter().enumerate() {
+            if site.name.len() > LONGEST_VALUE {
+                faults.push((format!("probe.sites[{at}].name"), too_long("a name")));
+            }
             for (key, name) in [
                 ("inside", &site.inside),
                 ("outside", &site.outside),

@@ -1,6 +1,6 @@
 //! What a page may hold at most; beyond any of these the scrape fails.
 
-use exposition::Labels;
+use exposition::{LONGEST_VALUE, Labels};
 
 /// Bounds on one page. They keep a runaway target from filling the memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Default for Limits {
             samples: 50_000,
             labels: 64,
             name_bytes: 512,
-            value_bytes: 4096,
+            value_bytes: LONGEST_VALUE,
         }
     }
 }

@@ -139,3 +139,56 @@ fn a_label_that_spoils_the_page_is_refused_in_the_file_of_modules_too() {
     let said = r#"m: "a-b" cannot be a label of probe_expect_info"#;
     assert_eq!(faults, [("probe.blackbox".to_owned(), said.to_owned())]);
 }
+
+#[test]
+fn what_no_series_can_be_labelled_with_is_refused_where_it_stands() {
+    let long = |count: usize| "x".repeat(count);
+    let labels = |count: usize| -> String { (0..count).map(|at| format!("l{at}: x, ")).collect() };
+    for (most, text, key) in [
+        (4096, "targets: [{target: '{}'}]", "probe.targets[0].target"),
+        (
+            4096,
+            "targets: [{target: a, name: '{}'}]",
+            "probe.targets[0].name",
+        ),
+        (
+            4096,
+            "targets: [{target: '{}', name: a}]",
+            "probe.targets[0].target",
+        ),
+        (
+            4096,
+            "{targets: [{target: a, module: '{}'}], modules: {? '{}' : {prober: tcp}}}",
+            "probe.targets[0].module",
+        ),
+        (
+            4096,
+            "targets: [{target: a, labels: {b: '{}'}}]",
+            "probe.targets[0].labels.b",
+        ),
+        (
+            512,
+            "targets: [{target: a, labels: {? '{}' : b}}]",
+            "probe.targets[0].labels",
+        ),
+        (
+            4096,
+            "{targets: [{target: a}], sites: [{name: '{}', inside: a, outside: a}]}",
+            "probe.sites[0].name",
+        ),
+    ] {
+        let keys = |length| -> Vec<_> {
+            let faults = config(&text.replace("{}", &long(length))).faults();
+            faults.into_iter().map(|(key, _)| key).collect()
+        };
+        assert_eq!(
+            (keys(most), keys(most + 1)),
+            (vec![], vec![key.to_owned()]),
+            "{text}"
+        );
+    }
+    for (count, faults) in [(40, 0), (41, 1)] {
+        let text = format!("targets: [{{target: a, labels: {{{}}}}}]", labels(count));
+        assert_eq!(config(&text).faults().len(), faults, "{count}");
+    }
+}

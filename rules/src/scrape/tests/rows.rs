@@ -67,6 +67,7 @@ fn rows_that_the_store_gave_up_come_back_under_their_own_labels() {
 fn rows_are_refused_as_the_page_would_be_that_says_the_same() {
     let limits = Limits {
         samples: 20,
+        value_bytes: 100,
         ..Limits::default()
     };
     let target = || Target { limits, ..target() };
@@ -82,7 +83,7 @@ fn rows_are_refused_as_the_page_would_be_that_says_the_same() {
         ),
         (
             vec![vec![("x", &long)]],
-            "too many bytes in a label value: 4097, the limit is 4096, in x",
+            "too many bytes in a label value: 101, the limit is 100, in x",
         ),
         (
             many.iter().map(|at| vec![("at", &**at)]).collect(),
