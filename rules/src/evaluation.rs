@@ -56,7 +56,7 @@ impl RuleSet {
     /// nothing while it is being evaluated already.
     pub fn begin(&mut self, due: Due) -> Option<Evaluation> {
         let group = self.groups.get_mut(due.group)?;
-        if std::mem::replace(&mut group.running, true) {
+        if !group.begin(due.at_ms) {
             return None;
         }
         Some(Evaluation {

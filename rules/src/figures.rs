@@ -6,8 +6,9 @@ use crate::{Health, RuleSet, State};
 
 impl RuleSet {
     /// Writes what the rules say of themselves: whether each can be evaluated,
-    /// how long the groups take, and how many alerts there are.
-    pub fn write_figures(&self, page: &mut Writer) {
+    /// how long the groups take and what they have missed up to `now_ms`, and how many
+    /// alerts there are.
+    pub fn write_figures(&self, now_ms: i64, page: &mut Writer) {
         let gauge = Kind::Gauge;
         page.family(
             "belfry_rule_failing",
@@ -33,7 +34,7 @@ impl RuleSet {
                 page.sample(&labels, f64::from(u8::from(bad)));
             }
         }
-        self.group_figures(page);
+        self.group_figures(now_ms, page);
         page.family("belfry_alerts", "Alerts of the rules, by state.", gauge);
         for state in [State::Pending, State::Firing] {
             let count = self.count(state) as f64;
@@ -41,7 +42,7 @@ impl RuleSet {
         }
     }
 
-    fn group_figures(&self, page: &mut Writer) {
+    fn group_figures(&self, now_ms: i64, page: &mut Writer) {
         page.family(
             "belfry_rule_group_last_evaluation_timestamp_seconds",
             "When a group was last evaluated.",
@@ -62,11 +63,11 @@ impl RuleSet {
         }
         page.family(
             "belfry_rule_group_missed_total",
-            "Evaluations that were due and did not happen.",
+            "Evaluations that were due and did not happen, also while one goes on.",
             Kind::Counter,
         );
         for group in self.groups() {
-            page.sample(&[("group", &group.name)], group.missed as f64);
+            page.sample(&[("group", &group.name)], group.missed(now_ms) as f64);
         }
     }
 }

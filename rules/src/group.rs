@@ -34,8 +34,10 @@ pub struct Group {
     pub last_evaluation_ms: Option<i64>,
     /// How long that took.
     pub took: Duration,
-    /// Evaluations that were due and did not happen.
-    pub missed: u64,
+    /// Evaluations that were due before the last one began, and did not happen.
+    missed: u64,
+    /// The time of the evaluation that began last.
+    pub(crate) begun_ms: Option<i64>,
     /// Series of rules that are no more, to be ended at the next evaluation.
     pub(crate) gone: Vec<Labels>,
     /// Where in its interval it is evaluated.
@@ -61,6 +63,7 @@ impl Group {
             last_evaluation_ms: None,
             took: Duration::ZERO,
             missed: 0,
+            begun_ms: None,
             gone: Vec::new(),
             running: false,
         }
@@ -170,13 +173,28 @@ impl Group {
         (told, changed)
     }
 
+    /// An evaluation begins with the time `at_ms`; not while another one goes on.
+    pub(crate) fn begin(&mut self, at_ms: i64) -> bool {
+        if std::mem::replace(&mut self.running, true) {
+            return false;
+        }
+        // Rounded: an evaluation that is a little late missed none.
+        self.missed = self.missed(at_ms + self.interval_ms / 2);
+        self.begun_ms = Some(at_ms);
+        true
+    }
+
+    /// Evaluations that were due up to `now_ms` and did not happen, also while one does
+    /// not end or none begins: who waits for its end to count them may wait for ever.
+    #[must_use]
+    pub fn missed(&self, now_ms: i64) -> u64 {
+        let slots = |begun_ms: i64| (now_ms - begun_ms) / self.interval_ms;
+        let since = self.begun_ms.map_or(0, |begun_ms| slots(begun_ms) - 1);
+        self.missed + u64::try_from(since).unwrap_or(0)
+    }
+
     /// Every rule was evaluated at `now_ms`, which took so long.
     pub(crate) fn end(&mut self, now_ms: i64, took: Duration, store: &Store) {
-        if let Some(last) = self.last_evaluation_ms {
-            // Rounded: an evaluation that is a little late missed none.
-            let slots = (now_ms - last + self.interval_ms / 2) / self.interval_ms;
-            self.missed += u64::try_from(slots - 1).unwrap_or(0);
-        }
         self.last_evaluation_ms = Some(now_ms);
         // Behind the rules: a series that one of them writes now needs no end.
         end(self.gone.drain(..), now_ms - self.query_offset_ms, store);
@@ -190,6 +208,7 @@ impl Group {
         self.last_evaluation_ms = old.last_evaluation_ms;
         self.took = old.took;
         self.missed = old.missed;
+        self.begun_ms = old.begun_ms;
         self.gone = old.gone;
         for rule in &mut self.rules {
             if let Some(at) = old.rules.iter().position(|had| had.is_same(&rule.spec)) {

@@ -233,6 +233,7 @@ impl RuleSet {
         }
         for group in &mut self.groups {
             group.last_evaluation_ms = group.last_evaluation_ms.map(|time| time + delta_ms);
+            group.begun_ms = group.begun_ms.map(|time| time + delta_ms);
             for rule in &mut group.rules {
                 rule.last_evaluation_ms = rule.last_evaluation_ms.map(|time| time + delta_ms);
                 rule.alerts.shift(delta_ms);

@@ -257,7 +257,10 @@ fn dependencies(page: &mut Writer, watch: &Watch) {
 }
 
 fn rules(page: &mut Writer, watch: &Watch) {
-    watch.rules().write_figures(page);
+    let set = watch.rules();
+    // Read under the lock: a step of the clock moves both or neither.
+    set.write_figures(watch.clock.now_ms(), page);
+    drop(set);
     let mut refused: Vec<_> = watch
         .intakes()
         .iter()

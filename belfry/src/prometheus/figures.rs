@@ -54,7 +54,10 @@ pub(super) fn page(shared: &Shared) -> String {
         page.single(name, help, kind, value);
     }
     app::series_figures(&mut page, &figures);
-    shared.rules().write_figures(&mut page);
+    let rules = shared.rules();
+    // Read under the lock: a step of the clock moves both or neither.
+    rules.write_figures(shared.clock.now_ms(), &mut page);
+    drop(rules);
     rules::write_target_figures(shared.scraping.refused(), &mut page);
     notifications(&mut page, shared);
     page.finish()

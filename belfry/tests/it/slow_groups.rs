@@ -4,6 +4,7 @@ use crate::setup::Setup;
 use crate::support::alone::Alone;
 use crate::support::belfry::Launch;
 use crate::support::poll;
+use crate::support::prometheus::escaped;
 use crate::support::scratch::Scratch;
 
 /// A million steps take longer than a hundredth of a second anywhere.
@@ -103,12 +104,17 @@ fn a_group_beside_one_that_does_not_end_misses_nothing() {
 fn the_watch_goes_on_beside_a_group_that_does_not_end() {
     let scratch = Scratch::new();
     let rules = scratch.file("groups.yml", ENDLESS);
-    let setup = Setup::new().part(&format!("rules: {{pack: false, files: [{rules:?}]}}"));
+    let setup = Setup::new().part(&format!("rules: {{files: [{rules:?}]}}"));
     let belfry = Launch::with(&setup.config()).start();
-    goes_on(|expr| {
-        let answer = belfry.get(&format!("/api/v1/query?query={expr}")).json();
+    let value = |expr: &str| {
+        let path = format!("/api/v1/query?query={}", escaped(expr));
+        let answer = belfry.get(&path).json();
         let value = &answer["data"]["result"][0]["value"][1];
         value.as_str()?.parse().ok()
-    });
+    };
+    goes_on(value);
+    // And the shipped rule tells of it, before it has come to any end.
+    let told = "ALERTS{alertname=\"BelfryEvaluationsMissed\", alertstate=\"firing\"}";
+    poll::holds("it should be told", || value(told) == Some(1.0));
     only_the_slow_one_waits(&belfry.get("/metrics").body);
 }

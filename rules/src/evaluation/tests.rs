@@ -103,7 +103,7 @@ fn a_step_of_the_clock_while_a_rule_is_asked_ends_no_alert() {
     assert_eq!(set.count(crate::State::Firing), 2);
     let last = set.groups()[0].last_evaluation_ms;
     assert_eq!(last, Some(10_000 + hour));
-    assert_eq!(set.groups()[0].missed, 0);
+    assert_eq!(set.groups()[0].missed(10_000 + hour), 0);
 }
 
 #[test]
@@ -129,4 +129,32 @@ groups:
     assert_eq!(set.borrow().count(crate::State::Firing), 1);
     // From here on an absent series means that the condition is gone.
     assert_eq!(interrupted(&empty, &set, 20_000, |_, _| {}), ["First"]);
+}
+
+#[test]
+fn what_a_group_misses_is_counted_while_it_goes_on_and_once() {
+    let (bench, mut set) = (Bench::new(), load(TWO));
+    let missed = |set: &RuleSet, now_ms| set.groups()[0].missed(now_ms);
+    assert_eq!(
+        missed(&set, 1_000_000),
+        0,
+        "nothing was due before the first"
+    );
+    let evaluation = set.begin(Due { group: 0, at_ms: 0 }).unwrap();
+    // It is late, then the next is missed, then another.
+    let seen = [9_999, 19_999, 20_000, 35_000].map(|now_ms| missed(&set, now_ms));
+    assert_eq!(seen, [0, 0, 1, 2]);
+    // The clock was set meanwhile: no time has passed.
+    let hour = 3_600_000;
+    set.shift(hour);
+    assert_eq!(missed(&set, hour + 35_000), 2);
+    let set = RefCell::new(set);
+    evaluation.run(|| set.borrow_mut(), &bench.store, &bench.engine, |_| {});
+    let mut set = set.into_inner();
+    assert_eq!(missed(&set, hour + 35_000), 2);
+    bench.evaluate(&mut set, hour + 41_000);
+    assert_eq!(missed(&set, hour + 41_000), 3);
+    // Another set of rules goes on counting.
+    let set = load(TWO).replacing(set, hour + 42_000);
+    assert_eq!(missed(&set, hour + 45_000), 3);
 }

@@ -160,7 +160,7 @@ groups:
     );
     assert_eq!(bad.active().count(), 1);
     let mut page = exposition::Writer::new();
-    set.write_figures(&mut page);
+    set.write_figures(STEP, &mut page);
     let page = page.finish();
     assert!(
         page.contains("belfry_rule_failing{group=\"g\",rule=\"Bad\"} 1"),
@@ -253,7 +253,7 @@ fn evaluations_are_aligned_and_missed_ones_are_counted() {
     let late = set.due(at_ms + 190_000)[0];
     assert_eq!(late.at_ms, at_ms + 180_000);
     set.evaluate(late.group, late.at_ms, &bench.store, &bench.engine);
-    assert_eq!(set.groups()[0].missed, 2);
+    assert_eq!(set.groups()[0].missed(at_ms + 190_000), 2);
     assert!(set.next_due_ms(now_ms).unwrap() > now_ms);
     // The clock went back an hour and nobody said so.
     assert_eq!(set.due(at_ms - 3_600_000).len(), 2);
@@ -280,7 +280,11 @@ fn new_samples_bring_an_evaluation_unless_the_group_has_its_own_pace() {
     };
     assert_eq!(of(0), (0..9).collect::<Vec<_>>());
     assert_eq!(of(1), [0, 4, 8]);
-    assert!(set.groups().iter().all(|group| group.missed == 0));
+    assert!(
+        set.groups()
+            .iter()
+            .all(|group| group.missed(9 * 14_000) == 0)
+    );
 }
 
 #[test]
