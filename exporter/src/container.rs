@@ -48,6 +48,7 @@ pub use declared_page::DeclaredService;
 use inventory::Inventory;
 pub use model::{Container, Health, Mount, Port, State};
 use readings::{MACHINE, Measured};
+pub use resources::Network;
 
 /// How long the control groups of one container may take.
 const PATIENCE: Duration = Duration::from_millis(750);
@@ -176,6 +177,13 @@ impl Containers {
     #[must_use]
     pub fn inventory(&self) -> Vec<Arc<Container>> {
         self.0.inventory().containers()
+    }
+
+    /// The engine's networks, by name; none before it told them.
+    #[must_use]
+    pub fn networks(&self) -> BTreeMap<String, Network> {
+        let names = self.0.resources.state().names;
+        names.networks.known.clone().unwrap_or_default()
     }
 
     /// What is known of the engine.

@@ -24,7 +24,8 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use discovery::{
-    Container, Discovery, DockerConfig, Dropped, FileConfig, Network, Port, Scrapes, StaticConfig,
+    Container, Discovery, DockerConfig, Dropped, FileConfig, Network, NetworkFacts, Port, Scrapes,
+    StaticConfig,
 };
 pub use fetch::Fetched;
 pub use job::{Authorization, BasicAuth, Job, Protocol, Scheme};

@@ -1,11 +1,22 @@
 //! The containers of the engine, as discovery wants to know them.
 
 use exporter::container::Containers;
-use rules::{Container, Network, Port};
+use rules::{Container, Network, NetworkFacts, Port};
 
 /// The containers that run, as far as they may be scraped.
 pub(crate) fn containers(known: &Containers) -> Vec<Container> {
     let all = known.inventory();
+    let networks = known.networks();
+    let facts = |name: &str| {
+        let facts = networks.get(name)?;
+        Some(NetworkFacts {
+            id: facts.id.clone(),
+            scope: facts.scope.clone(),
+            internal: facts.internal,
+            ingress: facts.ingress,
+            labels: facts.labels.clone().unwrap_or_default(),
+        })
+    };
     let running = all.iter().filter(|one| one.state.has_processes());
     let of = |one: &exporter::container::Container| Container {
         id: one.id.clone(),
@@ -19,6 +30,7 @@ pub(crate) fn containers(known: &Containers) -> Vec<Container> {
             .map(|name| Network {
                 name: name.clone(),
                 address: one.addresses.get(name).cloned().unwrap_or_default(),
+                facts: facts(name),
             })
             .collect(),
         ports: one

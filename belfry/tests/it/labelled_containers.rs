@@ -1,14 +1,18 @@
 //! Containers that ask to be scraped, by the short label and by relabelling of a job;
 //! services that ask to be looked at in their compose file.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::probes::page;
 use crate::setup::Setup;
+use crate::support::alone::Alone;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::claim;
 use crate::support::container::Container;
 use crate::support::engine::Engine;
+use crate::support::peer::Prometheus;
 use crate::support::poll;
 use crate::support::scratch::Scratch;
 
@@ -75,6 +79,53 @@ rules:
     poll::holds("those of the other should go on", || {
         value("app_answer%7Bjob=%22docker%22%7D").is_some()
     });
+}
+
+/// What is found and left out, one line of labels for each.
+fn found(data: &serde_json::Value) -> BTreeSet<String> {
+    let dropped = data["droppedTargets"].as_array().cloned();
+    dropped
+        .iter()
+        .flatten()
+        .map(|target| target["discoveredLabels"].to_string())
+        .collect()
+}
+
+#[test]
+fn an_engine_is_described_to_relabelling_as_a_real_prometheus_describes_it() {
+    let engine = Engine::start();
+    engine.create_network("apps");
+    engine.create_network_with("inner", &["--internal", "--label", "who.asks=me"]);
+    engine.run(
+        &app("two-networks", 8000)
+            .compose("shop", "api")
+            .label("metrics.port", "8000")
+            .option("--expose", "8000")
+            .option("--expose", "53/udp"),
+    );
+    engine.docker(&["network", "connect", "inner", "two-networks"]);
+    engine.run(&app("published", 8000).option("--publish", "127.0.0.1::8000"));
+    engine.run(&Container::named("on-the-host").network("host"));
+    engine.run(&Container::named("ended").script("exit 0"));
+    engine.wait_for_state("ended", "exited");
+    // Whom a job leaves out is shown as it was found.
+    let config = format!(
+        "global: {{scrape_interval: 3s, scrape_timeout: 2s}}\nscrape_configs:\n\
+         - job_name: all\n  docker_sd_configs: [{{host: 'unix://{}', refresh_interval: 1s, match_first_network: MATCH}}]\n  \
+         relabel_configs: [{{action: drop, regex: '.*'}}]\n",
+        engine.socket().display()
+    );
+    // Debian's release knows all networks only, and not the key; nor what is in another's.
+    let theirs = Prometheus::start(&config.replace(", match_first_network: MATCH", ""));
+    let ours = Alone::start(Scratch::new(), &config.replace("MATCH", "false"), &[]);
+    let path = "/api/v1/targets";
+    let mut last = Vec::new();
+    let same = poll::settles(|| {
+        let (theirs, ours) = (found(&theirs.data(path)), found(&ours.data(path)));
+        last = theirs.symmetric_difference(&ours).cloned().collect();
+        (theirs.len() >= 4 && last.is_empty()).then_some(())
+    });
+    assert!(same, "these differ:\n{}", last.join("\n"));
 }
 
 /// Waits until a probe is as it should be, and tells of it.

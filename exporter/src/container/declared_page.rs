@@ -180,21 +180,25 @@ fn encode_profiles(known: &BTreeMap<String, Known>, page: &mut Writer) {
 /// Networks and volumes that a service needs.
 fn resources(known: &BTreeMap<String, Known>, names: &Names, page: &mut Writer) {
     type Of = fn(&compose::Project) -> &BTreeMap<String, compose::Resource>;
-    type Sort<'a> = (&'a str, &'a str, &'a str, Of, &'a Option<BTreeSet<String>>);
+    type Sort<'a> = (&'a str, &'a str, &'a str, Of, Option<BTreeSet<&'a String>>);
     let kinds: [Sort<'_>; 2] = [
         (
             "belfry_compose_network_missing",
             "Whether the network is declared and needed, and not there.",
             "network",
             |project| &project.networks,
-            &names.networks.known,
+            names
+                .networks
+                .known
+                .as_ref()
+                .map(|all| all.keys().collect()),
         ),
         (
             "belfry_compose_volume_missing",
             "Whether the volume is declared and needed, and not there.",
             "volume",
             |project| &project.volumes,
-            &names.volumes.known,
+            names.volumes.known.as_ref().map(|all| all.iter().collect()),
         ),
     ];
     for (family, help, label, of, there) in kinds {

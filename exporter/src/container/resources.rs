@@ -36,7 +36,7 @@ pub(super) struct State {
 /// Names of things, each kind asked for and kept by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    pub(super) networks: Listed<BTreeSet<String>>,
+    pub(super) networks: Listed<BTreeMap<String, Network>>,
     pub(super) volumes: Listed<BTreeSet<String>>,
     /// The id of the image that each tag means now.
     pub(super) tags: Listed<BTreeMap<String, String>>,
@@ -103,6 +103,30 @@ impl Resources {
             Err(why) => tracing::debug!("cannot tell what is on the disk: {why}"),
         }
     }
+}
+
+/// What the engine tells of a network beside its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Network {
+    /// Its id.
+    pub id: String,
+    /// `local`, `global` or `swarm`.
+    pub scope: String,
+    /// Whether nothing outside can be reached from it.
+    pub internal: bool,
+    /// Whether it takes a swarm's requests from outside.
+    pub ingress: bool,
+    /// Its labels.
+    pub labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NamedNetwork {
+    name: String,
+    #[serde(flatten)]
+    network: Network,
 }
 
 #[derive(Deserialize)]
@@ -186,7 +210,11 @@ async fn list(shared: &Shared, version: &str, mut names: Names) -> Names {
         }
     };
     let networks = ask("/networks").await;
-    let networks = networks.and_then(|body| Ok(all(serde_json::from_slice(&body)?)));
+    let networks = networks.and_then(|body| {
+        let listed: Vec<NamedNetwork> = serde_json::from_slice(&body)?;
+        let named = listed.into_iter().map(|one| (one.name, one.network));
+        Ok(named.take(MOST).collect())
+    });
     names.networks.put("networks", networks);
     let volumes = ask("/volumes").await.and_then(|body| {
         let volumes: Volumes = serde_json::from_slice(&body)?;
@@ -266,11 +294,12 @@ mod tests {
     fn a_kind_that_is_not_told_keeps_its_last_names_for_a_while_and_leaves_the_others_alone() {
         let mut names = Names::default();
         let set = |name: &str| BTreeSet::from([name.to_owned()]);
-        names.networks.put("networks", Ok(set("front")));
+        let network = |name: &str| BTreeMap::from([(name.to_owned(), Network::default())]);
+        names.networks.put("networks", Ok(network("front")));
         names.volumes.put("volumes", Ok(set("data")));
         for _ in 1..KEEP {
             names.networks.put("networks", Err(Fault::Late));
-            assert_eq!(names.networks.known, Some(set("front")));
+            assert_eq!(names.networks.known, Some(network("front")));
             assert_eq!(names.networks.success, Some(false));
         }
         names.networks.put("networks", Err(Fault::Late));
@@ -286,8 +315,8 @@ mod tests {
         let before = names.clone();
         names.networks.put("networks", Err(Fault::Late));
         assert_eq!(names, before);
-        names.networks.put("networks", Ok(set("back")));
-        assert_eq!(names.networks.known, Some(set("back")));
+        names.networks.put("networks", Ok(network("back")));
+        assert_eq!(names.networks.known, Some(network("back")));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use docker::{Container, Network, Port};
+pub use docker::{Container, Network, NetworkFacts, Port};
 
 use super::{Foreign, Job, pool};
 

@@ -126,7 +126,13 @@ impl Engine {
     /// Makes a network that containers can join; this host reaches their addresses.
     #[track_caller]
     pub(crate) fn create_network(&self, name: &str) {
-        let id = self.docker(&["network", "create", name]);
+        self.create_network_with(name, &[]);
+    }
+
+    /// The same with options of `docker network create`.
+    #[track_caller]
+    pub(crate) fn create_network_with(&self, name: &str, options: &[&str]) {
+        let id = self.docker(&[&["network", "create"], options, &[name]].concat());
         // The bridge outlives an engine that is killed: `scripts/sweep` finds its name here.
         let mut bridges = fs::read_to_string(self.scratch.path.join("bridges")).unwrap_or_default();
         bridges.push_str(&format!("br-{}\n", &id[..12]));

@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::container::config::Project as Named;
 use crate::container::declared_page::{encode, services};
-use crate::container::resources::{Listed, Names};
+use crate::container::resources::{Listed, Names, Network};
 
 fn container(name: &str, project: &str, service: &str, files: &str) -> Arc<Container> {
     let mut container = Container::new(format!("{name:0>64}"));
@@ -111,7 +111,7 @@ async fn what_is_declared_and_missing_and_what_is_there_undeclared_are_told() {
     // Nobody is told when nothing is new.
     assert!(!round(&declared, found.clone(), root.path()).await);
     let names = Names {
-        networks: Listed::of(BTreeSet::from(["shop_n".to_owned()])),
+        networks: Listed::of(BTreeMap::from([("shop_n".to_owned(), Network::default())])),
         volumes: Listed::of(BTreeSet::new()),
         ..Names::default()
     };

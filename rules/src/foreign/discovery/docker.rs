@@ -35,6 +35,37 @@ pub struct Network {
     pub name: String,
     /// The container's address in it; empty when it has none.
     pub address: String,
+    /// What else is known of it.
+    pub facts: Option<NetworkFacts>,
+}
+
+/// What the engine tells of a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NetworkFacts {
+    /// Its id.
+    pub id: String,
+    /// `local`, `global` or `swarm`.
+    pub scope: String,
+    /// Whether nothing outside can be reached from it.
+    pub internal: bool,
+    /// Whether it takes a swarm's requests from outside.
+    pub ingress: bool,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl NetworkFacts {
+    fn labels(&self) -> impl Iterator<Item = (String, String)> {
+        let own = self.labels.iter();
+        let own = own.map(|(name, value)| meta(&format!("network_label_{}", plain(name)), value));
+        let flag = |name: &str, on: bool| meta(name, if on { "true" } else { "false" });
+        own.chain([
+            meta("network_id", &self.id),
+            meta("network_scope", &self.scope),
+            flag("network_internal", self.internal),
+            flag("network_ingress", self.ingress),
+        ])
+    }
 }
 
 /// A TCP port of a container.
@@ -64,6 +95,7 @@ pub(super) fn targets(config: &DockerConfig, containers: &[Container]) -> Vec<La
                 meta("network_name", &network.name),
                 meta("network_ip", &network.address),
             ]);
+            joined.extend(network.facts.iter().flat_map(NetworkFacts::labels));
             let target = |address: String, more: Vec<(String, String)>| {
                 let mut labels = joined.clone();
                 labels.insert("__address__".into(), address);

@@ -93,6 +93,18 @@ fn containers() -> Vec<Container> {
     let network = |name: &str, address: &str| Network {
         name: name.into(),
         address: address.into(),
+        facts: None,
+    };
+    let facts = NetworkFacts {
+        id: "n1".into(),
+        scope: "local".into(),
+        internal: true,
+        ingress: false,
+        labels: BTreeMap::from([("com.docker.compose.network".into(), "web".into())]),
+    };
+    let web = Network {
+        facts: Some(facts),
+        ..network("web", "10.2.0.2")
     };
     vec![
         Container {
@@ -101,7 +113,7 @@ fn containers() -> Vec<Container> {
             service: "api".into(),
             labels: BTreeMap::from([("belfry.scrape".into(), "8000/m/x".into())]),
             network_mode: "shop".into(),
-            networks: vec![network("web", "10.2.0.2"), network("back", "10.1.0.2")],
+            networks: vec![web, network("back", "10.1.0.2")],
             ports: vec![
                 Port {
                     private: 8000,
@@ -159,6 +171,7 @@ relabel_configs:
     let mut lines = told(&found);
     lines.sort();
     let name = r#""container_id": "1a", "container_name": "/shop-api-1""#;
+    let web = r#""network_id": "n1", "network_ingress": "false", "network_internal": "true", "network_ip": "10.2.0.2", "network_label_com_docker_compose_network": "web", "network_name": "web", "network_scope": "local""#;
     let public = r#""port_public": "80", "port_public_ip": "0.0.0.0""#;
     assert_eq!(
         lines,
@@ -166,9 +179,9 @@ relabel_configs:
             format!(r#"http://10.1.0.2:8000/metrics docker/10.1.0.2:8000 {{{name}, "network_ip": "10.1.0.2", "network_name": "back", "port_private": "8000", {public}}}"#),
             r#"http://10.1.0.2:81/metrics docker/10.1.0.2:81 {"container_id": "3c", "container_name": "/sidecar", "network_ip": "10.1.0.2", "network_name": "back"}"#.to_owned(),
             format!(r#"http://10.1.0.2:9000/metrics docker/10.1.0.2:9000 {{{name}, "network_ip": "10.1.0.2", "network_name": "back", "port_private": "9000"}}"#),
-            format!(r#"http://10.2.0.2:8000/metrics docker/10.2.0.2:8000 {{{name}, "network_ip": "10.2.0.2", "network_name": "web", "port_private": "8000", {public}}}"#),
-            r#"http://10.2.0.2:81/metrics docker/10.2.0.2:81 {"container_id": "3c", "container_name": "/sidecar", "network_ip": "10.2.0.2", "network_name": "web"}"#.to_owned(),
-            format!(r#"http://10.2.0.2:9000/metrics docker/10.2.0.2:9000 {{{name}, "network_ip": "10.2.0.2", "network_name": "web", "port_private": "9000"}}"#),
+            format!(r#"http://10.2.0.2:8000/metrics docker/10.2.0.2:8000 {{{name}, {web}, "port_private": "8000", {public}}}"#),
+            format!(r#"http://10.2.0.2:81/metrics docker/10.2.0.2:81 {{"container_id": "3c", "container_name": "/sidecar", {web}}}"#),
+            format!(r#"http://10.2.0.2:9000/metrics docker/10.2.0.2:9000 {{{name}, {web}, "port_private": "9000"}}"#),
             r#"http://localhost/metrics docker/localhost {"container_id": "2b", "container_name": "/exporter", "network_name": "host"}"#.to_owned(),
         ]
     );
