@@ -63,6 +63,7 @@ pub(crate) fn status(api: &Api, ask: &Ask) -> Result<Answer, Failure> {
         "headStats": {
             "numSeries": newest.len(),
             "numLabelPairs": pairs.len(),
+            "chunkCount": store.chunks(),
             "minTime": oldest(store, newest.iter().map(|one| &one.labels)),
             "maxTime": newest.iter().map(|one| one.time_ms).max().unwrap_or(i64::MIN),
         },

@@ -53,6 +53,13 @@ impl Store {
             .collect()
     }
 
+    /// How many chunks the samples in memory are in.
+    #[must_use]
+    pub fn chunks(&self) -> usize {
+        let all = self.read().find(&[]);
+        all.iter().map(|series| series.lock().chunks()).sum()
+    }
+
     /// How many series each family of metrics has, the widest first.
     #[must_use]
     pub fn widest(&self) -> Vec<(Arc<str>, usize)> {

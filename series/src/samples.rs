@@ -83,6 +83,11 @@ impl Samples {
         self.sealed.first().map(|chunk| chunk.first).or(open)
     }
 
+    /// How many chunks there are; the open one is one.
+    pub(crate) fn chunks(&self) -> usize {
+        self.sealed.len() + usize::from(self.open.count() > 0)
+    }
+
     fn is_empty(&self) -> bool {
         self.sealed.is_empty() && self.open.count() == 0
     }

@@ -241,6 +241,7 @@ async fn status_pages_have_prometheus_fields() {
     assert_eq!(runtime["storageRetention"], "1d");
     let tsdb = server.data("/api/v1/status/tsdb?limit=2").await;
     assert_eq!(tsdb["headStats"]["numSeries"], 3);
+    assert_eq!(tsdb["headStats"]["chunkCount"], 3);
     assert_eq!(tsdb["headStats"]["minTime"], T0 - 600_000);
     assert_eq!(tsdb["headStats"]["maxTime"], T0);
     assert_eq!(tsdb["headStats"]["numLabelPairs"], 7);

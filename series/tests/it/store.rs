@@ -27,6 +27,18 @@ fn shop() -> Store {
 }
 
 #[test]
+fn chunks_are_counted_open_ones_too() {
+    let store = shop();
+    assert_eq!(store.chunks(), 4);
+    let up = labels("up", &[("job", "db")]);
+    for step in 1..1000 {
+        store.append(&up, 1000 + step * 15_000, 1.0).unwrap();
+    }
+    let grown = store.chunks();
+    assert!((8..=20).contains(&grown), "{grown}");
+}
+
+#[test]
 fn samples_come_in_order_or_not_at_all() {
     let store = Store::new();
     let up = labels("up", &[]);

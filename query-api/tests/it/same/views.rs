@@ -27,6 +27,21 @@ pub(super) fn known_differences() -> Vec<&'static str> {
     vec!["hostname", "serverTime", "GOMEMLIMIT"]
 }
 
+/// The names of all fields, those of lists' rows once for each row.
+pub(super) fn fields(value: &Value, above: &str, out: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let path = format!("{above}{name}");
+                fields(value, &format!("{path}."), out);
+                out.push(path);
+            }
+        }
+        Value::Array(rows) => rows.iter().for_each(|row| fields(row, above, out)),
+        _ => {}
+    }
+}
+
 /// Answers, each taken once. Times are cut to milliseconds, which is what ours
 /// have.
 pub(super) struct Taken(Vec<Value>);
