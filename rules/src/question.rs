@@ -2,7 +2,7 @@
 //! themselves: whoever reads or changes them does not wait for an answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use exposition::{Labels, NAME};
@@ -30,22 +30,26 @@ pub(crate) struct When {
     pub(crate) steps: u64,
 }
 
-/// A rule's templates, parsed.
+/// A rule's templates, parsed when its condition first holds: most rules of a quiet
+/// machine never need them, and their trees are larger than all else that a rule keeps.
 #[derive(Debug, Default)]
-pub(crate) struct Texts {
+pub(crate) struct Texts(OnceLock<Parsed>);
+
+#[derive(Debug, Default)]
+struct Parsed {
     labels: Templates,
     annotations: Templates,
 }
 
 impl Texts {
-    pub(crate) fn of(spec: &RuleSpec) -> Self {
-        match &spec.kind {
-            RuleKind::Record => Self::default(),
-            RuleKind::Alert { annotations, .. } => Self {
+    fn of(&self, spec: &RuleSpec) -> &Parsed {
+        self.0.get_or_init(|| match &spec.kind {
+            RuleKind::Record => Parsed::default(),
+            RuleKind::Alert { annotations, .. } => Parsed {
                 labels: Templates::new(&spec.labels),
                 annotations: Templates::new(annotations),
             },
-        }
+        })
     }
 }
 
@@ -140,14 +144,15 @@ impl Question {
     ) -> Result<BTreeMap<Labels, Found>, String> {
         let mut out = BTreeMap::new();
         for (labels, value) in result {
+            let texts = self.texts.of(&self.spec);
             let seen = seen(&labels, value, around);
             let mut builder = labels.edit();
             builder.remove(NAME);
-            for (name, text) in self.texts.labels.fill(&seen, around) {
+            for (name, text) in texts.labels.fill(&seen, around) {
                 builder.set(name, text);
             }
             builder.set("alertname", self.spec.name.as_str());
-            let annotations = self.texts.annotations.fill(&seen, around);
+            let annotations = texts.annotations.fill(&seen, around);
             let annotations = annotations
                 .map(|(name, text)| (name.into(), text))
                 .collect();

@@ -60,7 +60,7 @@ pub struct Rule {
 impl Rule {
     pub(crate) fn new(spec: RuleSpec) -> Self {
         Self {
-            texts: Arc::new(Texts::of(&spec)),
+            texts: Arc::default(),
             spec: Arc::new(spec),
             health: Health::Unknown,
             last_error: None,

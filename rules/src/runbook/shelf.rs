@@ -1,10 +1,10 @@
 //! The runbooks of one installation: the shipped ones, and those of a folder
 //! that take their place or come beside them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use settings::{Fault, Place};
 
@@ -20,7 +20,7 @@ const LONGEST: u64 = 256 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runbook {
     /// Its text, as Markdown.
-    pub text: Arc<str>,
+    pub text: Cow<'static, str>,
     /// The file it was read from; none for a shipped one.
     pub file: Option<PathBuf>,
 }
@@ -33,7 +33,7 @@ impl Default for Runbooks {
     /// The shipped ones.
     fn default() -> Self {
         let shipped = ALL.iter().map(|(name, text)| {
-            let text = Arc::from(*text);
+            let text = Cow::Borrowed(*text);
             ((*name).to_owned(), Runbook { text, file: None })
         });
         Self(shipped.collect())
@@ -76,7 +76,7 @@ impl Runbooks {
             match text(&file) {
                 Ok(text) => {
                     let runbook = Runbook {
-                        text: Arc::from(text),
+                        text: Cow::Owned(text),
                         file: Some(file.clone()),
                     };
                     all.0.insert(name.to_owned(), runbook);
