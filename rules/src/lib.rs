@@ -50,4 +50,4 @@ pub use rule::{Health, Rule};
 pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, Runbook, Runbooks};
 pub use scrape::{Intake, Limits, Origin, Page, Status, Target};
 pub use set::{Due, RuleSet, Site};
-pub use unmatched::Unmatched;
+pub use unmatched::{Reads, Unmatched};

@@ -35,6 +35,7 @@ mod servers;
 pub(crate) mod supervise;
 mod through;
 mod ticket;
+pub(crate) mod unmatched;
 mod upkeep;
 mod watch;
 mod watched;

@@ -212,7 +212,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Restore(command) => either(backup::restore::run(&cli.place, &command)),
         Command::Config(ConfigCommand::Reference { json }) => reference::run(json),
         Command::State(StateCommand::Check { json }) => either(state::check(&cli.place, json)),
-        Command::Rules(command) => rules::run(&command),
+        Command::Rules(command) => rules::run(&command, &cli.place),
         Command::Health(health) => either(health::run(&cli.place, &health)),
         Command::Ping(ping) => either(ping::run(&cli.place, &ping)),
         Command::Runbook { name, labels, json } => {

@@ -1,10 +1,12 @@
-//! `belfry rules`: checking, testing and formatting rule files, without running.
+//! `belfry rules`: checking, testing and formatting rule files, without running; and which
+//! rules of a running Belfry can never fire.
 
 mod check;
 mod colour;
 mod export;
 mod fmt;
 mod test;
+mod unmatched;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,12 @@ pub(super) enum RulesCommand {
         #[command(flatten)]
         files: Files,
     },
+    /// Tell which rules can never fire here, because no series has what they read
+    Unmatched {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Write the shipped rules into a folder, for a Prometheus elsewhere
     Export {
         /// The folder; it is made if there is none
@@ -61,11 +69,14 @@ pub(super) struct Files {
 }
 
 /// Does what is asked.
-pub(super) fn run(command: &RulesCommand) -> Exit {
+pub(super) fn run(command: &RulesCommand, place: &super::Place) -> Exit {
     match command {
         RulesCommand::Check { files } => check::run(files),
         RulesCommand::Test { files } => test::run(files),
         RulesCommand::Fmt { check, files } => fmt::run(files, *check),
+        RulesCommand::Unmatched { json } => {
+            unmatched::run(place, *json).unwrap_or_else(|code| code)
+        }
         RulesCommand::Export { folder, url, force } => export::run(folder, url, *force),
     }
 }

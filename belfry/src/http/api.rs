@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use tokio::task;
 
 use crate::app::{self, Watch};
 use crate::runbooks;
@@ -37,6 +38,17 @@ pub(crate) async fn logs(
         None => (
             StatusCode::NOT_FOUND,
             Json(json!({ "error": "no log of this is read; see exporter.logs" })),
+        ),
+    }
+}
+
+/// The rules that can never fire here, and what they lack.
+pub(crate) async fn unmatched(State(watch): State<Arc<Watch>>) -> (StatusCode, Json<Value>) {
+    match task::spawn_blocking(move || app::unmatched::page(&watch)).await {
+        Ok(page) => (StatusCode::OK, Json(page)),
+        Err(err) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Json(json!({ "error": err.to_string() })),
         ),
     }
 }

@@ -3,6 +3,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
+use crate::setup::Setup;
+use crate::support::belfry::Launch;
+use crate::support::poll;
 use crate::support::scratch::Scratch;
 
 const PACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/pack");
@@ -129,4 +132,33 @@ fn fmt_changes_expressions_and_nothing_else() {
         "groups: [{name: g, rules: [{record: a, expr: up +}]}]",
     );
     assert_eq!(rules(&scratch, &["fmt", "bad.yml"]).0, Some(2));
+}
+
+#[test]
+fn rules_that_can_never_fire_here_are_named_as_long_as_nothing_has_what_they_read() {
+    let setup = Setup::new().rules(
+        "- {alert: Off, expr: test_switch == 2, labels: {severity: info}}\n\
+         - {alert: Never, expr: 'up > on (x) nothing{a=\"1\"}', labels: {severity: info}}\n\
+         - {alert: Gone, expr: absent(nothing), labels: {severity: info}}\n",
+    );
+    let belfry = Launch::with(&setup.config()).start();
+    let data = belfry.data().display().to_string();
+    let told = |words: &[&str]| {
+        let words = [&["unmatched", "--data", &data], words].concat();
+        rules(&Scratch::new(), &words)
+    };
+    let never = "Never (test): there is no nothing{a=\"1\"}\n";
+    let counted = |count: u8| format!("{count} of 3 rules can never fire here, so far\n");
+    poll::holds("two should be named", || {
+        let off = "Off (test): there is no test_switch\n";
+        told(&[]) == (Some(0), format!("{never}{off}{}", counted(2)))
+    });
+    setup.switch(false);
+    poll::holds("one should be left", || {
+        told(&[]) == (Some(0), format!("{never}{}", counted(1)))
+    });
+    let (_, told) = told(&["--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["rules"], 3);
+    assert_eq!(told["unmatched"][0]["missing"][0], "nothing{a=\"1\"}");
 }

@@ -351,14 +351,14 @@ groups:
         ),
     );
     bench.put("up", "a", 0, 1.0);
-    let found = set.unmatched(&bench.store, 0, 0);
+    let found = set.reads().unmatched(&bench.store, 0, 0);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         (found[0].rule.as_str(), &found[0].missing[..]),
         ("Half", &[r#"nothing{x="1"}"#.to_owned()][..])
     );
     // Samples from before the span do not count.
-    assert_eq!(set.unmatched(&bench.store, 1, 2).len(), 3);
+    assert_eq!(set.reads().unmatched(&bench.store, 1, 2).len(), 3);
     assert_eq!(set.count(State::Firing), 0);
 }
 
