@@ -280,13 +280,14 @@ fn only_durations_differ_in_the_quick_rules() {
 }
 
 /// The tests below, as they are written: what they wait for is what fires.
-const TESTS: [&str; 16] = [
+const TESTS: [&str; 17] = [
     include_str!("firing/api.rs"),
     include_str!("firing/backups.rs"),
     include_str!("firing/caddy.rs"),
     include_str!("firing/celery.rs"),
     include_str!("firing/containers.rs"),
     include_str!("firing/guest.rs"),
+    include_str!("firing/guest/shortage.rs"),
     include_str!("firing/host.rs"),
     include_str!("firing/itself.rs"),
     include_str!("firing/kernel.rs"),

@@ -11,6 +11,8 @@ const INSTALL: &str = "this test needs User Mode Linux: apt-get install -y user-
 const OWN: &str = "BELFRY_TEST_OWN_KERNEL";
 /// Where a disk of its own is mounted, and the kernel's name for it.
 pub(crate) const DISK: (&str, &str) = ("/disk", "/dev/ubda");
+/// Another disk, with nothing on it, and its size in MiB.
+pub(crate) const SWAP: (&str, u64) = ("/dev/ubdb", 96);
 
 /// The first process. It begins a second time on a root that takes what is written.
 const INIT: &str = r#"
@@ -55,6 +57,7 @@ pub(crate) fn is_own() -> bool {
 pub(crate) fn run(tests: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let (init, disk) = (folder.path().join("init"), folder.path().join("disk"));
+    let swap = folder.path().join("swap");
     let exe = std::env::current_exe().unwrap();
     let told = format!(
         "EXE='{}' TESTS='{}' DISK={} DEVICE={}",
@@ -66,7 +69,10 @@ pub(crate) fn run(tests: &[&str]) {
     fs::write(&init, format!("#!/bin/sh\nexport {OWN}=1 {told}\n{INIT}")).unwrap();
     let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&init, runs).unwrap();
-    fs::File::create(&disk).unwrap().set_len(64 << 20).unwrap();
+    // Neither takes more of this machine's disk than is written to it.
+    for (file, size) in [(&disk, 64), (&swap, SWAP.1)] {
+        fs::File::create(file).unwrap().set_len(size << 20).unwrap();
+    }
     let with = |name: &str, path: &Path| format!("{name}={}", path.display());
     let done = Command::new("linux.uml")
         .args(["mem=1G", "quiet", "loglevel=2"])
@@ -74,6 +80,7 @@ pub(crate) fn run(tests: &[&str]) {
         .args(["con=null", "con0=null,fd:1", "ssl=null"])
         .arg(with("init", &init))
         .arg(with("ubd0", &disk))
+        .arg(with("ubd1", &swap))
         .arg(with("uml_dir", folder.path()))
         .stdin(Stdio::null())
         .output()

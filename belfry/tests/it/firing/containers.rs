@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use super::Watched;
+use super::{Watched, quick};
 use crate::setup::Setup;
+use crate::support::belfry::Launch;
 use crate::support::container::Container;
 use crate::support::engine::{Engine, IMAGE};
 
@@ -66,6 +67,42 @@ fn rules_about_containers_fire_for_containers_in_every_kind_of_trouble() {
             ("ContainerWithoutMemoryLimit", "info"),
         ],
         || {},
+    );
+}
+
+/// A Belfry that knows of the containers only what cAdvisor would tell of them: from the
+/// page of another one, which has its names.
+fn from_elsewhere(other: &Watched) -> Watched {
+    let (config, kept) = quick(Setup::new());
+    let config = config.replace(
+        "rules: {pack: false,",
+        &format!(
+            "rules: {{pack: false, scrape: [{{job_name: cadvisor, scrape_interval: 1s, scrape_timeout: 1s, \
+             metrics_path: /metrics/container, static_configs: [{{targets: ['{}']}}], \
+             metric_relabel_configs: [{{source_labels: [__name__], regex: 'container_.*', action: keep}}]}}],",
+            other.belfry.address()
+        ),
+    );
+    Watched::launch(Launch::with(&config), kept)
+}
+
+#[test]
+fn the_rule_about_processes_killed_in_containers_fires_where_cadvisor_alone_counts() {
+    let engine = Engine::start();
+    engine.run(
+        &Container::named("leaks")
+            .option("--memory", "16m")
+            // An engine may fail to learn of one.
+            .script("while :; do sleep 5; tail /dev/zero; done"),
+    );
+    let watched = Watched::start(Setup::new().engine(&engine));
+    let elsewhere = from_elsewhere(&watched);
+    elsewhere.fires(&[("ContainerOomEvents", "warning")], || {});
+    assert!(
+        !watched
+            .firing()
+            .iter()
+            .any(|it| it.0 == "ContainerOomEvents")
     );
 }
 

@@ -1,5 +1,7 @@
-//! A machine in trouble with its tables, its clock, a disk and a network device: all for
-//! real, under a kernel that runs as a program, so that nobody else notices.
+//! A machine in trouble with its tables, its clock, a disk, a network device and its
+//! memory: all for real, under a kernel that runs as a program, so that nobody else notices.
+
+mod shortage;
 
 use std::fs;
 use std::net::UdpSocket;
@@ -105,4 +107,5 @@ fn rules_about_the_machine_fire_for_a_kernel_that_is_in_trouble() {
     sh("iptables-legacy -F INPUT; echo 100000 > /proc/sys/net/netfilter/nf_conntrack_max");
     tell_offset(-400_000);
     watched.fires(&[("ClockSkew", "warning")], || {});
+    shortage::run_short(&watched);
 }
