@@ -12,7 +12,7 @@ use crate::silence::{Id, Kept, SilenceMatcher};
 use crate::state::{AlertRow, Changes, GroupRow, Happened, LogRow};
 
 pub(crate) use episodes::{list as episodes, of as episodes_of};
-pub(crate) use mails::named as mails;
+pub(crate) use mails::{last_named as last_mails, named as mails};
 pub(crate) use read::{history, load, silences_ended};
 
 /// Rows of a statement: each statement costs a walk to the database's thread.
@@ -223,4 +223,4 @@ fn bytes(fingerprints: &[u64]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -63,6 +63,22 @@ impl Handle {
         }
     }
 
+    /// The last mails that are no pages and whose names begin so: when a server took each,
+    /// in milliseconds since 1970, and whether it came back from all since. The newest first.
+    pub async fn last_notices(
+        &self,
+        beginning: &str,
+        most: usize,
+    ) -> Result<Vec<(i64, bool)>, BounceError> {
+        let stored = store::last_mails(&self.pool, beginning, most);
+        let stored = stored.await.map_err(BounceError::Store)?;
+        let beginning = beginning.to_owned();
+        let mails = self
+            .ask(move |glance| glance.alerter.last_mails(&beginning, stored, most))
+            .await?;
+        Ok(mails.iter().map(|it| (it.at_ms, it.is_lost())).collect())
+    }
+
     /// Notes that a summary told of these, so that no other need do so. Returns when
     /// that is stored.
     pub async fn note_summary(

@@ -145,6 +145,19 @@ impl Alerter {
         came
     }
 
+    /// The last mails whose names begin so, of which the database knows `stored`; the
+    /// newest first.
+    pub(crate) fn last_mails(
+        &self,
+        beginning: &str,
+        stored: Vec<SentMail>,
+        most: usize,
+    ) -> Vec<SentMail> {
+        let waiting = self.mails.dirty.values();
+        let named = waiting.filter(|mail| mail.name.starts_with(beginning));
+        newest_first(named, stored).take(most).collect()
+    }
+
     /// Whether a mail of one of these names is being sent: how that went is not known.
     pub(crate) fn is_under_way(&self, names: &[String]) -> bool {
         let mut flying = self.flying.values();
@@ -173,10 +186,7 @@ impl Alerter {
     fn mails_of(&self, bounce: &Bounce, stored: Vec<SentMail>) -> Vec<SentMail> {
         let waiting = self.mails.dirty.values();
         let named = waiting.filter(|mail| bounce.mails.contains(&mail.name));
-        let mut mails: BTreeMap<u64, SentMail> =
-            stored.into_iter().map(|mail| (mail.id, mail)).collect();
-        mails.extend(named.map(|mail| (mail.id, mail.clone())));
-        mails.into_values().rev().collect()
+        newest_first(named, stored).collect()
     }
 
     fn lay(
@@ -264,6 +274,12 @@ impl Alerter {
 }
 
 impl SentMail {
+    /// Whether it came back from all whom it was for.
+    pub(crate) fn is_lost(&self) -> bool {
+        let failed = |to: &String| self.returned.get(to) == Some(&Fate::Failed);
+        !self.accepted.is_empty() && self.accepted.iter().all(failed)
+    }
+
     /// A mail that tells of no group.
     pub(crate) fn of_notice(
         name: String,
@@ -286,6 +302,17 @@ impl SentMail {
             returned: BTreeMap::new(),
         }
     }
+}
+
+/// Mails as they are now: what waits for the database is newer than what it has.
+fn newest_first<'a>(
+    waiting: impl Iterator<Item = &'a SentMail>,
+    stored: Vec<SentMail>,
+) -> impl Iterator<Item = SentMail> {
+    let mut mails: BTreeMap<u64, SentMail> =
+        stored.into_iter().map(|mail| (mail.id, mail)).collect();
+    mails.extend(waiting.map(|mail| (mail.id, mail.clone())));
+    mails.into_values().rev()
 }
 
 /// Whom of those that we sent these mails to a report speaks of. Mail that is sent on may

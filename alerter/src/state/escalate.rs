@@ -269,6 +269,30 @@ impl Alerter {
         }
     }
 
+    /// When the second contact is due because a mail came back, after a restart or a
+    /// reload: the log knows the bounce, the group has forgotten what follows from it.
+    pub(super) fn restore_fallback(&mut self, id: GroupId) {
+        let Some(group) = self.groups.get(&id) else {
+            return;
+        };
+        let slots = self.plan.receiver_of(id.route).integrations.keys();
+        let (seconds, first): (Vec<usize>, Vec<usize>) =
+            slots.partition(|slot| Receiver::second_of(**slot).is_some());
+        let entry = |slot: usize| self.log.get(&self.log_key(id, group, slot));
+        let returned = |slot: &usize| entry(*slot).is_some_and(|it| it.bounced_ms.is_some());
+        if seconds.is_empty() || !first.iter().any(returned) {
+            return;
+        }
+        let firing: Vec<u64> = group.members.iter().copied().collect();
+        let told = |slot: &usize| entry(*slot).is_some_and(|it| !it.firing.is_empty());
+        let open = seconds.into_iter().filter(|slot| !told(slot));
+        let due = open.filter_map(|slot| self.second_due_ms(id, group, slot, &firing));
+        let due_ms = due.min();
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.fallback_ms = due_ms;
+        }
+    }
+
     /// What comes next for an alert.
     pub(super) fn escalation_of(&self, fingerprint: u64, alert: &Active) -> Escalation {
         let groups = alert

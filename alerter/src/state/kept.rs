@@ -126,8 +126,10 @@ impl Alerter {
         }
         for row in stored.log {
             if let Some(mut entry) = row.entry {
-                // A clock that was ahead would delay the repeat.
+                // A clock that was ahead would delay the repeat, and the second contact.
                 entry.at_ms = entry.at_ms.min(now_ms);
+                entry.first_ms = entry.first_ms.min(now_ms);
+                entry.bounced_ms = entry.bounced_ms.map(|it| it.min(now_ms));
                 let key = LogKey {
                     group: row.group.into(),
                     receiver: row.receiver.into(),
@@ -284,6 +286,7 @@ impl Alerter {
             if let Some(kept) = kept.remove(&names) {
                 self.take_over(id, kept, now_ms);
             }
+            self.restore_fallback(id);
             self.mark_group(id);
             self.rewake(id);
         }

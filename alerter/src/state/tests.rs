@@ -5,6 +5,7 @@ mod bundle;
 mod collapse;
 mod episodes;
 mod escalate;
+mod fallback;
 mod intake;
 mod kept;
 mod mail;

@@ -61,6 +61,24 @@ pub(crate) async fn named(pool: &SqlitePool, names: &[String]) -> sqlx::Result<V
     Ok(sound(&found, row))
 }
 
+/// The last of those whose names begin so, the newest first.
+pub(crate) async fn last_named(
+    pool: &SqlitePool,
+    beginning: &str,
+    most: usize,
+) -> sqlx::Result<Vec<SentMail>> {
+    // So that the index on names serves, no pattern but a range: `\u{10ffff}` sorts last.
+    const LAST: &str = "SELECT * FROM alerter_mails \
+                        WHERE name >= ?1 AND name < ?1 || ?2 ORDER BY id DESC LIMIT ?3";
+    let found = sqlx::query(LAST)
+        .bind(beginning)
+        .bind("\u{10ffff}")
+        .bind(i64::try_from(most).unwrap_or(MOST))
+        .fetch_all(pool)
+        .await?;
+    Ok(sound(&found, row))
+}
+
 fn row(row: &SqliteRow) -> sqlx::Result<SentMail> {
     Ok(SentMail {
         id: row.try_get::<i64, _>("id")? as u64,
@@ -114,6 +132,10 @@ mod tests {
         let found = named(&pool, &names).await.unwrap();
         assert_eq!(found, [mail(3, "x", 30), mail(1, "x", 10)]);
         assert_eq!(next(&pool).await.unwrap(), 4);
+        let last = async |beginning| last_named(&pool, beginning, 2).await.unwrap();
+        assert_eq!(last("").await, [mail(3, "x", 30), mail(2, "y", 20)]);
+        assert_eq!(last("y").await, [mail(2, "y", 20)]);
+        assert_eq!(last("xx").await, []);
         trim(&mut pool.acquire().await.unwrap(), 30).await.unwrap();
         assert_eq!(named(&pool, &names).await.unwrap(), [mail(3, "x", 30)]);
     }

@@ -18,7 +18,7 @@ const TABLES: &str = concat!(
     include_str!("../../../belfry/migrations/0027_reached.sql")
 );
 
-pub(super) async fn database() -> SqlitePool {
+pub(crate) async fn database() -> SqlitePool {
     let options = SqlitePoolOptions::new().max_connections(1);
     let pool = options.connect("sqlite::memory:").await.unwrap();
     sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
