@@ -32,7 +32,7 @@ settings::section! {
         /// lines without their secrets, the busiest processes, a change of the image.
         pub context: bool = true,
         /// How often a mail is sent only to show that pages arrive; 0s for never. When
-        /// one is refused or overdue, `BelfryCanaryMissing` fires.
+        /// one is refused, comes back or is overdue, `BelfryCanaryMissing` fires.
         pub canary: Duration = Duration::ZERO,
         /// The sender; the user name if that is an address.
         pub from: String = String::new(),

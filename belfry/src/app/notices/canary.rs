@@ -10,6 +10,14 @@ use super::{Done, Failed, Notices, seconds};
 
 const KIND: &str = "canary";
 
+/// What came back is tried again after this at the latest, in milliseconds: to try it at
+/// once, as what no server takes, would only bring more mail back.
+const AGAIN_MS: i64 = 3_600_000;
+
+/// After one that came back the next is believed when it has stayed away for so long, in
+/// milliseconds.
+const BELIEVED_MS: i64 = 600_000;
+
 /// How sending it went.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tried {
@@ -17,6 +25,8 @@ pub(super) struct Tried {
     first_ms: Option<i64>,
     /// Whether no server took the last one.
     failed: bool,
+    /// Whether the last one that was taken came back, or is too new to be believed.
+    returned: bool,
 }
 
 impl Notices {
@@ -24,10 +34,28 @@ impl Notices {
     /// see it.
     pub(super) async fn canary(&self, every: Duration, now_ms: i64) -> Result<(), Failed> {
         let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+        if every_ms == 0 {
+            return Ok(());
+        }
+        let beginning = format!("{KIND}.");
+        let last = self.desk.alerter.last_notices(&beginning, 2).await;
+        let returned = {
+            let mut tried = self.done.tried();
+            // What cannot be read is as it was: the mail matters more.
+            if let Ok(last) = last {
+                tried.returned = is_returned(&last, now_ms);
+            }
+            tried.returned
+        };
         // One that failed is due, however often they come by now.
         let last_ms = taken(&self.done, now_ms).filter(|_| !self.done.tried().failed);
-        let due_ms = last_ms.map_or(now_ms, |it| it.saturating_add(every_ms));
-        if every_ms == 0 || due_ms > now_ms {
+        let wait_ms = if returned {
+            every_ms.min(AGAIN_MS)
+        } else {
+            every_ms
+        };
+        let due_ms = last_ms.map_or(now_ms, |it| it.saturating_add(wait_ms));
+        if due_ms > now_ms {
             return Ok(());
         }
         let words = format!(
@@ -63,6 +91,17 @@ fn taken(done: &Done, now_ms: i64) -> Option<i64> {
     done.of(KIND).filter(|it| *it <= now_ms)
 }
 
+/// Whether canaries come back: of the last two, the newest first, when a server took each
+/// and whether it came back.
+fn is_returned(last: &[(i64, bool)], now_ms: i64) -> bool {
+    let mut last = last.iter();
+    match (last.next(), last.next()) {
+        (Some((_, true)), _) => true,
+        (Some((taken_ms, _)), Some((_, true))) => now_ms - taken_ms < BELIEVED_MS,
+        _ => false,
+    }
+}
+
 /// How old the last one is that a server took; nothing where none is wanted.
 pub(super) fn write_figures(page: &mut Writer, done: &Done, every: Duration, now_ms: i64) {
     if every.is_zero() {
@@ -77,9 +116,9 @@ pub(super) fn write_figures(page: &mut Writer, done: &Done, every: Duration, now
     );
     page.single(
         "belfry_canary_failed",
-        "Whether no mail server took the last such mail.",
+        "Whether no mail server took the last such mail, or it came back from all.",
         Family::Gauge,
-        f64::from(u8::from(tried.failed)),
+        f64::from(u8::from(tried.failed || tried.returned)),
     );
     if let Some(last_ms) = taken(done, now_ms).or(tried.first_ms) {
         page.single(
@@ -88,5 +127,31 @@ pub(super) fn write_figures(page: &mut Writer, done: &Done, every: Duration, now
             Family::Gauge,
             seconds((now_ms - last_ms).max(0)),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_back_is_forgotten_once_a_later_one_has_stayed_away() {
+        let minutes = |it: i64| it * 60_000;
+        for (last, returned) in [
+            (&[][..], false),
+            (&[(minutes(100), false)], false),
+            (&[(minutes(100), true)], true),
+            // Nobody has mended it.
+            (&[(minutes(100), true), (minutes(40), false)], true),
+            (&[(minutes(100), true), (minutes(40), true)], true),
+            (&[(minutes(91), false), (minutes(40), true)], true),
+            (&[(minutes(90), false), (minutes(40), true)], false),
+            // It took its time to come back, and there is a newer one.
+            (&[(minutes(80), false), (minutes(40), true)], false),
+            // A clock that was ahead.
+            (&[(minutes(120), false), (minutes(40), false)], false),
+        ] {
+            assert_eq!(is_returned(last, minutes(100)), returned, "{last:?}");
+        }
     }
 }
