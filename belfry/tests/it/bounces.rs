@@ -1,16 +1,19 @@
 //! Mails that a server takes and that come back: a real exim takes them, the server behind
 //! it refuses, and what exim reports goes down its pipe into `belfry bounce`.
 
+use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
 use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
-use crate::support::poll;
+use crate::support::scratch::Scratch;
 use crate::support::sink::{Act, Sink, Stage};
 use crate::support::smtp::Smtp;
+use crate::support::{claim, poll, program};
 
 const DOWN: &str = "\
 - alert: ApiDown
@@ -186,6 +189,37 @@ fn what_one_of_several_does_not_get_is_told_and_a_lie_is_not() {
         let mails = smtp.mails();
         mails.iter().any(|it| it.header("To") == "boss@example.org")
     });
+}
+
+#[test]
+fn exims_own_user_finds_belfry_by_its_configuration_alone() {
+    let far = Sink::start(&[Act::Reply(Stage::Recipient, 550)]);
+    let smtp = Smtp::returning(far.port());
+    let port = claim::port();
+    let address = format!("127.0.0.1:{}", port.number);
+    // The data are where only Belfry's own user may look.
+    let scratch = Scratch::new();
+    let data = scratch.folder_for("data", "root");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).expect("its mode");
+    let own = format!("listen: {address}\ndata: {data:?}\n");
+    let setup = setup(&smtp, "ops@far.example").part(&own);
+    let config = scratch.file("belfry.yml", &setup.config());
+    let belfry = Launch::with(&setup.config())
+        .data(&data)
+        .listen(&address)
+        .start();
+    let looks = program::as_user("Debian-exim", &program::find("ls", "coreutils"))
+        .arg(&data)
+        .output();
+    assert!(!looks.expect("it runs").status.success());
+    smtp.hand_over_by(&config);
+    setup.switch(true);
+    poll::holds("what came back should be told", || {
+        bounces(&belfry, "failed") == Some(1.0)
+    });
+    let words: Vec<String> = steps(&belfry).into_iter().map(|(what, _)| what).collect();
+    assert_eq!(words[..2], ["told", "bounced"]);
+    assert!(!smtp.main_log().contains("=="), "{}", smtp.main_log());
 }
 
 #[test]

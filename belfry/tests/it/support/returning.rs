@@ -2,11 +2,11 @@
 //! back of them to Belfry: exim again.
 //!
 //! It takes mail from whoever is on this host. Mail for `far.example` it brings to
-//! another server, which the test has; mail for `belfry-bounces` goes down a pipe;
-//! everything else into the mailbox.
+//! another server, which the test has; mail for `belfry-bounces` goes where a file of
+//! aliases has it, down a pipe; everything else into the mailbox.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use super::program;
@@ -22,20 +22,35 @@ impl Smtp {
         fs::hard_link(built, &here)
             .or_else(|_| fs::copy(built, &here).map(drop))
             .expect("the program in the scratch folder");
+        smtp.alias("");
         smtp
     }
 
     /// Hands over to the Belfry at this address what comes back from now on.
     pub(crate) fn hand_over_to(&self, address: &str) {
-        let folder = self.folder();
-        let script = folder.join("hand-over");
-        let belfry = folder.join("belfry");
-        let text = format!(
-            "#!/bin/sh\nexec {} bounce --url http://{address}\n",
+        self.pipe(&format!("bounce --url http://{address}"));
+    }
+
+    /// Hands over what comes back to the Belfry of this configuration, wherever it is.
+    pub(crate) fn hand_over_by(&self, config: &Path) {
+        self.pipe(&format!("--config {} bounce", config.display()));
+    }
+
+    /// A line as in `/etc/aliases`.
+    fn pipe(&self, arguments: &str) {
+        let belfry = self.folder().join("belfry");
+        self.alias(&format!(
+            "belfry-bounces: |\"{} {arguments}\"\n",
             belfry.display()
-        );
-        fs::write(&script, text).expect("a script");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its mode");
+        ));
+    }
+
+    fn alias(&self, line: &str) {
+        let aliases = self.folder().join("aliases");
+        // In one step, as exim may read it just now.
+        let fresh = aliases.with_extension("new");
+        fs::write(&fresh, line).expect("the aliases");
+        fs::rename(fresh, aliases).expect("the aliases in their place");
     }
 
     /// Has it try everything in its queue now.
@@ -76,9 +91,9 @@ recipient:
 
 begin routers
 bounces:
-  driver = accept
-  local_parts = belfry-bounces
-  transport = bounces
+  driver = redirect
+  data = ${lookup{$local_part}lsearch{{folder}/aliases}}
+  pipe_transport = address_pipe
 far:
   driver = manualroute
   domains = far.example
@@ -90,9 +105,8 @@ any:
   transport = mailbox
 
 begin transports
-bounces:
+address_pipe:
   driver = pipe
-  command = {folder}/hand-over
   user = {exim}
   group = {exim}
   log_output
