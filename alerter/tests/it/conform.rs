@@ -4,15 +4,18 @@
 //! All scenarios of a run happen at once, each in a route of its own. What happens,
 //! happens at even seconds or between; groups are looked at on odd ones, so that a
 //! loaded machine does not turn the order around. Times are compared within 100 ms
-//! and twice what a plain timer in this process was late by; how far from each
-//! other they were is printed:
+//! and twice what a plain timer beside them was late by just then, on threads on which
+//! nothing of ours runs; half of the messages of a run within 100 ms whatever that
+//! says. How far from each other they were is printed:
 //!
 //! `cargo nextest run -p alerter --no-capture conform::`
 
 mod changes;
 mod distances;
 mod feed;
+mod lateness;
 mod mails;
+mod ours;
 mod play;
 mod scenarios;
 

@@ -16,6 +16,8 @@ struct OfKind {
     worst: String,
     /// What was allowed beyond `NEAR_MS`, in milliseconds.
     widened_ms: i64,
+    /// By how much ours came later, in milliseconds.
+    later_ms: Vec<i64>,
 }
 
 /// Of all messages that both sent.
@@ -40,6 +42,7 @@ impl Distances {
         let of = self.0.entry(kind.to_owned()).or_default();
         let near_ms = near_ms(late_ms);
         of.messages += 1;
+        of.later_ms.push(distance_ms);
         of.widened_ms = of.widened_ms.max(near_ms - NEAR_MS);
         if distance_ms.abs() >= of.worst_ms {
             of.worst_ms = distance_ms.abs();
@@ -49,11 +52,26 @@ impl Distances {
             .then(|| format!("{what}: {distance_ms} ms apart, {near_ms} ms are allowed"))
     }
 
+    /// Says so if ours are later, or sooner, as a rule: no load excuses that, as it is
+    /// either one's as often.
+    pub(super) fn shift(&self) -> Option<String> {
+        let median_ms = self.median_ms()?;
+        (median_ms.abs() > NEAR_MS).then(|| format!("half of ours are later by {median_ms} ms"))
+    }
+
+    fn median_ms(&self) -> Option<i64> {
+        let all = self.0.values().flat_map(|of| &of.later_ms);
+        let mut all: Vec<i64> = all.copied().collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied()
+    }
+
     /// Takes over what another run noted.
     pub(super) fn add(&mut self, other: Self) {
         for (kind, seen) in other.0 {
             let of = self.0.entry(kind).or_default();
             of.messages += seen.messages;
+            of.later_ms.extend(seen.later_ms);
             of.widened_ms = of.widened_ms.max(seen.widened_ms);
             if seen.worst_ms >= of.worst_ms {
                 (of.worst_ms, of.worst) = (seen.worst_ms, seen.worst);
@@ -81,11 +99,14 @@ impl fmt::Display for Distances {
         let widened = self.0.values().map(|of| of.widened_ms).max();
         if let (Some(worst), Some(widened)) = (worst, widened) {
             let messages: usize = self.0.values().map(|of| of.messages).sum();
-            write!(
+            writeln!(
                 f,
                 "all | {messages} | {} ms ({}) | {NEAR_MS} ms and {widened} ms for the load",
                 worst.worst_ms, worst.worst
             )?;
+        }
+        if let Some(median_ms) = self.median_ms() {
+            write!(f, "half of ours were later by {median_ms} ms or less")?;
         }
         Ok(())
     }

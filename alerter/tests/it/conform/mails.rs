@@ -4,17 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use alerter::Mail;
 use mailparse::MailHeaderMap as _;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::distances::Distances;
+use super::lateness::Lateness;
+use super::ours::Ours;
 use super::{feed, play};
 
 use crate::support::peer::Peer;
-use crate::support::web::{self, Served};
-use crate::support::{Sink, Taken, config, database, now_ms, start, until};
+use crate::support::{Sink, Taken, database, now_ms, until, web};
 
 /// Receivers by name: their `email_configs`, each a scenario of its own.
 const MAILS: [(&str, &str); 13] = [
@@ -182,15 +182,16 @@ impl Told<'_> {
         alerts: &[(&str, &str, bool)],
     ) -> Vec<Said> {
         let until = Instant::now() + Duration::from_secs(1);
-        let late = tokio::spawn(play::lateness(until));
+        let late = tokio::spawn(Lateness::until(until));
         put(urls, alerts).await;
         let [theirs, ours] = mails(&mut self.sinks, alerts.len()).await;
-        let late_ms = late.await.unwrap();
-        self.late_ms = self.late_ms.max(late_ms);
+        let late = late.await.unwrap();
+        self.late_ms = self.late_ms.max(late.worst_ms());
         for ((ours, our_ms), (theirs, their_ms)) in ours.iter().zip(&theirs) {
             assert_eq!(ours, theirs);
             if let Some(kind) = kind {
                 let what = format!("mail {:?}", ours["Subject"]);
+                let late_ms = late.around_ms(*our_ms, *their_ms);
                 let fault = self.distances.note(kind, &what, our_ms - their_ms, late_ms);
                 self.faults.extend(fault);
             }
@@ -217,8 +218,7 @@ async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
     );
     let peer = Peer::start(folder.path(), &before[0]).await;
     let pool = database(folder.path()).await;
-    let handle = start(config(&before[1]), Mail::default(), pool.clone()).await;
-    let served = Served::start(&handle).await;
+    let our = Ours::start(&before[1], pool.clone()).await;
     let mut told = Told {
         sinks,
         distances,
@@ -231,7 +231,7 @@ async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
         .iter()
         .map(|(name, _)| (*name, "Disk", true))
         .collect();
-    let urls = [peer.url.clone(), served.url()];
+    let urls = [peer.url.clone(), our.url()];
     let ours = told.of(Some("templates"), &urls, &firing).await;
     assert!(
         ours.iter().any(|it| it["Subject"].contains("FIRING:1")),
@@ -240,10 +240,7 @@ async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
 
     // A reload: the same groups go on, in other words.
     peer.reload(folder.path(), &after[0]).await;
-    handle
-        .reload(&config(&after[1]), &Mail::default())
-        .await
-        .unwrap();
+    our.reload(&after[1]).await;
     let more = [
         ("text-of-each", "Load", true),
         ("own-subject", "Load", true),
@@ -256,13 +253,11 @@ async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
     assert!(ours.iter().any(reloaded), "{ours:?}");
 
     // A restart: what was told is not told again, and its end is.
-    handle.stop(Duration::from_secs(10)).await;
-    drop(served);
+    our.stop().await;
     peer.stop().await;
     let peer = Peer::start(folder.path(), &after[0]).await;
-    let handle = start(config(&after[1]), Mail::default(), pool).await;
-    let served = Served::start(&handle).await;
-    let urls = [peer.url.clone(), served.url()];
+    let our = Ours::start(&after[1], pool).await;
+    let urls = [peer.url.clone(), our.url()];
     put(&urls, &firing).await;
     let fresh = [("told-of-ends", "Fresh", true)];
     told.of(Some("restart"), &urls, &fresh).await;
@@ -274,11 +269,11 @@ async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
     let last = [("own-subject", "Last", true)];
     told.of(Some("restart"), &urls, &last).await;
     until("nothing waits", async || {
-        let page = handle.metrics().await.unwrap();
+        let page = our.handle.metrics().await.unwrap();
         page.contains("belfry_mail_queue_length 0\n").then_some(())
     })
     .await;
-    handle.stop(Duration::from_secs(10)).await;
+    our.stop().await;
     let Told {
         mut sinks,
         faults,
@@ -286,5 +281,7 @@ async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
         ..
     } = told;
     assert_eq!(sinks.each_mut().map(|sink| sink.ready()), [None, None]);
+    let mut faults = faults;
+    faults.extend(distances.shift());
     (faults, late_ms)
 }

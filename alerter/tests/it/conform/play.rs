@@ -8,10 +8,11 @@ use tokio::time::{Instant, sleep_until};
 use super::Scenario;
 use super::distances::Distances;
 use super::feed::Feed;
+use super::lateness::Lateness;
+use super::ours::Ours;
 use crate::support::hook::{Hook, Message};
 use crate::support::peer::Peer;
-use crate::support::web::Served;
-use crate::support::{config, database, mail, now_ms, start};
+use crate::support::{database, now_ms};
 
 /// What happens to both servers in the midst of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,27 +115,15 @@ fn content(message: &Message) -> String {
     format!("{} {body}", message.status)
 }
 
-/// How late a timer of this process is, at worst: a measure of the load, in milliseconds.
-pub(super) async fn lateness(until: Instant) -> i64 {
-    let mut worst = Duration::ZERO;
-    while Instant::now() < until {
-        let due = Instant::now() + Duration::from_millis(20);
-        sleep_until(due).await;
-        worst = worst.max(due.elapsed());
-    }
-    worst.as_millis().try_into().unwrap()
-}
-
 /// Both servers, of which either may be another one after a restart.
 struct Pair {
     peer: Peer,
-    handle: alerter::Handle,
-    served: Served,
+    ours: Ours,
 }
 
 impl Pair {
     fn urls(&self) -> [String; 2] {
-        [self.peer.url.clone(), self.served.url()]
+        [self.peer.url.clone(), self.ours.url()]
     }
 }
 
@@ -189,13 +178,8 @@ async fn once(
     let pool = database(folder.path()).await;
     let mut pair = {
         let peer = Peer::start(folder.path(), &text(0, false)).await;
-        let handle = start(config(&text(1, false)), mail("{}"), pool.clone()).await;
-        let served = Served::start(&handle).await;
-        Pair {
-            peer,
-            handle,
-            served,
-        }
+        let ours = Ours::start(&text(1, false), pool.clone()).await;
+        Pair { peer, ours }
     };
     let feed = Feed::new(pair.urls());
     // The first connection of each client is made before anything counts.
@@ -204,7 +188,7 @@ async fn once(
     let begin = Instant::now() + Duration::from_millis(200);
     let began_ms = now_ms() + 200;
     let end = begin + Duration::from_millis(END_MS);
-    let late = tokio::spawn(lateness(end));
+    let late = tokio::spawn(Lateness::until(end));
     let tasks: Vec<_> = scenarios
         .iter()
         .map(|scenario| tokio::spawn(feed.clone().play(scenario, begin)))
@@ -213,40 +197,28 @@ async fn once(
     match change {
         Change::None => {}
         Change::Reload => {
-            let (theirs, ours) = (text(0, true), config(&text(1, true)));
-            let no_mail = mail("{}");
-            let (_, reloaded) = tokio::join!(
+            let (theirs, ours) = (text(0, true), text(1, true));
+            tokio::join!(
                 pair.peer.reload(folder.path(), &theirs),
-                pair.handle.reload(&ours, &no_mail),
+                pair.ours.reload(&ours),
             );
-            reloaded.unwrap();
         }
         Change::Restart => {
-            let Pair {
-                peer,
-                handle,
-                served,
-            } = pair;
-            drop(served);
-            tokio::join!(peer.stop(), handle.stop(Duration::from_secs(10)));
-            let (theirs, ours) = (text(0, false), config(&text(1, false)));
-            let (peer, handle) = tokio::join!(
+            let Pair { peer, ours } = pair;
+            tokio::join!(peer.stop(), ours.stop());
+            let (theirs, yaml) = (text(0, false), text(1, false));
+            let (peer, ours) = tokio::join!(
                 Peer::start(folder.path(), &theirs),
-                start(ours, mail("{}"), pool.clone()),
+                Ours::start(&yaml, pool.clone()),
             );
-            let served = Served::start(&handle).await;
-            pair = Pair {
-                peer,
-                handle,
-                served,
-            };
+            pair = Pair { peer, ours };
             feed.go_to(pair.urls()).await;
         }
     }
     for task in tasks {
         task.await.unwrap();
     }
-    let late_ms = late.await.unwrap();
+    let late = late.await.unwrap();
     let [theirs, ours] = hooks.map(|hook| sorted(hook, began_ms));
     drop(pair);
     let mut faults = counted(&scenarios, &ours, &theirs);
@@ -264,10 +236,12 @@ async fn once(
         let kind = kinds.iter().find(has).map_or("", |(kind, _)| kind);
         for (ours, theirs) in ours.iter().zip(theirs) {
             let what = format!("{name} at {:.1} s", ours.1 as f64 / 1e3);
+            let late_ms = late.around_ms(began_ms + ours.1, began_ms + theirs.1);
             faults.extend(distances.note(kind, &what, ours.1 - theirs.1, late_ms));
         }
     }
-    (faults, late_ms)
+    faults.extend(distances.shift());
+    (faults, late.worst_ms())
 }
 
 /// Scenarios that led to more messages than they should, or to fewer.
