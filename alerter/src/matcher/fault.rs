@@ -6,10 +6,15 @@ use regex_syntax::ast::{ErrorKind, Span};
 
 /// Says what is wrong with a pattern as it stands, if anything is.
 pub(crate) fn check(pattern: &str) -> Result<(), String> {
-    match Parser::new().parse(pattern) {
-        Ok(_) => Ok(()),
-        Err(err) => Err(said(pattern, err.kind(), err.span())),
-    }
+    let spelt = tmpl::rust_regex(pattern);
+    let Err(err) = Parser::new().parse(&spelt) else {
+        return Ok(());
+    };
+    // In the words of who wrote it, where it is at fault as it was written too.
+    Err(match Parser::new().parse(pattern) {
+        Err(err) => said(pattern, err.kind(), err.span()),
+        Ok(_) => said(&spelt, err.kind(), err.span()),
+    })
 }
 
 /// The same for an error of the engine.

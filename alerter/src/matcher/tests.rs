@@ -77,6 +77,40 @@ fn an_absent_label_is_empty_and_an_expression_matches_the_whole_value() {
 }
 
 #[test]
+fn expressions_mean_what_they_mean_to_go() {
+    for (pattern, text, hit) in [
+        // Letters and digits of ASCII alone.
+        (r"\w+", "db_1", true),
+        (r"\w+", "düren", false),
+        (r"\d+", "٣", false),
+        (r"[\w-]+\.example", "a-b.example", true),
+        (r"\W", "ü", true),
+        (r"a\sb", "a\u{a0}b", false),
+        (r"\Qa.b\E.*", "a.b.c", true),
+        (r"\Qa.b\E.*", "axb.c", false),
+        (r"[a&&b]+", "a&b", true),
+        (r"[[a]+", "[a", true),
+        (r"[a--b]+", "a-b", true),
+        (r"a{b}|{", "a{b}", true),
+        (r"\<a\>", "<a>", true),
+        (".", "ü", true),
+        (r"\pL+", "düren", true),
+        (r"\p{Greek}+[\p{Lu}]\x{1F514}", "αA🔔", true),
+        // As long as names are.
+        (r"\w{1,200}", "db_1", true),
+    ] {
+        let matcher = Matcher::new("a", Op::Regex, pattern).unwrap_or_else(|err| panic!("{err}"));
+        assert_eq!(
+            matcher.matches(&set(&[("a", text)])),
+            hit,
+            "{pattern} {text}"
+        );
+        assert_eq!(check_regex(pattern), Ok(()));
+        assert!(matcher.weight() <= 256 << 10, "{pattern}");
+    }
+}
+
+#[test]
 fn quoting_is_gos() {
     assert_eq!(
         go_quoted("a\"b\\\n\u{1}\u{7f}ä\u{a0}"),

@@ -46,7 +46,7 @@ pub(crate) fn quote(text: &str) -> String {
 const SIZE: usize = 1 << 20;
 
 fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&translate(pattern))
+    RegexBuilder::new(&rust_regex(pattern))
         .size_limit(SIZE)
         .build()
         .map_err(|err| match err {
@@ -56,8 +56,10 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 }
 
 /// The same pattern for the engine here: in Go `\d`, `\w`, `\s` and `\b` know
-/// ASCII only, `\Q..\E` quotes, and in a class `[`, `&`, `~` are themselves.
-fn translate(pattern: &str) -> String {
+/// ASCII only, `\Q..\E` quotes, in a class `[`, `&`, `~`, `--` are themselves, and so is
+/// a brace that begins no repetition.
+#[must_use]
+pub fn rust_regex(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut chars = pattern.chars().peekable();
     let mut class = false;
@@ -76,7 +78,13 @@ fn translate(pattern: &str) -> String {
                     }
                     out.push_str(&regex::escape(&quoted));
                 }
-                Some(escaped) => escape(&mut out, escaped, class),
+                Some(escaped) => {
+                    escape(&mut out, escaped, class);
+                    // \p{Greek} and \x{1F514} up to their end.
+                    if "pPx".contains(escaped) && chars.peek() == Some(&'{') {
+                        copy_to('}', &mut chars, &mut out);
+                    }
+                }
                 None => out.push('\\'),
             },
             '[' if !class => {
@@ -90,12 +98,7 @@ fn translate(pattern: &str) -> String {
             '[' if chars.peek() == Some(&':') => {
                 // [:alpha:] up to its end.
                 out.push('[');
-                for c in chars.by_ref() {
-                    out.push(c);
-                    if c == ']' {
-                        break;
-                    }
-                }
+                copy_to(']', &mut chars, &mut out);
             }
             ']' if class && first => out.push_str(r"\]"),
             ']' if class => {
@@ -106,10 +109,38 @@ fn translate(pattern: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
+            '-' if class && chars.peek() == Some(&'-') => out.push_str(r"\-"),
+            '{' if !class && !repeats(chars.clone()) => out.push_str(r"\{"),
             c => out.push(c),
         }
     }
     out
+}
+
+fn copy_to(end: char, chars: &mut impl Iterator<Item = char>, out: &mut String) {
+    for c in chars {
+        out.push(c);
+        if c == end {
+            break;
+        }
+    }
+}
+
+/// Whether what follows a brace makes it a repetition: `n}`, `n,}` or `n,m}`.
+fn repeats(behind: impl Iterator<Item = char>) -> bool {
+    let mut inside = String::new();
+    for c in behind {
+        match c {
+            '}' => {
+                let (least, most) = inside.split_once(',').unwrap_or((&inside, ""));
+                let digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
+                return !least.is_empty() && digits(least) && digits(most);
+            }
+            '0'..='9' | ',' => inside.push(c),
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn escape(out: &mut String, escaped: char, class: bool) {
@@ -119,6 +150,11 @@ fn escape(out: &mut String, escaped: char, class: bool) {
         's' | 'S' => r"\t\n\f\r ",
         'b' | 'B' if !class => {
             out.push_str(if escaped == 'b' { r"(?-u:\b)" } else { r"\B" });
+            return;
+        }
+        // Beginning and end of a word here, signs there.
+        '<' | '>' => {
+            out.push(escaped);
             return;
         }
         other => {

@@ -153,7 +153,7 @@ async fn lists_are_the_same_as_alertmanagers() {
     let peer = Peer::start(folder.path(), CONFIG).await;
     let world = World::start(CONFIG).await;
     let alerts = json!([
-        {"labels": {"alertname": "Down", "host": "a"}, "annotations": {"s": "<&>\u{2028}"}, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2100-01-01T00:00:00Z", "generatorURL": "http://p/g?a=b&c"},
+        {"labels": {"alertname": "Down", "host": "a", "site": "düren"}, "annotations": {"s": "<&>\u{2028}"}, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2100-01-01T00:00:00Z", "generatorURL": "http://p/g?a=b&c"},
         {"labels": {"alertname": "Disk", "host": "a", "team": "x", "page": "yes", "none": ""}, "startsAt": "2026-01-01T00:00:00.5Z", "endsAt": "2100-01-01T00:00:00Z"},
         {"labels": {"alertname": "Load", "host": "b", "team": "x"}, "startsAt": "2026-01-01 00:00:00", "endsAt": "2100-01-01T00:00:00Z"},
         {"labels": {"alertname": "Old"}, "endsAt": "2020-01-01T00:00:00Z"},
@@ -178,6 +178,10 @@ async fn lists_are_the_same_as_alertmanagers() {
         "/alerts",
         "/alerts?filter=alertname%3DDisk",
         "/alerts?filter=page!%3D%22%22",
+        // Classes of letters know ASCII alone, and what is quoted is a text.
+        "/alerts?filter=site%3D~%5Cw%2B",
+        "/alerts?filter=site%3D~%5CQd%5CE.%2B",
+        "/alerts?filter=alertname%3D~%22%5Cw%7B1%2C200%7D%22",
         "/alerts?receiver=team-x&inhibited=false",
         "/alerts?active=false",
         "/silences",
