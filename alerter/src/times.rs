@@ -27,7 +27,12 @@ pub(crate) fn parse(text: &str) -> Result<Option<i64>, String> {
         return Ok(Some(0));
     }
     let spaced = text.replacen(' ', "T", 1);
-    let utc = |time: DateTime| TimeZone::UTC.to_timestamp(time).ok();
+    // "For ever" is the end of the year 9999, a day after the last moment known here.
+    let for_ever = |time: DateTime| (time.year() == 9999).then_some(Timestamp::MAX);
+    let utc = |time: DateTime| {
+        let known = TimeZone::UTC.to_timestamp(time).ok();
+        known.or_else(|| for_ever(time))
+    };
     let time: Option<Timestamp> = text.parse().ok().or_else(|| {
         let bare: &str = spaced.strip_suffix('Z').unwrap_or(&spaced);
         let civil = bare.parse::<DateTime>().ok();
@@ -52,6 +57,9 @@ fn floor(time: Timestamp) -> i64 {
 mod tests {
     use super::*;
 
+    /// 9999-12-30T22:00:00.999Z
+    const FOR_EVER_MS: i64 = 253_402_207_200_999;
+
     #[test]
     fn times_are_read_in_the_forms_that_clients_use() {
         for (text, wanted) in [
@@ -62,6 +70,9 @@ mod tests {
             ("2026-01-02 03:04:05", Some(1_767_323_045_000)),
             ("2026-01-02T03:04Z", Some(1_767_323_040_000)),
             ("2026-01-02", Some(1_767_312_000_000)),
+            ("9999-12-31T23:59:59Z", Some(FOR_EVER_MS)),
+            ("9999-12-31T23:59:59.999+00:00", Some(FOR_EVER_MS)),
+            ("9999-12-31", Some(FOR_EVER_MS)),
             ("", Some(0)),
             ("0001-01-01T00:00:00.000Z", None),
             ("0001-01-01T00:00:00Z", None),

@@ -13,8 +13,10 @@ use crate::health::StoreHealth;
 use crate::state::{Alerter, Changes};
 use crate::store;
 
-/// A write that takes longer has failed, whatever becomes of it.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// A write that takes longer has failed, whatever becomes of it: from the first, doubled
+/// while writes fail, to the last, as what has waited is more to write, and a slow disk
+/// would never take it.
+const DEADLINE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(120));
 
 /// How long someone who put alerts waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,6 +36,7 @@ pub(crate) struct Writer {
     waiting: [Waiting; 2],
     retry: Option<Instant>,
     wait: Duration,
+    deadline: Duration,
     pub(crate) health: StoreHealth,
 }
 
@@ -71,6 +74,7 @@ impl Writer {
             waiting: [Waiting::default(), Waiting::default()],
             retry: None,
             wait: RETRY.0,
+            deadline: DEADLINE.0,
             health: StoreHealth::default(),
         }
     }
@@ -94,7 +98,11 @@ impl Writer {
         }
         self.waiting.swap(0, 1);
         self.patience = Instant::now() + PATIENCE;
-        self.running = Some(tokio::spawn(write(self.pool.clone(), changes)));
+        self.running = Some(tokio::spawn(write(
+            self.pool.clone(),
+            changes,
+            self.deadline,
+        )));
         true
     }
 
@@ -134,6 +142,7 @@ impl Writer {
                 alerter.stored();
                 self.retry = None;
                 self.wait = RETRY.0;
+                self.deadline = DEADLINE.0;
                 if self.health.failing_since_ms.take().is_some() {
                     info!("the database can be written again");
                 }
@@ -151,6 +160,7 @@ impl Writer {
                 self.health.last_error = Some(err);
                 self.retry = Some(Instant::now() + self.wait);
                 self.wait = (self.wait * 2).min(RETRY.1);
+                self.deadline = (self.deadline * 2).min(DEADLINE.1);
             }
         }
     }
@@ -177,7 +187,8 @@ impl Writer {
     /// Writes what is left.
     pub(crate) async fn finish(mut self, alerter: &mut Alerter, now_ms: i64) {
         if self.running.is_some() {
-            self.done().await;
+            // Who is told to stop does not wait long, be it the third try.
+            let _ = timeout(DEADLINE.0, self.done()).await;
         }
         self.take(alerter, now_ms);
         let mut result = Ok(());
@@ -186,7 +197,7 @@ impl Writer {
             if changes.is_empty() {
                 break;
             }
-            result = write(self.pool.clone(), changes).await.1;
+            result = write(self.pool.clone(), changes, DEADLINE.0).await.1;
         }
         if let Err(err) = &result {
             error!("cannot write the database while stopping: {err}");
@@ -197,11 +208,11 @@ impl Writer {
     }
 }
 
-async fn write(pool: SqlitePool, changes: Changes) -> Written {
-    let result = match timeout(DEADLINE, store::write(&pool, &changes)).await {
+async fn write(pool: SqlitePool, changes: Changes, deadline: Duration) -> Written {
+    let result = match timeout(deadline, store::write(&pool, &changes)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(err)) => Err(err.to_string()),
-        Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", deadline.as_secs())),
     };
     (changes, result)
 }

@@ -31,7 +31,7 @@ const LONGEST: u64 = 256 << 20;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 In /etc/aliases of the host whose mail server gets what comes back:
-  belfry-bounces: |\"/usr/local/bin/belfry bounce\"
+  belfry-bounces: \"|/usr/local/bin/belfry bounce\"
 
 Exit codes, as mail servers know them: 0 taken, 64 wrong arguments, 65 no bounce
 of a mail that was sent from here, 75 Belfry cannot be reached: try again.")]

@@ -40,7 +40,7 @@ impl Smtp {
     fn pipe(&self, arguments: &str) {
         let belfry = self.folder().join("belfry");
         self.alias(&format!(
-            "belfry-bounces: |\"{} {arguments}\"\n",
+            "belfry-bounces: \"|{} {arguments}\"\n",
             belfry.display()
         ));
     }
