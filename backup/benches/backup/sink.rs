@@ -125,7 +125,7 @@ fn answer(
         "DELETE" => status = "204 No Content",
         _ => {
             body =
-                "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".to_owned()
+                "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".to_owned();
         }
     }
     let length = size.unwrap_or(body.len() as u64);
