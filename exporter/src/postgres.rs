@@ -7,6 +7,7 @@
 //! Nothing is ever written to a server.
 
 mod access;
+mod any;
 mod asked;
 mod catalogue;
 mod collector;
@@ -37,6 +38,7 @@ use crate::crew::Crew;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
 use crate::tallies::lock;
+pub use any::any;
 pub use config::{Config, Server, Tls};
 use link::Failure;
 pub use queries::{Preset, Query, Sort};

@@ -7,6 +7,7 @@
 pub fn log(bytes: &[u8]) {
     // Whatever it is, it is told of somehow.
     let _ = exporter::api::is_request(bytes);
+    exporter::logs::any(bytes);
     let text = String::from_utf8_lossy(bytes);
     for line in text.lines() {
         let _ = exporter::logs::masked(line);
@@ -24,6 +25,8 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
         r#"b:80 ::1 - c d [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 2326 "-" "\"x" rt="0.1" 5 0.1 [up]"#,
         "login password=hunter2 at postgres://a:hunter3@db/x",
         "{\"Authorization\":[\"Bearer abcdefgh\"],\"token\":\"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc\"}",
+        "ERROR\nTraceback (most recent call last):\n  File \"a.py\", line 1\nValueError: x\n\nDuring handling of the above exception, another exception occurred:\n",
+        "panic: x\n\ngoroutine 1 [running]:\nmain.f()\n\t/a.go:7\n\u{1b}[31mred\u{1b}[0m\nCaused by: java.io.IOException\n\tat a.b(C.java:1)",
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----",
     ])
 }

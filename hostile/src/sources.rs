@@ -1,4 +1,4 @@
-//! What the exporters' sources answer: engines, brokers, Redis, proxies, logs.
+//! What the exporters' sources answer: engines, brokers, Redis, PostgreSQL, proxies, logs.
 
 /// Reads the bytes as an answer of each.
 ///
@@ -8,6 +8,7 @@ pub fn sources(bytes: &[u8]) {
     exporter::container::any(bytes);
     exporter::redis::any(bytes);
     exporter::celery::any(bytes);
+    exporter::postgres::any(bytes);
     exporter::api::any(bytes);
 }
 
@@ -26,6 +27,11 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
         "# TYPE caddy_http_requests_total counter\ncaddy_http_requests_total{server=\"a\"} 1\n",
         "{\"__CURSOR\":\"s=1\",\"MESSAGE\":[116,119,255]}\n{\"__CURSOR\":\"s=2\",\"MESSAGE\":\"two\"}\n",
         "2026-01-01T00:00:00.123456789Z a line\n",
+        "postgres://watch@db:5433/shop?connect_timeout=5&application_name=x",
+        "# services\n[shop]\nhost=/run/postgresql\nport=5433\nuser=watch\n[other]\nhost=b\n",
+        "# host:port:database:user:password\ndb:*:shop:watch:hun\\:ter2\n*:5432:*:*:x\n",
+        "SELECT $tag$a$tag$, E'it\\'s', 0x1f, 'b' -- 5\nFROM \"t\" /* 'c' */ WHERE id IN (1, 2.5e3)",
+        "shared_buffers|16384|8kB||work_mem|4096|kB||fsync|on|||a.b|-1|ms|",
     ]);
     // A method, then a body, of a broker's channel 1.
     samples.push(vec![
