@@ -88,6 +88,20 @@ impl Module {
         )
     }
 
+    /// Whether a look by it only sends, waits and reads: no patterns and no unpacking, which
+    /// may keep a processor busy for long, and no handshake of TLS but one that a redirect
+    /// leads to, of a millisecond.
+    #[must_use]
+    pub fn only_waits(&self, target: &str) -> bool {
+        match self.prober {
+            Prober::Http => self.http.only_waits(target),
+            Prober::Tcp => !self.tcp.tls && self.tcp.query_response.is_empty(),
+            Prober::Icmp => true,
+            Prober::Redis => !self.server.tls,
+            _ => false,
+        }
+    }
+
     /// Says where the certificate lies that should be served.
     pub fn compare_with(&mut self, certificate: &Path) {
         for tls in [

@@ -323,6 +323,46 @@ mod tests {
     }
 
     #[test]
+    fn only_what_sends_waits_and_reads_shares_a_task_with_others() {
+        let text = "modules: {plain: {prober: http, http: {valid_status_codes: [200], method: HEAD}}, \
+             body: {prober: http, http: {fail_if_body_not_matches_regexp: [x]}}, \
+             header: {prober: http, http: {fail_if_header_matches: [{header: a, regexp: b}]}}, \
+             json: {prober: http, http: {json: [{path: a, equals: b}]}}, \
+             packed: {prober: http, http: {compression: gzip}}, \
+             by_proxy: {prober: http, http: {proxy_url: 'http://p'}}, \
+             tls: {prober: tcp, tcp: {tls: true}}, \
+             command: {prober: command, command: {argv: [a]}}}";
+        let file: File = settings::read("blackbox.yml".as_ref(), text, &|_| None).unwrap();
+        let mut modules = shipped();
+        modules.extend(held(file.modules));
+        for (module, target, waits) in [
+            ("http_2xx", "http://a/", true),
+            ("http_2xx", "a/", true),
+            ("http_2xx", "https://a/", false),
+            ("http_2xx", "HTTPS://a/", false),
+            ("plain", "http://a/", true),
+            ("body", "http://a/", false),
+            ("header", "http://a/", false),
+            ("json", "http://a/", false),
+            ("packed", "http://a/", false),
+            ("by_proxy", "http://a/", false),
+            ("tcp_connect", "a:1", true),
+            ("tls", "a:1", false),
+            ("ssh_banner", "a:22", false),
+            ("icmp", "a", true),
+            ("redis", "a:6379", true),
+            ("docker", "a", false),
+            ("command", "a", false),
+        ] {
+            assert_eq!(
+                modules[module].only_waits(target),
+                waits,
+                "{module} {target}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_not_supported_is_named_with_its_line() {
         let text =
             "modules:\n  m:\n    prober: http\n    http:\n      no_proxy: x\n      bogus: 1\n";

@@ -1,5 +1,6 @@
-//! Looking at targets when they are due, each on a task of its own: one that
-//! hangs delays no other.
+//! Looking at targets when they are due: one that hangs delays no other. Those that
+//! wait nearly all of their time share a task, since tasks of their own would be handed
+//! out among the workers, each of which must be woken for it.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use exporter::container::{Containers, Mount};
-use futures_util::FutureExt as _;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use healthchecks::probe::{self, Board, Due, Failure, Module, Outcome, Reason, Samples};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -43,8 +45,16 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
             found_at = Some(Instant::now());
         }
         for of in BOARDS {
-            for due in of(&watch.health).due(now_ms) {
-                looks.spawn(look(Arc::clone(watch), of, due, Arc::clone(&soon)));
+            let due = of(&watch.health).due(now_ms);
+            let (waiting, working): (Vec<_>, Vec<_>) = due.into_iter().partition(waits);
+            let look = |due| look(Arc::clone(watch), of, due, Arc::clone(&soon));
+            for due in working {
+                looks.spawn(look(due));
+            }
+            if !waiting.is_empty() {
+                // None may take those with it with which it shares a task.
+                let alone = |due| AssertUnwindSafe(look(due)).catch_unwind().map(drop);
+                looks.spawn(together(waiting.into_iter().map(alone).collect()));
             }
         }
         beat.beat(Instant::now());
@@ -61,6 +71,16 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         }
     }
     looks.shutdown().await;
+}
+
+/// Whether a look only waits for others, and works next to nothing itself.
+fn waits(due: &Due) -> bool {
+    due.target.certificate.is_empty() && due.module.only_waits(&due.target.target)
+}
+
+/// Goes on with all of them, each as soon as there is something to do for it.
+async fn together(looks: FuturesUnordered<impl Future<Output = ()>>) {
+    looks.collect::<()>().await;
 }
 
 /// What a look that panicked says.
@@ -156,6 +176,45 @@ fn on_disk(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn one_of_many_that_hangs_or_panics_holds_up_no_other() {
+        let (told, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let (let_go, hanging) = tokio::sync::oneshot::channel::<()>();
+        let mut hanging = Some(hanging);
+        let looks = (0..100).map(|at| {
+            let told = told.clone();
+            let hanging = if at == 0 { hanging.take() } else { None };
+            async move {
+                let outcome = caught(async {
+                    match (at, hanging) {
+                        (_, Some(hanging)) => drop(hanging.await),
+                        (1, None) => panic!("one"),
+                        _ => tokio::task::yield_now().await,
+                    }
+                    Outcome {
+                        samples: Samples::default(),
+                        failure: None,
+                        took: Duration::ZERO,
+                    }
+                })
+                .await;
+                told.send((at, outcome.failure.is_some())).unwrap();
+            }
+        });
+        let all = tokio::spawn(together(looks.collect()));
+        drop(told);
+        let mut others = Vec::new();
+        while others.len() < 99 {
+            others.push(seen.recv().await.unwrap());
+        }
+        others.sort_unstable();
+        assert_eq!(others[0], (1, true));
+        assert!(others[1..].iter().all(|(_, failed)| !failed), "{others:?}");
+        let_go.send(()).unwrap();
+        all.await.unwrap();
+        assert_eq!(seen.recv().await, Some((0, false)));
+    }
 
     #[tokio::test]
     async fn a_look_that_panics_is_one_that_failed() {

@@ -155,3 +155,22 @@ settings::section! {
         pub proxy_url: Unsupported = Unsupported,
     }
 }
+
+impl Http {
+    /// Whether a look at the target only sends, waits and reads.
+    pub(in super::super) fn only_waits(&self, target: &str) -> bool {
+        let scheme = target
+            .split_once("://")
+            .map_or("http", |(scheme, _)| scheme);
+        let patterns = self.fail_if_body_matches_regexp.len()
+            + self.fail_if_body_not_matches_regexp.len()
+            + self.fail_if_header_matches.len()
+            + self.fail_if_header_not_matches.len();
+        scheme.eq_ignore_ascii_case("http")
+            && patterns + self.json.len() == 0
+            && self.compression.is_empty()
+            && self.body_file.as_os_str().is_empty()
+            && self.proxy_url.is_empty()
+            && self.oauth2.is_none()
+    }
+}
