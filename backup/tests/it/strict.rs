@@ -173,10 +173,12 @@ impl Strict {
             }
             To::Put => {
                 let mut written = self.0.written.lock().unwrap();
-                let before = written.insert(uri.path().to_owned(), Instant::now());
+                let before = written.get(uri.path());
                 if before.is_some_and(|before| before.elapsed() < Duration::from_secs(1)) {
                     return Some((429, "TooManyRequests"));
                 }
+                // What was refused has written nothing: the next try is a second after the last that did.
+                written.insert(uri.path().to_owned(), Instant::now());
             }
             _ => {}
         }

@@ -27,7 +27,7 @@ const PRELOADED: &str = "SELECT current_setting(''shared_preload_libraries'') = 
     AND current_setting(''max_worker_processes'') = ''0''";
 
 /// A database with 100 rows, and a backup of it whose drill waits to be looked at.
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = Place::new(&format!(
         "  - {{name: db, container: shop-db-1, database: shop, user: owner, \
          drill_container: true, drill_memory: 256MiB, checks: ['{HELD}', '{PRELOADED}']}}\n"
@@ -87,7 +87,7 @@ fn volumes(place: &Place) -> usize {
         .count()
 }
 
-fn is_there(place: &Place) -> bool {
+pub(crate) fn is_there(place: &Place) -> bool {
     place
         .engine
         .tries(&["container", "inspect", "belfry-drill-db"])

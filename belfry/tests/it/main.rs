@@ -19,11 +19,15 @@ mod at_rest;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod backup_attest;
+#[cfg(test)]
 mod backup_copies;
 #[cfg(test)]
 mod backup_coverage;
 #[cfg(test)]
 mod backup_drill;
+#[cfg(test)]
+mod backup_drill_late;
 #[cfg(test)]
 mod backup_files;
 #[cfg(test)]

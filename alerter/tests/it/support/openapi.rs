@@ -1,6 +1,7 @@
 //! Whether an answer is what Alertmanager's OpenAPI document says, or one of the few
 //! that come from the frame around the program, of which the document says nothing.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -15,25 +16,33 @@ const FRAME: [u16; 6] = [404, 405, 406, 413, 415, 422];
 /// What the frame says where too many ask at once.
 const BUSY: (u16, &str) = (503, "Limit of concurrent GET requests reached (");
 
-/// The document.
-pub(crate) struct Document(Node);
+/// The document; nothing where it does not lie beside the workspace.
+pub(crate) struct Document(Option<Node>);
 
 impl Document {
     pub(crate) fn read() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../shared/reference/alertmanager-openapi-v2.yaml");
-        let text = std::fs::read_to_string(&path)
-            .unwrap_or_else(|err| panic!("{}: {err}", path.display()));
-        Self(settings::parse("openapi.yaml", &text).unwrap())
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+        let path = beside.join("reference/alertmanager-openapi-v2.yaml");
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            let told = format!("LEFT OUT: no document {}\n", path.display());
+            // Not by a macro, whose words are kept from who runs tests that pass.
+            std::io::stderr().write_all(told.as_bytes()).unwrap();
+            assert!(!beside.exists(), "{} must be there", path.display());
+            return Self(None);
+        };
+        Self(Some(settings::parse("openapi.yaml", &text).unwrap()))
     }
 
     /// Panics unless the answer to `get /alerts` is as the document says.
     pub(crate) fn check(&self, method: &str, path: &str, answer: &Answer) {
+        let Some(document) = &self.0 else {
+            return;
+        };
         let status = answer.status.to_string();
         let steps = ["paths", path, method, "responses", &status];
         let foreseen = steps
             .iter()
-            .try_fold(&self.0, |node, step| field(node, step));
+            .try_fold(document, |node, step| field(node, step));
         // A body that cannot be read never came to the program.
         let malformed = (method, answer.status) == ("post", 400) && answer.json().is_object();
         let Some(response) = foreseen.filter(|_| !malformed) else {
@@ -169,7 +178,8 @@ impl Document {
     }
 
     fn at(&self, steps: &[&str]) -> &Node {
-        steps.iter().fold(&self.0, |node, step| {
+        let document = self.0.as_ref().expect("a document");
+        steps.iter().fold(document, |node, step| {
             field(node, step).unwrap_or_else(|| panic!("the document has no {steps:?}"))
         })
     }
