@@ -12,7 +12,7 @@ use std::io;
 use tokio::net::TcpStream;
 
 use crate::served::Trouble;
-use crate::tls::Connector;
+use crate::tls::Renewable;
 use stream::Stream;
 use wire::{BODY, Frame, HEADER, HEARTBEAT, In, METHOD, Out};
 
@@ -60,7 +60,7 @@ pub(crate) struct Login<'a> {
     pub(crate) host: &'a str,
     pub(crate) port: u16,
     /// What TLS is set up with, where it is wanted.
-    pub(crate) tls: Option<&'a Connector>,
+    pub(crate) tls: Option<&'a Renewable>,
     pub(crate) vhost: &'a str,
     pub(crate) username: &'a str,
     pub(crate) password: &'a str,
@@ -97,11 +97,23 @@ impl Link {
     /// Connects, logs in and opens a channel. Each side must give a sign of life
     /// every `heartbeat` seconds; 0 is never.
     pub(crate) async fn open(login: &Login<'_>, heartbeat: u16) -> Result<Self, Failure> {
+        let begun = Self::begin(login, heartbeat).await;
+        if let (Some(tls), Err(Failure::Tls(_) | Failure::Closed)) = (login.tls, &begun) {
+            tls.failed().await;
+        }
+        begun
+    }
+
+    async fn begin(login: &Login<'_>, heartbeat: u16) -> Result<Self, Failure> {
         let unreachable = |err: io::Error| Failure::Unreachable(err.kind());
+        let connector = match login.tls {
+            Some(tls) => Some(tls.connector().await.map_err(Failure::Tls)?),
+            None => None,
+        };
         let stream = TcpStream::connect((login.host, login.port));
         let stream = stream.await.map_err(unreachable)?;
-        let stream = match login.tls {
-            Some(connector) => Stream::secure(connector, login.host, stream).await?,
+        let stream = match connector {
+            Some(connector) => Stream::secure(&connector, login.host, stream).await?,
             None => Stream::Plain(stream),
         };
         let mut link = Self {

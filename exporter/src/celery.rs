@@ -38,7 +38,7 @@ use crate::pieces::{self, Pieces, Sheet};
 use crate::redis::address::Address;
 use crate::redis::client::Route;
 use crate::tallies::lock;
-use crate::tls::Connector;
+use crate::tls::Renewable;
 use broker::Access;
 use names::Names;
 use poll::{Line, Poll};
@@ -71,6 +71,12 @@ struct Setup {
     config: Config,
     /// Whether it must first be found out in which database it is, if any.
     found: bool,
+}
+
+impl Setup {
+    fn tls(&self) -> Renewable {
+        Renewable::new(self.broker.papers(), self.config.deadline)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -268,7 +274,7 @@ impl Shared {
         let (name, interval) = (&member.served.name, setup.config.interval);
         if let Some(place) = setup.broker.rabbit() {
             let tls = match place.tls {
-                true => Some(self.connector(member).await),
+                true => Some(setup.tls()),
                 false => None,
             };
             let access = rabbit::Access { place, tls, setup };
@@ -289,7 +295,7 @@ impl Shared {
             return;
         };
         let tls = match address {
-            Address::Tls(..) => Some(self.connector(member).await),
+            Address::Tls(..) => Some(setup.tls()),
             _ => None,
         };
         let access = Access {
@@ -312,20 +318,6 @@ impl Shared {
             )),
             self.measure(Poll::new(line, scene), member, scene)
         );
-    }
-
-    /// What TLS is set up with; waits until its files can be read.
-    async fn connector(&self, member: &Member<Setup>) -> Connector {
-        let setup = &member.setup;
-        let (deadline, interval) = (setup.config.deadline, setup.config.interval);
-        Connector::awaited(
-            &self.fleet,
-            member,
-            setup.broker.papers(),
-            deadline,
-            interval,
-        )
-        .await
     }
 
     /// Measures queues and asks workers, for ever.

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fleet::{Fleet, Member, Standing, Wanted};
 use crate::pieces::{self, Pieces, Sheet};
 use crate::tallies::lock;
-use crate::tls::{Connector, Papers};
+use crate::tls::{Papers, Renewable};
 use address::Address;
 use client::{Client, Failure, Route};
 
@@ -109,15 +109,9 @@ impl Server {
 
     fn tls_fault(&self) -> Option<(&'static str, &'static str)> {
         let tls = matches!(Address::parse(&self.address), Some(Address::Tls(..)));
-        let files = [
-            ("ca_file", &self.ca_file),
-            ("cert_file", &self.cert_file),
-            ("key_file", &self.key_file),
-        ];
-        let idle = files.iter().find(|(_, file)| !tls && file.is_some());
-        match idle {
-            Some((key, _)) => Some((key, "only an address that begins with rediss:// has TLS")),
-            None => Papers::fault(&self.cert_file, &self.key_file),
+        match Papers::first(&self.ca_file, &self.cert_file, &self.key_file) {
+            Some(key) if !tls => Some((key, "only an address that begins with rediss:// has TLS")),
+            _ => Papers::fault(&self.cert_file, &self.key_file),
         }
     }
 
@@ -267,8 +261,7 @@ impl Shared {
         let tls = match address {
             Address::Tls(..) => {
                 let papers = Papers::new(&server.ca_file, &server.cert_file, &server.key_file);
-                let (deadline, interval) = (setup.deadline, setup.interval);
-                Some(Connector::awaited(&self.fleet, member, papers, deadline, interval).await)
+                Some(Renewable::new(papers, setup.deadline))
             }
             _ => None,
         };

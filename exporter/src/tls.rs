@@ -4,17 +4,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::crew::{Crew, Outcome};
-use crate::fleet::{Fleet, Member};
 
 /// The files that TLS is set up with.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +32,18 @@ impl Papers {
             authorities: ca.clone(),
             own: cert.clone().zip(key.clone()),
         }
+    }
+
+    /// The first of these keys that names a file: an address without TLS has no use for
+    /// one, and who names it believes that nothing goes in clear.
+    pub(crate) fn first(
+        ca: &Option<PathBuf>,
+        cert: &Option<PathBuf>,
+        key: &Option<PathBuf>,
+    ) -> Option<&'static str> {
+        let files = [("ca_file", ca), ("cert_file", cert), ("key_file", key)];
+        let named = files.into_iter().find(|(_, file)| file.is_some());
+        named.map(|(key, _)| key)
     }
 
     /// What contradicts itself, as (key, message).
@@ -70,26 +82,6 @@ impl Connector {
             Outcome::Done(read, _) => read,
             Outcome::Late => Err("the certificate authorities were not read in time"),
             Outcome::Panicked => Err("the certificate authorities cannot be read"),
-        }
-    }
-
-    /// The same for a server that is read each `interval`: waits until they can be read,
-    /// and puts down why they cannot.
-    pub(crate) async fn awaited<S: PartialEq>(
-        fleet: &Fleet<S>,
-        member: &Member<S>,
-        papers: Papers,
-        deadline: Duration,
-        interval: Duration,
-    ) -> Self {
-        let files = Crew::default();
-        loop {
-            let began = Instant::now();
-            match Self::load(&files, papers.clone(), deadline).await {
-                Ok(connector) => return connector,
-                Err(why) => fleet.put(member, Err(why.into()), began),
-            }
-            tokio::time::sleep(interval).await;
         }
     }
 
@@ -135,6 +127,44 @@ impl Connector {
         TlsConnector::from(Arc::clone(&self.0))
             .connect(name, stream)
             .await
+    }
+}
+
+/// TLS towards one server, to which we connect again and again: its files are read for
+/// the first connection, and once more after each that failed, since certificates and
+/// authorities are renewed while we run.
+#[derive(Debug)]
+pub(crate) struct Renewable {
+    papers: Papers,
+    deadline: Duration,
+    files: Crew,
+    read: Mutex<Option<Connector>>,
+}
+
+impl Renewable {
+    /// Nothing is read yet.
+    pub(crate) fn new(papers: Papers, deadline: Duration) -> Self {
+        Self {
+            papers,
+            deadline,
+            files: Crew::default(),
+            read: Mutex::default(),
+        }
+    }
+
+    /// What its files said when they were read last.
+    pub(crate) async fn connector(&self) -> Result<Connector, &'static str> {
+        let mut read = self.read.lock().await;
+        if let Some(connector) = &*read {
+            return Ok(connector.clone());
+        }
+        let load = Connector::load(&self.files, self.papers.clone(), self.deadline);
+        Ok(read.insert(load.await?).clone())
+    }
+
+    /// A connection failed: the next one is made with what the files say then.
+    pub(crate) async fn failed(&self) {
+        *self.read.lock().await = None;
     }
 }
 

@@ -17,7 +17,7 @@ use super::scene::Scene;
 use super::workers::Told;
 use super::{Setup, event, now};
 use crate::amqp::{Failure, Link, Login, NOT_FOUND};
-use crate::tls::Connector;
+use crate::tls::Renewable;
 
 /// Where workers tell what happens.
 const EVENTS: &str = "celeryev";
@@ -36,7 +36,7 @@ const EXPIRES: u32 = 10;
 pub(super) struct Access<'a> {
     pub(super) place: Place<'a>,
     /// What TLS is set up with, where it is wanted.
-    pub(super) tls: Option<Connector>,
+    pub(super) tls: Option<Renewable>,
     pub(super) setup: &'a Setup,
 }
 

@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::address::Address;
 use super::resp::{self, Answer};
 use crate::served::Trouble;
-use crate::tls::Connector;
+use crate::tls::Renewable;
 
 /// So much is read at once, in bytes.
 const READ: usize = 16 << 10;
@@ -85,11 +85,11 @@ const QUESTIONS: [&[&str]; 8] = [
 ];
 
 /// How a server is reached.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) address: Address,
     /// What TLS is set up with, where the address wants that.
-    pub(crate) tls: Option<Connector>,
+    pub(crate) tls: Option<Renewable>,
 }
 
 /// A server, and the connection to it while there is one.
@@ -150,9 +150,16 @@ impl Link {
         username: &str,
         password: &str,
     ) -> Result<Self, Failure> {
-        let mut link = Self::to(route).await?;
-        link.log_in(username, password).await?;
-        Ok(link)
+        let begin = async {
+            let mut link = Self::to(route).await?;
+            link.log_in(username, password).await?;
+            Ok(link)
+        };
+        let begun = begin.await;
+        if let (Some(tls), Err(Failure::Tls(_) | Failure::Closed)) = (&route.tls, &begun) {
+            tls.failed().await;
+        }
+        begun
     }
 
     /// Asks questions in one go. A refusal is an answer like any other.
@@ -186,9 +193,10 @@ impl Link {
                 (read, write) = (Box::new(reads), Box::new(writes));
             }
             Address::Tls(host, port) => {
-                let connector = route.tls.as_ref().ok_or(Failure::Tls("it is not ready"))?;
+                let tls = route.tls.as_ref().ok_or(Failure::Tls("it is not ready"))?;
                 let name = ServerName::try_from(host.clone());
                 let name = name.map_err(|_| Failure::Tls("its name is none"))?;
+                let connector = tls.connector().await.map_err(Failure::Tls)?;
                 let stream = TcpStream::connect((host.as_str(), *port)).await;
                 let secured = connector.connect(name, stream.map_err(unreachable)?).await;
                 let secured = secured.map_err(|err| match err.kind() {

@@ -172,7 +172,10 @@ async fn a_celery_application_over_rabbitmq_is_told_by_its_events_and_queues() {
     );
     let astray = secured(Some(scratch.path.join("none.pem")));
     astray.until(&["belfry_celery_broker_up 0"]).await;
-    assert_eq!(astray.celery.standing()[0].trouble, "cannot read ca_file");
+    assert_eq!(
+        astray.celery.standing()[0].trouble,
+        "TLS cannot be set up: cannot read ca_file"
+    );
     drop((wary, astray));
 
     // Nobody works.

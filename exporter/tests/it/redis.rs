@@ -250,7 +250,7 @@ async fn a_redis_behind_tls_is_read_by_those_whose_certificates_are_trusted() {
     ] {
         options.extend([option, file.to_str().unwrap()]);
     }
-    let redis = Instance::start(&scratch.path, "t", 0, &options);
+    let mut redis = Instance::start(&scratch.path, "t", 0, &options);
     let address = Address {
         address: format!("rediss://localhost:{port}"),
         ca_file: Some(pem.clone()),
@@ -303,11 +303,11 @@ async fn a_redis_behind_tls_is_read_by_those_whose_certificates_are_trusted() {
     redis.command(&["-n", "2", "LPUSH", "mail", "{}", "{}"]);
     let celery = Celery::new(celery::Config {
         brokers: vec![Broker {
-            address: address.address,
+            address: address.address.clone(),
             database: 2,
             ca_file: Some(pem.clone()),
-            cert_file: Some(pem),
-            key_file: Some(key),
+            cert_file: Some(pem.clone()),
+            key_file: Some(key.clone()),
             queues: vec!["mail".into()],
             ..Broker::default()
         }],
@@ -319,5 +319,19 @@ async fn a_redis_behind_tls_is_read_by_those_whose_certificates_are_trusted() {
         "belfry_celery_broker_up 1",
         "celery_queue_length{queue_name=\"mail\"} 2",
     ];
-    Listening::start(celery).until(&lines).await;
+    let celery = Listening::start(celery);
+    celery.until(&lines).await;
+
+    // All is renewed, the authority too, and nobody tells us.
+    let work = Work::start(vec![address], DEADLINE);
+    work.until("redis_up 1").await;
+    certificate(&scratch.path);
+    redis.stop();
+    work.until("redis_up 0").await;
+    celery.until(&["belfry_celery_broker_up 0"]).await;
+    let _redis = Instance::start(&scratch.path, "t", 0, &options);
+    work.until("redis_up 1").await;
+    celery
+        .until(&["belfry_celery_broker_up 1", "belfry_celery_listening 1"])
+        .await;
 }
