@@ -98,9 +98,10 @@ impl Config {
                 let message = format!("{:?} stands twice", broker.label());
                 faults.push((format!("{key}.name"), message));
             }
-            let fault = Papers::fault(&broker.cert_file, &broker.key_file);
             faults.extend(
-                fault.map(|(below, message)| (format!("{key}.{below}"), message.to_owned())),
+                broker
+                    .tls_fault()
+                    .map(|(below, message)| (format!("{key}.{below}"), message.to_owned())),
             );
             if broker.priority_steps.is_empty() {
                 let message = "one step is needed at least".to_owned();
@@ -140,6 +141,20 @@ impl Broker {
         }
     }
 
+    fn tls_fault(&self) -> Option<(&'static str, &'static str)> {
+        let tls = match self.rabbit() {
+            Some(place) => place.tls,
+            None => matches!(Address::parse(&self.address), Some(Address::Tls(..))),
+        };
+        match Papers::first(&self.ca_file, &self.cert_file, &self.key_file) {
+            Some(key) if !tls => Some((
+                key,
+                "only an address that begins with rediss:// or amqps:// has TLS",
+            )),
+            _ => Papers::fault(&self.cert_file, &self.key_file),
+        }
+    }
+
     /// What TLS is set up with.
     pub(super) fn papers(&self) -> Papers {
         Papers::new(&self.ca_file, &self.cert_file, &self.key_file)
@@ -176,6 +191,42 @@ impl Broker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_tls_at_an_address_without_it_are_refused() {
+        let file = || Some(PathBuf::from("/some.pem"));
+        let faults = |address: &str, ca, cert, key| {
+            let broker = Broker {
+                address: address.to_owned(),
+                ca_file: ca,
+                cert_file: cert,
+                key_file: key,
+                ..Broker::default()
+            };
+            let config = Config {
+                brokers: vec![broker],
+                ..Config::default()
+            };
+            let faults = config.faults();
+            faults.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        for address in ["db:6379", "/run/redis.sock", "amqp://mq"] {
+            for (ca, cert, key, below) in [
+                (file(), None, None, "ca_file"),
+                (None, file(), file(), "cert_file"),
+                (None, None, file(), "key_file"),
+            ] {
+                let want = format!("celery.brokers[0].{below}");
+                assert_eq!(faults(address, ca, cert, key), [want], "{address}");
+            }
+            assert!(faults(address, None, None, None).is_empty(), "{address}");
+        }
+        for address in ["rediss://db", "amqps://mq"] {
+            assert!(faults(address, file(), file(), file()).is_empty());
+            let half = faults(address, file(), file(), None);
+            assert_eq!(half, ["celery.brokers[0].key_file"], "{address}");
+        }
+    }
 
     #[test]
     fn an_address_of_rabbitmq_is_told_with_its_port_and_whether_it_is_encrypted() {
