@@ -15,7 +15,8 @@ pub(super) struct Request<'a> {
     pub(super) method: Cow<'a, str>,
     /// With what stands behind a question mark.
     pub(super) path: Cow<'a, str>,
-    /// 0 where nothing was answered: the client had gone, or the proxy hung up.
+    /// 0 where the proxy wrote no status: the client had gone, or the proxy hung up. Caddy
+    /// writes it too where none of its handlers said anything, and answers an empty 200.
     pub(super) status: u16,
     /// How long answering took.
     pub(super) seconds: Option<f64>,
@@ -62,7 +63,7 @@ fn parts(request: &str) -> (&str, &str) {
     (method, rest.split(' ').next().unwrap_or_default())
 }
 
-/// A status that HTTP has, or 0, which proxies write where nothing was answered.
+/// A status that HTTP has, or 0, which proxies write where they have none to tell of.
 fn status(text: &str) -> Option<u16> {
     let status = text.parse().ok()?;
     (status == 0 || (100..600).contains(&status)).then_some(status)
