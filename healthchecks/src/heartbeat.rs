@@ -17,6 +17,6 @@ pub(crate) use config::label_name;
 pub use config::{Config, Expected};
 pub use cron::Cron;
 pub use page::View;
-pub use ping::{Kind, Ping, by_uuid, valid_name};
+pub use ping::{Kind, Ping, valid_name};
 pub use record::{Kept, State};
 pub use schedule::Schedule;

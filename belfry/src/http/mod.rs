@@ -29,9 +29,9 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
-use tokio::sync::Semaphore;
 
 use crate::app::{self, Desk, Exporters, Watch};
+use room::Room;
 
 /// The longest body that is read; what may be longer has a limit of its own.
 const BODY: usize = 64 << 10;
@@ -64,9 +64,9 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .merge(query_api::router(app::query_source(&watch)))
         .nest("/api/v2", alerter::api::router(watch.alerter.clone()))
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(from_fn_with_state(watch, guard::check))
+        .layer(from_fn_with_state(Arc::clone(&watch), guard::check))
         .layer(from_fn_with_state(
-            Arc::new(Semaphore::new(room::REQUESTS)),
+            Room::with_pings(move |path| watch.health.beats.takes_bare(path)),
             room::enter,
         ))
 }
@@ -107,10 +107,7 @@ pub(crate) fn exporters(exporters: Arc<Exporters>, address: SocketAddr) -> Route
             &exporters,
         ))))
         .merge(probe::router(probes_alone(exporters)))
-        .layer(from_fn_with_state(
-            Arc::new(Semaphore::new(room::REQUESTS)),
-            room::enter,
-        ))
+        .layer(from_fn_with_state(Room::without_pings(), room::enter))
 }
 
 fn probes_of(watch: Arc<Watch>) -> probe::Known {

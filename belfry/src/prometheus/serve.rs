@@ -8,10 +8,10 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 
 use super::{Shared, figures, source};
-use crate::http::{guard, room};
+use crate::http::guard;
+use crate::http::room::{self, Room};
 
 /// Everything, below the prefix of the flags.
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
@@ -40,10 +40,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
             .nest(&prefix, inner)
     };
     all.layer(from_fn_with_state(Arc::clone(shared), check))
-        .layer(from_fn_with_state(
-            Arc::new(Semaphore::new(room::REQUESTS)),
-            room::enter,
-        ))
+        .layer(from_fn_with_state(Room::without_pings(), room::enter))
 }
 
 async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {

@@ -109,12 +109,6 @@ pub fn valid_name(name: &str) -> bool {
         && name.bytes().any(|byte| byte != b'.')
 }
 
-/// Whether a path names a heartbeat by its UUID.
-#[must_use]
-pub fn by_uuid(path: &str) -> bool {
-    matches!(parse(path, ""), Some((Address::Uuid(_), _)))
-}
-
 /// Reads a UUID with its four dashes.
 pub(super) fn uuid(text: &str) -> Option<u128> {
     let dashes = text
@@ -208,7 +202,8 @@ mod tests {
             ("backup".to_owned(), false),
             ("s3cret/backup".to_owned(), false),
         ] {
-            assert_eq!(by_uuid(&path), is, "{path}");
+            let by_uuid = matches!(parse(&path, ""), Some((Address::Uuid(_), _)));
+            assert_eq!(by_uuid, is, "{path}");
         }
     }
 
