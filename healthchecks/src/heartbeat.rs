@@ -13,7 +13,6 @@ mod record;
 mod schedule;
 
 pub use book::{Book, Refusal, Taken};
-pub(crate) use config::label_name;
 pub use config::{Config, Expected};
 pub use cron::Cron;
 pub use page::View;

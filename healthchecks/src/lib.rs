@@ -6,6 +6,7 @@
 pub mod deadman;
 pub mod discover;
 pub mod heartbeat;
+mod labels;
 pub mod liveness;
 pub mod peer;
 pub mod probe;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::ping::{uuid, valid_name};
 use super::{Cron, Schedule};
 use crate::deadman::{self, Deadman};
+use crate::labels;
 
 settings::section! {
     /// Heartbeats that jobs send, by asking for /ping/NAME.
@@ -53,6 +54,9 @@ settings::section! {
     }
 }
 
+/// Labels that a heartbeat has already.
+const TAKEN: [&str; 3] = ["heartbeat", "state", "kind"];
+
 /// The largest part of a body that can be kept.
 const MOST_BODY: u64 = 1 << 20;
 
@@ -95,10 +99,8 @@ impl Config {
                     Some(_) => {}
                 }
             }
-            for label in expected.labels.keys() {
-                if !label_name(label) || matches!(&**label, "heartbeat" | "state" | "kind") {
-                    fault(".labels", format!("{label:?} cannot be a label here"));
-                }
+            for (key, message) in labels::faults(&expected.labels, &TAKEN) {
+                fault(&key, message);
             }
         }
         if self.body.bytes() > MOST_BODY {
@@ -135,17 +137,6 @@ impl Expected {
         };
         Ok(Schedule::Cron(Box::new(Cron::parse(&self.cron)?), zone))
     }
-}
-
-/// Whether a text can name a label.
-pub(crate) fn label_name(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    let first = bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_');
-    first
-        && !text.starts_with("__")
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -202,5 +193,27 @@ mod tests {
             "expect: {{a: {{uuid: {uuid}, cron: '*/5 8-18 * * mon-fri', labels: {{team: web}}}}}}"
         );
         assert_eq!(read(&good), []);
+    }
+
+    #[test]
+    fn labels_that_no_series_can_have_are_refused() {
+        let long = |count: usize| "x".repeat(count);
+        for (most, text, key) in [
+            (512, "{? '{}' : y}", "heartbeat.expect[a].labels"),
+            (4096, "{b: '{}'}", "heartbeat.expect[a].labels.b"),
+        ] {
+            let keys = |length| -> Vec<_> {
+                let labels = text.replace("{}", &long(length));
+                let faults = read(&format!("expect: {{a: {{labels: {labels}}}}}"));
+                faults.into_iter().map(|(key, _)| key).collect()
+            };
+            assert_eq!(keys(most), Vec::<String>::new(), "{text}");
+            assert_eq!(keys(most + 1), [key], "{text}");
+        }
+        for (count, faults) in [(40, 0), (41, 1)] {
+            let labels: String = (0..count).map(|at| format!("l{at}: x, ")).collect();
+            let read = read(&format!("expect: {{a: {{labels: {{{labels}}}}}}}"));
+            assert_eq!(read.len(), faults, "{count}: {read:?}");
+        }
     }
 }

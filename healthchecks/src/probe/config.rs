@@ -14,6 +14,7 @@ use settings::Fault;
 use super::discover::Discover;
 use super::module::{File, Module, held, shipped};
 use super::pattern::Pattern;
+use crate::labels::{self, too_long};
 
 settings::section! {
     /// Looking at services from outside.
@@ -89,16 +90,6 @@ settings::section! {
 
 /// Labels that a probe has already.
 const TAKEN: [&str; 6] = ["instance", "probe", "module", "job", "reason", "phase"];
-
-/// A target has no more labels of its own, beside those that its module may add: a series
-/// with more than 64 is taken by nobody.
-const LABELS: usize = 40;
-/// A label's name is no longer, in bytes.
-const LONGEST_NAME: usize = 512;
-
-fn too_long(what: &str) -> String {
-    format!("{what} becomes a label and is no longer than {LONGEST_VALUE} bytes")
-}
 
 /// A configuration with all its modules.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -193,27 +184,13 @@ impl Config {
             if target.module.len() > LONGEST_VALUE {
                 fault(".module", too_long("a module's name"));
             }
-            if target.labels.len() > LABELS {
-                fault(".labels", format!("more than {LABELS} labels"));
+            for (key, message) in labels::faults(&target.labels, &TAKEN) {
+                fault(&key, message);
             }
-            for (label, value) in &target.labels {
-                if value.len() > LONGEST_VALUE {
-                    fault(&format!(".labels.{label}"), too_long("a value"));
-                }
-                if label.len() > LONGEST_NAME {
-                    fault(
-                        ".labels",
-                        format!("a label's name is longer than {LONGEST_NAME} bytes"),
-                    );
-                    continue;
-                }
-                if !crate::heartbeat::label_name(label) || TAKEN.contains(&label.as_str()) {
-                    fault(".labels", format!("{label:?} cannot be a label here"));
-                }
-                let module = loaded.modules.get(&target.module);
-                if module.is_some_and(|module| module.labels(label)) {
-                    fault(".labels", format!("its module has a label {label:?}"));
-                }
+            let module = loaded.modules.get(&target.module);
+            let of_module = |label: &&String| module.is_some_and(|module| module.labels(label));
+            for label in target.labels.keys().filter(of_module) {
+                fault(".labels", format!("its module has a label {label:?}"));
             }
             if target
                 .interval

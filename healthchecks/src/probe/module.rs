@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pattern::{Pattern, Source, Unsupported};
+use crate::labels::{self, MOST_MATCHED};
 
 pub(super) use celery::Celery;
 pub(super) use dns::{Dns, Records};
@@ -126,7 +127,7 @@ settings::section! {
         pub expect: Option<Pattern> = None,
         /// Bytes that must come.
         pub expect_bytes: String = String::new(),
-        /// Labels of probe_expect_info, from what matched.
+        /// Labels of probe_expect_info, from what matched: up to 16.
         pub labels: Vec<ExpectLabel> = vec![],
         /// A line that is sent; `${1}` stands for what the first group matched.
         pub send: String = String::new(),
@@ -262,12 +263,17 @@ impl Module {
     #[must_use]
     pub(super) fn label_fault(&self) -> Option<String> {
         self.tcp.query_response.iter().find_map(|step| {
+            if step.labels.len() > MOST_MATCHED {
+                return Some(format!("more than {MOST_MATCHED} labels of one step"));
+            }
             let mut seen = BTreeSet::new();
-            let mut names = step.labels.iter().map(|label| label.name.as_str());
-            let bad = names.find(|name| {
-                !crate::heartbeat::label_name(name) || OWN.contains(name) || !seen.insert(*name)
-            })?;
-            Some(format!("{bad:?} cannot be a label of probe_expect_info"))
+            step.labels.iter().find_map(|label| {
+                let name = label.name.as_str();
+                labels::too_long_a_name(name).or_else(|| {
+                    let bad = !labels::is_name(name) || OWN.contains(&name) || !seen.insert(name);
+                    bad.then(|| format!("{name:?} cannot be a label of probe_expect_info"))
+                })
+            })
         })
     }
 

@@ -191,4 +191,20 @@ fn what_no_series_can_be_labelled_with_is_refused_where_it_stands() {
         let text = format!("targets: [{{target: a, labels: {{{}}}}}]", labels(count));
         assert_eq!(config(&text).faults().len(), faults, "{count}");
     }
+    let matched: String = (0..17).map(|at| format!("{{name: l{at}}}, ")).collect();
+    for (labels, said) in [
+        (matched.as_str(), Some("more than 16 labels of one step")),
+        (&matched[..matched.len() - 13], None),
+        (
+            &format!("{{name: {}}}", long(513)),
+            Some("a label's name is longer than 512 bytes"),
+        ),
+        (&format!("{{name: {}}}", long(512)), None),
+    ] {
+        let text = format!(
+            "modules: {{m: {{prober: tcp, tcp: {{query_response: [{{labels: [{labels}]}}]}}}}}}"
+        );
+        let want = said.map(|said| ("probe.modules.m".to_owned(), said.to_owned()));
+        assert_eq!(config(&text).faults(), Vec::from_iter(want), "{labels}");
+    }
 }
