@@ -17,6 +17,8 @@ pub(super) struct Families(Mutex<BTreeMap<&'static str, Known>>);
 struct Known {
     /// What was read last, where it is kept to see that nothing changed.
     said: String,
+    /// Whose families they are: another name of this host is a change too.
+    instance: String,
     families: Vec<Metadata>,
 }
 
@@ -25,6 +27,7 @@ impl Families {
     pub(super) fn page(&self, job: Job, instance: &str, page: &str) {
         let known = Known {
             said: String::new(),
+            instance: String::new(),
             families: views::families(Format::Text, page, job.as_str(), instance),
         };
         self.lock().insert(job.as_str(), known);
@@ -34,8 +37,9 @@ impl Families {
     pub(super) fn said(&self, job: Job, instance: &str, said: &str) {
         let mut all = self.lock();
         let known = all.entry(job.as_str()).or_default();
-        if known.said != said {
+        if known.said != said || known.instance != instance {
             said.clone_into(&mut known.said);
+            instance.clone_into(&mut known.instance);
             known.families = views::families(Format::Text, said, job.as_str(), instance);
         }
     }
@@ -82,6 +86,11 @@ mod tests {
             names(),
             [("c".to_owned(), "gauge"), ("b".to_owned(), "gauge")]
         );
+        // The host is called otherwise.
+        families.said(Job::Probe, "i", "# TYPE b gauge\n");
+        let all = families.all();
+        let instances: Vec<_> = all.iter().map(|one| one.target.get("instance")).collect();
+        assert_eq!(instances, ["h", "i"]);
         families.retain(&[Job::Probe, Job::Belfry]);
         assert_eq!(names(), [("b".to_owned(), "gauge")]);
     }
