@@ -259,6 +259,7 @@ pub fn any(bytes: &[u8]) {
         ..Batch::default()
     };
     tally.take(&batch, searches, &mut mask, &mut entries, 0);
+    entries.check();
     let (kept, tracebacks) = entries.all();
     let lines = kept.iter().chain(&tracebacks).flat_map(|one| &one.lines);
     assert!(lines.clone().all(|line| !line.contains("Zq7only4here")));

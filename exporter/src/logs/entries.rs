@@ -120,6 +120,24 @@ impl Entries {
         }
     }
 
+    /// For those who throw any bytes at it.
+    ///
+    /// # Panics
+    /// If more is kept than is allowed.
+    pub(super) fn check(&self) {
+        // The last entry may still grow, and it alone; letters are not parted.
+        let (entry, wide) = (TALLEST, WIDEST + '…'.len_utf8() + 3);
+        let lines = |entries: &VecDeque<Entry>| -> usize {
+            entries.iter().map(|entry| entry.lines.len()).sum()
+        };
+        assert!(lines(&self.last) < self.most.max(1) + entry);
+        assert!(self.tracebacks.len() <= TRACEBACKS);
+        for one in self.last.iter().chain(&self.tracebacks) {
+            assert!(one.lines.len() <= entry);
+            assert!(one.lines.iter().all(|line| line.len() <= wide));
+        }
+    }
+
     /// Lines beyond the most go, the oldest first; one entry always stays.
     fn bound(&mut self) {
         let mut lines: usize = self.last.iter().map(|entry| entry.lines.len()).sum();
