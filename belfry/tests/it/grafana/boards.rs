@@ -104,7 +104,7 @@ impl Board {
     /// A query as Grafana sends it: all of each variable, or its first value.
     pub(crate) fn filled(&self, expr: &str, prometheus: &Prometheus) -> String {
         let mut out = expr
-            .replace("$__rate_interval", "15s")
+            .replace("$__rate_interval", "1m")
             .replace("$__range", "1m");
         for variable in variables(&self.json) {
             let name = format!("${}", text(variable, "name"));
