@@ -211,7 +211,9 @@ pub async fn fill(
         compare(&facts.tables, &found).map(|()| found)
     };
     // Enough for plans that are not absurd; all of it is read when somebody can use it.
-    let glancing = analyze(&into, "SET default_statistics_target = 10; ANALYZE");
+    // Statistics that a crash loses are made again.
+    let glance = "SET synchronous_commit = off; SET default_statistics_target = 10; ANALYZE";
+    let glancing = analyze(&into, glance);
     let (found, glanced) = tokio::join!(counting, glancing);
     let found = found?;
     let counted: u64 = found.iter().map(|table| table.rows).sum();
@@ -237,8 +239,6 @@ pub(super) async fn planned(server: &Server, name: &str) -> Result<(), PostgresE
 
 async fn analyze(server: &Server, sql: &str) -> Result<(), PostgresError> {
     let mut session = Session::open(server).await?;
-    // Statistics that a crash loses are made again.
-    session.lines("SET synchronous_commit = off").await?;
     session.lines(sql).await?;
     session.close().await
 }
@@ -265,7 +265,7 @@ pub(super) async fn restore(
     match &into.place {
         Place::Host { .. } => {
             let path = dump.file.path().display().to_string();
-            let jobs = format!("--jobs={}", haste::JOBS);
+            let jobs = format!("--jobs={}", haste::jobs(&into.place));
             let arguments = [&common[..], &[&jobs, &path]].concat();
             into.start("pg_restore", &arguments).await?.finish().await
         }

@@ -6,9 +6,16 @@
 use std::thread::available_parallelism;
 
 use crate::postgres::{Error as PostgresError, Server, Session, ident};
+use crate::tool::Place;
 
-/// How much `pg_restore` does at once, where it can.
-pub(super) const JOBS: usize = 2;
+/// How much `pg_restore` does at once: only of a file can it do more than one thing,
+/// and into a container the dump comes as a stream.
+pub(super) fn jobs(place: &Place) -> usize {
+    match place {
+        Place::Host { .. } => 2,
+        Place::Container { .. } => 1,
+    }
+}
 
 /// Sets it on a database that was just made.
 ///
@@ -17,17 +24,21 @@ pub(super) const JOBS: usize = 2;
 pub(super) async fn begin(server: &Server, name: &str) -> Result<(), PostgresError> {
     let cores = available_parallelism().map_or(1, usize::from);
     let set = |setting| format!("ALTER DATABASE {} SET {setting}", ident(name));
-    let all: Vec<_> = settings(cores).iter().map(set).collect();
+    let settings = settings(jobs(&server.place), cores);
+    let all: Vec<_> = settings.iter().map(set).collect();
     told(server, &all.join(";\n")).await
 }
 
 /// Takes it back. What the server had put off is on its disk when this has returned:
-/// this change itself is not put off, and the log of writes has one order.
+/// this change itself is not put off, whatever is usual for our role, and the log of
+/// writes has one order.
 ///
 /// # Errors
 /// When the server refuses.
 pub(super) async fn end(server: &Server, name: &str) -> Result<(), PostgresError> {
-    told(server, &format!("ALTER DATABASE {} RESET ALL", ident(name))).await
+    let reset = format!("ALTER DATABASE {} RESET ALL", ident(name));
+    let sql = format!("BEGIN; SET LOCAL synchronous_commit = on; {reset}; COMMIT");
+    told(server, &sql).await
 }
 
 async fn told(server: &Server, sql: &str) -> Result<(), PostgresError> {
@@ -39,10 +50,39 @@ async fn told(server: &Server, sql: &str) -> Result<(), PostgresError> {
 /// An index that several build at once has its memory parted among them, and is sorted
 /// on the disk sooner: where the jobs keep all cores busy, that only costs. Whoever asks
 /// is most often on the server's own host.
-fn settings(cores: usize) -> &'static [&'static str] {
+fn settings(jobs: usize, cores: usize) -> &'static [&'static str] {
     let all = &[
         "synchronous_commit = off",
         "max_parallel_maintenance_workers = 0",
     ];
-    if cores > JOBS { &all[..1] } else { all }
+    if cores > jobs { &all[..1] } else { all }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::{API_DEFAULT_VERSION, Docker};
+
+    use super::*;
+
+    #[test]
+    fn indexes_are_built_by_several_wherever_the_jobs_leave_a_core_idle() {
+        let host = Place::Host { bin: None };
+        // Nothing is asked of it.
+        let engine = Docker::connect_with_http("http://127.0.0.1:9", 1, API_DEFAULT_VERSION);
+        let engine = engine.unwrap();
+        let name = "db".to_owned();
+        let container = Place::Container { engine, name };
+        for (place, cores, idle) in [
+            (&host, 1, false),
+            (&host, 2, false),
+            (&host, 3, true),
+            (&container, 1, false),
+            (&container, 2, true),
+        ] {
+            let alone = "max_parallel_maintenance_workers = 0";
+            let set = settings(jobs(place), cores);
+            assert_eq!(!set.contains(&alone), idle, "{place:?} {cores}");
+            assert_eq!(set[0], "synchronous_commit = off");
+        }
+    }
 }

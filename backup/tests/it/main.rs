@@ -41,6 +41,8 @@ mod restore_around;
 #[cfg(test)]
 mod restore_crowd;
 #[cfg(test)]
+mod restore_haste;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod store;
