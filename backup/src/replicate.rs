@@ -2,7 +2,7 @@
 //! or is new. What is stored is copied as it is, sealed as it was, and checked by
 //! its sum on the way. An upload that is cut off goes on the next time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
@@ -50,11 +50,16 @@ pub async fn replicate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Replica
         }
     }
     let wanted = unsent(held.iter().flat_map(|(_, copies)| copies.values()));
-    for (target, _) in &held {
-        if let Err(err) = target.sweep(&prefix, &wanted).await {
-            done.errors.push(format!("{}: {err}", target.name()));
+    let mut swept = Vec::new();
+    for (target, copies) in held {
+        match target.sweep(&prefix, &wanted).await {
+            Ok(_) => swept.push((target, copies)),
+            // What is begun anew under a key takes the place of what is noted of it, and
+            // nobody would end the upload that could not be ended now.
+            Err(err) => done.errors.push(format!("{}: {err}", target.name())),
         }
     }
+    let mut held = swept;
     for (id, from, to) in missing(&held) {
         let (from, copy) = (held[from].0.clone(), held[from].1[&id].clone());
         let (to, copies) = &mut held[to];
@@ -116,15 +121,16 @@ fn missing(held: &[(Target, BTreeMap<String, Copy>)]) -> Vec<(String, usize, usi
     all
 }
 
-/// The files of the newest good backups, whose uploads may go on.
-pub(crate) fn unsent<'a>(copies: impl Iterator<Item = &'a Copy>) -> BTreeSet<String> {
+/// The files of the newest good backups, whose uploads may go on, and their sizes.
+pub(crate) fn unsent<'a>(copies: impl Iterator<Item = &'a Copy>) -> BTreeMap<String, u64> {
     let good = copies.filter(|copy| copy.is_good());
     let good: BTreeMap<_, _> = good
         .map(|copy| ((copy.manifest.started_ms, &copy.manifest.id), copy))
         .collect();
     let newest = good.values().rev().take(NEWEST);
-    newest
-        .flat_map(|copy| copy.manifest.pieces.iter().map(|piece| piece.key.clone()))
+    let pieces = newest.flat_map(|copy| &copy.manifest.pieces);
+    pieces
+        .map(|piece| (piece.key.clone(), piece.stored_bytes))
         .collect()
 }
 

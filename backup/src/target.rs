@@ -8,7 +8,7 @@ mod folder;
 mod ledger;
 mod limit;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -217,12 +217,12 @@ impl Target {
         }
     }
 
-    /// Takes away what dead runs left below this prefix, but for uploads of these keys
-    /// that can go on. The caller sees to it that no run writes there.
+    /// Takes away what dead runs left below this prefix, but for uploads of these keys,
+    /// of so many bytes, that can go on. The caller sees to it that no run writes there.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn sweep(&self, prefix: &str, wanted: &BTreeSet<String>) -> Result<u64, Error> {
+    pub async fn sweep(&self, prefix: &str, wanted: &BTreeMap<String, u64>) -> Result<u64, Error> {
         match self {
             Self::Folder(folder) => folder.sweep(prefix).await,
             Self::Bucket(bucket) => bucket.sweep(prefix, wanted).await,

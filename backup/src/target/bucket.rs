@@ -8,7 +8,7 @@ mod download;
 mod parts;
 mod trouble;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -276,11 +276,12 @@ impl Bucket {
     pub(super) async fn sweep(
         &self,
         prefix: &str,
-        wanted: &BTreeSet<String>,
+        wanted: &BTreeMap<String, u64>,
     ) -> Result<u64, Error> {
         let mut swept = 0;
         for upload in self.ledger.open(self.name()) {
-            let goes_on = upload.arrived() > 0 && wanted.contains(&upload.key);
+            let bytes = wanted.get(&upload.key);
+            let goes_on = bytes.is_some_and(|bytes| upload.goes_on(*bytes));
             if upload.key.starts_with(prefix) && !goes_on {
                 parts::abort(self, &upload).await?;
                 swept += 1;

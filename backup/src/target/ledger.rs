@@ -8,6 +8,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// No bucket takes more parts.
+pub(super) const PARTS: usize = 10_000;
+
 /// A folder with a file for each open upload.
 #[derive(Debug, Clone)]
 pub struct Ledger(PathBuf);
@@ -21,7 +24,8 @@ pub(super) struct Upload {
     /// The bytes of each of its parts.
     #[serde(default)]
     pub(super) size: u64,
-    /// What the store calls those that arrived, from the first one on without a gap.
+    /// What the store calls those that arrived, from the first one on without a gap;
+    /// none where it must not go on.
     #[serde(default)]
     pub(super) parts: Vec<String>,
 }
@@ -30,6 +34,12 @@ impl Upload {
     /// How many bytes of it need not be sent again.
     pub(super) fn arrived(&self) -> u64 {
         self.size.saturating_mul(self.parts.len() as u64)
+    }
+
+    /// Whether it can become a file of so many bytes without sending all of them.
+    pub(super) fn goes_on(&self, bytes: u64) -> bool {
+        let arrived = self.arrived();
+        arrived > 0 && arrived <= bytes && bytes.div_ceil(self.size) <= PARTS as u64
     }
 }
 
@@ -59,10 +69,10 @@ impl Ledger {
         let _ = fs::remove_file(self.file(upload));
     }
 
-    /// The open one of a key of so many bytes, if some of it has arrived.
+    /// The open one of a key of so many bytes, if it can go on.
     pub(super) fn begun(&self, target: &str, key: &str, bytes: u64) -> Option<Upload> {
         let mut open = self.open(target).into_iter();
-        open.find(|upload| upload.key == key && (1..=bytes).contains(&upload.arrived()))
+        open.find(|upload| upload.key == key && upload.goes_on(bytes))
     }
 
     /// The open ones of a target. A file that cannot be read is none.
@@ -74,5 +84,34 @@ impl Ledger {
             (upload.target == target).then_some(upload)
         });
         uploads.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_goes_on_where_some_has_arrived_no_more_than_all_and_its_parts_suffice() {
+        const MIB: u64 = 1 << 20;
+        for (size, parts, bytes, goes_on) in [
+            (8 * MIB, 0, 100 * MIB, false),
+            (8 * MIB, 1, 100 * MIB, true),
+            (8 * MIB, 2, 16 * MIB, true),
+            (8 * MIB, 2, 16 * MIB - 1, false),
+            (8 * MIB, 1, 80_000 * MIB, true),
+            (8 * MIB, 1, 80_000 * MIB + 1, false),
+            // Of a version that noted no sizes.
+            (0, 3, 100 * MIB, false),
+        ] {
+            let upload = Upload {
+                target: "r2".into(),
+                key: "key".into(),
+                id: "id".into(),
+                size,
+                parts: vec!["part".into(); parts],
+            };
+            assert_eq!(upload.goes_on(bytes), goes_on, "{parts} of {size}: {bytes}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod bench;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use backup::flow::{self, Feed, Sealing};
 use backup::target::{Error, Target};
@@ -213,7 +213,7 @@ async fn an_upload_that_could_not_be_ended_is_swept_later() {
     bench.send("here/postgres/db/0", 17).await.unwrap_err();
     assert_eq!(bench.open_uploads(), 1);
     bench.strict.heal();
-    let none = BTreeSet::new();
+    let none = BTreeMap::new();
     assert_eq!(
         bench.target.sweep("here/postgres/other/", &none).await,
         Ok(0)

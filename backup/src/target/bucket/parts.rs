@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::super::ledger::Upload;
+use super::super::ledger::{PARTS, Upload};
 use super::super::{Error, Flow};
 use super::Bucket;
 use super::trouble::{late, why};
@@ -20,8 +20,6 @@ const MIB: u64 = 1 << 20;
 const LEAST: u64 = 8 * MIB;
 /// The most that R2 takes.
 const MOST: u64 = 5 * 1024 * MIB - 5 * MIB;
-/// No bucket takes more parts.
-const PARTS: usize = 10_000;
 /// So many are under way at once; memory follows from it.
 const AT_ONCE: usize = 2;
 /// How often a part is sent, beside the client's own retries.
@@ -116,8 +114,15 @@ async fn sent<'a>(
 async fn give_up(upload: Option<Sending<'_>>) {
     if let Some(mut sending) = upload {
         sending.parts.shutdown().await;
-        // What cannot be ended now stands in the ledger: it goes on, or is swept later.
-        let _ = abort(sending.bucket, &sending.upload).await;
+        // What cannot be ended now is swept later. Meanwhile nothing goes on with it:
+        // what arrived may be of a source that was damaged.
+        sending.upload.parts.clear();
+        let (bucket, upload) = (sending.bucket, &sending.upload);
+        let noted = bucket.ledger.note(upload);
+        if abort(bucket, upload).await.is_err() && noted.is_err() {
+            // One that nobody ends costs less than a copy that is wrong.
+            bucket.ledger.forget(upload);
+        }
     }
 }
 
