@@ -149,6 +149,7 @@ async fn put_back(
             tracing::warn!(job = name, "{done}");
         }
     }
+    restore::over(setup, name)?;
     let mut failed = Vec::new();
     let mut still = Vec::new();
     for touched in journal.touched.iter().rev() {

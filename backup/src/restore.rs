@@ -41,6 +41,7 @@ pub(crate) use around::CONTAINER;
 pub use journal::{in_time, is_left, recover};
 pub(crate) use journal::{is_unfinished, recover_held};
 pub use loss::loss as tree_loss;
+pub(crate) use moving::over;
 pub use paths::Paths;
 pub use room::Room;
 

@@ -27,7 +27,7 @@ pub(super) async fn moved<T: Send + 'static>(
 ) -> Result<T, String> {
     let shown = folder.display();
     // The job's own lock goes with whoever waits; this one with the thread.
-    let held = Lock::take(&setup.work, &format!("{}.moving", job.name));
+    let held = Lock::take(&setup.work, &lock(&job.name));
     let held = held.map_err(|taken| {
         format!("what an earlier attempt began in {shown} is not over ({taken})")
     })?;
@@ -41,5 +41,21 @@ pub(super) async fn moved<T: Send + 'static>(
         Err(_) => Err(format!(
             "{shown} does not answer; what was begun there goes on when it does"
         )),
+    }
+}
+
+fn lock(job: &str) -> String {
+    format!("{job}.moving")
+}
+
+/// Looks whether all is over that was begun in the folder of a job: whoever is started
+/// before holds on to what is moved away beneath him.
+///
+/// # Errors
+/// When it is not.
+pub(crate) fn over(setup: &Setup, job: &str) -> Result<(), String> {
+    match Lock::is_held(&setup.work, &lock(job)) {
+        true => Err("what an earlier attempt began in its folder is not over".to_owned()),
+        false => Ok(()),
     }
 }

@@ -261,36 +261,45 @@ async fn unused(setup: &Setup, root: &Root, but: &[String]) -> Result<(), String
 /// Removes what was there before a restore: it is confirmed.
 ///
 /// # Errors
-/// When it cannot be removed, or an unfinished restore was found and put back first.
+/// When it cannot be removed, its disk hangs, or an unfinished restore was found and put
+/// back first.
 pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     after::looked(setup, job, recover_locked(setup, job).await?).await?;
     let root = Root::of(setup, job).await?;
-    let mut removed = Vec::new();
-    for kept in Paths::kept(&root.path)? {
-        paths::remove(&kept.before)?;
-        removed.push(kept.before.display().to_string());
-    }
-    Ok(removed)
+    let kept = Paths::kept(&root.path)?;
+    let removing = move || {
+        let mut removed = Vec::new();
+        for kept in kept {
+            paths::remove(&kept.before)?;
+            removed.push(kept.before.display().to_string());
+        }
+        Ok(removed)
+    };
+    let folder = root.path.parent().unwrap_or(&root.path);
+    // As long as putting back, which removes as much.
+    moved(setup, job, folder, journal::patience(job), removing).await
 }
 
 /// Puts what was there before the last restore back; where the restored folder is then.
 ///
 /// # Errors
-/// When nothing was kept, somebody uses the folder, or an unfinished restore was found
-/// and put back first.
+/// When nothing was kept, somebody uses the folder, its disk hangs, or an unfinished
+/// restore was found and put back first.
 pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
     let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     after::looked(setup, job, recover_locked(setup, job).await?).await?;
     let root = Root::of(setup, job).await?;
-    let kept = Paths::kept(&root.path)?;
-    let kept = kept.last().ok_or("nothing was kept of a folder before")?;
+    let kept = Paths::kept(&root.path)?.pop();
+    let kept = kept.ok_or("nothing was kept of a folder before")?;
     quiet::recover_locked(setup, &job.name).await?;
     let mut hushed = around::hushed(setup, job, &|_| {}).await?;
     unused(setup, &root, &[]).await?;
-    kept.back()?;
+    let beside = kept.beside.display().to_string();
+    let folder = root.path.parent().unwrap_or(&root.path);
+    moved(setup, job, folder, RENAMING, move || kept.back()).await?;
     hushed.end(&|_| {}).await?;
-    Ok(kept.beside.display().to_string())
+    Ok(beside)
 }
 
 fn file(setup: &Setup, job: &Job) -> PathBuf {

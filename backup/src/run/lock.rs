@@ -2,7 +2,7 @@
 //! each other, between processes too. The kernel lets go of it when a process dies.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -25,14 +25,18 @@ impl Drop for Lock {
     }
 }
 
+fn path(work: &Path, job: &str) -> PathBuf {
+    work.join("locks").join(format!("{job}.lock"))
+}
+
 impl Lock {
     /// Takes the lock of a job, or says why not; never waits.
     ///
     /// # Errors
     /// When another run of the job goes on, or the folder cannot be written.
     pub fn take(work: &Path, job: &str) -> Result<Self, Taken> {
+        let path = path(work, job);
         let folder = work.join("locks");
-        let path = folder.join(format!("{job}.lock"));
         let open = || {
             std::fs::create_dir_all(&folder)?;
             File::options()
@@ -48,6 +52,20 @@ impl Lock {
                 Err(Taken(format!("another run of {job} goes on")))
             }
             Err(err) => Err(Taken(format!("{}: {err}", path.display()))),
+        }
+    }
+
+    /// Whether somebody is known to hold it; a folder that cannot be written hides none.
+    pub(crate) fn is_held(work: &Path, job: &str) -> bool {
+        let Ok(file) = File::open(path(work, job)) else {
+            return false;
+        };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => {
+                drop(Self { file });
+                false
+            }
+            Err(err) => err == rustix::io::Errno::WOULDBLOCK,
         }
     }
 }
