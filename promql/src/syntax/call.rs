@@ -2,7 +2,7 @@
 
 use super::lex::Tok;
 use super::parse::{Parsed, Parser};
-use super::{Aggregate, Aggregator, Call, Function, Grouping, Kind, Node, check, function, regex};
+use super::{Aggregate, Aggregator, Call, Function, Grouping, Kind, Node, check, function};
 
 /// Words that can never be a metric's name where an expression begins.
 const RESERVED: [&str; 6] = [
@@ -179,8 +179,8 @@ impl Parser<'_> {
     }
 
     /// A pattern that has to match a whole value.
-    fn anchored(&self, pattern: &str) -> Result<::regex::Regex, String> {
-        ::regex::RegexBuilder::new(&format!("^(?s:{})$", regex::rust_regex(pattern)))
+    fn anchored(&self, pattern: &str) -> Result<regex::Regex, String> {
+        regex::RegexBuilder::new(&format!("^(?s:{})$", re2::rust_regex(pattern)))
             .size_limit(self.pattern_bytes)
             .build()
             .map_err(|_| pattern.to_owned())

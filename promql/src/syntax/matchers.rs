@@ -5,7 +5,7 @@ use series::{Matcher, Op};
 
 use super::lex::Tok;
 use super::parse::{Parsed, Parser};
-use super::{BinaryOp, Kind, Node, Selector, Text, When, quote, regex};
+use super::{BinaryOp, Kind, Node, Selector, Text, When, quote};
 
 impl Parser<'_> {
     /// A selector; its name is the current word, if it has one in front.
@@ -95,9 +95,9 @@ impl Parser<'_> {
         let value_for_store = match op {
             Op::Equal | Op::NotEqual => value.to_owned(),
             Op::Regex | Op::NotRegex => {
-                let pattern = regex::rust_regex(value);
+                let pattern = re2::rust_regex(value);
                 // The store compiles it without a bound.
-                ::regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
+                regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
                     .size_limit(self.pattern_bytes)
                     .build()
                     .map_err(|err| {

@@ -12,7 +12,6 @@ mod parse;
 mod postfix;
 mod pretty;
 mod print;
-mod regex;
 mod text;
 mod tree;
 
@@ -27,5 +26,5 @@ pub use ast::{Expr, Selector, Type};
 pub use function::functions;
 pub(crate) use function::{Function, Window};
 pub use parse::parse;
-pub use regex::rust_regex;
+pub use re2::rust_regex;
 pub(crate) use text::{Text, go_number, quote};

@@ -18,7 +18,7 @@ pub(crate) use alertmanager::join;
 pub(crate) use argument::Call;
 pub use host::strip_port;
 pub(crate) use pattern::quote as quote_pattern;
-pub use pattern::rust_regex;
+pub use re2::rust_regex;
 
 use crate::Value;
 

@@ -181,6 +181,12 @@ async fn lists_are_the_same_as_alertmanagers() {
         // Classes of letters know ASCII alone, and what is quoted is a text.
         "/alerts?filter=site%3D~%5Cw%2B",
         "/alerts?filter=site%3D~%5CQd%5CE.%2B",
+        // Dashes in classes, behind sets and as ends of ranges; and signs by their numbers.
+        "/alerts?filter=alertname%3D~%22%5B%5Cw-.%5D%2B%22",
+        "/alerts?filter=alertname%3D~%22%5B%5Cs-z%5D%2B%22",
+        "/alerts?filter=alertname%3D~%22%5B%2B--D%5D%2B.%2A%22",
+        "/alerts?filter=alertname%3D~%22%5C104.%2B%22",
+        "/alerts?filter=alertname%3D~%22%5Cp%7B%5EGreek%7D%2B%22",
         "/alerts?filter=alertname%3D~%22%5Cw%7B1%2C200%7D%22",
         "/alerts?receiver=team-x&inhibited=false",
         "/alerts?active=false",

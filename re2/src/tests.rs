@@ -1,0 +1,112 @@
+use super::*;
+
+fn compiled(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    regex::Regex::new(&format!("^(?s:{})$", rust_regex(pattern)))
+}
+
+#[test]
+fn what_re2_reads_otherwise_is_translated() {
+    for (pattern, text, matches) in [
+        (r"\Qa.b\E.*", "a.bc", true),
+        (r"\Qa.b\E.*", "axbc", false),
+        (r"\Qa(b", "a(b", true),
+        (r"\Qa\\E", r"a\", true),
+        (r"/api/{id}", "/api/{id}", true),
+        (r"a{2}", "aa", true),
+        (r"a{,2}", "a{,2}", true),
+        (r"a{01}", "a{01}", true),
+        (r"a{0}", "", true),
+        (r"[[]", "[", true),
+        (r"[]a]+", "]a", true),
+        (r"[^]a]", "]", false),
+        (r"[^^]", "^", false),
+        (r"[a&&b]+", "a&b", true),
+        (r"[a~~b]+", "a~b", true),
+        (r"[[:digit:]]", "7", true),
+        (r"[[:^digit:]]", "7", false),
+        (r"[[:a]+", "a[:", true),
+        (r"[\Qa]", "a", false),
+        (r"\d", "\u{664}", false),
+        (r"\w", "\u{e9}", false),
+        (r"\W", "\u{e9}", true),
+        (r"\<x\>", "<x>", true),
+        (r".", "\n", true),
+        (r"(?i:PRO).*", "production", true),
+        (r"\bx\b", "x", true),
+        (r"\.", ".", true),
+        (r"\101\12\0608", "A\n08", true),
+        (r"[\101-\103]+", "ABC", true),
+        (r"\pL+", "é", true),
+        (r"\p{Greek}+[\p{Lu}]\x{1F514}", "αA🔔", true),
+        (r"\p{^Greek}", "α", false),
+        (r"\p{^Greek}", "a", true),
+        (r"[\P{^Greek}x]+", "αx", true),
+    ] {
+        let taken = compiled(pattern).is_ok_and(|it| it.is_match(text));
+        assert_eq!(taken, matches, "{pattern} on {text}");
+    }
+}
+
+#[test]
+fn a_dash_is_itself_wherever_it_makes_no_range() {
+    for (pattern, taken, not) in [
+        (r"[\w-]", "a-_", ".`"),
+        (r"[\w-.]", "a-_.", "`/"),
+        (r"[\w-\.]", "a-_.", "`/"),
+        (r"[\w-:]", "a-_:", "`;"),
+        (r"[\w-x]", "a-_x", "`."),
+        (r"[^\W-x]", "aw_", "x-."),
+        (r"[\s-z]", "\t-z", "ay_"),
+        (r"[\s-_]", "\t-_", "aA\u{b}"),
+        (r"[\d-\d]", "0-9", "/:"),
+        (r"[\D-5]", "a-5", "46"),
+        (r"[\pL-5]", "a-5", "4."),
+        (r"[[:digit:]-a]", "5-a", "A_"),
+        (r"[-a]", "-a", "+_"),
+        (r"[a-]", "-a", "+_"),
+        (r"[^-a]", "+_", "-a"),
+        (r"[a-c-e]", "abc-e", "d"),
+        (r"[a-c--/]", "abc-./", ",d"),
+        (r"[+--]", "+,-", "*."),
+        (r"[+---]", "+,-", "*."),
+        (r"[---]", "-", ",."),
+        (r"[--/]", "-./", ",0"),
+        (r"[\--/]", "-./", ",0"),
+        (r"[!-~]", "!az~", " "),
+        (r"[Z-a]", "Z[^a", "Yb"),
+        (r"[+-[]", "+A[", "]a"),
+    ] {
+        let class = compiled(pattern).unwrap_or_else(|err| panic!("{pattern}: {err}"));
+        for (signs, wanted) in [(taken, true), (not, false)] {
+            for sign in signs.chars() {
+                let is_taken = class.is_match(&sign.to_string());
+                assert_eq!(is_taken, wanted, "{pattern} on {sign:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_re2_refuses_in_a_class_or_of_an_escape_is_refused() {
+    for pattern in [
+        r"[a--b]",
+        r"[a-c--e]+[a--]",
+        r"[-a--]",
+        r"[a-\d]",
+        r"[a-\pL]",
+        r"[a-[:digit:]]",
+        r"[\Qa\E]",
+        r"[",
+        r"[a",
+        r"[]",
+        r"[a-",
+        r"\1",
+        r"\8",
+        r"\E",
+        r"\_\y",
+        r"\p{Nowhere}",
+        "\\",
+    ] {
+        assert!(compiled(pattern).is_err(), "{pattern}");
+    }
+}
