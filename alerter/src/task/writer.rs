@@ -15,8 +15,8 @@ use crate::store;
 
 /// A write that takes longer has failed, whatever becomes of it: from the first, doubled
 /// while writes fail, to the last, as what has waited is more to write, and a slow disk
-/// would never take it.
-const DEADLINE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(120));
+/// would never take it; no longer, as others want the database meanwhile.
+const DEADLINE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
 /// How long someone who put alerts waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -184,11 +184,23 @@ impl Writer {
         self.waiting[1].lanes.extend(lane);
     }
 
+    /// Ends the write that runs, as failed, and lets go of the database.
+    async fn give_up(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort();
+            let ended = running.await;
+            self.finished = Some(ended.unwrap_or_else(|err| {
+                // Which changes they were went with the task; see `take`.
+                (Changes::default(), Err(format!("given up: {err}")))
+            }));
+        }
+    }
+
     /// Writes what is left.
     pub(crate) async fn finish(mut self, alerter: &mut Alerter, now_ms: i64) {
-        if self.running.is_some() {
-            // Who is told to stop does not wait long, be it the third try.
-            let _ = timeout(DEADLINE.0, self.done()).await;
+        // Who is told to stop does not wait long, be it the third try.
+        if self.running.is_some() && timeout(DEADLINE.0, self.done()).await.is_err() {
+            self.give_up().await;
         }
         self.take(alerter, now_ms);
         let mut result = Ok(());
