@@ -56,7 +56,10 @@ impl Distances {
     /// either one's as often.
     pub(super) fn shift(&self) -> Option<String> {
         let median_ms = self.median_ms()?;
-        (median_ms.abs() > NEAR_MS).then(|| format!("half of ours are later by {median_ms} ms"))
+        (median_ms.abs() > NEAR_MS).then(|| {
+            let way = if median_ms > 0 { "later" } else { "sooner" };
+            format!("half of ours are {way} by {} ms or more", median_ms.abs())
+        })
     }
 
     fn median_ms(&self) -> Option<i64> {
