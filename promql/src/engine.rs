@@ -10,7 +10,7 @@ use series::{Store, Summary};
 use crate::Error;
 use crate::error::SAME_LABELSET;
 use crate::eval::{Budget, Data, Evaluator, Grid, Notes, Table, is_absent};
-use crate::syntax::{Expr, Kind, Type};
+use crate::syntax::{Expr, Kind, Moment, Reach, Selector, Type};
 
 /// What a query may cost and how far it looks back.
 #[derive(Debug, Clone)]
@@ -158,10 +158,25 @@ impl Engine {
         Ok(answer(Value::Matrix(matrix), evaluator.notes))
     }
 
+    /// The selectors without series that keep an expression from ever having a
+    /// result, when `has_series` says which ones have any. It is told which
+    /// samples an evaluation at this time, in milliseconds since 1970, would see.
+    /// Empty when a result is possible.
+    pub fn blocked_by<'a>(
+        &self,
+        expr: &'a Expr,
+        time_ms: i64,
+        has_series: impl FnMut(&Selector, Reach) -> bool,
+    ) -> Vec<&'a Selector> {
+        let at = Moment {
+            time_ms,
+            lookback_ms: milliseconds(self.limits.lookback),
+        };
+        expr.blocked_by(at, has_series)
+    }
+
     fn evaluator<'a>(&self, store: &'a Store, bounds: (i64, i64), is_range: bool) -> Evaluator<'a> {
         let limits = &self.limits;
-        let milliseconds =
-            |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         // The one look at a clock: results do not depend on it.
         let deadline = Instant::now().checked_add(limits.timeout);
         Evaluator {
@@ -175,6 +190,10 @@ impl Engine {
             notes: Notes::default(),
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn answer(value: Value, notes: Notes) -> Answer {

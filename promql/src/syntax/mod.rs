@@ -25,6 +25,8 @@ pub(crate) use ast::{
 pub use ast::{Expr, Selector, Type};
 pub use function::functions;
 pub(crate) use function::{Function, Window};
+pub(crate) use need::Moment;
+pub use need::Reach;
 pub use parse::parse;
 pub use re2::rust_regex;
 pub(crate) use text::{Text, go_number, quote};

@@ -273,7 +273,8 @@ fn an_expression_names_what_it_cannot_do_without() {
         ("histogram_quantile(0.9, sum by (le) (rate(b[5m])))", "b"),
     ] {
         let expr = parse(source).unwrap();
-        let blocked = expr.blocked_by(|selector| selector.to_string() == "have");
+        let engine = crate::Engine::default();
+        let blocked = engine.blocked_by(&expr, 0, |selector, _| selector.to_string() == "have");
         let names: Vec<_> = blocked
             .iter()
             .map(|one| one.matchers()[0].value.as_str())
@@ -289,6 +290,38 @@ fn an_expression_names_what_it_cannot_do_without() {
             .len(),
         3
     );
+}
+
+#[test]
+fn a_selector_is_looked_for_as_far_back_as_an_evaluation_sees() {
+    // Seconds; it is evaluated at 10,000 and looks back 300.
+    for (source, from, to) in [
+        ("a", 9_700, 10_000),
+        ("-(a) > 1", 9_700, 10_000),
+        ("a offset 1h", 6_100, 6_400),
+        ("a offset -1m", 9_760, 10_060),
+        ("max_over_time(a[2h])", 2_800, 10_000),
+        ("sum(rate(a[10m] offset 1h))", 5_800, 6_400),
+        ("a @ 500", 200, 500),
+        ("max_over_time(a[1m] @ end() offset 1m)", 9_880, 9_940),
+        ("max_over_time(a[1h:1m])", 6_100, 10_000),
+        ("max_over_time(a[1h:1m] offset 10m)", 5_500, 9_400),
+        ("max_over_time(rate(a[5m])[1h:1m])", 6_100, 10_000),
+        (
+            "max_over_time(min_over_time(a[10m:1m])[1h:1m])",
+            5_500,
+            10_000,
+        ),
+        ("max_over_time((a @ start())[1h:1m])", 9_700, 10_000),
+    ] {
+        let expr = parse(source).unwrap();
+        let mut seen = Vec::new();
+        crate::Engine::default().blocked_by(&expr, 10_000_000, |_, reach| {
+            seen.push(reach);
+            true
+        });
+        assert_eq!(seen, [from * 1000 + 1..=to * 1000], "{source}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@ use promql::Engine;
 use series::{Matcher, Op};
 
 use super::*;
-use crate::{Health, State};
+use crate::Health;
 
 const STEP: i64 = 15_000;
 
@@ -332,34 +332,6 @@ fn disabled_rules_are_left_out_and_unknown_names_are_told() {
     assert_eq!(set.groups().len(), 1);
     assert_eq!(set.disable(&["Down".into()]), [""; 0]);
     assert!(set.groups().is_empty());
-}
-
-#[test]
-fn rules_that_can_never_fire_are_named_with_what_they_lack() {
-    let (bench, set) = (
-        Bench::new(),
-        load(
-            "
-groups:
-- name: g
-  rules:
-  - {alert: Fine, expr: 'up == 0'}
-  - {alert: Half, expr: 'up > on (host) nothing{x=\"1\"}'}
-  - {alert: Either, expr: 'up == 0 or nothing > 1'}
-  - {alert: Absent, expr: 'absent(nothing)'}
-",
-        ),
-    );
-    bench.put("up", "a", 0, 1.0);
-    let found = set.reads().unmatched(&bench.store, 0, 0);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(
-        (found[0].rule.as_str(), &found[0].missing[..]),
-        ("Half", &[r#"nothing{x="1"}"#.to_owned()][..])
-    );
-    // Samples from before the span do not count.
-    assert_eq!(set.reads().unmatched(&bench.store, 1, 2).len(), 3);
-    assert_eq!(set.count(State::Firing), 0);
 }
 
 #[test]
