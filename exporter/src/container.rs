@@ -13,11 +13,13 @@ mod cgroup_v2;
 mod config;
 mod declared;
 mod declared_page;
+mod discovered;
 mod disk_usage;
 mod engine;
 mod inventory;
 mod machine;
 mod model;
+mod networks;
 mod own;
 mod own_more;
 mod raw;
@@ -45,10 +47,11 @@ use crate::tallies::lock;
 pub use answers::{any, any_files};
 pub use config::{Compose, Config, Project};
 pub use declared_page::DeclaredService;
+pub use discovered::Discovered;
 use inventory::Inventory;
 pub use model::{Container, Health, Mount, Port, State};
+pub use networks::Network;
 use readings::{MACHINE, Measured};
-pub use resources::Network;
 
 /// How long the control groups of one container may take.
 const PATIENCE: Duration = Duration::from_millis(750);
@@ -97,6 +100,7 @@ struct Shared {
     compose: Compose,
     declared: declared::Declared,
     resources: resources::Resources,
+    found: Mutex<discovered::Found>,
     sizes: sizes::Sizes,
     inventory: Mutex<Inventory>,
     engine: Mutex<EngineState>,
@@ -144,6 +148,7 @@ impl Containers {
             compose: config.compose,
             declared: declared::Declared::default(),
             resources: resources::Resources::default(),
+            found: Mutex::default(),
             sizes: sizes::Sizes::default(),
             inventory: Mutex::new(Inventory::new(labels)),
             engine: Mutex::default(),
@@ -179,11 +184,11 @@ impl Containers {
         self.0.inventory().containers()
     }
 
-    /// The engine's networks, by name; none before it told them.
+    /// The containers that run and whose networks are known, ordered by name.
     #[must_use]
-    pub fn networks(&self) -> BTreeMap<String, Network> {
-        let names = self.0.resources.state().names;
-        names.networks.known.clone().unwrap_or_default()
+    pub fn discovered(&self) -> Discovered {
+        let running = self.0.running();
+        lock(&self.0.found).among(running, &self.0.resources.state())
     }
 
     /// What is known of the engine.
@@ -240,11 +245,7 @@ impl Shared {
     async fn page(self: Arc<Self>, engine: EngineState) -> String {
         let _one_at_a_time = self.page.lock().await;
         let containers = self.inventory().containers();
-        let running: Vec<_> = containers
-            .iter()
-            .filter(|container| container.state.has_processes())
-            .cloned()
-            .collect();
+        let running = running(&containers);
         let mut names: Vec<String> = running
             .iter()
             .map(|container| container.id.clone())
@@ -301,6 +302,10 @@ impl Shared {
         lock(&self.inventory)
     }
 
+    fn running(&self) -> Vec<Arc<Container>> {
+        running(&self.inventory().containers())
+    }
+
     fn told(&self, changed: bool) {
         if changed {
             self.changes.send_modify(|count| *count += 1);
@@ -355,6 +360,11 @@ impl Shared {
         // An engine without containers is news as well.
         self.told(before.is_none());
     }
+}
+
+fn running(containers: &[Arc<Container>]) -> Vec<Arc<Container>> {
+    let running = containers.iter().filter(|one| one.state.has_processes());
+    running.cloned().collect()
 }
 
 fn now_ms() -> i64 {

@@ -5,10 +5,9 @@ use rules::{Container, Network, NetworkFacts, Port};
 
 /// The containers that run, as far as they may be scraped.
 pub(crate) fn containers(known: &Containers) -> Vec<Container> {
-    let all = known.inventory();
-    let networks = known.networks();
+    let found = known.discovered();
     let facts = |name: &str| {
-        let facts = networks.get(name)?;
+        let facts = found.network(name)?;
         Some(NetworkFacts {
             id: facts.id.clone(),
             scope: facts.scope.clone(),
@@ -17,7 +16,6 @@ pub(crate) fn containers(known: &Containers) -> Vec<Container> {
             labels: facts.labels.clone().unwrap_or_default(),
         })
     };
-    let running = all.iter().filter(|one| one.state.has_processes());
     let of = |one: &exporter::container::Container| Container {
         id: one.id.clone(),
         name: one.name.clone(),
@@ -43,5 +41,5 @@ pub(crate) fn containers(known: &Containers) -> Vec<Container> {
             })
             .collect(),
     };
-    running.map(|one| of(one)).collect()
+    found.containers.iter().map(|one| of(one)).collect()
 }

@@ -81,6 +81,56 @@ rules:
     });
 }
 
+#[test]
+fn what_a_new_network_is_like_decides_at_once_over_the_containers_in_it() {
+    let engine = Engine::start();
+    engine.create_network("apps");
+    // Nothing is listed again by itself while this goes on.
+    let config = "interval: 1s
+exporter: {container: {relist: 10h}}
+rules:
+  pack: false
+  scrape:
+  - job_name: wanted
+    metrics_path: /metrics.txt
+    docker_sd_configs: [{port: 9000}]
+    relabel_configs: [{source_labels: [__meta_docker_network_label_apps], regex: watched, action: keep}]
+  - job_name: unwanted
+    metrics_path: /metrics.txt
+    docker_sd_configs: [{port: 9000}]
+    relabel_configs: [{source_labels: [__meta_docker_network_label_apps], regex: watched, action: drop}]
+";
+    let belfry = Launch::with(config).engine(&engine).start();
+    // By which jobs a container is scraped, and what they take its network for.
+    let scraped = |name: &str| -> Vec<(String, String)> {
+        let targets = belfry.get("/api/v1/targets").json();
+        let active = targets["data"]["activeTargets"].as_array();
+        let of = active.into_iter().flatten().filter(|target| {
+            target["discoveredLabels"]["__meta_docker_container_name"] == json!(name)
+        });
+        let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        of.map(|target| {
+            let network = &target["discoveredLabels"]["__meta_docker_network_label_apps"];
+            (word(&target["labels"]["job"]), word(network))
+        })
+        .collect()
+    };
+    engine.run(&app("early", 9000));
+    poll::holds("networks should have been listed", || {
+        scraped("/early") == [("unwanted".to_owned(), String::new())]
+    });
+    // The second is made anew under the name of the first.
+    for (job, label) in [("wanted", "watched"), ("unwanted", "ignored")] {
+        engine.create_network_with("later", &["--label", &format!("apps={label}")]);
+        engine.run(&app("late", 9000).network("later"));
+        poll::holds("its network should decide", || {
+            scraped("/late") == [(job.to_owned(), label.to_owned())]
+        });
+        engine.docker(&["rm", "--force", "late"]);
+        engine.docker(&["network", "rm", "later"]);
+    }
+}
+
 /// What is found and left out, one line of labels for each.
 fn found(data: &serde_json::Value) -> BTreeSet<String> {
     let dropped = data["droppedTargets"].as_array().cloned();

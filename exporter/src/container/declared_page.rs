@@ -187,18 +187,14 @@ fn resources(known: &BTreeMap<String, Known>, names: &Names, page: &mut Writer) 
             "Whether the network is declared and needed, and not there.",
             "network",
             |project| &project.networks,
-            names
-                .networks
-                .known
-                .as_ref()
-                .map(|all| all.keys().collect()),
+            names.networks.known().map(|all| all.keys().collect()),
         ),
         (
             "belfry_compose_volume_missing",
             "Whether the volume is declared and needed, and not there.",
             "volume",
             |project| &project.volumes,
-            names.volumes.known.as_ref().map(|all| all.iter().collect()),
+            names.volumes.known().map(|all| all.iter().collect()),
         ),
     ];
     for (family, help, label, of, there) in kinds {

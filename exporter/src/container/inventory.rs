@@ -140,8 +140,11 @@ impl Inventory {
             }
             let container = Arc::make_mut(&mut known.container);
             let before = (container.state, container.health);
+            let networks = container.network_ids.clone();
             translate::listed(row, &self.kept, container);
             self.images.date(container);
+            // No event tells of it; nor has an inspection more to say.
+            changed |= networks != container.network_ids;
             if before != (container.state, container.health) {
                 changed = true;
                 self.questions.insert(id);

@@ -191,6 +191,8 @@ pub struct Container {
     pub network_mode: String,
     /// The networks it has joined, by name.
     pub networks: Vec<String>,
+    /// The id of each of them that the engine gives one, by the network's name.
+    pub network_ids: BTreeMap<String, String>,
     /// Its address in each network that gives it one, by the network's name.
     pub addresses: BTreeMap<String, String>,
     /// Where its log lies on the host; empty where that is no file.
@@ -245,6 +247,7 @@ impl Container {
             restart_policy: String::new(),
             network_mode: String::new(),
             networks: Vec::new(),
+            network_ids: BTreeMap::new(),
             addresses: BTreeMap::new(),
             log_path: String::new(),
             layer: String::new(),

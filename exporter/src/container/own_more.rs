@@ -73,7 +73,7 @@ pub(super) fn encode(
     );
     for (container, labels) in all {
         let tag = familiar(&container.image);
-        if let Some(tags) = &names.tags.known
+        if let Some(tags) = names.tags.known()
             && let Some(now) = tag.and_then(|tag| tags.get(&tag))
             && !container.image_id.is_empty()
         {

@@ -1,5 +1,5 @@
-//! What else the engine has: networks, volumes, tags of images, and what all of
-//! it takes on the disk.
+//! What else the engine has: volumes, tags of images, what [`super::networks`]
+//! asks for, and what all of it takes on the disk.
 //!
 //! Asked by a task of its own, over connections of its own: what takes long
 //! here holds up neither events nor a page.
@@ -13,23 +13,27 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::disk_usage::{self, Usage};
+use super::networks::{self, Network};
 use super::raw::{self, Fault};
 use super::{Shared, lock};
 
 /// How long adding up what is on the disk may take.
 const DISK_DEADLINE: Duration = Duration::from_secs(180);
 /// More names than this are not kept.
-const MOST: usize = 20_000;
-/// So many questions may go unanswered before the last answer is dropped.
+pub(super) const MOST: usize = 20_000;
+/// So many questions may go unanswered before the last answer is no news.
 const KEEP: u32 = 3;
 
 /// What was heard last.
 #[derive(Debug, Default)]
-pub(super) struct Resources(Mutex<State>);
+pub(super) struct Resources(pub(super) Mutex<State>);
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     pub(super) names: Arc<Names>,
+    /// Networks that containers had joined when networks were listed last, and that
+    /// were not told of, each as [`networks::key`] calls it.
+    pub(super) untold: Arc<BTreeSet<String>>,
     pub(super) disk: Disk,
 }
 
@@ -45,8 +49,8 @@ pub(super) struct Names {
 /// One kind of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Listed<T> {
-    /// Nothing before the first answer, and when the last is too old.
-    pub(super) known: Option<T>,
+    /// The last answer, however old; nothing before the first.
+    pub(super) last: Option<T>,
     /// Whether the latest question was answered; nothing before the first.
     pub(super) success: Option<bool>,
     /// Questions without an answer since.
@@ -58,24 +62,26 @@ impl<T> Listed<T> {
     #[cfg(test)]
     pub(super) fn of(known: T) -> Self {
         Self {
-            known: Some(known),
+            last: Some(known),
             success: Some(true),
             missed: 0,
         }
     }
 
-    fn put(&mut self, what: &str, answer: Result<T, Fault>) {
+    /// Nothing before the first answer, and when the last is too old.
+    pub(super) fn known(&self) -> Option<&T> {
+        self.last.as_ref().filter(|_| self.missed < KEEP)
+    }
+
+    pub(super) fn put(&mut self, what: &str, answer: Result<T, Fault>) {
         self.success = Some(answer.is_ok());
         match answer {
-            Ok(known) => {
-                self.known = Some(known);
+            Ok(told) => {
+                self.last = Some(told);
                 self.missed = 0;
             }
             Err(why) => {
                 self.missed = (self.missed + 1).min(KEEP);
-                if self.missed == KEEP {
-                    self.known = None;
-                }
                 tracing::debug!("cannot list {what}: {why}");
             }
         }
@@ -95,6 +101,18 @@ impl Resources {
         lock(&self.0).clone()
     }
 
+    /// Changes names; true when that made a difference.
+    pub(super) fn names(&self, change: impl FnOnce(&mut Names)) -> bool {
+        let mut state = lock(&self.0);
+        let mut names = Names::clone(&state.names);
+        change(&mut names);
+        let differ = names != *state.names;
+        if differ {
+            state.names = Arc::new(names);
+        }
+        differ
+    }
+
     fn put(&self, answer: Result<Usage, Fault>) {
         let mut state = lock(&self.0);
         state.disk.success = Some(answer.is_ok());
@@ -103,30 +121,6 @@ impl Resources {
             Err(why) => tracing::debug!("cannot tell what is on the disk: {why}"),
         }
     }
-}
-
-/// What the engine tells of a network beside its name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Network {
-    /// Its id.
-    pub id: String,
-    /// `local`, `global` or `swarm`.
-    pub scope: String,
-    /// Whether nothing outside can be reached from it.
-    pub internal: bool,
-    /// Whether it takes a swarm's requests from outside.
-    pub ingress: bool,
-    /// Its labels.
-    pub labels: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct NamedNetwork {
-    name: String,
-    #[serde(flatten)]
-    network: Network,
 }
 
 #[derive(Deserialize)]
@@ -153,12 +147,7 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
     let names = async {
         loop {
             let version = version(shared).await;
-            let before = shared.resources.state().names;
-            let names = list(shared, &version, Names::clone(&before)).await;
-            if names != *before {
-                lock(&shared.resources.0).names = Arc::new(names);
-                shared.told(true);
-            }
+            list(shared, &version).await;
             tokio::time::sleep(shared.relist).await;
         }
     };
@@ -179,13 +168,14 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
     };
     tokio::select! {
         () = stop.cancelled() => {}
+        () = networks::run(shared) => {}
         () = names => {}
         () = disk => {}
     }
 }
 
 /// The version of the interface, as soon as the engine answers.
-async fn version(shared: &Shared) -> String {
+pub(super) async fn version(shared: &Shared) -> String {
     let mut changes = shared.changes.subscribe();
     loop {
         {
@@ -200,31 +190,26 @@ async fn version(shared: &Shared) -> String {
     }
 }
 
-/// Asks for each kind; one that fails leaves the others alone.
-async fn list(shared: &Shared, version: &str, mut names: Names) -> Names {
-    let ask = async |path: &str| {
-        let call = raw::get(&shared.socket, version, path);
-        match tokio::time::timeout(shared.deadline, call).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Fault::Late),
-        }
-    };
-    let networks = ask("/networks").await;
-    let networks = networks.and_then(|body| {
-        let listed: Vec<NamedNetwork> = serde_json::from_slice(&body)?;
-        let named = listed.into_iter().map(|one| (one.name, one.network));
-        Ok(named.take(MOST).collect())
-    });
-    names.networks.put("networks", networks);
-    let volumes = ask("/volumes").await.and_then(|body| {
+/// Asks for volumes and images; a kind that fails leaves the other alone.
+async fn list(shared: &Shared, version: &str) {
+    let volumes = ask(shared, version, "/volumes").await.and_then(|body| {
         let volumes: Volumes = serde_json::from_slice(&body)?;
         Ok(all(volumes.volumes.unwrap_or_default()))
     });
-    names.volumes.put("volumes", volumes);
-    let images = ask("/images/json").await;
+    let images = ask(shared, version, "/images/json").await;
     let tags = images.and_then(|body| Ok(tags(serde_json::from_slice(&body)?)));
-    names.tags.put("images", tags);
-    names
+    shared.told(shared.resources.names(|names| {
+        names.volumes.put("volumes", volumes);
+        names.tags.put("images", tags);
+    }));
+}
+
+pub(super) async fn ask(shared: &Shared, version: &str, path: &str) -> Result<Vec<u8>, Fault> {
+    let call = raw::get(&shared.socket, version, path);
+    match tokio::time::timeout(shared.deadline, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Fault::Late),
+    }
 }
 
 fn all(named: Vec<Named>) -> BTreeSet<String> {
@@ -299,12 +284,13 @@ mod tests {
         names.volumes.put("volumes", Ok(set("data")));
         for _ in 1..KEEP {
             names.networks.put("networks", Err(Fault::Late));
-            assert_eq!(names.networks.known, Some(network("front")));
+            assert_eq!(names.networks.known(), Some(&network("front")));
             assert_eq!(names.networks.success, Some(false));
         }
         names.networks.put("networks", Err(Fault::Late));
-        assert_eq!(names.networks.known, None);
-        assert_eq!(names.volumes.known, Some(set("data")));
+        assert_eq!(names.networks.known(), None);
+        assert_eq!(names.networks.last, Some(network("front")));
+        assert_eq!(names.volumes.known(), Some(&set("data")));
         let mut page = Writer::new();
         encode(&names, &mut page);
         let page = page.finish();
@@ -316,7 +302,7 @@ mod tests {
         names.networks.put("networks", Err(Fault::Late));
         assert_eq!(names, before);
         names.networks.put("networks", Ok(network("back")));
-        assert_eq!(names.networks.known, Some(network("back")));
+        assert_eq!(names.networks.known(), Some(&network("back")));
     }
 
     #[test]

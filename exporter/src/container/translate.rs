@@ -225,11 +225,15 @@ fn network_of(network: NetworkSettings, container: &mut Container) {
 }
 
 fn joined(networks: HashMap<String, EndpointSettings>, container: &mut Container) {
-    let addresses = networks.iter().filter_map(|(name, network)| {
-        let address = network.ip_address.clone().filter(|found| !found.is_empty());
-        Some((name.clone(), address?))
-    });
-    container.addresses = addresses.collect();
+    let told = |of: fn(&EndpointSettings) -> &Option<String>| {
+        let each = networks.iter().filter_map(|(name, network)| {
+            let told = of(network).clone().filter(|told| !told.is_empty());
+            Some((name.clone(), told?))
+        });
+        each.collect()
+    };
+    container.addresses = told(|network| &network.ip_address);
+    container.network_ids = told(|network| &network.network_id);
     container.networks = sorted(networks.into_keys());
 }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use exporter::container::{Config, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -158,5 +159,49 @@ async fn labels_and_ports_without_number_are_bounded_on_the_page() {
     assert_eq!(count("belfry_container_published_port_info"), 64);
     assert_eq!(count("belfry_container_network_info"), 32);
     assert!(page.len() < 200_000, "{} bytes", page.len());
+    watch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_networks_are_like_is_remembered_while_the_engine_does_not_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let rows = format!(
+        r#"[{{"Id":"{}","Names":["/joined"],"Image":"i","State":"running",
+            "NetworkSettings":{{"Networks":{{"n":{{"NetworkID":"1"}},"untold":{{"NetworkID":"2"}}}}}}}}]"#,
+        "c".repeat(64)
+    );
+    let asked = Arc::new(AtomicUsize::new(0));
+    let times = Arc::clone(&asked);
+    let _liar = Liar::listen(&socket, move |path| {
+        Some(match path.split('?').next().unwrap_or_default() {
+            "/events" => return None,
+            "/version" => VERSION.to_owned(),
+            "/containers/json" => rows.clone(),
+            "/networks" if times.fetch_add(1, Ordering::Relaxed) < 2 => {
+                r#"[{"Name":"n","Id":"1","Labels":{"a":"b"}}]"#.to_owned()
+            }
+            "/networks" => "nonsense".to_owned(),
+            _ => "[]".to_owned(),
+        })
+    });
+    let config = Config {
+        relist: Duration::from_millis(50),
+        ..Config::default()
+    };
+    let watch = Watch::start(&socket, config);
+    let silence = "belfry_engine_list_success{kind=\"networks\"} 0\n";
+    page_with(&watch, |page| {
+        page.contains(silence) && asked.load(Ordering::Relaxed) > 10
+    })
+    .await;
+    // It was asked for the other one too: that it tells nothing of it is no reason to wait.
+    let found = watch.containers.discovered();
+    assert_eq!(found.containers.len(), 1);
+    let label = found
+        .network("n")
+        .and_then(|network| network.labels.clone());
+    assert_eq!(label.unwrap()["a"], "b");
+    assert!(found.network("untold").is_none());
     watch.stop().await;
 }

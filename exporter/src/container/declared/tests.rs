@@ -3,9 +3,10 @@
 use std::fs;
 
 use super::*;
+use crate::container::Network;
 use crate::container::config::Project as Named;
 use crate::container::declared_page::{encode, services};
-use crate::container::resources::{Listed, Names, Network};
+use crate::container::resources::{Listed, Names};
 
 fn container(name: &str, project: &str, service: &str, files: &str) -> Arc<Container> {
     let mut container = Container::new(format!("{name:0>64}"));

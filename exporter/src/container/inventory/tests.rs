@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerState, ContainerStateStatusEnum, ContainerSummaryStateEnum, EventActor,
+    ContainerState, ContainerStateStatusEnum, ContainerSummaryNetworkSettings,
+    ContainerSummaryStateEnum, EndpointSettings, EventActor,
 };
 
 use super::*;
@@ -120,6 +121,26 @@ fn a_listing_removes_what_is_gone_and_asks_after_what_contradicts() {
     let asked = inventory.listing();
     assert!(inventory.listed(Vec::new(), asked));
     assert_eq!(states(&inventory), []);
+}
+
+#[test]
+fn a_network_that_was_joined_meanwhile_is_told_once_it_is_listed() {
+    let mut inventory = running();
+    let mut listed = |network: &str| {
+        let endpoint = EndpointSettings {
+            network_id: Some(network.to_owned()),
+            ..EndpointSettings::default()
+        };
+        let mut row = row("a", ContainerSummaryStateEnum::RUNNING);
+        row.network_settings = Some(ContainerSummaryNetworkSettings {
+            networks: Some([("n".to_owned(), endpoint)].into()),
+        });
+        let asked = inventory.listing();
+        inventory.listed(vec![row], asked)
+    };
+    assert!(listed("1"));
+    assert!(!listed("1"));
+    assert!(listed("2"));
 }
 
 #[test]
