@@ -93,7 +93,7 @@ pub(super) async fn run(shared: &Shared) {
                     return;
                 }
                 if changes.changed().await.is_err() {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             }
         };
