@@ -10,7 +10,9 @@ const CONTRACTS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../shared/reference/metrics"
 );
-const SOURCES: [&str; 3] = [
+const SOURCES: [&str; 5] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../alerter/src"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../backup/src"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/../exporter/src"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/../healthchecks/src"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/src"),
