@@ -103,22 +103,13 @@ impl Target {
     ) -> Result<(), Error> {
         match self {
             Self::Folder(folder) => folder.take(key, flow).await,
-            Self::Bucket(bucket) => bucket.take(key, expected, fed(bucket, flow)).await,
+            Self::Bucket(bucket) => bucket.take(key, expected, flow).await,
         }
     }
 
-    /// How many of a file's bytes have arrived in an upload that was cut off: so many
-    /// need not be given to [`Target::go_on`].
-    #[must_use]
-    pub fn begun(&self, key: &str, bytes: u64) -> u64 {
-        match self {
-            Self::Folder(_) => 0,
-            Self::Bucket(bucket) => bucket.begun(key, bytes),
-        }
-    }
-
-    /// Takes a stream that is there to be read again, from where an earlier try was cut
-    /// off. One that is cut off again is not taken away: it goes on the next time.
+    /// The same of a stream that is there to be read again, so many bytes: what has arrived
+    /// by an earlier try is compared and not sent once more. One that is cut off again is
+    /// not taken away: it goes on the next time.
     ///
     /// # Errors
     /// See [`Error`].
@@ -130,7 +121,7 @@ impl Target {
     ) -> Result<(), Error> {
         match self {
             Self::Folder(folder) => folder.take(key, flow).await,
-            Self::Bucket(bucket) => bucket.go_on(key, bytes, fed(bucket, flow)).await,
+            Self::Bucket(bucket) => bucket.go_on(key, bytes, flow).await,
         }
     }
 
@@ -227,14 +218,6 @@ impl Target {
             Self::Folder(folder) => folder.sweep(prefix).await,
             Self::Bucket(bucket) => bucket.sweep(prefix, wanted).await,
         }
-    }
-}
-
-/// The same stream, no faster than the bucket is to be fed.
-fn fed(bucket: &Bucket, flow: mpsc::Receiver<Flow>) -> mpsc::Receiver<Flow> {
-    match bucket.limit() {
-        0 => flow,
-        rate => limit::limited(flow, rate),
     }
 }
 

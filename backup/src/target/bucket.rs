@@ -24,7 +24,7 @@ use settings::Secret;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Entry, Error, Flow, Ledger};
+use super::{Entry, Error, Flow, Ledger, limit};
 use trouble::why;
 
 /// A listing that is longer is no listing of ours.
@@ -110,8 +110,12 @@ impl Bucket {
         &self.access.name
     }
 
-    pub(super) fn limit(&self) -> u64 {
-        self.access.limit
+    /// The same stream, no faster than the bucket is to be fed.
+    fn fed(&self, flow: mpsc::Receiver<Flow>) -> mpsc::Receiver<Flow> {
+        match self.access.limit {
+            0 => flow,
+            rate => limit::limited(flow, rate),
+        }
     }
 
     fn path(&self, key: &str) -> Path {
@@ -138,11 +142,6 @@ impl Bucket {
         flow: mpsc::Receiver<Flow>,
     ) -> Result<(), Error> {
         parts::take(self, key, expected, flow).await
-    }
-
-    pub(super) fn begun(&self, key: &str, bytes: u64) -> u64 {
-        let begun = self.ledger.begun(self.name(), key, bytes);
-        begun.map_or(0, |upload| upload.arrived())
     }
 
     pub(super) async fn go_on(

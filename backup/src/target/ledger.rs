@@ -28,6 +28,10 @@ pub(super) struct Upload {
     /// none where it must not go on.
     #[serde(default)]
     pub(super) parts: Vec<String>,
+    /// The SHA-256 of each of these: what lies here may be another thing by now, or have
+    /// been damaged then.
+    #[serde(default)]
+    pub(super) sums: Vec<String>,
 }
 
 impl Upload {
@@ -39,7 +43,10 @@ impl Upload {
     /// Whether it can become a file of so many bytes without sending all of them.
     pub(super) fn goes_on(&self, bytes: u64) -> bool {
         let arrived = self.arrived();
-        arrived > 0 && arrived <= bytes && bytes.div_ceil(self.size) <= PARTS as u64
+        arrived > 0
+            && arrived <= bytes
+            && bytes.div_ceil(self.size) <= PARTS as u64
+            && self.sums.len() == self.parts.len()
     }
 }
 
@@ -110,8 +117,14 @@ mod tests {
                 id: "id".into(),
                 size,
                 parts: vec!["part".into(); parts],
+                sums: vec!["sum".into(); parts],
             };
             assert_eq!(upload.goes_on(bytes), goes_on, "{parts} of {size}: {bytes}");
+            let unsummed = Upload {
+                sums: Vec::new(),
+                ..upload
+            };
+            assert!(!unsummed.goes_on(bytes), "{parts} of {size}: {bytes}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! An upload of what lies here whole, cut off, and going on where it was.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use backup::replicate::replicate;
 use backup::run::Outcome;
@@ -27,19 +28,39 @@ async fn lacking() -> (Bench, Bucket, usize) {
 /// The same, when the bucket took some parts of it and then no more.
 async fn cut_off() -> (Bench, Bucket, usize) {
     let (bench, there, all) = lacking().await;
+    cut(&bench, &there).await;
+    (bench, there, all)
+}
+
+async fn cut(bench: &Bench, there: &Bucket) {
     there
         .strict
         .harm_later(To::Part, Harm::Answer(403, "AccessDenied"), 4, usize::MAX);
-    let errors = brought(&bench).await;
+    let errors = brought(bench).await;
     assert!(errors[0].contains("403"), "{errors:?}");
     let parts = there.strict.seen(To::Part);
     // All but the one that was refused, and one that may have been on its way.
     assert!(parts >= 5, "{parts}");
-    assert_eq!(open(&bench), 1);
+    assert_eq!(open(bench), 1);
     assert_eq!(there.strict.seen(To::Abort), 0);
     there.strict.heal();
     there.strict.forget();
-    (bench, there, all)
+}
+
+/// The largest file of the copy that lies here.
+fn stored(bench: &Bench) -> PathBuf {
+    let files = bench.files("local").into_iter();
+    let largest = files.max_by_key(|file| fs::metadata(file).unwrap().len());
+    largest.unwrap()
+}
+
+/// Damages a file's first part; what was in it before.
+fn damage(file: &Path) -> Vec<u8> {
+    let whole = fs::read(file).unwrap();
+    let mut damaged = whole.clone();
+    damaged[1 << 20] ^= 1;
+    fs::write(file, damaged).unwrap();
+    whole
 }
 
 async fn brought(bench: &Bench) -> Vec<String> {
@@ -109,13 +130,8 @@ async fn an_upload_of_a_damaged_source_that_cannot_be_ended_neither_goes_on_nor_
     let (bench, there, all) = lacking().await;
     let refused = Harm::Answer(403, "AccessDenied");
     there.strict.harm(To::Abort, refused, usize::MAX);
-    let stored = bench.files("local").into_iter();
-    let stored = stored.max_by_key(|file| fs::metadata(file).unwrap().len());
-    let stored = stored.unwrap();
-    let whole = fs::read(&stored).unwrap();
-    let mut damaged = whole.clone();
-    damaged[1 << 20] ^= 1;
-    fs::write(&stored, damaged).unwrap();
+    let stored = stored(&bench);
+    let whole = damage(&stored);
     let errors = brought(&bench).await;
     assert!(errors[0].contains("damaged where it lies"), "{errors:?}");
     assert!(there.strict.seen(To::Part) > 1);
@@ -132,6 +148,23 @@ async fn an_upload_of_a_damaged_source_that_cannot_be_ended_neither_goes_on_nor_
     there.strict.forget();
     assert_eq!(brought(&bench).await, Vec::<String>::new());
     assert_eq!(there.strict.seen(To::Abort), 1);
+    assert_eq!(there.strict.seen(To::Part), all);
+    is_whole(&bench, &there).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrived_of_a_source_that_was_damaged_then_is_no_part_of_the_copy() {
+    let (bench, there, all) = lacking().await;
+    let stored = stored(&bench);
+    let whole = damage(&stored);
+    cut(&bench, &there).await;
+    // It was mended before all of it had been read.
+    fs::write(&stored, whole).unwrap();
+    let errors = brought(&bench).await;
+    assert!(errors[0].contains("not what lies here"), "{errors:?}");
+    assert_eq!(there.strict.seen(To::Part), 0);
+    assert_eq!(open(&bench), 0);
+    assert_eq!(brought(&bench).await, Vec::<String>::new());
     assert_eq!(there.strict.seen(To::Part), all);
     is_whole(&bench, &there).await;
 }

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::{Error as Store, PutPayload};
+use ring::digest::{Context, SHA256};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -26,6 +28,7 @@ const AT_ONCE: usize = 2;
 const TRIES: u32 = 3;
 
 const ENDED: &str = "the upload was ended by the store";
+const OTHER: &str = "what had arrived of it is not what lies here; it is sent anew";
 
 /// The size of the parts of an upload that will be about so large. Twice of it
 /// fits too.
@@ -42,31 +45,50 @@ pub(super) async fn take(
 ) -> Result<(), Error> {
     let mut upload = None;
     let size = part_size(expected);
-    let done = sent(bucket, key, size, flow, &mut upload).await;
+    let stream = Stream {
+        flow: bucket.fed(flow),
+        rest: Part::default(),
+        goes_on: false,
+    };
+    let done = sent(bucket, key, size, stream, &mut upload).await;
     if done.is_err() {
         give_up(upload).await;
     }
     done
 }
 
-/// The same of what is left of so many bytes; if it fails too, it can go on later.
+/// The same of what is there to be read again, so many bytes: what has arrived of it is
+/// not sent once more, and if it fails too, it can go on later.
 pub(super) async fn go_on(
     bucket: &Bucket,
     key: &str,
     bytes: u64,
-    flow: mpsc::Receiver<Flow>,
+    mut flow: mpsc::Receiver<Flow>,
 ) -> Result<(), Error> {
     let begun = bucket.ledger.begun(bucket.name(), key, bytes);
     let size = begun
         .as_ref()
         .map_or_else(|| part_size(bytes), |upload| upload.size);
     let mut upload = begun.map(|upload| Sending::again(bucket, upload));
-    let done = sent(bucket, key, size, flow, &mut upload).await;
+    let done = async {
+        let mut rest = Part::default();
+        if let Some(sending) = &upload {
+            arrived(&sending.upload, &mut flow, &mut rest).await?;
+        }
+        // What need not be sent is not held back.
+        let stream = Stream {
+            flow: bucket.fed(flow),
+            rest,
+            goes_on: true,
+        };
+        sent(bucket, key, size, stream, &mut upload).await
+    }
+    .await;
     let Err(err) = &done else { return done };
     let goes_on = match err {
         // What it is of is not what it was, or the store knows no such upload.
         Error::Abandoned | Error::Missing(_) => false,
-        Error::Failed(why) => why != ENDED,
+        Error::Failed(why) => why != ENDED && why != OTHER,
         _ => true,
     };
     match upload {
@@ -77,27 +99,59 @@ pub(super) async fn go_on(
     done
 }
 
+/// Reads what has arrived of an upload, which must be what has arrived.
+async fn arrived(
+    upload: &Upload,
+    flow: &mut mpsc::Receiver<Flow>,
+    rest: &mut Part,
+) -> Result<(), Error> {
+    for sum in &upload.sums {
+        while rest.bytes < upload.size {
+            match flow.recv().await {
+                Some(Flow::Block(block)) => rest.push(block),
+                _ => return Err(Error::Abandoned),
+            }
+        }
+        if rest.split(upload.size).sum() != *sum {
+            return Err(Error::Failed(OTHER.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// What is to be sent.
+struct Stream {
+    flow: mpsc::Receiver<Flow>,
+    /// What was read of it and stands before all else.
+    rest: Part,
+    /// Whether it can go on later.
+    goes_on: bool,
+}
+
 async fn sent<'a>(
     bucket: &'a Bucket,
     key: &str,
     size: u64,
-    mut flow: mpsc::Receiver<Flow>,
+    mut stream: Stream,
     upload: &mut Option<Sending<'a>>,
 ) -> Result<(), Error> {
-    let mut part = Part::default();
+    let mut part = stream.rest;
     let end = loop {
-        match flow.recv().await {
-            Some(Flow::Block(block)) => part.push(block),
-            Some(Flow::End(sum)) => break Some(sum),
-            None => break None,
-        }
         while part.bytes > size {
             let full = part.split(size);
             let sending = match upload {
                 Some(sending) => sending,
-                None => upload.insert(Sending::begin(bucket, key, size).await?),
+                None => {
+                    let begun = Sending::begin(bucket, key, size, stream.goes_on).await?;
+                    upload.insert(begun)
+                }
             };
             sending.part(full).await?;
+        }
+        match stream.flow.recv().await {
+            Some(Flow::Block(block)) => part.push(block),
+            Some(Flow::End(sum)) => break Some(sum),
+            None => break None,
         }
     };
     let sum = end.ok_or(Error::Abandoned)?;
@@ -117,6 +171,7 @@ async fn give_up(upload: Option<Sending<'_>>) {
         // What cannot be ended now is swept later. Meanwhile nothing goes on with it:
         // what arrived may be of a source that was damaged.
         sending.upload.parts.clear();
+        sending.upload.sums.clear();
         let (bucket, upload) = (sending.bucket, &sending.upload);
         let noted = bucket.ledger.note(upload);
         if abort(bucket, upload).await.is_err() && noted.is_err() {
@@ -154,6 +209,15 @@ impl Part {
         self.blocks.push(block);
     }
 
+    /// Its SHA-256.
+    fn sum(&self) -> String {
+        let mut hash = Context::new(&SHA256);
+        for block in &self.blocks {
+            hash.update(block);
+        }
+        HEXLOWER.encode(hash.finish().as_ref())
+    }
+
     /// Takes exactly so many bytes off the front.
     fn split(&mut self, size: u64) -> Self {
         let mut front = Self::default();
@@ -180,8 +244,9 @@ struct Sending<'a> {
     upload: Upload,
     parts: JoinSet<(usize, Result<PartId, Error>)>,
     done: Vec<Option<PartId>>,
-    /// How many of them are as large as all but the last must be.
-    full: usize,
+    /// The sums of those that are as large as all but the last must be, where it can go on.
+    sums: Vec<String>,
+    goes_on: bool,
     /// Whether all of them have arrived.
     sent: bool,
 }
@@ -195,15 +260,16 @@ impl<'a> Sending<'a> {
             .collect();
         Self {
             bucket,
+            sums: upload.sums.clone(),
             upload,
             parts: JoinSet::new(),
-            full: done.len(),
-            sent: false,
             done,
+            goes_on: true,
+            sent: false,
         }
     }
 
-    async fn begin(bucket: &'a Bucket, key: &str, size: u64) -> Result<Self, Error> {
+    async fn begin(bucket: &'a Bucket, key: &str, size: u64, goes_on: bool) -> Result<Self, Error> {
         let path = bucket.path(key);
         let begun = timeout(bucket.while_asking(), bucket.store.create_multipart(&path)).await;
         let id = begun
@@ -215,6 +281,7 @@ impl<'a> Sending<'a> {
             id,
             size,
             parts: Vec::new(),
+            sums: Vec::new(),
         };
         if let Err(err) = bucket.ledger.note(&upload) {
             let _ = abort(bucket, &upload).await;
@@ -225,7 +292,8 @@ impl<'a> Sending<'a> {
             upload,
             parts: JoinSet::new(),
             done: Vec::new(),
-            full: 0,
+            sums: Vec::new(),
+            goes_on,
             sent: false,
         })
     }
@@ -241,8 +309,8 @@ impl<'a> Sending<'a> {
             )));
         }
         self.done.push(None);
-        if part.bytes == self.upload.size {
-            self.full = at + 1;
+        if self.goes_on && part.bytes == self.upload.size {
+            self.sums.push(part.sum());
         }
         let patience = self
             .bucket
@@ -290,9 +358,12 @@ impl<'a> Sending<'a> {
     /// Writes down what has arrived without a gap; where that fails, it is sent again.
     fn note(&mut self) {
         let known = self.upload.parts.len();
-        let more = self.done[known..self.full].iter().map_while(Option::as_ref);
+        let full = &self.done[known..self.sums.len()];
+        let more = full.iter().map_while(Option::as_ref);
         let more: Vec<_> = more.map(|part| part.content_id.clone()).collect();
         if !more.is_empty() {
+            let sums = &self.sums[known..known + more.len()];
+            self.upload.sums.extend_from_slice(sums);
             self.upload.parts.extend(more);
             let _ = self.bucket.ledger.note(&self.upload);
         }
