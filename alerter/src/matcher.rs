@@ -93,7 +93,7 @@ impl Matcher {
         let value = value.into();
         let test = match op {
             Op::Equal | Op::NotEqual => Test::Same,
-            Op::Regex | Op::NotRegex => match Texts::of(&tmpl::rust_regex(&value)) {
+            Op::Regex | Op::NotRegex => match Texts::of(&re2::rust_regex(&value)) {
                 Some(texts) => Test::OneOf(texts),
                 None => Test::Fits(anchored(&value)?),
             },
@@ -191,7 +191,7 @@ impl fmt::Display for Matcher {
 /// An expression for whole texts; what is wrong with it in Go's words.
 pub(crate) fn anchored(pattern: &str) -> Result<Regex, String> {
     let pattern = format!("^(?:{pattern})$");
-    RegexBuilder::new(&tmpl::rust_regex(&pattern))
+    RegexBuilder::new(&re2::rust_regex(&pattern))
         .size_limit(REGEX_BYTES)
         .dfa_size_limit(CACHE_BYTES)
         .build()
@@ -205,7 +205,7 @@ fn weight(pattern: &str) -> usize {
     if pattern.len() < 32 && !pattern.contains(['{', '\\']) {
         return SMALL;
     }
-    let pattern = tmpl::rust_regex(pattern);
+    let pattern = re2::rust_regex(pattern);
     let fits = |size: &usize| {
         let tried = RegexBuilder::new(&pattern).size_limit(*size).build();
         tried.is_ok()

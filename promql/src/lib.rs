@@ -15,4 +15,4 @@ mod syntax;
 
 pub use engine::{Answer, Engine, Limits, Value};
 pub use error::{Error, ParseError};
-pub use syntax::{Expr, Reach, Selector, Type, functions, parse, rust_regex};
+pub use syntax::{Expr, Reach, Selector, Type, functions, parse};

@@ -21,7 +21,7 @@ mod syntax;
 mod time;
 mod value;
 
-pub use functions::{Functions, rust_regex, strip_port};
+pub use functions::{Functions, strip_port};
 pub use run::{Env, Limits, Query, RouteLabel, Sample};
 pub use set::{Mode, Set, Template};
 pub use value::{Field, Kind, List, Map, Method, Object, Trust, Value};

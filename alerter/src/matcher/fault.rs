@@ -6,7 +6,7 @@ use regex_syntax::ast::{ErrorKind, Span};
 
 /// Says what is wrong with a pattern as it stands, if anything is.
 pub(crate) fn check(pattern: &str) -> Result<(), String> {
-    let spelt = tmpl::rust_regex(pattern);
+    let spelt = re2::rust_regex(pattern);
     let Err(err) = Parser::new().parse(&spelt) else {
         return Ok(());
     };

@@ -228,3 +228,46 @@ async fn write(pool: SqlitePool, changes: Changes, deadline: Duration) -> Writte
     };
     (changes, result)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alert::{Alert, Set};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::{Config, Mail};
+
+    #[tokio::test]
+    async fn a_write_that_hangs_at_the_stop_is_given_up_and_written_again() {
+        let config: Config = settings::read("a.yml".as_ref(), "{}", &|_| None).unwrap();
+        let mail = "{to: ops@example.org, from: b@example.org, smarthost: 'mx:25'}";
+        let mail: Mail = settings::read("a.yml".as_ref(), mail, &|_| None).unwrap();
+        let plan = Arc::new(crate::plan(&config, &mail).unwrap());
+        let mut alerter = Alerter::new(plan, "http://b".into(), 86_400_000, 0);
+        let alert = Alert {
+            labels: Set::from([("alertname".into(), "x".into())]),
+            annotations: Set::new(),
+            starts_at: Some(0),
+            ends_at: Some(3_600_000),
+            generator_url: String::new(),
+        };
+        assert_eq!(alerter.put(vec![alert], 1_000), []);
+        let pool = store::tests::database().await;
+        let mut writer = Writer::new(pool.clone());
+        // Nothing can be written while somebody has the only connection.
+        let held = pool.acquire().await.unwrap();
+        writer.deadline = DEADLINE.1;
+        assert!(writer.start(&mut alerter, true, 1_000));
+        tokio::spawn(async move {
+            sleep(DEADLINE.0 + Duration::from_secs(1)).await;
+            drop(held);
+        });
+        writer.finish(&mut alerter, 1_000).await;
+        // Nothing is still being written: what is to be kept is there.
+        drop(pool.try_acquire().expect("the database is let go of"));
+        let stored = store::load(&pool).await.unwrap();
+        assert_eq!(stored.alerts.len(), 1);
+    }
+}

@@ -1,5 +1,6 @@
-//! `/ping/...`, and the same as hc-ping.com has it: jobs tell that they ran. The sign of life counts however slowly
-//! its body comes, and however long that is; of the body only the start is read.
+//! `/ping/...`, and the same as hc-ping.com has it: jobs tell that they ran. The sign of
+//! life counts however slowly its body comes, and however long that is; of the body only
+//! the start is read.
 
 use std::sync::Arc;
 use std::time::Duration;

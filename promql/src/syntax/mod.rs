@@ -28,5 +28,4 @@ pub(crate) use function::{Function, Window};
 pub(crate) use need::Moment;
 pub use need::Reach;
 pub use parse::parse;
-pub use re2::rust_regex;
 pub(crate) use text::{Text, go_number, quote};

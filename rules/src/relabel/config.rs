@@ -104,7 +104,7 @@ impl Pattern {
     /// # Errors
     /// Says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, String> {
-        let regex = RegexBuilder::new(&format!("^(?s:{})$", promql::rust_regex(text)))
+        let regex = RegexBuilder::new(&format!("^(?s:{})$", re2::rust_regex(text)))
             .size_limit(MOST_BYTES)
             .build()
             .map_err(|err| err.to_string())?;

@@ -18,7 +18,6 @@ pub(crate) use alertmanager::join;
 pub(crate) use argument::Call;
 pub use host::strip_port;
 pub(crate) use pattern::quote as quote_pattern;
-pub use re2::rust_regex;
 
 use crate::Value;
 

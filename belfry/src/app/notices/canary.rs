@@ -5,6 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use exposition::{Kind as Family, Writer};
+use tokio::time::timeout;
 
 use super::{Done, Failed, Notices, seconds};
 
@@ -17,6 +18,9 @@ const AGAIN_MS: i64 = 3_600_000;
 /// After one that came back the next is believed when it has stayed away for so long, in
 /// milliseconds.
 const BELIEVED_MS: i64 = 600_000;
+
+/// How long the database may take to say what came back.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// How sending it went.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,11 +42,11 @@ impl Notices {
             return Ok(());
         }
         let beginning = format!("{KIND}.");
-        let last = self.desk.alerter.last_notices(&beginning, 2).await;
+        let last = timeout(LOOK, self.desk.alerter.last_notices(&beginning, 2)).await;
         let returned = {
             let mut tried = self.done.tried();
-            // What cannot be read is as it was: the mail matters more.
-            if let Ok(last) = last {
+            // What cannot be read, or not soon, is as it was: the mail matters more.
+            if let Ok(Ok(last)) = last {
                 tried.returned = is_returned(&last, now_ms);
             }
             tried.returned
