@@ -15,6 +15,7 @@ mod declared;
 mod declared_page;
 mod discovered;
 mod disk_usage;
+mod disks;
 mod engine;
 mod inventory;
 mod machine;

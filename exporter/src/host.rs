@@ -292,7 +292,9 @@ pub fn any(tree: &Path, bytes: &[u8]) {
     });
     collectors::any(&host.0);
     systemd::any(bytes);
-    mounts::parse(&String::from_utf8_lossy(bytes), "/");
+    let text = String::from_utf8_lossy(bytes);
+    mounts::parse(&text, "/");
+    sockets::any(&text);
 }
 
 fn summary(reports: &[Report]) -> String {

@@ -12,8 +12,10 @@ use bollard::models::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::inventory::Inventory;
 use super::model::Container;
-use super::{cgroup_v1, cgroup_v2, translate as rows};
+use super::translate as rows;
+use super::{cgroup, cgroup_v1, cgroup_v2, disks, networks, resources, sizes};
 use crate::files::{Files, Roots};
 
 /// Their words, and ours.
@@ -82,10 +84,20 @@ fn sift<T: DeserializeOwned>(value: &mut Value) {
     }
 }
 
-/// Reads the bytes as any answer of an engine, for those who throw any at it.
+/// Reads the bytes as any answer of an engine, and as what the kernel tells of a
+/// container's process, for those who throw any at it.
 pub fn any(bytes: &[u8]) {
     let _ = super::raw::body(bytes.to_vec());
     let _ = super::disk_usage::parse(bytes);
+    let _ = (networks::read(bytes), resources::named_volumes(bytes));
+    let _ = resources::tags(bytes);
+    if let Ok(event) = serde_json::from_slice(bytes) {
+        Inventory::new(Vec::new()).heard(event);
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let _ = sizes::upper(&text);
+    disks::any(&text);
+    cgroup::any(&text);
     let mut container = Container::new("x".to_owned());
     for row in listing(bytes).unwrap_or_default() {
         rows::listed(row, &[], &mut container);

@@ -123,6 +123,14 @@ fn locate(base: &Path, path: &str, id: &str) -> Option<(PathBuf, String)> {
     })
 }
 
+/// Reads a text as the control groups of a process, for those who throw any at it.
+pub(super) fn any(text: &str) {
+    for controller in CONTROLLERS.into_iter().chain([""]) {
+        let path = path_of(text, controller).unwrap_or_default();
+        locate(Path::new("/nowhere"), path, "0123");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +179,15 @@ mod tests {
                 format!("0::/system.slice/docker-{ID}.scope\n"),
             ),
             (format!("docker/{ID}"), format!("0::/docker/{ID}\n")),
+            // Of an engine that works for one user.
+            (
+                format!(
+                    "user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope"
+                ),
+                format!(
+                    "0::/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope\n"
+                ),
+            ),
             // A process that made groups of its own in its container.
             (
                 format!("docker/{ID}"),

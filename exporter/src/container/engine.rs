@@ -32,8 +32,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A connection that held for so long was good; the next pause is short again.
 const GOOD: Duration = Duration::from_secs(60);
 const INSPECTIONS_AT_ONCE: usize = 4;
-/// What the stream is asked for; health checks alone make many events more.
-const ACTIONS: [&str; 10] = [
+/// What the stream is asked for, of containers and of networks; health checks alone make
+/// many events more.
+const ACTIONS: [&str; 12] = [
     "create",
     "start",
     "die",
@@ -44,6 +45,8 @@ const ACTIONS: [&str; 10] = [
     "destroy",
     "update",
     "health_status",
+    "connect",
+    "disconnect",
 ];
 
 /// Why a connection to the engine was given up.
@@ -173,7 +176,10 @@ async fn listen(shared: &Shared, docker: &Docker) -> Result<std::convert::Infall
     let since = now_ms() / 1000;
     shared.inventory().doubt();
     let filters = HashMap::from([
-        ("type".to_owned(), vec!["container".to_owned()]),
+        (
+            "type".to_owned(),
+            ["container", "network"].map(str::to_owned).to_vec(),
+        ),
         ("event".to_owned(), ACTIONS.map(str::to_owned).to_vec()),
     ]);
     let options = EventsOptions {

@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bollard::models::{ContainerInspectResponse, ContainerSummary, EventMessage};
+use bollard::models::{
+    ContainerInspectResponse, ContainerSummary, EventMessage, EventMessageTypeEnum,
+};
 
 use super::model::{Container, Health, State};
 use super::translate;
@@ -143,7 +145,7 @@ impl Inventory {
             let networks = container.network_ids.clone();
             translate::listed(row, &self.kept, container);
             self.images.date(container);
-            // No event tells of it; nor has an inspection more to say.
+            // Not every engine has an event for it; nor has an inspection more to say.
             changed |= networks != container.network_ids;
             if before != (container.state, container.health) {
                 changed = true;
@@ -161,8 +163,13 @@ impl Inventory {
         let (Some(id), Some(action)) = (actor.id, event.action) else {
             return false;
         };
-        self.events += 1;
         let attributes = actor.attributes.unwrap_or_default();
+        if event.typ == Some(EventMessageTypeEnum::NETWORK) {
+            // Podman's event is about the container itself.
+            self.rejoined(&action, attributes.get("container").unwrap_or(&id));
+            return false;
+        }
+        self.events += 1;
         let attribute = |name: &str| attributes.get(name).map(String::as_str);
         if action == "destroy" {
             self.questions.remove(&id);
@@ -213,6 +220,18 @@ impl Inventory {
         let changed = before != (container.state, container.health, container.oom_events);
         self.questions.insert(id);
         changed
+    }
+
+    /// A container has joined a network, or left one: an inspection tells.
+    fn rejoined(&mut self, action: &str, id: &str) {
+        // One that is not known is inspected for its own event's sake.
+        if matches!(action, "connect" | "disconnect")
+            && let Some(known) = self.known.get_mut(id)
+        {
+            self.events += 1;
+            known.last_event = self.events;
+            self.questions.insert(id.to_owned());
+        }
     }
 
     /// Events may have been missed: everything is to be inspected again.

@@ -101,7 +101,7 @@ pub(super) async fn run(shared: &Shared) {
     }
 }
 
-fn read(body: &[u8]) -> Result<BTreeMap<String, Network>, serde_json::Error> {
+pub(super) fn read(body: &[u8]) -> Result<BTreeMap<String, Network>, serde_json::Error> {
     let listed: Vec<NamedNetwork> = serde_json::from_slice(body)?;
     let named = listed.into_iter().map(|one| (one.name, one.network));
     Ok(named.take(MOST).collect())

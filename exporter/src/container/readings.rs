@@ -11,7 +11,7 @@ use exposition::Writer;
 use super::cgroup::{self, Groups};
 use super::model::Container;
 use super::usage::{self, Settings, Usage};
-use super::{Shared, lock};
+use super::{Shared, disks, lock};
 use crate::files::Files;
 
 /// Longer than a few pages of the usual interval nobody is told old values.
@@ -118,6 +118,7 @@ impl Shared {
             None => {
                 let mut page = Writer::new();
                 lock(&self.machine).encode(&mut files, &mut page);
+                disks::encode(&mut files, &mut page);
                 Measured {
                     usage: usage::of_machine(&mut files).map(Arc::new),
                     text: page.finish().into(),

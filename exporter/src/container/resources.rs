@@ -192,12 +192,10 @@ pub(super) async fn version(shared: &Shared) -> String {
 
 /// Asks for volumes and images; a kind that fails leaves the other alone.
 async fn list(shared: &Shared, version: &str) {
-    let volumes = ask(shared, version, "/volumes").await.and_then(|body| {
-        let volumes: Volumes = serde_json::from_slice(&body)?;
-        Ok(all(volumes.volumes.unwrap_or_default()))
-    });
+    let volumes = ask(shared, version, "/volumes").await;
+    let volumes = volumes.and_then(|body| Ok(named_volumes(&body)?));
     let images = ask(shared, version, "/images/json").await;
-    let tags = images.and_then(|body| Ok(tags(serde_json::from_slice(&body)?)));
+    let tags = images.and_then(|body| Ok(tags(&body)?));
     shared.told(shared.resources.names(|names| {
         names.volumes.put("volumes", volumes);
         names.tags.put("images", tags);
@@ -212,11 +210,14 @@ pub(super) async fn ask(shared: &Shared, version: &str, path: &str) -> Result<Ve
     }
 }
 
-fn all(named: Vec<Named>) -> BTreeSet<String> {
-    named.into_iter().map(|one| one.name).take(MOST).collect()
+pub(super) fn named_volumes(body: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
+    let volumes: Volumes = serde_json::from_slice(body)?;
+    let named = volumes.volumes.unwrap_or_default().into_iter();
+    Ok(named.map(|one| one.name).take(MOST).collect())
 }
 
-fn tags(images: Vec<Image>) -> BTreeMap<String, String> {
+pub(super) fn tags(body: &[u8]) -> Result<BTreeMap<String, String>, serde_json::Error> {
+    let images: Vec<Image> = serde_json::from_slice(body)?;
     let mut tags = BTreeMap::new();
     for image in images.into_iter().take(MOST) {
         for tag in image.repo_tags.unwrap_or_default().iter().take(64) {
@@ -225,7 +226,7 @@ fn tags(images: Vec<Image>) -> BTreeMap<String, String> {
             }
         }
     }
-    tags
+    Ok(tags)
 }
 
 /// Writes how asking for names went.

@@ -145,7 +145,7 @@ fn layer(container: &Container, roots: &Roots) -> Option<PathBuf> {
 }
 
 /// The upper folder of the overlay at `/`.
-fn upper(mounts: &str) -> Option<&str> {
+pub(super) fn upper(mounts: &str) -> Option<&str> {
     let mount = mounts.lines().find(|line| {
         let mut words = line.split(' ');
         words.nth(4) == Some("/") && line.contains(" - overlay ")

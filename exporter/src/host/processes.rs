@@ -141,17 +141,19 @@ impl Known {
         let mut ticks = HashMap::with_capacity(all.len());
         for (pid, process) in all {
             summary.pids += 1;
-            summary.threads += process.threads;
+            summary.threads = summary.threads.saturating_add(process.threads);
             *summary.states.entry(process.state).or_default() += 1;
             let key = (pid, process.start);
             let before = self.ticks.get(&key).copied().unwrap_or_default();
             ticks.insert(key, process.ticks);
             let known = self.used.contains_key(&process.name) || self.used.len() < MOST_NAMES;
             let name = if known { process.name } else { REST.to_owned() };
-            *self.used.entry(name.clone()).or_default() += process.ticks.saturating_sub(before);
+            let used = self.used.entry(name.clone()).or_default();
+            *used = used.saturating_add(process.ticks.saturating_sub(before));
             let group = summary.groups.entry(name).or_default();
             group.processes += 1;
-            group.bytes += process.pages.saturating_mul(page);
+            let bytes = process.pages.saturating_mul(page);
+            group.bytes = group.bytes.saturating_add(bytes);
         }
         if self.used.len() >= MOST_NAMES {
             // Names of which nothing runs make room for those that come.

@@ -155,7 +155,9 @@ fn sum_queues(text: &str) -> (u64, u64) {
         Some((hex(sent)?, hex(received)?))
     };
     let all = text.lines().skip(1).filter_map(queues);
-    all.fold((0, 0), |(sent, received), (s, r)| (sent + s, received + r))
+    let add =
+        |(sent, received): (u64, u64), (s, r)| (sent.saturating_add(s), received.saturating_add(r));
+    all.fold((0, 0), add)
 }
 
 pub(super) fn conntrack(
@@ -199,7 +201,8 @@ fn encode_conntrack(text: &str, page: &mut Writer) {
     for line in lines {
         for (column, word) in columns.iter().zip(line.split_ascii_whitespace()) {
             if let Ok(value) = u64::from_str_radix(word, 16) {
-                *sums.entry(column).or_default() += value;
+                let sum = sums.entry(column).or_default();
+                *sum = sum.saturating_add(value);
             }
         }
     }
@@ -223,6 +226,11 @@ fn encode_conntrack(text: &str, page: &mut Writer) {
             );
         }
     }
+}
+
+/// Reads a text as counters of connection tracking, for those who throw any at it.
+pub(super) fn any(text: &str) {
+    encode_conntrack(text, &mut Writer::new());
 }
 
 #[cfg(test)]
@@ -270,6 +278,8 @@ mod tests {
     fn queues_of_all_sockets_are_summed() {
         let text = "head\n 1: 0100007F:0035 00000000:0000 07 00000010:00000020 00:0\n 2: a b 07 00000001:00000002 x\nodd\n";
         assert_eq!(sum_queues(text), (0x11, 0x22));
+        let absurd = " 1: a b 07 ffffffffffffffff:1 x\n".repeat(2);
+        assert_eq!(sum_queues(&format!("head\n{absurd}")), (u64::MAX, 2));
     }
 
     #[test]

@@ -102,8 +102,9 @@ fn count(text: &str, sockets: &mut Sockets) {
         *slot += 1;
         let queues = words.next().and_then(|word| word.split_once(':'));
         if let Some((sent, received)) = queues.and_then(|(sent, rest)| hex(sent).zip(hex(rest))) {
-            sockets.queued.0 += sent;
-            sockets.queued.1 += received;
+            let queued = &mut sockets.queued;
+            queued.0 = queued.0.saturating_add(sent);
+            queued.1 = queued.1.saturating_add(received);
         }
     }
 }

@@ -77,6 +77,39 @@ fn a_death_shows_at_once_and_is_asked_after() {
 }
 
 #[test]
+fn a_container_that_joins_or_leaves_a_network_is_asked_after() {
+    let mut inventory = running();
+    let of_network = |action: &str, container: &str| EventMessage {
+        typ: Some(EventMessageTypeEnum::NETWORK),
+        ..event("n", action, &[("container", container), ("name", "side")])
+    };
+    let events = inventory.events();
+    for (action, container) in [("create", ""), ("destroy", ""), ("connect", "b")] {
+        assert!(!inventory.heard(of_network(action, container)));
+    }
+    assert_eq!(
+        (inventory.next_question(), inventory.events()),
+        (None, events)
+    );
+    for action in ["connect", "disconnect"] {
+        assert!(!inventory.heard(of_network(action, "a")));
+        let question = inventory.next_question().unwrap();
+        assert_eq!(question.id, "a");
+        // What was asked before knows the network less than this.
+        assert!(inventory.heard(event("a", "pause", &[])));
+        assert!(!inventory.inspected(&question, answer(ContainerStateStatusEnum::RUNNING, 0)));
+        assert!(inventory.heard(event("a", "unpause", &[])));
+        inventory.next_question();
+    }
+    assert_eq!(inventory.containers().len(), 1, "a network is none");
+    assert!(!inventory.heard(EventMessage {
+        typ: Some(EventMessageTypeEnum::NETWORK),
+        ..event("a", "connect", &[("name", "one")])
+    }));
+    assert_eq!(inventory.next_question().unwrap().id, "a");
+}
+
+#[test]
 fn an_answer_older_than_the_last_event_is_not_believed() {
     let mut inventory = running();
     inventory.heard(event("a", "start", &[]));
