@@ -108,6 +108,7 @@ async fn postgresql_15_is_read_whole_as_by_debians_exporter_and_through_every_fa
     tour::whole(&cluster).await;
     tour::beside_debians_exporter(&cluster).await;
     tour::with_a_replica(&cluster).await;
+    tour::sizes_are_kept(&cluster).await;
     asked::questions(&cluster).await;
     faults::over_tls(&cluster).await;
     faults::with_catalogues_locked(&cluster).await;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use exporter::postgres::Config;
 use exposition::Kind;
 use rustix::process::Signal;
 
@@ -47,7 +48,7 @@ pub(super) async fn whole(cluster: &Cluster) {
     drop((shop, blog));
     let holder = cluster.session("shop", "holder").await;
     holder
-        .run("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        .run("BEGIN; SELECT pg_sleep(1); LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         .await;
     let waiter = cluster.session("shop", "waiter").await;
     let waiting = tokio::spawn(async move { waiter.run("SELECT * FROM orders").await });
@@ -97,8 +98,23 @@ pub(super) async fn whole(cluster: &Cluster) {
     ] {
         assert_eq!(page.value(&series), Some(value), "{series}");
     }
-    let idle = "belfry_postgres_idle_in_transaction_seconds{application_name=\"holder\",datname=\"shop\",state=\"idle in transaction\",usename=\"postgres\"}";
-    assert!(page.value(idle).unwrap() > 0.0);
+    // Idle since its last statement ended, not since its transaction began.
+    let holder_of = |what: &str| {
+        let labels = "application_name=\"holder\",datname=\"shop\",state=\"idle in transaction\",usename=\"postgres\"";
+        page.value(&format!("belfry_postgres_{what}_seconds{{{labels}}}"))
+            .unwrap()
+    };
+    let (idle, open) = (
+        holder_of("idle_in_transaction"),
+        holder_of("longest_transaction"),
+    );
+    assert!(idle > 0.0 && open - idle >= 0.9, "{idle} of {open}");
+    let longest = "belfry_postgres_longest_query_seconds{application_name=\"waiter\",datname=\"shop\",state=\"active\",usename=\"postgres\"}";
+    assert!(page.value(longest).unwrap() > 0.0);
+    let kept = page.value("pg_replication_slots_pg_wal_lsn_diff{slot_name=\"standby\"}");
+    let most = "SELECT pg_current_wal_lsn() - restart_lsn FROM pg_replication_slots";
+    let most = admin.number(most).await;
+    assert!(kept > Some(0.0) && kept <= Some(most), "{kept:?} of {most}");
     assert!(
         page.value("belfry_postgres_blocked_longest_seconds{datname=\"shop\"}")
             .unwrap()
@@ -137,7 +153,80 @@ pub(super) async fn whole(cluster: &Cluster) {
     admin.run("DROP DATABASE late WITH (FORCE)").await;
     work.page("its end", |page| page.value(late).is_none())
         .await;
+    vacuuming(cluster, &work).await;
     work.whole().await;
+}
+
+/// How far a vacuum has come that takes its time.
+async fn vacuuming(cluster: &Cluster, work: &Work) {
+    let admin = cluster.session("postgres", "admin").await;
+    let vacuum = cluster.session("postgres", "vacuum").await;
+    vacuum
+        .run("CREATE TABLE dust AS SELECT n FROM generate_series(1, 50000) n")
+        .await;
+    vacuum.run("DELETE FROM dust WHERE n % 2 = 0").await;
+    vacuum
+        .run("SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1")
+        .await;
+    let blocks = vacuum
+        .number("SELECT pg_relation_size('dust') / current_setting('block_size')::int")
+        .await;
+    let sweeping = tokio::spawn(async move { vacuum.0.batch_execute("VACUUM dust").await });
+    let of = |what: &str| {
+        format!("pg_stat_progress_vacuum_{what}{{datname=\"postgres\",relname=\"dust\"}}")
+    };
+    let phase = "pg_stat_progress_vacuum_phase{datname=\"postgres\",phase=\"scanning heap\",relname=\"dust\"}";
+    let page = work
+        .page("a vacuum", |page| {
+            page.value(phase) == Some(1.0) && page.value(&of("heap_blks_scanned")) > Some(0.0)
+        })
+        .await;
+    assert_eq!(page.value(&of("heap_blks")), Some(blocks));
+    assert!(page.value(&of("max_dead_tuples")) > Some(0.0));
+    admin
+        .run(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'vacuum'",
+        )
+        .await;
+    let _ = sweeping.await.unwrap();
+    admin.run("DROP TABLE dust").await;
+}
+
+/// What costs the server much, such as sizes, is not asked at each reading.
+pub(super) async fn sizes_are_kept(cluster: &Cluster) {
+    let admin = cluster.session("postgres", "admin").await;
+    // Nobody else of ours asks any more.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'watch'";
+    while admin.number(others).await > 0.0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let work = Work::with(Config {
+        servers: vec![cluster.address()],
+        seldom: Duration::from_secs(3600),
+        ..Work::config(DEADLINE)
+    });
+    work.whole().await;
+    let asked = async |what: &str| {
+        let sql = format!(
+            "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements
+             WHERE userid = 'watch'::regrole AND query LIKE '%{what}%'"
+        );
+        admin.number(&sql).await
+    };
+    let dear = ["pg_database_size", "pg_table_size", "pg_settings"];
+    let mut before = Vec::new();
+    for what in dear {
+        before.push(asked(what).await);
+    }
+    let cheap = asked("pg_stat_bgwriter").await;
+    for _ in 0..3 {
+        let page = work.text().await;
+        assert!(page.contains("pg_database_size_bytes{datname=\"shop\"}"));
+    }
+    assert!(asked("pg_stat_bgwriter").await > cheap && before[0] > 0.0);
+    for (what, before) in dear.into_iter().zip(before) {
+        assert_eq!(asked(what).await, before, "{what}");
+    }
 }
 
 /// Statements are named without their values.
