@@ -22,6 +22,7 @@ pub use number::{format_bound, format_value, parse_value};
 pub use open::open_metrics;
 pub use parse::{Entry, ParseError, parse};
 pub use rows::Rows;
+pub use series::spells_empty;
 pub use write::{Kind, LONGEST_VALUE, Spelled, Writer};
 
 /// One value of one series, as a page states it.

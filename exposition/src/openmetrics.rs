@@ -84,7 +84,7 @@ fn meta(comment: &str) -> Result<Option<Entry<'_>>, &'static str> {
         .ok_or("a remark is none of HELP, TYPE, UNIT and EOF")?;
     let (name, said) = series::family(rest)?;
     match word {
-        "HELP" => Ok(Some(Entry::Help(name, series::unescape(said, true)?))),
+        "HELP" => Ok(Some(Entry::Help(name, series::unescape(said, true)))),
         "TYPE" => Ok(Some(Entry::Type(name, kind(said)?))),
         "UNIT" if said.is_empty() || name.strip_suffix(said).is_some_and(|n| n.ends_with('_')) => {
             Ok(Some(Entry::Unit(name, said)))

@@ -70,6 +70,24 @@ mod tests {
     }
 
     #[test]
+    fn of_what_is_no_escape_both_letters_stay() {
+        let read = samples(r#"a{b="C:\dir\new\\x"} 1"#).unwrap();
+        assert_eq!(read[0].labels.get("b"), "C:\\dir\new\\x");
+        let help = parse(r"# HELP a A \d+ \\ \n.").next();
+        assert_eq!(help, Some(Ok(Entry::Help("a", "A \\d+ \\ \n.".into()))));
+    }
+
+    #[test]
+    fn a_label_without_a_value_is_none_and_was_said() {
+        let line = r#"a{b="",c="d=\"\"",e = "" } 1"#;
+        assert_eq!(samples(line).unwrap()[0].labels.len(), 2);
+        for (label, said) in [("b", true), ("c", false), ("d", false), ("e", true)] {
+            assert_eq!(crate::spells_empty(line, label), said, "{label}");
+        }
+        assert!(!crate::spells_empty("a", "b"));
+    }
+
+    #[test]
     fn names_in_quotes_may_be_any_text() {
         let read = samples("{ \"a.b c\" , \"l \\\"m\\\"\"=\"1\", n=\"2\" } 3\na{\"o.p\"=\"4\"} 5")
             .unwrap();
@@ -102,7 +120,6 @@ mod tests {
                 "labels need commas between them and a brace behind",
             ),
             ("a{b=\"c\",b=\"d\"} 1", "a label stands twice"),
-            ("a{b=\"\\x\"} 1", "unknown escape"),
             (
                 "# TYPE a number",
                 "TYPE is none of counter, gauge, histogram, summary, untyped",

@@ -54,6 +54,19 @@ pub(crate) fn labels(text: &str, spaces: Spaces) -> Result<&str, &'static str> {
     })
 }
 
+/// Whether a series, as a page spells it, has this label with an empty value: none to the
+/// series, but said by the page.
+#[must_use]
+pub fn spells_empty(series: &str, label: &str) -> bool {
+    let mut found = false;
+    let inner = series.find('{').map_or("", |at| &series[at + 1..]);
+    let read = pairs(inner, Spaces::Free, |name, value| {
+        found |= value.is_empty() && name.is_some_and(|name| name == label);
+        Ok(())
+    });
+    found && read.is_ok()
+}
+
 fn add(
     builder: &mut LabelsBuilder,
     name: Cow<'_, str>,
@@ -123,7 +136,7 @@ fn quoted(text: &str) -> Result<(Cow<'_, str>, &str), &'static str> {
     let end = end.ok_or("a label value without its closing quote")?;
     let value = &inner[..end];
     let value = if value.contains('\\') {
-        Cow::Owned(unescape(value, true)?)
+        Cow::Owned(unescape(value, true))
     } else {
         Cow::Borrowed(value)
     };
@@ -144,8 +157,9 @@ pub(crate) fn family(text: &str) -> Result<(&str, &str), &'static str> {
     }
 }
 
-/// Resolves the escapes of a text; `quote` says whether quotes can be escaped.
-pub(crate) fn unescape(text: &str, quote: bool) -> Result<String, &'static str> {
+/// Resolves the escapes of a text; `quote` says whether quotes can be escaped. Of others,
+/// such as those of a path of Windows, both letters stay, as in Prometheus.
+pub(crate) fn unescape(text: &str, quote: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
@@ -157,10 +171,13 @@ pub(crate) fn unescape(text: &str, quote: bool) -> Result<String, &'static str> 
             Some('\\') => out.push('\\'),
             Some('n') => out.push('\n'),
             Some('"') if quote => out.push('"'),
-            _ => return Err("unknown escape"),
+            other => {
+                out.push('\\');
+                out.extend(other);
+            }
         }
     }
-    Ok(out)
+    out
 }
 
 fn is_metric_name(name: &str) -> bool {

@@ -38,7 +38,7 @@ fn meta(comment: &str) -> Result<Option<Entry<'_>>, &'static str> {
     let comment = comment.trim_start_matches([' ', '\t']);
     if let Some(rest) = comment.strip_prefix("HELP ") {
         let (name, text) = series::family(rest.trim_start())?;
-        let text = series::unescape(text.trim_start_matches([' ', '\t']), false)?;
+        let text = series::unescape(text.trim_start_matches([' ', '\t']), false);
         return Ok(Some(Entry::Help(name, text)));
     }
     if let Some(rest) = comment.strip_prefix("TYPE ") {

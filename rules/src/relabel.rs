@@ -34,10 +34,16 @@ fn one(rule: &Relabel, labels: &mut LabelsBuilder) -> bool {
         Action::DropEqual => return labels.get(target) != value,
         Action::Replace => replace(rule, &value, labels),
         Action::Lowercase => {
-            labels.set(target, value.to_lowercase());
+            let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
+            labels.set(target, value.chars().map(lower).collect::<String>());
         }
         Action::Uppercase => {
-            labels.set(target, value.to_uppercase());
+            // Go makes one letter of one: what would become two stays.
+            let upper = |c: char| {
+                let mut upper = c.to_uppercase();
+                upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)
+            };
+            labels.set(target, value.chars().map(upper).collect::<String>());
         }
         Action::HashMod => {
             // The last half only: what has been sharded stays where it is.

@@ -145,6 +145,15 @@ fn each_action_does_what_prometheus_documents() {
 }
 
 #[test]
+fn letters_change_their_size_one_by_one() {
+    for (action, wanted) in [("uppercase", "STRAßE ΟΔΟΣ"), ("lowercase", "straße οδοσ")] {
+        let rule = format!("{{source_labels: [a], target_label: b, action: {action}}}");
+        let labels = Labels::from_pairs([("a", "Straße ΟΔΟΣ"), ("b", wanted)]);
+        assert_eq!(made(&rule, &[("a", "Straße ΟΔΟΣ")]), labels.to_string());
+    }
+}
+
+#[test]
 fn a_dot_matches_a_newline_and_names_may_be_any_text() {
     assert_eq!(
         made(

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use exposition::{Entry, Format, Kind, Labels, NAME, format_bound, parse_value};
+use exposition::{Entry, Format, Kind, Labels, NAME, format_bound, parse_value, spells_empty};
 use series::{Appender, Finder, Slot};
 
 use super::Target;
@@ -222,11 +222,8 @@ impl Dress<'_> {
         let Some(Entry::Sample(sample)) = entry else {
             return Ok(None);
         };
-        let labels = merged(
-            &bounded(sample.labels, kind),
-            self.labels,
-            self.target.honor_labels,
-        );
+        let scraped = bounded(sample.labels, kind);
+        let labels = merged(key, &scraped, self.labels, self.target.honor_labels);
         let labels = if self.target.relabel.is_empty() {
             labels
         } else {
@@ -314,20 +311,24 @@ fn key(line: &str) -> &str {
     line
 }
 
-/// The labels of a sample together with those of its target.
-fn merged(scraped: &Labels, target: &[(Arc<str>, Arc<str>)], honor: bool) -> Labels {
+/// The labels of a sample, which a page spells like that, together with those of its target.
+fn merged(spelled: &str, scraped: &Labels, target: &[(Arc<str>, Arc<str>)], honor: bool) -> Labels {
     let mut builder = scraped.edit();
     let mut clashes = Vec::new();
     for (name, value) in target {
         let there = scraped.get(name);
-        if there.is_empty() {
-            builder.set(Arc::clone(name), Arc::clone(value));
-        } else if !honor {
-            clashes.push((name, Arc::<str>::from(there)));
-            builder.set(Arc::clone(name), Arc::clone(value));
+        match (there.is_empty(), honor) {
+            (false, true) => continue,
+            // A federated page says so of series that have no instance.
+            (true, true) if spells_empty(spelled, name) => continue,
+            (false, false) => clashes.push((name, Arc::<str>::from(there))),
+            (true, _) => {}
         }
+        builder.set(Arc::clone(name), Arc::clone(value));
     }
-    // All of the target's labels are in place before a free name is looked for.
+    // All of the target's labels are in place before a free name is looked for; the
+    // shortest name takes its first.
+    clashes.sort_by_key(|(name, _)| name.len());
     for (name, value) in clashes {
         let mut renamed = format!("exported_{name}");
         while !builder.get(&renamed).is_empty() {

@@ -115,6 +115,24 @@ fn a_clashing_label_is_renamed_until_its_name_is_free() {
 }
 
 #[test]
+fn labels_that_a_page_says_to_be_empty_are_none_where_its_labels_are_honored() {
+    let page = "a{instance=\"\",x=\"1\"} 1\nb{x=\"instance=\\\"\\\"\"} 2\n";
+    for (honor_labels, a) in [
+        (true, r#"a{job="host", x="1"} 1"#),
+        (false, r#"a{instance="a", job="host", x="1"} 1"#),
+    ] {
+        let store = Store::new();
+        let mut intake = Intake::new(Target {
+            honor_labels,
+            ..target()
+        });
+        take(&mut intake, Ok(page), 0, &store);
+        let b = r#"b{instance="a", job="host", x="instance=\"\""} 2"#;
+        assert_eq!(pages(&store, 0), [a, b]);
+    }
+}
+
+#[test]
 fn a_vanished_container_leaves_no_stale_series() {
     let store = Store::new();
     let mut intake = Intake::new(target());
