@@ -19,6 +19,7 @@ use rules::{
 };
 use series::Store;
 use tokio::task::{self, JoinSet};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -164,13 +165,25 @@ impl Scraping {
         (fresh, gone)
     }
 
-    /// Ends the series of targets that are gone; waits for a page of theirs that is
-    /// being taken in.
-    fn end(&self, gone: &[Arc<Scraped>]) {
-        for one in gone {
-            let mut intake = one.intake();
-            intake.end(self.clock.now_ms(), &self.store);
-        }
+    /// Ends the series of a target that is gone, with the scrape that it missed first, once
+    /// the next one after that is over: what is scraped again by then, under another address
+    /// perhaps or with other settings, has newer samples and goes on without a gap.
+    async fn end(&self, one: &Scraped) {
+        let now_ms = self.clock.now_ms();
+        let last_ms = one.status().last_scrape_ms.unwrap_or(now_ms);
+        let since = u64::try_from(now_ms - last_ms).unwrap_or(0);
+        let every = one.target.every;
+        let missed = Instant::now() + every.saturating_sub(Duration::from_millis(since));
+        time::sleep_until((missed + every + every / 10).into()).await;
+        let mut intake = one.intake();
+        // Later than was known where a page was being taken in just then.
+        let Some(really_ms) = intake.status().last_scrape_ms else {
+            return;
+        };
+        // By the clock of now, which may have been set meanwhile.
+        let ago_ms = i64::try_from(missed.elapsed().as_millis()).unwrap_or(0);
+        let at_ms = self.clock.now_ms() - ago_ms + really_ms - last_ms;
+        intake.end(at_ms, &self.store);
     }
 
     async fn scrape(&self, one: &Scraped, client: &Result<Client, String>, answered: &Answered) {
@@ -301,9 +314,9 @@ impl Round {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = dropped;
         let (fresh, gone) = self.scraping.take_over(targets, &self.stop);
-        if !gone.is_empty() {
+        for one in gone {
             let scraping = Arc::clone(&self.scraping);
-            task::spawn_blocking(move || scraping.end(&gone));
+            self.tasks.spawn(async move { scraping.end(&one).await });
         }
         for one in fresh {
             let client = self.clients.of(&one.target);

@@ -47,6 +47,8 @@ const TARGETS: &[&str] = &[
     "{source_labels: [zone], target_label: zone, action: lowercase}",
     "{source_labels: [zone, a], target_label: loud, action: uppercase}",
     "{source_labels: [zone], regex: 'EU-.*', target_label: zone, action: uppercase}",
+    "{source_labels: [street], target_label: street, action: uppercase}",
+    "{source_labels: [street], target_label: street, action: lowercase}",
     "{source_labels: [__address__], regex: '(.*):.*', target_label: instance}",
     "{target_label: instance, replacement: ''}",
     "{target_label: job, replacement: other}",
@@ -90,6 +92,9 @@ requests{code=\"200\",path=\"/a\"} 1
 requests{code=\"500\",path=\"/b\"} 2
 go_threads 7
 clash{job=\"own\",instance=\"mine\",a=\"theirs\",exported_job=\"taken\"} 1
+empty{instance=\"\",job=\"\",b=\"\",own=\"\"} 1
+path{folder=\"C:\\dir\\new\"} 1
+renamed{zz=\"1\",exported_zz=\"2\"} 1
 ";
 
 fn config(folder: &str) -> String {
@@ -112,9 +117,10 @@ fn targets(data: &Value) -> BTreeSet<String> {
     let active = list("activeTargets").into_iter().map(|target| {
         let of = |key: &str| target[key].clone();
         format!(
-            "{} {} {} every {} within {}: {}",
+            "{} {} {} {} every {} within {}: {}",
             of("scrapePool"),
             of("scrapeUrl"),
+            of("globalUrl"),
             of("labels"),
             of("scrapeInterval"),
             of("scrapeTimeout"),
@@ -140,7 +146,7 @@ fn targets_and_series_are_those_of_a_real_prometheus() {
     let scratch = Scratch::new();
     let address = &page.address;
     let list = format!(
-        r#"[{{"targets": ["{address}"], "labels": {{"a": "foo", "b": "bar", "d": "foo", "e": "foo;bar", "__meta_x": "Meta", "__tmp": "t", "zone": "EU-West", "lines": "one\ntwo"}}}},
+        r#"[{{"targets": ["{address}"], "labels": {{"a": "foo", "b": "bar", "d": "foo", "e": "foo;bar", "__meta_x": "Meta", "__tmp": "t", "zone": "EU-West", "lines": "one\ntwo", "zz": "z", "street": "Straße ΟΔΟΣ"}}}},
         {{"targets": ["{address}"], "labels": {{"a": "other", "b": "", "zone": "us-east", "d": "not", "__meta_y": "1"}}}}]"#
     );
     scratch.file("targets.json", &list);
@@ -208,4 +214,55 @@ fn a_target_that_is_taken_away_ends_its_series_in_both() {
         both("kept or up or scrape_duration_seconds") == [0, 0]
             && both("count_over_time(kept[5m])") == [1, 1]
     });
+    // Not when it was taken away, but with the scrape that it missed first.
+    let samples = ours.data("/api/v1/query?query=kept%5B5m%5D")["result"][0]["values"].clone();
+    let last = samples.as_array().and_then(|all| all.last()?[0].as_f64());
+    let last = last.expect("a last sample");
+    for name in ["kept", "up", "scrape_samples_scraped"] {
+        let there = [0.9, 1.1].map(|behind| {
+            let path = format!("/api/v1/query?query={name}&time={}", last + behind);
+            ours.data(&path)["result"]
+                .as_array()
+                .expect("a vector")
+                .len()
+        });
+        assert_eq!(there, [1, 0], "{name}");
+    }
+}
+
+#[test]
+fn a_target_whose_settings_change_goes_on_without_a_gap() {
+    let page = Page::serve("kept 1\n");
+    let config = |timeout: &str| {
+        format!(
+            "global: {{scrape_interval: 2s, scrape_timeout: {timeout}}}\nscrape_configs:\n\
+             - {{job_name: app, static_configs: [{{targets: ['{}']}}]}}\n",
+            page.address
+        )
+    };
+    let ours = Alone::start(Scratch::new(), &config("2s"), &["--web.enable-lifecycle"]);
+    let scraped = |times: usize| {
+        poll::until("it should be scraped", || {
+            let data = ours.data("/api/v1/query?query=kept%5B5m%5D");
+            let samples = data["result"][0]["values"].as_array()?.clone();
+            (samples.len() >= times).then_some(samples)
+        })
+    };
+    let before = scraped(2).len();
+    ours.scratch.file("prometheus.yml", &config("1s"));
+    assert_eq!(ours.post("/-/reload").status, 200);
+    poll::holds("the settings should be in force", || {
+        let targets = ours.data("/api/v1/targets?state=active");
+        targets["activeTargets"][0]["scrapeTimeout"] == "1s"
+    });
+    // Long enough for what is gone to have ended.
+    let samples = scraped(before + 5);
+    let at = |sample: &Value| sample[0].as_f64().expect("a time");
+    let (begin, end) = (at(&samples[0]), at(&samples[samples.len() - 1]));
+    let looks = ((end - begin) * 1000.0).round() as usize / 250 + 1;
+    for name in ["kept", "up"] {
+        let path = format!("/api/v1/query_range?query={name}&start={begin}&end={end}&step=0.25");
+        let found = ours.data(&path)["result"][0]["values"].clone();
+        assert_eq!(found.as_array().map(Vec::len), Some(looks), "{name}");
+    }
 }
