@@ -1,6 +1,7 @@
 //! One page over HTTP, as Prometheus asks for it: within its time and its size,
 //! or in words why there is none.
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use exposition::Format;
@@ -8,7 +9,8 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue,
 };
 use reqwest::{Client, RequestBuilder, StatusCode};
-use tokio::time;
+use settings::Secret;
+use tokio::{task, time};
 
 use super::{Foreign, body};
 use crate::Page;
@@ -40,9 +42,9 @@ impl<'a> From<&'a Fetched> for Page<'a> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Asking {
     /// The user for basic authentication, with the password; empty for none.
-    pub(super) basic: Option<(String, settings::Secret)>,
+    pub(super) basic: Option<(String, Secret)>,
     /// The scheme and the credentials of an `Authorization` header.
-    pub(super) authorization: Option<(String, settings::Secret)>,
+    pub(super) authorization: Option<(String, Secret)>,
     /// What a page is taken for that does not say what it is.
     pub(super) fallback: Option<Format>,
     /// Whether a packed page is asked for.
@@ -70,9 +72,12 @@ impl Foreign {
             .post(&self.url)
             .header(CONTENT_TYPE, "application/json")
             .body(body);
-        let send = self.signed(request)?.send();
+        let send = async {
+            let answer = self.signed(request).await?.send().await;
+            answer.map_err(|err| cause(&err))
+        };
         let answer = match time::timeout(self.timeout, send).await {
-            Ok(answer) => answer.map_err(|err| cause(&err))?,
+            Ok(answer) => answer?,
             Err(_) => return Err(format!("no answer within {:?}", self.timeout)),
         };
         if answer.status().is_success() {
@@ -96,7 +101,7 @@ impl Foreign {
         if self.asking.packed {
             request = request.header(ACCEPT_ENCODING, "gzip");
         }
-        let request = self.signed(request)?;
+        let request = self.signed(request).await?;
         let answer = request.send().await.map_err(|err| cause(&err))?;
         if answer.status() != StatusCode::OK {
             return Err(format!("the target answered {}", answer.status()));
@@ -106,16 +111,16 @@ impl Foreign {
         Ok(Fetched { text, format })
     }
 
-    fn signed(&self, request: RequestBuilder) -> Result<RequestBuilder, String> {
+    async fn signed(&self, request: RequestBuilder) -> Result<RequestBuilder, String> {
         if let Some((scheme, credentials)) = &self.asking.authorization {
-            let header = format!("{scheme} {}", credentials.expose());
+            let header = format!("{scheme} {}", now(credentials).await?);
             let mut header = HeaderValue::from_str(&header)
                 .map_err(|_| "the credentials hold what no header can".to_owned())?;
             header.set_sensitive(true);
             return Ok(request.header(AUTHORIZATION, header));
         }
         Ok(match &self.asking.basic {
-            Some((user, password)) => request.basic_auth(user, Some(password.expose())),
+            Some((user, password)) => request.basic_auth(user, Some(now(password).await?)),
             None => request,
         })
     }
@@ -137,6 +142,17 @@ impl Foreign {
             ),
         }
     }
+}
+
+/// The text of a secret as it is now: tokens in files are changed every hour by some.
+async fn now(secret: &Secret) -> Result<String, String> {
+    if !secret.is_in_file() {
+        return Ok(secret.expose().to_owned());
+    }
+    let secret = secret.clone();
+    let read = task::spawn_blocking(move || secret.read().map(Cow::into_owned));
+    let read = read.await.map_err(|err| err.to_string())?;
+    read.map_err(|err| format!("cannot read the file of the credentials: {err}"))
 }
 
 /// The innermost cause, which is what a person can act on.

@@ -17,6 +17,7 @@ use crate::{Target, relabel};
 /// Adds the targets of one job. Two that come out the same are one.
 pub(super) fn add(job: &Job, found: Vec<Labels>, every: Duration, out: &mut Scrapes) {
     let metric_relabel: Arc<[relabel::Relabel]> = job.metric_relabel_configs.as_slice().into();
+    let reach = Reach::now(&job.tls_config, job.follow_redirects);
     let before = out.targets.len();
     for labels in found {
         let discovered = with_settings(job, labels, every);
@@ -31,7 +32,7 @@ pub(super) fn add(job: &Job, found: Vec<Labels>, every: Duration, out: &mut Scra
             });
             continue;
         }
-        match target(job, &discovered, &builder, &metric_relabel) {
+        match target(job, &discovered, &builder, (&metric_relabel, &reach)) {
             Ok(target) => {
                 let same = |had: &Foreign| had.url == target.url && had.labels() == target.labels();
                 if !out.targets.iter().any(same) {
@@ -83,7 +84,7 @@ fn target(
     job: &Job,
     discovered: &Labels,
     labels: &LabelsBuilder,
-    metric_relabel: &Arc<[relabel::Relabel]>,
+    (metric_relabel, reach): (&Arc<[relabel::Relabel]>, &Reach),
 ) -> Result<Foreign, String> {
     let address = labels.get("__address__");
     if address.is_empty() {
@@ -133,10 +134,7 @@ fn target(
         every,
         timeout,
         asking: job.asking(),
-        reach: Reach {
-            tls: job.tls_config.clone(),
-            follow_redirects: job.follow_redirects,
-        },
+        reach: reach.clone(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use reqwest::Client;
 use reqwest::redirect::Policy;
@@ -176,8 +177,25 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 /// What decides which client a target is asked with.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Reach {
-    pub(super) tls: Tls,
-    pub(super) follow_redirects: bool,
+    tls: Tls,
+    follow_redirects: bool,
+    /// What tells that a file of certificates is another than it was.
+    stamps: [Option<(SystemTime, u64)>; 3],
+}
+
+impl Reach {
+    /// With the files of certificates as they are now.
+    pub(super) fn now(tls: &Tls, follow_redirects: bool) -> Self {
+        let stamp = |file: &PathBuf| {
+            let about = std::fs::metadata(file).ok()?;
+            Some((about.modified().ok()?, about.len()))
+        };
+        Self {
+            stamps: [&tls.ca_file, &tls.cert_file, &tls.key_file].map(stamp),
+            tls: tls.clone(),
+            follow_redirects,
+        }
+    }
 }
 
 /// HTTP clients, one for all targets that are reached the same way.
@@ -195,7 +213,12 @@ impl Clients {
             return client.clone();
         }
         let client = client(&target.reach);
-        self.0.push((target.reach.clone(), client.clone()));
+        // One with the same files as they were before is not asked for again.
+        let reach = target.reach.clone();
+        let same =
+            |had: &Reach| had.tls == reach.tls && had.follow_redirects == reach.follow_redirects;
+        self.0.retain(|(had, _)| !same(had));
+        self.0.push((reach, client.clone()));
         client
     }
 }

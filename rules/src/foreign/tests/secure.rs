@@ -164,6 +164,43 @@ async fn only_whom_the_given_authority_vouches_for_is_asked() {
     assert!(target.fetch(&client).await.is_err(), "plain HTTP to TLS");
 }
 
+#[tokio::test]
+async fn certificates_that_are_renewed_on_the_disk_are_used_from_the_next_look_on() {
+    let folder = TempDir::new().unwrap();
+    let (ours, other) = (
+        signed(folder.path(), "ours"),
+        signed(folder.path(), "other"),
+    );
+    let address = serve(&ours, None).await;
+    let file = folder.path().join("authority.pem");
+    let job = job(&format!(
+        "targets: ['{address}']\nscheme: https\ntls_config: {{ca_file: {}}}",
+        file.display()
+    ));
+    let mut clients = Clients::default();
+    let mut look = || {
+        let target = looked(&job).targets.remove(0);
+        let client = clients.of(&target);
+        (target, client)
+    };
+    let (missing, client) = look();
+    assert!(client.unwrap_err().contains("authority.pem"));
+    std::fs::copy(&other.authority, &file).unwrap();
+    let (before, client) = look();
+    assert_ne!(before, missing);
+    let err = before.fetch(&client.unwrap()).await.unwrap_err();
+    assert!(err.contains("UnknownIssuer"), "{err}");
+    assert_eq!(look().0, before, "nothing has changed");
+    // As those who renew certificates do it.
+    let fresh = folder.path().join("authority.new");
+    std::fs::copy(&ours.authority, &fresh).unwrap();
+    std::fs::rename(&fresh, &file).unwrap();
+    let (after, client) = look();
+    assert_ne!(after, before);
+    let page = after.fetch(&client.unwrap()).await.unwrap();
+    assert_eq!(page.text, "a 1\n");
+}
+
 /// Answers all that is asked over a connection, until the other side asks for its end.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut asked = Vec::new();

@@ -212,6 +212,47 @@ async fn a_page_comes_with_the_credentials_that_were_given() {
 }
 
 #[tokio::test]
+async fn credentials_in_a_file_are_those_that_it_holds_when_a_page_is_asked_for() {
+    let address = serve().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("credentials");
+    let file_at = file.display();
+    for (keys, first, second) in [
+        (
+            format!("bearer_token_file: {file_at}"),
+            "Bearer first",
+            "Bearer second",
+        ),
+        (
+            format!("authorization: {{type: Token, credentials_file: {file_at}}}"),
+            "Token first",
+            "Token second",
+        ),
+        (
+            format!("basic_auth: {{username: u, password_file: {file_at}}}"),
+            "Basic dTpmaXJzdA==",
+            "Basic dTpzZWNvbmQ=",
+        ),
+    ] {
+        std::fs::write(&file, "first\n").unwrap();
+        let job = job(&format!("targets: ['{address}']\n{keys}"));
+        let target = looked(&job).targets.remove(0);
+        let client = Clients::default().of(&target).unwrap();
+        for (token, auth) in [("first\n", first), ("second\n", second)] {
+            std::fs::write(&file, token).unwrap();
+            let page = target.fetch(&client).await.unwrap().text;
+            assert!(page.contains(&format!("auth={auth:?}")), "{page}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        let err = target.fetch(&client).await.unwrap_err();
+        assert!(
+            err.starts_with("cannot read the file of the credentials: "),
+            "{err}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn both_formats_are_asked_for_and_told_apart() {
     let address = serve().await;
     let accept = text(&at(address, "/accept")).await.unwrap();
