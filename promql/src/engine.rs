@@ -80,6 +80,17 @@ pub struct Answer {
     pub infos: Vec<String>,
     /// Whether roll-ups were among what it was computed from.
     pub rolled_up: bool,
+    /// What it took.
+    pub samples: Samples,
+}
+
+/// How many samples a query had to do with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Samples {
+    /// Those read, each as often as one of the query's times sees it.
+    pub read: usize,
+    /// The most values at one time: what [`Limits::samples`] bounds.
+    pub peak: usize,
 }
 
 impl Engine {
@@ -104,7 +115,7 @@ impl Engine {
                 Data::Table(table) => vector(table)?,
             },
         };
-        Ok(answer(value, evaluator.notes))
+        Ok(answer(value, evaluator))
     }
 
     /// Evaluates at `start_ms` and each step behind it up to `end_ms`.
@@ -155,7 +166,7 @@ impl Engine {
             })
             .collect();
         matrix.sort_by(|left, right| left.0.cmp(&right.0));
-        Ok(answer(Value::Matrix(matrix), evaluator.notes))
+        Ok(answer(Value::Matrix(matrix), evaluator))
     }
 
     /// The selectors without series that keep an expression from ever having a
@@ -196,11 +207,16 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn answer(value: Value, notes: Notes) -> Answer {
+fn answer(value: Value, evaluator: Evaluator<'_>) -> Answer {
+    let Evaluator { notes, budget, .. } = evaluator;
     let rolled_up = notes.rolled_up;
     let (warnings, infos) = notes.finish();
     Answer {
         rolled_up,
+        samples: Samples {
+            read: budget.read,
+            peak: budget.peak(),
+        },
         value,
         warnings,
         infos,
@@ -231,6 +247,7 @@ fn vector(table: Table) -> Result<Value, Error> {
 /// The samples behind a range vector, as they are.
 fn raw(evaluator: &mut Evaluator<'_>, expr: &Expr, grid: Grid) -> Result<Value, Error> {
     let mut matrix: Matrix = Vec::new();
+    let is_range = matches!(&expr.root.bare().kind, Kind::Range(_));
     evaluator.windows(
         &expr.root,
         grid,
@@ -242,6 +259,8 @@ fn raw(evaluator: &mut Evaluator<'_>, expr: &Expr, grid: Grid) -> Result<Value, 
                 .filter(|point| point.0 > low && point.0 <= high);
             let points: Vec<_> = within.copied().collect();
             this.budget.take(points.len())?;
+            // Those of a subquery have been counted when they were computed.
+            this.budget.read += if is_range { points.len() } else { 0 };
             if !points.is_empty() {
                 matrix.push((row.shown(), points));
             }

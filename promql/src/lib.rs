@@ -13,6 +13,6 @@ mod error;
 mod eval;
 mod syntax;
 
-pub use engine::{Answer, Engine, Limits, Value};
+pub use engine::{Answer, Engine, Limits, Samples, Value};
 pub use error::{Error, ParseError};
 pub use syntax::{Expr, Reach, Selector, Type, functions, parse};

@@ -183,7 +183,7 @@ fn engine(api: &Api, ask: &Ask, until: Instant) -> Engine {
         samples: api.source.limits.samples.min(SAMPLES),
         timeout: until.saturating_duration_since(Instant::now()),
         lookback: api.source.limits.lookback,
-        subquery_step: api.source.limits.subquery_step,
+        subquery_step: (api.source.subquery_step)(),
         cancel: Some(ask.cancel.clone()),
         history: true,
     })

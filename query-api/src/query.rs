@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use exposition::Labels;
-use promql::{Engine, Expr, Value};
+use promql::{Engine, Expr, Samples, Value};
 use serde_json::json;
 
 use crate::answer::{Answer, Notes};
@@ -30,7 +30,7 @@ pub(crate) fn instant(api: &Api, ask: &Ask) -> Result<Answer, Failure> {
     let prepared = begun.elapsed();
     let mut answer = engine.instant(&api.source.store, &expr, time_ms)?;
     tell_roll_ups(api, &mut answer);
-    let stats = stats(ask, prepared, begun.elapsed());
+    let stats = stats(ask, answer.samples, prepared, begun.elapsed());
     Ok(render(answer, time_ms, limit, &stats))
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn range(api: &Api, ask: &Ask) -> Result<Answer, Failure> {
     let step_ms = times::milliseconds(step);
     let mut answer = engine.range(&api.source.store, &expr, start_ms, end_ms, step_ms)?;
     tell_roll_ups(api, &mut answer);
-    let stats = stats(ask, prepared, begun.elapsed());
+    let stats = stats(ask, answer.samples, prepared, begun.elapsed());
     Ok(render(answer, end_ms, limit, &stats))
 }
 
@@ -117,7 +117,7 @@ fn prepare(api: &Api, ask: &Ask) -> Result<(Engine, Expr), Failure> {
         samples: api.source.limits.samples,
         timeout: ask.deadline.saturating_duration_since(Instant::now()),
         lookback,
-        subquery_step: api.source.limits.subquery_step,
+        subquery_step: (api.source.subquery_step)(),
         cancel: Some(ask.cancel.clone()),
         history: true,
     });
@@ -142,7 +142,7 @@ pub(crate) fn tell_roll_ups(api: &Api, answer: &mut promql::Answer) {
 }
 
 /// What a query took, if that is asked for.
-fn stats(ask: &Ask, prepared: Duration, taken: Duration) -> Vec<u8> {
+fn stats(ask: &Ask, samples: Samples, prepared: Duration, taken: Duration) -> Vec<u8> {
     if ask.form.get("stats").is_empty() {
         return Vec::new();
     }
@@ -154,7 +154,12 @@ fn stats(ask: &Ask, prepared: Duration, taken: Duration) -> Vec<u8> {
         "execQueueTime": ask.waited.as_secs_f64(),
         "execTotalTime": (ask.waited + taken).as_secs_f64(),
     });
-    format!(",\"stats\":{}", json!({ "timings": timings })).into_bytes()
+    let samples = json!({
+        "totalQueryableSamples": samples.read,
+        "peakSamples": samples.peak,
+    });
+    let stats = json!({ "timings": timings, "samples": samples });
+    format!(",\"stats\":{stats}").into_bytes()
 }
 
 fn render(answer: promql::Answer, time_ms: i64, limit: usize, stats: &[u8]) -> Answer {

@@ -23,6 +23,8 @@ pub struct Source {
     pub limits: Limits,
     /// The time, in milliseconds since 1970.
     pub now_ms: View<i64>,
+    /// The step of a subquery that names none: the interval of evaluations.
+    pub subquery_step: View<Duration>,
     /// Rule groups in the order of their evaluation.
     pub rules: View<Vec<RuleGroup>>,
     /// What is scraped, and what discovery found and relabelling dropped.
@@ -56,6 +58,7 @@ impl Source {
             store,
             limits: Limits::default(),
             now_ms,
+            subquery_step: Arc::new(|| Duration::from_secs(60)),
             rules: nothing(),
             targets: nothing(),
             metadata: nothing(),
@@ -90,8 +93,6 @@ pub struct Limits {
     pub timeout: Duration,
     /// How old the newest sample of a series may be for an instant selector.
     pub lookback: Duration,
-    /// The step of a subquery that names none.
-    pub subquery_step: Duration,
     /// Questions worked on at once.
     pub concurrency: usize,
     /// Questions that wait for their turn; further ones are refused.
@@ -112,7 +113,6 @@ impl Default for Limits {
             samples: 50_000_000,
             timeout: Duration::from_secs(120),
             lookback: Duration::from_secs(300),
-            subquery_step: Duration::from_secs(60),
             concurrency: 20,
             waiting: 200,
             form_bytes: 1 << 20,

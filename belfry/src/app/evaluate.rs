@@ -26,7 +26,7 @@ pub(super) async fn run(
     let mut owed = false;
     let on = Arc::clone(&watch);
     let mut evaluating = Evaluating::new(MOST, move |group, tell| {
-        group.run(|| on.rules(), &on.store, &on.engine, tell);
+        group.run(|| on.rules(), &on.store, &on.engine(), tell);
     });
     let beat = watch.liveness.watch("rules", limit(&watch), Instant::now());
     loop {

@@ -121,7 +121,7 @@ impl Ask<'_> {
             .map_err(|err| promql::Error::BadData(err.to_string()))
             .and_then(|expr| {
                 self.watch
-                    .engine
+                    .engine()
                     .instant(&self.watch.store, &expr, self.now_ms)
             });
         match answer.map(|answer| answer.value) {
@@ -152,7 +152,7 @@ impl Ask<'_> {
         let expr = promql::parse(query).ok()?;
         let answer = self
             .watch
-            .engine
+            .engine()
             .range(&self.watch.store, &expr, end_ms - BACK_MS, end_ms, STEP_MS)
             .ok()?;
         let promql::Value::Matrix(series) = answer.value else {

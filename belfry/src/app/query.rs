@@ -14,7 +14,7 @@ use crate::views;
 pub(crate) fn source(watch: &Arc<Watch>) -> Source {
     let clock = Arc::clone(&watch.clock);
     let mut source = Source::new(Arc::clone(&watch.store), Arc::new(move || clock.now_ms()));
-    source.limits.subquery_step = watch.config().interval;
+    source.subquery_step = view(watch, |watch| watch.config().evaluation_interval());
     source.rules = view(watch, |watch| views::groups(&watch.rules()));
     source.targets = view(watch, targets);
     source.metadata = view(watch, metadata);
@@ -79,8 +79,7 @@ fn config(watch: &Watch) -> String {
     let mut page = Page::default();
     page.section("global", |page| {
         page.value("scrape_interval", &config.interval);
-        let interval = config.rules.interval.unwrap_or(config.interval);
-        page.value("evaluation_interval", &interval);
+        page.value("evaluation_interval", &config.evaluation_interval());
         page.value("external_labels", &config.rules.external_labels);
     });
     config.fill(&mut page);

@@ -15,7 +15,7 @@ pub(crate) fn page(watch: &Arc<Watch>) -> Value {
         let rules = watch.rules();
         (rules.reads(), watch.clock.now_ms())
     };
-    let found = reads.unmatched(&watch.store, &watch.engine, now_ms - SPAN_MS, now_ms);
+    let found = reads.unmatched(&watch.store, &watch.engine(), now_ms - SPAN_MS, now_ms);
     let found: Vec<_> = found
         .iter()
         .map(|one| {

@@ -47,7 +47,6 @@ pub(crate) struct Watch {
     pub store: Arc<Store>,
     /// What is scraped elsewhere.
     pub scraping: Arc<Scraping>,
-    pub engine: promql::Engine,
     /// Where the Docker engine is reached.
     pub socket: PathBuf,
     pub containers: Containers,
@@ -196,7 +195,6 @@ impl Watch {
             rules: Mutex::new(rules),
             found: Mutex::new(Vec::new()),
             families: Families::default(),
-            engine: promql::Engine::new(promql::Limits::default()),
             clock,
             place,
             address,
@@ -238,6 +236,14 @@ impl Watch {
     /// The configuration in force.
     pub(crate) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What asks the store, as the configuration has it.
+    pub(crate) fn engine(&self) -> promql::Engine {
+        promql::Engine::new(promql::Limits {
+            subquery_step: self.config().evaluation_interval(),
+            ..promql::Limits::default()
+        })
     }
 
     /// The reader of the host.

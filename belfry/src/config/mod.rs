@@ -193,6 +193,11 @@ impl Config {
         jiff::tz::TimeZone::get(&self.timezone).unwrap_or(jiff::tz::TimeZone::UTC)
     }
 
+    /// Time between two evaluations of rules that state none.
+    pub(crate) fn evaluation_interval(&self) -> Duration {
+        self.rules.interval.unwrap_or(self.interval)
+    }
+
     /// The name of this host.
     pub(crate) fn host_name(&self) -> String {
         if !self.host.is_empty() {

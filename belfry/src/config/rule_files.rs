@@ -62,7 +62,7 @@ fn site(config: &Config, joined: Option<&Joined>) -> Site {
     }
     Site {
         intervals_ms,
-        interval_ms: millis(config.rules.interval.unwrap_or(config.interval)),
+        interval_ms: millis(config.evaluation_interval()),
         resend_ms: millis(config.rules.resend),
         external_labels: config.rules.external_labels.clone(),
         external_url: config.external_url.trim_end_matches('/').to_owned(),

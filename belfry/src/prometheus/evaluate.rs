@@ -27,7 +27,7 @@ pub(super) async fn run(
     let on = Arc::clone(&shared);
     let most = shared.flags.query_concurrency.min(MOST);
     let mut evaluating = Evaluating::new(most, move |group, tell| {
-        group.run(|| on.rules(), &on.store, &on.engine, tell);
+        group.run(|| on.rules(), &on.store, &on.engine(), tell);
     });
     loop {
         let now_ms = shared.clock.now_ms();

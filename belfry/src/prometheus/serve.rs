@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 
 use super::{Shared, figures, source};
 use crate::http::guard;
@@ -19,6 +19,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let inner = Router::new()
         .route("/", get(root))
         .route("/metrics", get(metrics))
+        .route("/version", get(version))
         .route(
             "/-/healthy",
             get(|| async { "Prometheus Server is Healthy.\n" }),
@@ -50,6 +51,11 @@ async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 
 async fn root() -> &'static str {
     "Belfry in Prometheus' place. Its query API is under api/v1/, its own metrics are at metrics.\n"
+}
+
+/// As `/api/v1/status/buildinfo` says it, for those who look no further.
+async fn version() -> Json<query_api::Build> {
+    Json(query_api::Build::default())
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {

@@ -122,7 +122,6 @@ pub(crate) struct Shared {
     pub(super) address: SocketAddr,
     pub(super) clock: Arc<Clock>,
     pub(super) store: Arc<Store>,
-    pub(super) engine: promql::Engine,
     pub(super) state: State,
     pub(super) scraping: Arc<Scraping>,
     pub(super) outbox: Arc<Outbox>,
@@ -153,13 +152,6 @@ impl Shared {
         let jobs = setup.file.jobs.iter().map(|job| job.name().to_owned());
         let rules = former::restored(setup.rules, &state, jobs.collect(), now_ms).await;
         Self {
-            engine: promql::Engine::new(promql::Limits {
-                samples: flags.query_samples,
-                timeout: flags.query_timeout,
-                lookback: flags.lookback,
-                subquery_step: setup.file.evaluation_interval,
-                ..promql::Limits::default()
-            }),
             scraping: Arc::new(Scraping::new(Arc::clone(&clock), Arc::clone(&store))),
             outbox: Arc::new(Outbox::new(flags.queue)),
             kept: watch::Sender::new(None),
@@ -185,6 +177,17 @@ impl Shared {
     /// The configuration in force.
     pub(super) fn file(&self) -> Arc<PrometheusFile> {
         Arc::clone(&self.file.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What rules ask with, as flags and configuration have it.
+    pub(super) fn engine(&self) -> promql::Engine {
+        promql::Engine::new(promql::Limits {
+            samples: self.flags.query_samples,
+            timeout: self.flags.query_timeout,
+            lookback: self.flags.lookback,
+            subquery_step: self.file().evaluation_interval,
+            ..promql::Limits::default()
+        })
     }
 
     /// The rules with all that they remember.

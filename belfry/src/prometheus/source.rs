@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use exposition::Labels;
 use query_api::{Alertmanagers, Runtime, Source, Targets, View};
+use reqwest::Url;
 use settings::format_duration;
 
 use super::Shared;
-use super::shared::{RETENTION, host_name};
+use super::shared::{RETENTION, external_url, host_name};
 use crate::views;
 
 /// The source of the API.
@@ -19,7 +20,7 @@ pub(super) fn source(shared: &Arc<Shared>) -> Source {
     source.limits.timeout = flags.query_timeout;
     source.limits.lookback = flags.lookback;
     source.limits.concurrency = flags.query_concurrency;
-    source.limits.subquery_step = shared.file().evaluation_interval;
+    source.subquery_step = view(shared, |shared| shared.file().evaluation_interval);
     source.receives = flags.receive;
     source.flags = flags.told();
     source.rules = view(shared, |shared| views::groups(&shared.rules()));
@@ -44,11 +45,34 @@ fn targets(shared: &Shared) -> Targets {
     let active = scraped
         .iter()
         .filter_map(|one| views::targets::scraped(&one.target.target, &one.status()));
+    let port = shared.address.port();
+    let external = external_url(&shared.flags, port);
+    let active = active.map(|mut target| {
+        if let Some(url) = from_elsewhere(&target.scrape_url, &external, port) {
+            target.global_url = url;
+        }
+        target
+    });
     let dropped = shared.scraping.dropped().into_iter();
     Targets {
         active: active.collect(),
         dropped: dropped.map(views::targets::dropped).collect(),
     }
+}
+
+/// How a page of this host is reached from elsewhere, as far as that can be known: ours by
+/// the external URL, another's by the host in it.
+fn from_elsewhere(url: &str, external: &str, port: u16) -> Option<String> {
+    let (mut url, external) = (Url::parse(url).ok()?, Url::parse(external).ok()?);
+    if !["localhost", "127.0.0.1", "[::1]"].contains(&url.host_str()?) {
+        return None;
+    }
+    if url.port_or_known_default() == Some(port) {
+        url.set_scheme(external.scheme()).ok()?;
+        url.set_port(external.port()).ok()?;
+    }
+    url.set_host(external.host_str()).ok()?;
+    Some(url.into())
 }
 
 fn alertmanagers(shared: &Shared) -> Alertmanagers {
@@ -77,5 +101,38 @@ fn runtime(shared: &Shared) -> Runtime {
             format_duration(shared.flags.retention.unwrap_or(RETENTION)),
             shared.flags.memory
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_this_host_are_told_as_others_reach_them() {
+        for (url, external, told) in [
+            (
+                "http://localhost:9100/m?a=b",
+                "http://host:9090",
+                Some("http://host:9100/m?a=b"),
+            ),
+            (
+                "http://[::1]:9090/metrics",
+                "https://prom.example.org/p",
+                Some("https://prom.example.org/metrics"),
+            ),
+            (
+                "http://127.0.0.1:9090/metrics",
+                "http://host:9090",
+                Some("http://host:9090/metrics"),
+            ),
+            ("http://other:9090/metrics", "http://host:9090", None),
+        ] {
+            assert_eq!(
+                from_elsewhere(url, external, 9090).as_deref(),
+                told,
+                "{url}"
+            );
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::alone::{Alertmanager, Alone, Page, debians_config, free_address};
 use crate::support::belfry::Launch;
+use crate::support::prometheus::escaped;
 use crate::support::scratch::Scratch;
 use crate::support::{http, poll, program};
 
@@ -33,6 +34,8 @@ fn rules(scratch: &Scratch, hold: &str) {
   rules:
   - record: app:broken
     expr: sum(broken)
+  - record: app:steps
+    expr: count_over_time(vector(1)[1m:])
   - alert: Broken
     expr: broken > 0
     for: {hold}
@@ -86,6 +89,8 @@ fn debians_own_configuration_and_promtool_work_with_it() {
     assert!(told.starts_with("{} => 1 @["), "{told}");
     assert!(ask(&["labels", &url, "job"]).contains("prometheus"));
     assert!(ask(&["series", "--match=up", &url]).contains("job=\"node\""));
+    let version = alone.get("/version").json();
+    assert_eq!(version, alone.data("/api/v1/status/buildinfo"));
     let flags = alone.data("/api/v1/status/flags");
     assert_eq!(flags["web.enable-lifecycle"], "true");
     assert!(
@@ -217,6 +222,18 @@ fn a_reload_applies_a_good_file_whole_and_a_bad_one_not_at_all() {
         pools(&alone) == json!(["app", "more"])
     });
     poll::until("it should be scraped", || alone.value("up{job=\"more\"}"));
+    // A subquery that states no step has the interval of evaluations, another one too.
+    let steps = "count_over_time(vector(1)[1m:])";
+    let both = || [steps, "app:steps"].map(|expr| alone.value(expr));
+    poll::holds("there should be a step each second", || {
+        both() == [Some("60".into()), Some("60".into())]
+    });
+    let slower = config(&page, &more).replace("evaluation_interval: 1s", "evaluation_interval: 3s");
+    alone.scratch.file("prometheus.yml", &slower);
+    assert_eq!(alone.post("/-/reload").status, 200);
+    poll::holds("there should be a step each third second", || {
+        both() == [Some("20".into()), Some("20".into())]
+    });
     alone.scratch.file(
         "prometheus.yml",
         &config(&page, "remote_read: [{url: 'http://a'}]\n"),
@@ -343,6 +360,16 @@ fn the_watch_takes_over_what_a_prometheus_yml_wants_scraped_and_judged() {
         (&there["labels"]["alertname"], &there["labels"]["via"]),
         (&json!("Broken"), &json!("file"))
     );
+    let value = |expr: &str| {
+        let path = format!("/api/v1/query?query={}", escaped(expr));
+        let answer = belfry.get(&path).json();
+        answer["data"]["result"][0]["value"][1].clone()
+    };
+    for expr in ["app:steps", "count_over_time(vector(1)[1m:])"] {
+        poll::holds("there should be a step for each evaluation", || {
+            value(expr) == "60"
+        });
+    }
     let told = belfry.get("/api/v1/alertmanagers").json();
     let url = format!("http://{}/api/v2/alerts", elsewhere.address);
     assert_eq!(told["data"]["activeAlertmanagers"][0]["url"], json!(url));

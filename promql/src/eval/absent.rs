@@ -24,15 +24,19 @@ impl Evaluator<'_> {
 
     pub(super) fn absent_over_time(&mut self, arg: &Node, grid: Grid) -> Result<Table, Error> {
         let mut cells = vec![1.0; grid.count];
+        let (before, mut read) = (self.budget.read, 0_usize);
         self.windows(arg, grid, Summary::Last, &mut |this, _, points, windows| {
             let mut cursor = Cursor::default();
             for (at, cell) in cells.iter_mut().enumerate() {
-                if !cursor.slice(points, windows.bounds(at)).is_empty() {
+                let seen = cursor.slice(points, windows.bounds(at));
+                read = read.saturating_add(seen.len());
+                if !seen.is_empty() {
                     *cell = stale();
                 }
             }
             this.budget.work(points.len() + grid.count)
         })?;
+        self.budget.read = before.saturating_add(read);
         Ok(answer(arg, cells))
     }
 }

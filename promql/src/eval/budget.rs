@@ -15,7 +15,12 @@ const TOO_MANY: &str =
 /// Counts down.
 #[derive(Debug)]
 pub(crate) struct Budget {
+    values: usize,
     values_left: usize,
+    /// What was left at the worst time.
+    least_left: usize,
+    /// Samples read: at each time of the grid those that a selector sees.
+    pub(crate) read: usize,
     deadline: Option<Instant>,
     cancel: Option<Arc<AtomicBool>>,
     worked: usize,
@@ -28,7 +33,10 @@ impl Budget {
         cancel: Option<Arc<AtomicBool>>,
     ) -> Self {
         Self {
+            values,
             values_left: values,
+            least_left: values,
+            read: 0,
             deadline,
             cancel,
             // The first piece of work looks, so that a query which comes too
@@ -43,7 +51,13 @@ impl Budget {
             Some(left) => self.values_left = left,
             None => return execution(TOO_MANY),
         }
+        self.least_left = self.least_left.min(self.values_left);
         self.work(values)
+    }
+
+    /// The most values that there were at one time.
+    pub(crate) fn peak(&self) -> usize {
+        self.values - self.least_left
     }
 
     /// Gives room back.

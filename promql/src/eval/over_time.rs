@@ -42,6 +42,8 @@ impl Evaluator<'_> {
         let is_subquery = matches!(&matrix.bare().kind, Kind::Subquery(_));
         let mut table = Table::new(grid.count);
         let mut sorted = Vec::new();
+        // What a subquery reads is counted where its points are looked at.
+        let (before, mut read) = (self.budget.read, 0_usize);
         self.windows(matrix, grid, summary(window), &mut |this, row, points, windows| {
             this.budget.take(grid.count)?;
             let doubtful = !is_subquery && is_doubtful(window, row.labels.name());
@@ -59,6 +61,7 @@ impl Evaluator<'_> {
                     let bounds = windows.bounds(at);
                     let points = cursor.slice(points, bounds);
                     // Here, not behind the loop: one series can be the work of hours.
+                    read = read.saturating_add(points.len());
                     in_time = this.budget.work(points.len());
                     if in_time.is_err() {
                         break;
@@ -73,6 +76,7 @@ impl Evaluator<'_> {
                         *cell = value;
                     }
                     if once {
+                        read = read.saturating_add(points.len().saturating_mul(grid.count - 1));
                         break;
                     }
                 }
@@ -92,6 +96,7 @@ impl Evaluator<'_> {
             }
             in_time
         })?;
+        self.budget.read = before.saturating_add(read);
         if window == Window::Quantile && !table.rows.is_empty() {
             self.warn_of_quantiles(&params, args[0].place);
         }

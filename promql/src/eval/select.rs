@@ -80,6 +80,7 @@ impl Evaluator<'_> {
                     labels: labels.clone(),
                     nameless: false,
                 };
+                let mut seen_in = 0;
                 table.add_filled(row, |cells| {
                     let mut next = 0;
                     for (at, cell) in cells.iter_mut().enumerate() {
@@ -93,9 +94,11 @@ impl Evaluator<'_> {
                             && !is_stale(value)
                         {
                             *cell = shows(sampled, value);
+                            seen_in += 1;
                         }
                     }
                 });
+                this.budget.read += seen_in;
                 this.budget.work(samples.len() + grid.count)
             },
         )?;
@@ -132,6 +135,7 @@ impl Evaluator<'_> {
             let value = shows(sample.time_ms, sample.value);
             table.cells.resize(table.cells.len() + steps, value);
         }
+        self.budget.read += table.cells.len();
         Ok(table)
     }
 

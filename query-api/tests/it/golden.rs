@@ -123,6 +123,14 @@ async fn annotations_limits_and_statistics_stand_beside_the_data() {
         "{data}"
     );
     assert_eq!(data["result"][1], "1");
+    // Six samples of one series in the window, and one value beside them.
+    let data = server
+        .data("/api/v1/query?query=count_over_time(odd[90s])&stats=true")
+        .await;
+    let samples = json!({ "totalQueryableSamples": 6, "peakSamples": 7 });
+    assert_eq!(data["stats"]["samples"], samples);
+    let data = server.data("/api/v1/query?query=odd").await;
+    assert!(data.get("stats").is_none(), "{data}");
 }
 
 #[tokio::test]

@@ -205,6 +205,25 @@ async fn the_same_questions_have_the_same_answers() {
             ));
         }
     }
+    for path in questions::with_statistics(both.time) {
+        let (left, right) = (theirs.get(&path).await, both.ours.get(&path).await);
+        let read = |(_, answer): &(u16, Value)| {
+            answer["data"]["stats"]["samples"]["totalQueryableSamples"].clone()
+        };
+        if read(&left) != read(&right) {
+            differ.push(format!(
+                "{path}\n  theirs {}\n  ours   {}",
+                read(&left),
+                read(&right)
+            ));
+        }
+        let mut fields = [Vec::new(), Vec::new()];
+        for ((_, answer), fields) in [&left, &right].into_iter().zip(&mut fields) {
+            views::fields(&answer["data"]["stats"], "", fields);
+            fields.sort();
+        }
+        assert_eq!(fields[0], fields[1], "{path}");
+    }
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 

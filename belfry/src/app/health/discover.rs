@@ -228,7 +228,7 @@ fn nginx(main: &Path) -> Result<Vec<String>, String> {
 fn series(watch: &Watch, text: &str, config: &Discover) -> Result<Vec<Target>, String> {
     let expr = promql::parse(text).map_err(|err| err.to_string())?;
     let now_ms = watch.clock.now_ms();
-    let answer = watch.engine.instant(&watch.store, &expr, now_ms);
+    let answer = watch.engine().instant(&watch.store, &expr, now_ms);
     let answer = answer.map_err(|err| err.to_string())?;
     match &answer.value {
         Value::Vector(vector) => {

@@ -81,7 +81,7 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
 
 fn proof(watch: &Watch, text: &str, now_ms: i64) -> Result<(), String> {
     let expr = promql::parse(text).map_err(|err| format!("is no expression: {err}"))?;
-    let answer = watch.engine.instant(&watch.store, &expr, now_ms);
+    let answer = watch.engine().instant(&watch.store, &expr, now_ms);
     let answer = answer.map_err(|err| format!("cannot be evaluated: {err}"))?;
     holds(&answer.value)
 }

@@ -155,6 +155,21 @@ pub(super) fn all(time: i64) -> Vec<Question> {
     gets.chain(posts).collect()
 }
 
+/// Questions that ask as well how many samples they took.
+pub(super) fn with_statistics(time: i64) -> Vec<String> {
+    let seconds = |time: i64| format!("{}.{:03}", time / 1000, time % 1000);
+    let (from, to) = (seconds(time - 8000), seconds(time));
+    let both = |query: &str| {
+        let query = escape(query);
+        let range = format!("start={from}&end={to}&step=1");
+        [
+            format!("/api/v1/query?query={query}&time={to}&stats=all"),
+            format!("/api/v1/query_range?query={query}&{range}&stats=true"),
+        ]
+    };
+    QUERIES.into_iter().flat_map(both).collect()
+}
+
 /// An answer without what may differ: the words of an error, annotations (2.42
 /// has none), and the order of series where none is promised.
 pub(super) fn comparable((status, mut answer): (u16, Value)) -> Value {
