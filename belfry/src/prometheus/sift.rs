@@ -4,6 +4,7 @@
 /// Flags that change nothing here; whether each has a value.
 const IDLE: &[(&str, bool)] = &[
     ("storage.tsdb.no-lockfile", false),
+    ("storage.tsdb.use-lockfile", false),
     ("storage.tsdb.wal-compression", false),
     ("storage.tsdb.wal-compression-type", true),
     ("storage.tsdb.wal-segment-size", true),
@@ -13,6 +14,8 @@ const IDLE: &[(&str, bool)] = &[
     ("storage.tsdb.head-chunks-write-queue-size", true),
     ("storage.tsdb.samples-per-chunk", true),
     ("storage.tsdb.allow-overlapping-blocks", false),
+    ("storage.tsdb.allow-overlapping-compaction", false),
+    ("storage.tsdb.block-reload-interval", true),
     ("storage.remote.flush-deadline", true),
     ("storage.remote.read-sample-limit", true),
     ("storage.remote.read-concurrent-limit", true),
@@ -24,15 +27,18 @@ const IDLE: &[(&str, bool)] = &[
     ("scrape.timestamp-tolerance", true),
     ("scrape.discovery-reload-interval", true),
     ("alertmanager.timeout", true),
+    ("alertmanager.notification-batch-size", true),
     ("alertmanager.drain-notification-queue-on-shutdown", false),
     ("web.console.templates", true),
     ("web.console.libraries", true),
     ("web.page-title", true),
     ("web.cors.origin", true),
     ("web.user-assets", true),
+    ("web.local-assets", true),
     ("web.max-connections", true),
     ("web.max-notifications-subscribers", true),
     ("web.read-timeout", true),
+    ("web.remote-write-receiver.accepted-protobuf-messages", true),
     ("enable-feature", true),
     ("auto-gomaxprocs", false),
     ("auto-gomemlimit", false),
@@ -42,13 +48,15 @@ const IDLE: &[(&str, bool)] = &[
 /// Flags that ask for what Belfry cannot do.
 const REFUSED: &[&str] = &[
     "agent",
-    "storage.agent.path",
     "web.enable-admin-api",
     "web.enable-otlp-receiver",
     "web.systemd-socket",
     "storage.tsdb.delayed-compaction.max-percent",
     "config.auto-reload-interval",
 ];
+
+/// Flags that are off unless they are given: `--no-...` of them says nothing.
+const OFF: &[&str] = &["web.enable-lifecycle", "web.enable-remote-write-receiver"];
 
 /// What is left of a command line.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -75,8 +83,13 @@ pub(crate) fn sift(words: impl IntoIterator<Item = String>) -> Result<Sifted, St
             Some((name, value)) => (name, Some(value)),
             None => (flag, None),
         };
-        let plain = name.strip_prefix("no-").unwrap_or(name);
-        if REFUSED.contains(&name) {
+        let off = name.strip_prefix("no-");
+        let plain = off.unwrap_or(name);
+        let refused = REFUSED.contains(&plain) || plain.starts_with("storage.agent.");
+        if off.is_some() && (refused || OFF.contains(&plain)) {
+            continue;
+        }
+        if refused {
             return Err(format!(
                 "Belfry cannot do what --{name} asks for; leave it out to go on without"
             ));
@@ -124,5 +137,8 @@ mod tests {
         let told = sifted("prometheus --web.enable-otlp-receiver").unwrap_err();
         assert!(told.contains("--web.enable-otlp-receiver"), "{told}");
         assert!(sifted("prometheus --agent").is_err());
+        assert!(sifted("prometheus --storage.agent.path=/x").is_err());
+        let off = sifted("prometheus --no-agent --no-web.enable-lifecycle").unwrap();
+        assert_eq!((off.words, off.idle), (vec!["prometheus".into()], vec![]));
     }
 }

@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use crate::support::alone::Alone;
+use crate::support::program;
 use crate::support::scratch::Scratch;
 
 #[test]
@@ -59,4 +60,45 @@ fn flags_that_mean_nothing_are_named_and_those_that_ask_too_much_are_refused() {
         log.contains("prometheus.yml:1:1: storage: it changes nothing here"),
         "{log}"
     );
+}
+
+#[test]
+fn no_flag_of_debians_prometheus_is_unknown() {
+    let mut help = Command::new(program::find("prometheus", "prometheus"));
+    // It tells of its flags beside what it prints.
+    let Output { stdout, stderr, .. } = help.arg("--help").output().expect("it runs");
+    let told = [stdout, stderr].concat();
+    let told = String::from_utf8(told).expect("UTF-8");
+    let flags: Vec<(&str, bool)> = told
+        .lines()
+        .filter_map(|line| {
+            let line = line.trim_start();
+            let line = line.strip_prefix("-h, ").unwrap_or(line);
+            let flag = line.strip_prefix("--")?;
+            let flag = flag.strip_prefix("[no-]").unwrap_or(flag);
+            let end = flag.find(|letter: char| letter == '=' || letter == ' ');
+            let (name, behind) = flag.split_at(end.unwrap_or(flag.len()));
+            Some((name, behind.starts_with('=')))
+        })
+        // Some begin a line of what is said of another.
+        .filter(|(name, _)| !name.starts_with("help") && *name != "version")
+        .filter(|(name, _)| !name.ends_with('.'))
+        .collect();
+    assert!(flags.len() > 40, "{told}");
+    let scratch = Scratch::new();
+    for (name, has_value) in flags {
+        let flag = match has_value {
+            true => format!("--{name}=none"),
+            false => format!("--{name}"),
+        };
+        let Output { status, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_belfry"))
+            .args(["prometheus", &flag])
+            .current_dir(&scratch.path)
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8(stderr).expect("UTF-8");
+        // There is no configuration, or the value is none; but the flag is one.
+        assert_eq!(status.code(), Some(3), "{flag}: {said}");
+        assert!(!said.contains("unexpected argument"), "{flag}: {said}");
+    }
 }
