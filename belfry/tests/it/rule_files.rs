@@ -1,6 +1,6 @@
 //! `belfry rules`: what a person and a program are told about rule files.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::process::{Command, Output};
 
 use crate::setup::Setup;
@@ -110,6 +110,8 @@ fn fmt_changes_expressions_and_nothing_else() {
     let text = "# why\ngroups:\n- name:  g\n  rules: [{record: a, expr: up==0}]   # x\n";
     let file = scratch.file("r.yml", text);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("rights");
+    chown(&file, Some(1234), Some(4321)).expect("another owner: these tests run as root");
+    scratch.file("r.yml.new", "somebody else's");
     let (code, said) = rules(&scratch, &["fmt", "--check", "r.yml"]);
     assert_eq!(
         (code, &*said),
@@ -120,8 +122,13 @@ fn fmt_changes_expressions_and_nothing_else() {
     assert_eq!(rules(&scratch, &["fmt", "r.yml"]).0, Some(0));
     let wanted = text.replace("up==0", "up == 0");
     assert_eq!(std::fs::read_to_string(&file).expect("the file"), wanted);
-    let rights = std::fs::metadata(&file).expect("the file").permissions();
-    assert_eq!(rights.mode() & 0o777, 0o640);
+    let about = std::fs::metadata(&file).expect("the file");
+    let owned = (about.uid(), about.gid(), about.mode() & 0o777);
+    assert_eq!(owned, (1234, 4321, 0o640));
+    let beside = std::fs::read_to_string(scratch.path.join("r.yml.new"));
+    assert_eq!(beside.expect("it"), "somebody else's");
+    let left = std::fs::read_dir(&scratch.path).expect("the folder");
+    assert_eq!(left.count(), 2);
     assert_eq!(
         rules(&scratch, &["fmt", "--check", "r.yml"]),
         (Some(0), String::new())

@@ -1,6 +1,8 @@
 //! `belfry rules fmt`: expressions in canonical form, in the files themselves.
 
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -116,17 +118,29 @@ fn program(outcome: &Outcome) -> Value {
     })
 }
 
-/// Puts a text in the place of a file, whole or not at all; its rights stay.
+/// Puts a text in the place of a file, whole or not at all; its owner and its rights stay.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     // Behind a link it is the file that changes, not the link.
     let path = path.canonicalize()?;
-    let rights = std::fs::metadata(&path)?.permissions();
+    let about = fs::metadata(&path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    // A file of that name would be somebody else's.
+    name.push(format!(".{}.new", std::process::id()));
     let fresh = path.with_file_name(name);
-    let mut file = std::fs::File::create(&fresh)?;
+    let mut file = File::create_new(&fresh)?;
+    let written = write(&mut file, text, &about).and_then(|()| fs::rename(&fresh, &path));
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written
+}
+
+fn write(file: &mut File, text: &str, about: &Metadata) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
-    file.set_permissions(rights)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, &path)
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (about.uid(), about.gid()) {
+        fchown(&*file, Some(about.uid()), Some(about.gid()))?;
+    }
+    file.set_permissions(about.permissions())?;
+    file.sync_all()
 }
