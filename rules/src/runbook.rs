@@ -199,6 +199,23 @@ mod tests {
     }
 
     #[test]
+    fn a_container_that_is_replaced_leaves_its_log_behind() {
+        for (name, text) in ALL {
+            for (_, commands) in blocks(text) {
+                let place = |words: &str| commands.find(words);
+                let replaced = place("IMAGE_TAG=").or_else(|| place("--force-recreate"));
+                if let Some(replaced) = replaced {
+                    let kept = place(" > ~/evidence-");
+                    assert!(
+                        kept.is_some_and(|kept| kept < replaced),
+                        "{name}: {commands}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_runbook_is_found_by_name_and_by_url() {
         let all = Runbooks::default();
         assert_eq!(all.get("memory"), all.get("/runbooks/memory"));

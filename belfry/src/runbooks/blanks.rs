@@ -15,7 +15,7 @@ enum From {
 }
 
 /// Every blank, and what fills it, the better source first.
-const BLANKS: [(&str, &[From]); 25] = [
+const BLANKS: [(&str, &[From]); 27] = [
     ("APP", &[From::Host(Facts::app)]),
     ("APP_SERVICE", &[From::Host(Facts::app_service)]),
     ("BEAT", &[From::Host(Facts::beat)]),
@@ -32,6 +32,7 @@ const BLANKS: [(&str, &[From]); 25] = [
     ("NAME", &[From::Label("name")]),
     ("PEER", &[From::Label("peer")]),
     ("POSTGRES", &[From::Host(Facts::postgres)]),
+    ("POSTGRES_SERVICE", &[From::Host(Facts::postgres_service)]),
     (
         "PROJECT",
         &[From::Label("project"), From::Host(Facts::project)],
@@ -43,6 +44,7 @@ const BLANKS: [(&str, &[From]); 25] = [
         &[From::Label("queue_name"), From::Host(Facts::queue)],
     ),
     ("REDIS", &[From::Host(Facts::redis)]),
+    ("REDIS_SERVICE", &[From::Host(Facts::redis_service)]),
     ("SERVICE", &[From::Label("service")]),
     ("STOPPED", &[From::Label("stopped")]),
     ("SITE", &[From::Site("instance")]),

@@ -75,6 +75,10 @@ impl Facts {
         Some(self.first(Role::Postgres, project)?.name.clone())
     }
 
+    pub(super) fn postgres_service(&self, project: &str) -> Option<String> {
+        Some(self.first(Role::Postgres, project)?.service.clone())
+    }
+
     /// The user by whom the server is read, else the one that most have; none
     /// where there is no server.
     pub(super) fn database_user(&self, project: &str) -> Option<String> {
@@ -97,6 +101,10 @@ impl Facts {
 
     pub(super) fn redis(&self, project: &str) -> Option<String> {
         Some(self.first(Role::Redis, project)?.name.clone())
+    }
+
+    pub(super) fn redis_service(&self, project: &str) -> Option<String> {
+        Some(self.first(Role::Redis, project)?.service.clone())
     }
 
     pub(super) fn proxy(&self, project: &str) -> Option<String> {
