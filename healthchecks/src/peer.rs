@@ -136,10 +136,25 @@ impl Standing {
     }
 }
 
+/// What is kept of a peer over a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// When it last answered, in milliseconds since 1970.
+    pub answered_ms: i64,
+    /// Whether it was seen then.
+    pub seen: bool,
+    /// How it was when it last answered.
+    pub standing: Standing,
+}
+
 /// What one knows of a peer.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Known {
     answered_ms: Option<i64>,
+    /// Its silence counts from here.
+    silent_ms: i64,
+    /// Whether it has answered since our start.
+    heard: bool,
     sight: Sight,
     reason: String,
 }
@@ -179,34 +194,86 @@ pub struct View {
 
 /// What this one knows of all peers.
 #[derive(Debug, Clone, Default)]
-pub struct Peers(BTreeMap<String, Known>);
+pub struct Peers {
+    all: BTreeMap<String, Known>,
+    asked: bool,
+}
 
 impl Peers {
     /// A peer answered, and told whom it sees.
     pub fn answered(&mut self, name: &str, sight: Sight, now_ms: i64) {
-        let known = self.0.entry(name.to_owned()).or_default();
+        let known = self.all.entry(name.to_owned()).or_default();
         *known = Known {
             answered_ms: Some(now_ms),
+            silent_ms: now_ms,
+            heard: true,
             sight,
             reason: String::new(),
         };
     }
 
+    /// Each was asked, and has answered or been given up.
+    pub fn asked(&mut self) {
+        self.asked = true;
+    }
+
+    /// Whether each of these was asked since the start; before, nothing is to be thought of them.
+    #[must_use]
+    pub fn were_asked(&self, config: &Config) -> bool {
+        self.asked || config.peers.is_empty()
+    }
+
+    /// What is to be known after a restart: one that dies meanwhile, or was dead before,
+    /// is no new one.
+    #[must_use]
+    pub fn kept(&self, config: &Config, now_ms: i64) -> BTreeMap<String, Kept> {
+        let kept = self.all.iter().filter_map(|(name, known)| {
+            let kept = Kept {
+                answered_ms: known.answered_ms?,
+                seen: known.seen(config, now_ms)?,
+                standing: known.sight.standing.clone(),
+            };
+            Some((name.clone(), kept))
+        });
+        kept.collect()
+    }
+
+    /// Goes on with what was kept. Who was seen has as long to answer as ever: it is we
+    /// who were away.
+    pub fn restore(&mut self, kept: BTreeMap<String, Kept>, now_ms: i64) {
+        let known = kept.into_iter().map(|(name, kept)| {
+            let answered_ms = kept.answered_ms.min(now_ms);
+            let known = Known {
+                answered_ms: Some(answered_ms),
+                silent_ms: if kept.seen { now_ms } else { answered_ms },
+                heard: false,
+                sight: Sight {
+                    standing: kept.standing,
+                    ..Sight::default()
+                },
+                reason: String::new(),
+            };
+            (name, known)
+        });
+        self.all = known.collect();
+    }
+
     /// A peer did not answer.
     pub fn silent(&mut self, name: &str, reason: &str) {
-        reason.clone_into(&mut self.0.entry(name.to_owned()).or_default().reason);
+        reason.clone_into(&mut self.all.entry(name.to_owned()).or_default().reason);
     }
 
     /// Forgets those that are not configured any more.
     pub fn retain(&mut self, config: &Config) {
-        self.0
+        self.all
             .retain(|name, _| config.peers.iter().any(|peer| peer.name == *name));
     }
 
     /// Moves all times: the wall clock was stepped.
     pub fn shift(&mut self, delta_ms: i64) {
-        for known in self.0.values_mut() {
+        for known in self.all.values_mut() {
             known.answered_ms = known.answered_ms.map(|answered_ms| answered_ms + delta_ms);
+            known.silent_ms += delta_ms;
         }
     }
 
@@ -217,8 +284,10 @@ impl Peers {
             name: me.to_owned(),
             ..Sight::default()
         };
-        for (name, known) in &self.0 {
+        for (name, known) in &self.all {
             match known.seen(config, now_ms) {
+                // Of whom it has heard nothing since its start it does not know.
+                Some(true) if !known.heard => false,
                 Some(true) => sight.sees.insert(name.clone()),
                 Some(false) => sight.misses.insert(name.clone()),
                 None => false,
@@ -231,7 +300,7 @@ impl Peers {
     #[must_use]
     pub fn views(&self, me: &str, config: &Config, now_ms: i64) -> Vec<View> {
         let seen: Vec<_> = self
-            .0
+            .all
             .iter()
             .filter(|(_, known)| known.seen(config, now_ms) == Some(true))
             .collect();
@@ -248,7 +317,7 @@ impl Peers {
                     Verdict::Cut
                 }
                 // With several peers, and none of them to be seen, it is this one that is alone.
-                Some(false) if self.0.len() > 1 && seen.is_empty() => Verdict::Isolated,
+                Some(false) if self.all.len() > 1 && seen.is_empty() => Verdict::Isolated,
                 Some(false) => Verdict::Dead,
             };
             // Of those who miss it, the first by name pages; one that does not know of it yet does not.
@@ -267,14 +336,15 @@ impl Peers {
                 standing: known.sight.standing.clone(),
             }
         };
-        self.0.iter().map(view).collect()
+        self.all.iter().map(view).collect()
     }
 }
 
 impl Known {
     /// Whether it is seen; nothing if it never was.
     fn seen(&self, config: &Config, now_ms: i64) -> Option<bool> {
-        let silent_ms = now_ms - self.answered_ms?;
+        self.answered_ms?;
+        let silent_ms = now_ms - self.silent_ms;
         Some(silent_ms < i64::try_from(config.silent_after.as_millis()).unwrap_or(i64::MAX))
     }
 }

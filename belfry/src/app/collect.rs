@@ -211,6 +211,7 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
     let host = watch.config().host_name();
     // Asked before the page is made: a listing that comes meanwhile is not on it.
     let known = watch.knows_containers();
+    let looked = watch.health.all_looked_at(&watch.config());
     // Families change only with the program and with what is found on the host.
     let learn = whole && watch.own.collections().is_multiple_of(LEARN);
     let mut all = Vec::with_capacity(jobs.len());
@@ -266,7 +267,7 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
     if learn {
         watch.families.retain(jobs);
     }
-    watch.answered(&answered, known);
+    watch.answered(&answered, known, looked);
     watch.readers.report_up(&watch.store, watch.clock.now_ms());
     if whole {
         watch.collected(began.elapsed());
@@ -276,15 +277,15 @@ async fn collect(watch: &Arc<Watch>, jobs: &[Job], whole: bool) {
 
 impl Watch {
     /// These pages came in. A restored alert of theirs may end from now on;
-    /// those of containers only when the engine has listed them once.
-    pub(super) fn answered(&self, jobs: &[Job], listed: bool) {
+    /// those of containers only when the engine has listed them once, and those of
+    /// probes when all was looked at that is on their page.
+    pub(super) fn answered(&self, jobs: &[Job], listed: bool, looked: bool) {
         let mut rules = self.rules();
         for job in jobs {
             if match job {
                 Job::Container => listed,
                 Job::Api | Job::Log | Job::Postgres | Job::Redis | Job::Celery => false,
-                // What was not looked at yet says nothing.
-                Job::Probe => self.health.probes.all_looked_at(),
+                Job::Probe => looked,
                 Job::Host | Job::Backup | Job::Heartbeat | Job::Belfry => true,
             } {
                 rules.answered(job.as_str());

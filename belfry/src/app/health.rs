@@ -10,6 +10,7 @@ mod peers;
 mod probes;
 mod services;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub(crate) struct Health {
     pub discovered: discover::Discovered,
     /// What came of the expressions that must hold for services.
     pub proofs: evidence::Proofs,
+    /// Whether it is known what else asks to be looked at, beside the configuration.
+    targets_known: AtomicBool,
     peers: Mutex<Peers>,
 }
 
@@ -63,7 +66,8 @@ impl Health {
             abroad: Board::default(),
             discovered: discover::Discovered::default(),
             proofs: evidence::Proofs::default(),
-            peers: Mutex::default(),
+            targets_known: AtomicBool::new(false),
+            peers: Mutex::new(peers::restored(&config.peer, state, now_ms).await),
         };
         health.configure_probes(config, now_ms);
         health
@@ -79,6 +83,13 @@ impl Health {
     /// The other Belfrys.
     pub(super) fn peers(&self) -> MutexGuard<'_, Peers> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether all was looked at once that is on the page of probes: what was not says nothing.
+    pub(super) fn all_looked_at(&self, config: &Config) -> bool {
+        self.targets_known.load(Ordering::Relaxed)
+            && self.probes.all_looked_at()
+            && self.peers().were_asked(&config.peer)
     }
 
     fn configure_probes(&self, config: &Config, now_ms: i64) {

@@ -11,6 +11,7 @@ mod database;
 mod folder;
 mod heartbeats;
 mod notices;
+mod peers;
 mod rule_state;
 mod secret;
 
@@ -24,6 +25,7 @@ pub(crate) use database::{memory, write_heartbeat};
 pub(crate) use folder::{Folder, default_folder, in_use, read_address, read_place};
 pub(crate) use heartbeats::{load_heartbeats, save_heartbeats};
 pub(crate) use notices::{notices, set_notice};
+pub(crate) use peers::{load_peers, save_peers};
 pub(crate) use rule_state::{load_rules, save_rules};
 pub(crate) use secret::Key;
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::probes::page;
@@ -15,6 +16,7 @@ use crate::support::engine::Engine;
 use crate::support::peer::Prometheus;
 use crate::support::poll;
 use crate::support::scratch::Scratch;
+use crate::support::sink::{Act, Sink};
 
 /// Serves a page at `/metrics.txt` of a port.
 fn app(name: &str, port: u16) -> Container {
@@ -265,4 +267,45 @@ fn what_a_compose_file_declares_is_looked_at_whether_it_runs_or_not() {
         let web = format!("shop-web:{site}");
         names == [json!("shop-api-1"), json!("shop-ghost-1"), json!(web)]
     });
+}
+
+#[test]
+fn a_restart_neither_ends_nor_repeats_the_page_for_a_container_that_asks_to_be_looked_at() {
+    let engine = Engine::start();
+    engine.create_network("shop");
+    let ask = Container::named("shop-db-1")
+        .compose("shop", "db")
+        .network("shop");
+    engine.run(&ask.label("belfry.probe", "tcp_connect :5432"));
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::new()
+        .engine(&engine)
+        .rules("- alert: Down\n  expr: belfry_probe_up == 0\n  labels: {severity: critical}\n")
+        .mail(sink.port(), "1h");
+    let mut belfry = Launch::with(&setup.config()).start();
+    poll::holds("it should be mailed", || sink.count() == 1);
+    belfry.signal(Signal::TERM);
+    belfry.wait();
+    belfry.restart();
+    looked_at(&belfry, "shop-db-1", false);
+    let rounds = || {
+        belfry
+            .metric("belfry_evaluations_total")
+            .unwrap_or_default()
+    };
+    let before = rounds();
+    poll::holds("some rounds should pass", || rounds() >= before + 4.0);
+    let alerts = belfry.get("/api/v1/alerts").body;
+    assert!(alerts.contains("\"state\":\"firing\""), "{alerts}");
+    engine.docker(&["rm", "--force", "shop-db-1"]);
+    poll::holds("it should end with its container", || sink.count() == 2);
+    let subjects: Vec<_> = sink
+        .received()
+        .iter()
+        .map(|got| got.mail.header("Subject").to_owned())
+        .collect();
+    assert!(
+        subjects[0].starts_with("[SEV-1]") && subjects[1].starts_with("[OK]"),
+        "{subjects:?}"
+    );
 }

@@ -1,6 +1,8 @@
 //! Mutual watch, on hosts in network namespaces: what is paged when a host dies,
 //! stands still, or cannot be reached by one of the others.
 
+mod three;
+
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -17,132 +19,7 @@ use crate::support::poll;
 use crate::support::process::Process;
 use crate::support::program;
 use crate::support::scratch::Scratch;
-
-const RULES: &str = "\
-- alert: PeerDead
-  expr: belfry_peer_dead == 1
-  labels: {severity: critical}
-  annotations: {summary: '{{ $labels.peer }} is dead'}
-- alert: SiteDown
-  expr: max by (site) (belfry_site_outside_up) == 0
-  labels: {severity: critical}
-  annotations: {summary: '{{ $labels.site }} is down from outside'}
-";
-
-/// Three Belfrys that name each other.
-struct Three {
-    lan: Lan,
-    belfrys: Vec<(&'static str, Belfry)>,
-    _setups: Vec<Setup>,
-}
-
-impl Three {
-    #[track_caller]
-    fn start() -> Self {
-        Self::with(|_, _| (String::new(), String::new()))
-    }
-
-    /// With further keys of `peer`, and further sections, for each host.
-    #[track_caller]
-    fn with(more: impl Fn(&Lan, &str) -> (String, String)) -> Self {
-        let hosts = ["a", "b", "c"];
-        let lan = Lan::new(&hosts);
-        let (mut belfrys, mut setups) = (Vec::new(), Vec::new());
-        for host in hosts {
-            let others: String = hosts
-                .iter()
-                .filter(|other| **other != host)
-                .map(|other| {
-                    format!(
-                        "{{name: {other}, url: 'http://{}:9911'}}, ",
-                        lan.address(other)
-                    )
-                })
-                .collect();
-            let (keys, sections) = more(&lan, host);
-            let peer = format!(
-                "peer: {{name: {host}, interval: 1s, silent_after: 10s, peers: [{others}], {keys}}}"
-            );
-            let setup = Setup::new().rules(RULES).part(&peer).part(&sections);
-            let belfry = Launch::with(&setup.config())
-                .binary(&lan.on(host, env!("CARGO_BIN_EXE_belfry")))
-                .listen(&format!("{}:9911", lan.address(host)))
-                .start();
-            belfrys.push((host, belfry));
-            setups.push(setup);
-        }
-        let three = Self {
-            lan,
-            belfrys,
-            _setups: setups,
-        };
-        for host in hosts {
-            for other in hosts.iter().filter(|other| **other != host) {
-                poll::holds("all should see each other", || {
-                    three.metric(host, "belfry_peer_up", other) == Some(1.0)
-                });
-            }
-        }
-        three
-    }
-
-    fn belfry(&self, host: &str) -> &Belfry {
-        &self
-            .belfrys
-            .iter()
-            .find(|(have, _)| *have == host)
-            .expect("a host")
-            .1
-    }
-
-    fn belfry_mut(&mut self, host: &str) -> &mut Belfry {
-        &mut self
-            .belfrys
-            .iter_mut()
-            .find(|(have, _)| *have == host)
-            .expect("a host")
-            .1
-    }
-
-    fn metric(&self, host: &str, name: &str, peer: &str) -> Option<f64> {
-        self.series(host, &format!("{name}{{peer=\"{peer}\"}}"))
-    }
-
-    fn series(&self, host: &str, series: &str) -> Option<f64> {
-        self.belfry(host).metric(series)
-    }
-
-    /// For whom each of these hosts pages now.
-    fn pages(&self, hosts: &[&str]) -> Vec<String> {
-        let mut pages = Vec::new();
-        for host in hosts {
-            let alerts = self.belfry(host).get("/api/v1/alerts").json();
-            for alert in alerts["data"]["alerts"].as_array().expect("alerts") {
-                pages.push(format!(
-                    "{host}: {}",
-                    alert["annotations"]["summary"].as_str().unwrap_or_default()
-                ));
-            }
-        }
-        pages
-    }
-
-    /// For whom each of these hosts has ever said that it is dead.
-    fn ever(&self, hosts: &[&str]) -> Vec<String> {
-        let mut said = Vec::new();
-        for host in hosts {
-            let query = "/api/v1/query?query=max_over_time(belfry_peer_dead%5B1h%5D)%20%3E%200";
-            let answer = self.belfry(host).get(query).json();
-            for one in answer["data"]["result"].as_array().expect("a vector") {
-                said.push(format!(
-                    "{host}: {}",
-                    one["metric"]["peer"].as_str().unwrap_or_default()
-                ));
-            }
-        }
-        said
-    }
-}
+use three::{RULES, Three};
 
 #[test]
 fn a_host_that_is_killed_or_frozen_is_paged_by_one_survivor_and_resolves() {
@@ -156,11 +33,51 @@ fn a_host_that_is_killed_or_frozen_is_paged_by_one_survivor_and_resolves() {
     });
     three.belfry_mut("c").signal(Signal::CONT);
     poll::holds("it should resolve", || three.pages(&["a", "b"]).is_empty());
+    poll::holds("that should be mailed too", || three.mails().len() == 2);
     three.belfry_mut("a").kill();
     poll::holds("the other one should page", || {
         three.pages(&["b", "c"]) == ["b: a is dead"]
     });
+    poll::holds("that should be mailed", || three.mails().len() >= 3);
+    for host in ["b", "c"] {
+        three.rounds_pass(host);
+    }
     assert_eq!(three.ever(&["c"]), [""; 0]);
+    assert_eq!(
+        three.mails(),
+        [
+            "a: [SEV-1] c is dead",
+            "a: [OK] c is dead",
+            "b: [SEV-1] a is dead"
+        ],
+        "one page for each, and not by each"
+    );
+}
+
+#[test]
+fn who_pages_for_a_dead_host_goes_on_after_a_restart_and_no_other_begins() {
+    let mut three = Three::start();
+    three.belfry_mut("c").kill();
+    poll::holds("one survivor should page", || {
+        three.pages(&["a", "b"]) == ["a: c is dead"] && three.mails().len() == 1
+    });
+    for host in ["a", "b"] {
+        let belfry = three.belfry_mut(host);
+        belfry.signal(Signal::TERM);
+        belfry.wait();
+        belfry.restart();
+        poll::holds("it should have asked the others", || {
+            ["a", "b"]
+                .iter()
+                .any(|other| three.metric(host, "belfry_peer_up", other) == Some(1.0))
+        });
+        three.rounds_pass(host);
+        assert_eq!(three.pages(&["a", "b"]), ["a: c is dead"], "after {host}");
+    }
+    assert_eq!(three.ever(&["b"]), [""; 0]);
+    assert_eq!(three.mails(), ["a: [SEV-1] c is dead"]);
+    three.belfry_mut("c").restart();
+    poll::holds("it should end", || three.pages(&["a", "b"]).is_empty());
 }
 
 #[test]
@@ -200,6 +117,7 @@ fn a_link_that_is_cut_or_flaps_pages_nobody_while_a_third_host_sees_both() {
         three.metric("b", "belfry_peer_up", "a") == Some(1.0)
     });
     assert_eq!(three.ever(&["a", "b", "c"]), [""; 0]);
+    assert_eq!(three.mails(), [""; 0]);
 }
 
 #[test]
@@ -217,7 +135,12 @@ fn a_host_that_is_cut_off_itself_pages_for_nobody_and_is_paged_once() {
     poll::holds("one of the others should page", || {
         three.pages(&["a", "b", "c"]) == ["b: a is dead"]
     });
+    poll::holds("that should be mailed", || !three.mails().is_empty());
+    for host in ["a", "b", "c"] {
+        three.rounds_pass(host);
+    }
     assert_eq!(three.ever(&["a", "c"]), [""; 0]);
+    assert_eq!(three.mails(), ["b: [SEV-1] a is dead"]);
 }
 
 #[test]

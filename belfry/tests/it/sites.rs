@@ -137,7 +137,7 @@ fn the_sites_of_nginx_are_looked_at_over_its_includes() {
 
 #[test]
 fn targets_stand_in_a_table_and_end_with_their_rows() {
-    let postgres = Postgres::start();
+    let mut postgres = Postgres::start();
     let (port, _) = page();
     postgres.query("create table sites (name text, url text)");
     let insert = |name: &str, path: &str| {
@@ -159,6 +159,26 @@ fn targets_stand_in_a_table_and_end_with_their_rows() {
     wait_for_up(&belfry, &["docs", "shop"]);
     postgres.query("delete from sites where name = 'docs'");
     wait_for_up(&belfry, &["shop"]);
+
+    // A database that is down names no sites, which is no reason to look at them no more.
+    postgres.stop();
+    let source = "{source=\"series shop_sites\"}";
+    poll::holds("it should be told that the table cannot be read", || {
+        belfry.metric(&format!("belfry_probe_discovery_up{source}")) == Some(0.0)
+    });
+    let named = belfry.get("/api/v1/query?query=shop_sites").json();
+    assert_eq!(
+        named["data"]["result"],
+        serde_json::json!([]),
+        "its rows have ended"
+    );
+    wait_for_up(&belfry, &["shop"]);
+    postgres.start_again();
+    poll::holds("it should be read again", || {
+        belfry.metric(&format!("belfry_probe_discovery_up{source}")) == Some(1.0)
+    });
+    postgres.query("delete from sites");
+    wait_for_up(&belfry, &[]);
 }
 
 #[test]

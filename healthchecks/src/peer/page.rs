@@ -8,7 +8,7 @@ impl Peers {
     /// Adds the samples to a page.
     pub fn write(&self, me: &str, config: &Config, now_ms: i64, page: &mut Writer) {
         let views = self.views(me, config, now_ms);
-        if views.is_empty() {
+        if views.is_empty() || !self.were_asked(config) {
             return;
         }
         type Value = fn(&View) -> bool;

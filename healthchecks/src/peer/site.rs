@@ -86,7 +86,7 @@ impl Peers {
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
         let mut targets = Vec::new();
-        for (peer, known) in &self.0 {
+        for (peer, known) in &self.all {
             let sites = known.sight.sites.iter().take(SITES);
             targets.extend(sites.filter(|site| taken(site)).map(|site| Target {
                 name: called(peer, &site.name),
@@ -101,7 +101,7 @@ impl Peers {
     /// How the sites of a peer look from here.
     #[must_use]
     pub fn seen(&self, peer: &str, looks: &[probe::View]) -> Vec<Seen> {
-        let sites = self.0.get(peer).map(|known| &known.sight.sites);
+        let sites = self.all.get(peer).map(|known| &known.sight.sites);
         let sites = sites.into_iter().flatten();
         sites
             .filter_map(|site| {
@@ -131,7 +131,7 @@ impl Peers {
         let up = views.iter().filter(|view| view.verdict == Verdict::Up);
         let mut outside = Vec::new();
         for view in up {
-            let Some(known) = self.0.get(&view.name) else {
+            let Some(known) = self.all.get(&view.name) else {
                 continue;
             };
             outside.extend(known.sight.seen.iter().map(|seen| (&*view.name, seen)));
@@ -147,7 +147,7 @@ impl Peers {
             &outside,
         );
         let here: Vec<_> = self
-            .0
+            .all
             .keys()
             .map(|peer| (peer.as_str(), self.seen(peer, looks)))
             .collect();

@@ -120,3 +120,73 @@ fn of_two_that_have_no_witness_each_pages_for_the_other() {
     let view = &peers.views("a", &config, 30_000)[0];
     assert_eq!((view.verdict, view.ours), (Verdict::Dead, true));
 }
+
+#[test]
+fn a_restart_forgets_no_dead_peer_and_takes_no_living_one_for_dead() {
+    let config: Config = settings::read(
+        "belfry.yml".as_ref(),
+        "peers: [{name: b, url: 'http://b'}, {name: c, url: 'http://c'}]",
+        &|_| None,
+    )
+    .unwrap();
+    let ready = Sight {
+        standing: Standing {
+            ready: true,
+            firing: vec!["DiskSpace".to_owned()],
+        },
+        ..Sight::default()
+    };
+    let mut before = Peers::default();
+    before.answered("c", ready, 0);
+    before.answered("b", Sight::default(), 60_000);
+    before.silent("d", "never seen");
+    let kept = before.kept(&config, 60_000);
+    let text = serde_json::to_string(&kept).unwrap();
+    let kept: BTreeMap<String, Kept> = serde_json::from_str(&text).unwrap();
+    assert_eq!(kept.keys().collect::<Vec<_>>(), ["b", "c"]);
+
+    // An hour later it is there again.
+    let now_ms = 3_600_000;
+    let mut after = Peers::default();
+    after.restore(kept, now_ms);
+    let told = |peers: &Peers, now_ms| {
+        let mut page = exposition::Writer::new();
+        peers.write("a", &config, now_ms, &mut page);
+        page.finish()
+    };
+    assert!(!after.were_asked(&config) && told(&after, now_ms).is_empty());
+    let sight = after.sight("a", &config, now_ms);
+    assert!(sight.sees.is_empty(), "it has heard of nobody yet");
+    assert!(sight.misses.contains("c"));
+
+    after.silent("c", "refused");
+    after.asked();
+    let page = told(&after, now_ms);
+    for line in [
+        "belfry_peer_dead{peer=\"c\"} 1",
+        "belfry_peer_up{peer=\"b\"} 1",
+        "belfry_peer_last_answer_timestamp_seconds{peer=\"c\"} 0",
+        "belfry_peer_last_state_info{firing=\"DiskSpace\",peer=\"c\",ready=\"ready\"} 1",
+    ] {
+        assert!(page.contains(line), "{line}: {page}");
+    }
+    // Another pages for it already.
+    let sight = Sight {
+        misses: BTreeSet::from(["c".to_owned()]),
+        ..Sight::default()
+    };
+    let ours = |peers: &Peers, me: &str| {
+        let views = peers.views(me, &config, now_ms + 1000);
+        views.iter().any(|view| view.name == "c" && view.ours)
+    };
+    after.answered("b", sight, now_ms + 1000);
+    assert!(ours(&after, "a") && !ours(&after, "x"));
+    // Who was seen before is missed only when it was silent as long as ever.
+    let mut alone = Peers::default();
+    alone.restore(before.kept(&config, 60_000), now_ms);
+    alone.asked();
+    for (after_ms, verdict) in [(29_999, Verdict::Up), (30_000, Verdict::Isolated)] {
+        let views = alone.views("a", &config, now_ms + after_ms);
+        assert_eq!(views[0].verdict, verdict, "{after_ms}");
+    }
+}

@@ -9,6 +9,7 @@ mod caddyfile;
 mod nginx;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 pub use nginx::sites as nginx;
@@ -126,6 +127,24 @@ fn host_port(text: &str) -> (&str, Option<u16>) {
         }
         _ => (text, None),
     }
+}
+
+/// Whether a name leads to a server that listens at this host: nobody's name but those of
+/// this host itself leads to its loopback interface, where another proxy reaches the server.
+fn leads_to(name: &str, host: &str) -> bool {
+    !is_loopback(host) || is_loopback(name)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost"
+        || bare.ends_with(".localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether an answer of this status is there to turn requests away.
+fn turns_away(status: u16) -> bool {
+    status >= 400
 }
 
 /// Where a server without a name is reached: at its address, or from this host.

@@ -2,12 +2,13 @@
 //! files are read, expressions are evaluated. A source that fails keeps its last
 //! targets, and is told as a metric.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use exposition::{Kind, Writer};
+use exposition::{Kind, Labels, Writer};
 use healthchecks::probe::discover::{self, Discover};
 use healthchecks::probe::{self, Http, Target};
 use promql::Value;
@@ -29,15 +30,33 @@ const MOST: u64 = 4 << 20;
 
 /// What each source came to.
 #[derive(Debug, Default)]
-pub(crate) struct Discovered(Mutex<BTreeMap<String, Source>>);
+pub(crate) struct Discovered {
+    sources: Mutex<BTreeMap<String, Source>>,
+    /// Whether each was looked at once.
+    known: AtomicBool,
+}
 
 #[derive(Debug, Default, Clone)]
 struct Source {
     targets: Vec<Target>,
+    /// Whence the series came that named them.
+    origins: BTreeSet<Origin>,
     well: bool,
 }
 
+/// Whence a series comes: its job and instance, and the database of a question.
+type Origin = [String; 3];
+
+fn origin(labels: &Labels) -> Origin {
+    ["job", "instance", "datname"].map(|name| labels.get(name).to_owned())
+}
+
 impl Discovered {
+    /// Whether each source was looked at since the start.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
+
     /// All targets of all sources.
     pub(super) fn all(&self) -> Vec<Target> {
         let sources = self.lock();
@@ -70,15 +89,28 @@ impl Discovered {
         }
     }
 
+    fn origins(&self, name: &str) -> BTreeSet<Origin> {
+        let sources = self.lock();
+        let source = sources.get(name);
+        source
+            .map(|source| source.origins.clone())
+            .unwrap_or_default()
+    }
+
     fn took(&self, name: &str, found: Result<Vec<Target>, String>) {
+        self.took_from(name, found.map(|targets| (targets, BTreeSet::new())));
+    }
+
+    fn took_from(&self, name: &str, found: Result<Found, String>) {
         let mut sources = self.lock();
         // Told once, not at each look.
         let fresh = !sources.contains_key(name);
         let source = sources.entry(name.to_owned()).or_default();
         match found {
-            Ok(targets) => {
+            Ok((targets, origins)) => {
                 *source = Source {
                     targets,
+                    origins,
                     well: true,
                 };
             }
@@ -91,9 +123,12 @@ impl Discovered {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Source>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Targets, and whence they came.
+type Found = (Vec<Target>, BTreeSet<Origin>);
 
 /// What is wrong with the expressions, as (key, message).
 pub(crate) fn faults(config: &Config) -> Vec<(String, String)> {
@@ -123,6 +158,7 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
                 () = stop.cancelled() => return,
                 () = looking => {}
             }
+            watch.health.discovered.known.store(true, Ordering::Relaxed);
             last = Some((Instant::now(), config));
         }
         beat.beat(Instant::now());
@@ -169,14 +205,14 @@ async fn look(watch: &Arc<Watch>, config: &Discover) {
             .took(&format!("nginx {place}"), targets);
     }
     for expr in &config.series {
+        let name = format!("series {expr}");
+        let before = watch.health.discovered.origins(&name);
         let found = aside({
             let (watch, expr, config) = (Arc::clone(watch), expr.clone(), config.clone());
-            move || series(&watch, &expr, &config)
+            move || series(&watch, &expr, &config, &before)
         });
-        watch
-            .health
-            .discovered
-            .took(&format!("series {expr}"), found.await);
+        let found = found.await;
+        watch.health.discovered.took_from(&name, found);
     }
 }
 
@@ -225,18 +261,44 @@ fn nginx(main: &Path) -> Result<Vec<String>, String> {
     }
 }
 
-fn series(watch: &Watch, text: &str, config: &Discover) -> Result<Vec<Target>, String> {
+/// What series name. Where they are missing because whence they came does not answer,
+/// nobody knows what is named: a database that is down must not end the looks at its sites.
+fn series(
+    watch: &Watch,
+    text: &str,
+    config: &Discover,
+    before: &BTreeSet<Origin>,
+) -> Result<Found, String> {
+    let named = vector(watch, text)?;
+    let origins: BTreeSet<Origin> = named.iter().map(|(labels, _)| origin(labels)).collect();
+    let mut missing = before.difference(&origins).peekable();
+    if missing.peek().is_some() {
+        let down = vector(watch, "up == 0 or pg_exporter_last_scrape_error == 1")?;
+        let unanswered = vector(watch, "belfry_postgres_query_success == 0")?;
+        if let Some([job, instance, _]) = missing.find(|missing| {
+            let [job, instance, datname] = missing;
+            down.iter()
+                .any(|(labels, _)| labels.get("job") == job && labels.get("instance") == instance)
+                || unanswered.iter().any(|(labels, _)| {
+                    labels.get("instance") == instance && labels.get("datname") == datname
+                })
+        }) {
+            return Err(format!("{job} at {instance} does not answer"));
+        }
+    }
+    let labels = named
+        .iter()
+        .map(|(labels, _)| |name: &str| labels.get(name));
+    Ok((config.named(labels), origins))
+}
+
+/// The series that an expression gives now.
+fn vector(watch: &Watch, text: &str) -> Result<Vec<(Labels, f64)>, String> {
     let expr = promql::parse(text).map_err(|err| err.to_string())?;
     let now_ms = watch.clock.now_ms();
     let answer = watch.engine().instant(&watch.store, &expr, now_ms);
-    let answer = answer.map_err(|err| err.to_string())?;
-    match &answer.value {
-        Value::Vector(vector) => {
-            let labels = vector
-                .iter()
-                .map(|(labels, _)| |name: &str| labels.get(name));
-            Ok(config.named(labels))
-        }
+    match answer.map_err(|err| err.to_string())?.value {
+        Value::Vector(vector) => Ok(vector),
         _ => Err("it gives no series".to_owned()),
     }
 }

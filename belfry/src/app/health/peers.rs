@@ -1,5 +1,7 @@
 //! Asking the other Belfrys whether they live, and whom they see.
 
+mod kept;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +12,10 @@ use tokio::task::JoinSet;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use kept::restored;
+
 use super::super::Watch;
+use kept::Written;
 
 /// A reload is noticed by then.
 const IDLE: Duration = Duration::from_secs(2);
@@ -23,10 +28,14 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         .liveness
         .watch("peers", Duration::from_secs(120), Instant::now());
     let mut asked: Option<Instant> = None;
+    let mut written = Written::default();
     loop {
         beat.beat(Instant::now());
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => {
+                written.keep(watch, true).await;
+                return;
+            }
             () = time::sleep(IDLE.min(watch.config().peer.interval)) => {}
         }
         let config = watch.config();
@@ -60,6 +69,8 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
                 Err(err) => peers.silent(&peer.name, &format!("{err:#}")),
             }
         }
+        watch.health.peers().asked();
+        written.keep(watch, false).await;
         let sites = match config.peer.look {
             true => watch.health.peers().targets(),
             false => Vec::new(),

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use exporter::container::{Containers, Mount};
@@ -24,6 +25,8 @@ use super::{Health, asking};
 const IDLE: Duration = Duration::from_secs(2);
 /// How often the labels of containers are looked at.
 const FIND: Duration = Duration::from_secs(10);
+/// An engine that lists nothing for so long after the start is waited for no more.
+const LISTED: Duration = Duration::from_secs(120);
 
 /// What is looked at: what is ours, and the sites of peers.
 const BOARDS: [fn(&Health) -> &Board; 2] = [|health| &health.probes, |health| &health.abroad];
@@ -33,15 +36,22 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     let beat = watch.liveness.watch("probes", IDLE * 15, Instant::now());
     let mut looks = JoinSet::new();
     let soon = Arc::new(Notify::new());
+    let began = Instant::now();
     let mut found_at: Option<Instant> = None;
+    let mut known = false;
     loop {
         // What they saw they have said themselves.
         while looks.try_join_next().is_some() {}
         let now_ms = watch.clock.now_ms();
-        if found_at.is_none_or(|at| at.elapsed() >= FIND) {
+        if !known || found_at.is_none_or(|at| at.elapsed() >= FIND) {
+            // Asked first: what is listed meanwhile is not among them.
+            known = known
+                || began.elapsed() >= LISTED
+                || (watch.knows_containers() && watch.health.discovered.is_known());
             let mut all = asking::targets(watch);
             all.extend(watch.health.discovered.all());
             watch.health.probes.found(all, now_ms);
+            watch.health.targets_known.store(known, Ordering::Relaxed);
             found_at = Some(Instant::now());
         }
         for of in BOARDS {

@@ -29,7 +29,7 @@ impl Lan {
         let outer: Vec<_> = hosts.iter().map(|host| lan.link(host)).collect();
         lan.scratch
             .file("bridges", &format!("{}\n", outer.join("\n")));
-        let me = lan.address_of(254);
+        let me = lan.outside();
         for (host, outer) in hosts.iter().zip(&outer) {
             let (space, address) = (lan.space(host), lan.address(host));
             ip(&["netns", "add", &space]);
@@ -90,6 +90,11 @@ impl Lan {
             .position(|have| *have == host)
             .expect("a host of this test");
         self.address_of(u8::try_from(at + 1).expect("few hosts"))
+    }
+
+    /// The address of this host, as those hosts reach it.
+    pub(crate) fn outside(&self) -> String {
+        self.address_of(254)
     }
 
     /// A program that starts the given one on a host.

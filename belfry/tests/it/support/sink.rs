@@ -3,7 +3,7 @@
 //! For faults only: what a good server does is tested with exim.
 
 use std::io::Read as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
@@ -74,6 +74,7 @@ const AT_ONCE: usize = 500;
 /// A scripted mail server. It listens from [`Sink::open`] to [`Sink::close`].
 pub(crate) struct Sink {
     port: Claim,
+    at: Ipv4Addr,
     script: Arc<Vec<Act>>,
     demands: Arc<Demands>,
     notes: Arc<Mutex<Notes>>,
@@ -95,9 +96,19 @@ impl Sink {
 
     /// Like [`Sink::start`], with demands on the client.
     pub(crate) fn demanding(script: &[Act], demands: Demands) -> Self {
+        Self::at(Ipv4Addr::LOCALHOST, script, demands)
+    }
+
+    /// Takes mail from hosts in namespaces too.
+    pub(crate) fn for_all_hosts() -> Self {
+        Self::at(Ipv4Addr::UNSPECIFIED, &[Act::Accept], Demands::default())
+    }
+
+    fn at(at: Ipv4Addr, script: &[Act], demands: Demands) -> Self {
         assert!(!script.is_empty(), "a sink needs at least one act");
         let mut sink = Self {
             port: claim::port(),
+            at,
             script: Arc::new(script.to_vec()),
             demands: Arc::new(demands),
             notes: Arc::default(),
@@ -129,7 +140,7 @@ impl Sink {
 
     /// Begins to listen.
     pub(crate) fn open(&mut self) {
-        let listener = TcpListener::bind(("127.0.0.1", self.port())).expect("the port is ours");
+        let listener = TcpListener::bind((self.at, self.port())).expect("the port is ours");
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let (script, demands, notes) = (

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{host_port, nameless, url};
+use super::{host_port, leads_to, nameless, turns_away, url};
 
 /// Routes lie in routes, and no deeper than this.
 const DEPTH: usize = 16;
@@ -39,7 +39,8 @@ pub(super) fn sites(config: &Value) -> Vec<String> {
                 tls || !(off || skipped || port == Some(plain))
             };
             if hosts.is_empty() {
-                if !tls && (off || port != Some(443)) {
+                let open = closed(&server["routes"], DEPTH) != Some(true);
+                if open && !tls && (off || port != Some(443)) {
                     found.extend(url(false, nameless(host), port));
                 }
                 continue;
@@ -47,6 +48,7 @@ pub(super) fn sites(config: &Value) -> Vec<String> {
             found.extend(
                 hosts
                     .iter()
+                    .filter(|name| leads_to(name, host))
                     .filter_map(|name| url(secure(name), name, port)),
             );
         }
@@ -54,12 +56,53 @@ pub(super) fn sites(config: &Value) -> Vec<String> {
     found
 }
 
+/// Whether routes turn everybody away who asks for `/`; nothing if they leave it to others.
+fn closed(routes: &Value, depth: usize) -> Option<bool> {
+    let routes = routes.as_array().filter(|_| depth > 0)?;
+    let mut taken = routes.iter().filter(|route| takes_root(&route["match"]));
+    taken.find_map(|route| turned(&route["handle"], depth))
+}
+
+/// The same for the handlers of a route.
+fn turned(handlers: &Value, depth: usize) -> Option<bool> {
+    let handlers = handlers.as_array()?;
+    handlers.iter().find_map(|handler| {
+        Some(match handler["handler"].as_str()? {
+            "subroute" => closed(&handler["routes"], depth - 1)?,
+            "error" => true,
+            "static_response" => {
+                let code = match &handler["status_code"] {
+                    Value::String(code) => code.parse().ok(),
+                    code => code.as_u64().and_then(|code| u16::try_from(code).ok()),
+                };
+                handler["abort"] == true || code.is_some_and(turns_away)
+            }
+            // These hand on what they were given.
+            "encode" | "headers" | "log_append" | "map" | "request_body" | "rewrite"
+            | "templates" | "tracing" | "vars" => return None,
+            _ => false,
+        })
+    })
+}
+
+/// Whether what a route asks for may be `/`.
+fn takes_root(sets: &Value) -> bool {
+    let Some(sets) = sets.as_array().filter(|sets| !sets.is_empty()) else {
+        return true;
+    };
+    sets.iter().any(|set| {
+        let mut paths = strings(&set["path"]).peekable();
+        paths.peek().is_none() || paths.any(|path| matches!(path, "/" | "/*" | "*"))
+    })
+}
+
 /// The hosts that routes, and those within them, ask for.
 fn collect<'a>(routes: &'a Value, hosts: &mut BTreeSet<&'a str>, depth: usize) {
     let routes = routes.as_array().filter(|_| depth > 0);
     for route in routes.into_iter().flatten() {
         let sets = route["match"].as_array();
-        for set in sets.into_iter().flatten() {
+        let open = turned(&route["handle"], depth) != Some(true);
+        for set in sets.into_iter().flatten().filter(|_| open) {
             hosts.extend(strings(&set["host"]));
         }
         let handlers = route["handle"].as_array();
@@ -109,8 +152,64 @@ mod tests {
         ] {
             assert_eq!(server(&format!("{{{rest},{routes}}}")), expected, "{rest}");
         }
+        for rest in [
+            r#""listen":["127.0.0.1:8080"]"#,
+            r#""listen":["[::1]:8080"],"automatic_https":{"disable":true}"#,
+        ] {
+            assert_eq!(server(&format!("{{{rest},{routes}}}")), [""; 0], "{rest}");
+        }
         let plain = r#"{"listen":["0.0.0.0:8081",":443"],"routes":[{"handle":[{"handler":"static_response"}]}]}"#;
         assert_eq!(server(plain), ["http://127.0.0.1:8081/"]);
         assert_eq!(sites(&Value::Null), [""; 0]);
+    }
+
+    #[test]
+    fn what_turns_everybody_away_is_no_site() {
+        let answers = |text: &str| {
+            let text = format!(r#"{{"servers":{{"s":{{"listen":[":80"],"routes":[{text}]}}}}}}"#);
+            sites(&serde_json::from_str(&text).unwrap())
+        };
+        let within = |routes: &str| {
+            format!(
+                r#"{{"match":[{{"host":["a.example"]}}],"handle":[{{"handler":"subroute","routes":[{routes}]}}]}}"#
+            )
+        };
+        let none = r#"{"handle":[{"handler":"static_response","status_code":404}]}"#;
+        let api = r#"{"match":[{"path":["/api/*"]}],"handle":[{"handler":"reverse_proxy"}]}"#;
+        let all = r#"{"match":[{"path":["/*"]}],"handle":[{"handler":"reverse_proxy"}]}"#;
+        let proxy = r#"{"handle":[{"handler":"headers"},{"handler":"reverse_proxy"}]}"#;
+        for (text, expected) in [
+            (
+                r#"{"handle":[{"handler":"static_response","abort":true}]}"#.to_owned(),
+                None,
+            ),
+            (none.to_owned(), None),
+            (within(none), None),
+            (within(&format!("{api},{none}")), None),
+            (
+                within(r#"{"handle":[{"handler":"static_response","status_code":"410"}]}"#),
+                None,
+            ),
+            (
+                within(r#"{"handle":[{"handler":"error","status_code":503}]}"#),
+                None,
+            ),
+            (within(&format!("{all},{none}")), Some("http://a.example/")),
+            (
+                within(&format!("{proxy},{none}")),
+                Some("http://a.example/"),
+            ),
+            (
+                within(r#"{"handle":[{"handler":"static_response","status_code":302}]}"#),
+                Some("http://a.example/"),
+            ),
+            (
+                within(r#"{"handle":[{"handler":"static_response","body":"hi"}]}"#),
+                Some("http://a.example/"),
+            ),
+            (proxy.to_owned(), Some("http://127.0.0.1/")),
+        ] {
+            assert_eq!(answers(&text), Vec::from_iter(expected), "{text}");
+        }
     }
 }

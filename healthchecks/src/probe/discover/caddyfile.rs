@@ -1,22 +1,32 @@
 //! The addresses of the sites in a Caddyfile. Snippets, named routes and imports
 //! are Caddy's own business: ask its admin API where they matter.
 
-use super::{host_port, nameless, url};
+use super::{host_port, is_loopback, nameless, turns_away, url};
 
 /// All sites.
 pub(super) fn sites(text: &str) -> Vec<String> {
     let lines = lines(text);
-    let mut found = Vec::new();
+    let mut found: Vec<String> = Vec::new();
     let mut depth = 0_usize;
     let mut addresses: Vec<String> = Vec::new();
+    // Where the sites of the block begin that is read now.
+    let mut block = 0;
     // Without any braces the first line has the addresses, and there is one site.
     let single = !lines.iter().flatten().any(|word| word == "{");
     for line in &lines {
+        if depth == 1 && is_closed(line) {
+            found.truncate(block);
+        }
+        if depth == 1 && is_bound_here(line) {
+            let here = found.split_off(block).into_iter();
+            found.extend(here.filter(|url| is_loopback(host_of(url))));
+        }
         for (at, word) in line.iter().enumerate() {
             let last = at + 1 == line.len();
             match word.as_str() {
                 "{" if last => {
                     if depth == 0 {
+                        block = found.len();
                         found.extend(addresses.drain(..).filter_map(|one| site(&one)));
                     }
                     depth += 1;
@@ -36,6 +46,38 @@ pub(super) fn sites(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a block listens on the loopback interface alone.
+fn is_bound_here(line: &[String]) -> bool {
+    match line {
+        [name, hosts @ ..] if name == "bind" => hosts.iter().all(|host| is_loopback(host)),
+        _ => false,
+    }
+}
+
+fn host_of(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    host_port(rest.trim_end_matches('/')).0
+}
+
+/// Whether a directive turns everybody away: `abort`, `respond 404`, `respond "gone" 410`,
+/// `error 503`; with a matcher it does not.
+fn is_closed(line: &[String]) -> bool {
+    let mut words = line.iter().map(String::as_str).peekable();
+    let name = words.next();
+    words.next_if_eq(&"*");
+    if words
+        .peek()
+        .is_some_and(|word| word.starts_with(['/', '@']))
+    {
+        return false;
+    }
+    match name {
+        Some("abort") => true,
+        Some("respond" | "error") => words.any(|word| word.parse().is_ok_and(turns_away)),
+        _ => false,
+    }
 }
 
 /// The words of each line that has any.
@@ -149,6 +191,48 @@ localhost {
                 "https://localhost/",
             ]
         );
+    }
+
+    #[test]
+    fn what_turns_everybody_away_is_no_site() {
+        for (directive, open) in [
+            ("abort", false),
+            ("respond 404", false),
+            ("respond \"gone\" 410", false),
+            ("respond * 403", false),
+            ("error \"later\" 503", false),
+            ("respond /x 404", true),
+            ("abort @bad", true),
+            ("respond fine", true),
+            ("respond 204", true),
+            ("reverse_proxy localhost:8404", true),
+            ("handle {\n\t\trespond 404\n\t}", true),
+        ] {
+            let text = format!("a.example {{\n}}\nb.example, :80 {{\n\t{directive}\n}}\n");
+            let expected: &[&str] = match open {
+                true => &[
+                    "https://a.example/",
+                    "https://b.example/",
+                    "http://127.0.0.1/",
+                ],
+                false => &["https://a.example/"],
+            };
+            assert_eq!(sites(&text), expected, "{directive}");
+        }
+    }
+
+    #[test]
+    fn on_the_loopback_interface_a_name_leads_nowhere() {
+        for (bind, expected) in [
+            ("127.0.0.1 [::1]", &["https://localhost/"][..]),
+            (
+                "127.0.0.1 10.0.0.1",
+                &["https://a.example/", "https://localhost/"],
+            ),
+        ] {
+            let text = format!("a.example, localhost {{\n\tbind {bind}\n}}\n");
+            assert_eq!(sites(&text), expected, "{bind}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{host_port, nameless, url};
+use super::{host_port, leads_to, nameless, turns_away, url};
 
 /// Includes lie in includes, and no deeper than this.
 const DEPTH: usize = 8;
@@ -29,6 +29,8 @@ pub fn sites(file: &Path, read: &mut dyn FnMut(&Path) -> Vec<String>) -> Vec<Str
 enum Context {
     Http,
     Server,
+    /// `location /` of a server.
+    Root,
     Other,
 }
 
@@ -37,6 +39,8 @@ struct Server {
     listens: Vec<Vec<String>>,
     names: Vec<String>,
     ssl: bool,
+    /// It turns everybody away who asks for `/`, as a server for unknown names does.
+    closed: bool,
 }
 
 struct Reader<'a> {
@@ -71,6 +75,7 @@ impl Reader<'_> {
                             self.servers.push(Server::default());
                             Context::Server
                         }
+                        (Context::Server, Some("location")) if words[1..] == ["/"] => Context::Root,
                         _ => Context::Other,
                     });
                     words.clear();
@@ -101,10 +106,18 @@ impl Reader<'_> {
         let Some(server) = self
             .servers
             .last_mut()
-            .filter(|_| within == Context::Server)
+            .filter(|_| matches!(within, Context::Server | Context::Root))
         else {
             return;
         };
+        if name == "return" {
+            let status = words.next().and_then(|word| word.parse().ok());
+            server.closed |= status.is_some_and(turns_away);
+            return;
+        }
+        if within == Context::Root {
+            return;
+        }
         match name.as_str() {
             "listen" => server.listens.push(words.collect()),
             "server_name" => server.names.extend(words),
@@ -119,7 +132,7 @@ impl Reader<'_> {
 fn named(servers: &[Server]) -> Vec<String> {
     let mut secure_names = BTreeSet::new();
     let mut found: BTreeMap<String, String> = BTreeMap::new();
-    for server in servers {
+    for server in servers.iter().filter(|server| !server.closed) {
         let names = server
             .names
             .iter()
@@ -141,6 +154,8 @@ fn named(servers: &[Server]) -> Vec<String> {
             let Some(address) = listen
                 .first()
                 .filter(|address| !address.starts_with("unix:"))
+                // There it is another proxy that speaks, in words of its own.
+                .filter(|_| !listen.iter().any(|word| word == "proxy_protocol"))
             else {
                 continue;
             };
@@ -153,7 +168,7 @@ fn named(servers: &[Server]) -> Vec<String> {
                 let at = url(false, nameless(host), port);
                 found.extend(at.map(|url| (url, String::new())));
             }
-            for name in &names {
+            for name in names.iter().filter(|name| leads_to(name, host)) {
                 if let Some(url) = url(secure, name, port) {
                     found.insert(url, (*name).to_owned());
                     if secure {
@@ -260,7 +275,7 @@ server {
     server_name shop.example www.shop.example ~^x *.wild.example _;
     include /etc/nginx/more;
 }
-server { listen 127.0.0.1:8443 ssl; server_name .api.example; }
+server { listen 8443 ssl; server_name .api.example; }
 server { listen 81; server_name plain.example \"\"; }
 server { listen unix:/run/x.sock; server_name unix.example; }
 ";
@@ -280,6 +295,45 @@ server { listen unix:/run/x.sock; server_name unix.example; }
                 "https://www.shop.example/",
             ]
         );
+    }
+
+    #[test]
+    fn what_turns_everybody_away_or_is_behind_another_proxy_is_no_site() {
+        let here = |text: &str| read(&[("/etc/nginx/nginx.conf", text)]);
+        for text in [
+            "server { listen 80 default_server; server_name _; return 444; }",
+            "server { listen 80 default_server; return 404 \"none\"; }",
+            "server { listen 80; server_name a.example; location / { return 403; } }",
+            "server { listen 127.0.0.1:8080; server_name a.example; }",
+            "server { listen [::1]:8080; server_name a.example; }",
+            "server { listen 443 ssl proxy_protocol; server_name a.example; }",
+        ] {
+            assert_eq!(here(text), [""; 0], "{text}");
+        }
+        for (text, expected) in [
+            (
+                "server { listen 80; server_name _; location / { root /srv; } location = /x { return 404; } }",
+                "http://127.0.0.1/",
+            ),
+            (
+                "server { listen 127.0.0.1:8080; server_name localhost; }",
+                "http://localhost:8080/",
+            ),
+            (
+                "server { listen 80; server_name a.example; return 301 https://b.example/; }",
+                "http://a.example/",
+            ),
+            (
+                "server { listen 80; server_name a.example; if ($bad) { return 403; } }",
+                "http://a.example/",
+            ),
+            (
+                "server { listen 80; listen 127.0.0.1:81; server_name a.example; }",
+                "http://a.example/",
+            ),
+        ] {
+            assert_eq!(here(text), [expected], "{text}");
+        }
     }
 
     #[test]
