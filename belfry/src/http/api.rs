@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tokio::task;
 
+use super::service::allowed;
 use crate::app::{self, Watch};
 use crate::runbooks;
 
@@ -19,9 +21,14 @@ pub(crate) async fn status(State(watch): State<Arc<Watch>>) -> Json<Value> {
     Json(app::status(&watch).await)
 }
 
-/// Heartbeats as they are now.
-pub(crate) async fn health(State(watch): State<Arc<Watch>>) -> Json<Value> {
-    Json(app::health_page(&watch))
+/// The health of others as it is now, reasons and last outputs with it: for those who may
+/// see more than pass or fail.
+pub(crate) async fn health(State(watch): State<Arc<Watch>>, headers: HeaderMap) -> Response {
+    if !allowed(&watch, &headers) {
+        let text = "this is for those who show health.token\n";
+        return (StatusCode::FORBIDDEN, text).into_response();
+    }
+    Json(app::health_page(&watch)).into_response()
 }
 
 /// The last lines of what labels that are given as parameters name, such as

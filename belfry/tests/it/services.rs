@@ -150,19 +150,76 @@ fn details_are_for_those_who_may_see_them() {
     let closed = belfry.wait_for_status("/health/ready/web", 200);
     assert_eq!(closed.body, "{\"status\":\"pass\"}");
     let address = belfry.address();
-    let ask = |word: &str| {
+    let ask_at = |path: &str, word: &str| {
         let request = format!(
-            "GET /health/ready/web HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {word}\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {word}\r\nConnection: close\r\n\r\n"
         );
-        http::send(address, &request).unwrap().json()
+        http::send(address, &request).unwrap()
     };
+    let ask = |word: &str| ask_at("/health/ready/web", word).json();
     assert!(ask("wrong")["service"].is_null());
     assert_eq!(
         ask("word")["service"]["containers"][0]["name"],
         "shop-web-1"
     );
+    let all = "/api/belfry/v1/health";
+    for closed in [belfry.get(all), ask_at(all, "wrong")] {
+        assert_eq!(closed.status, 403, "{}", closed.body);
+        assert!(!closed.body.contains("shop-web-1"), "{}", closed.body);
+    }
+    let told = ask_at(all, "word").json();
+    assert_eq!(told["services"][0]["containers"][0]["name"], "shop-web-1");
     let ready = belfry.get("/health/ready?format=text").body;
     assert!(ready == "ready\n" || ready == "not ready\n", "{ready}");
+}
+
+/// Caddy with this Caddyfile, which has no admin API.
+fn caddy(scratch: &Scratch, text: &str) -> Process {
+    let file = scratch.file("Caddyfile", text);
+    let mut command = Command::new(program::find("caddy", "caddy"));
+    command
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(&file)
+        .env("HOME", &scratch.path);
+    Process::spawn("caddy", &mut command, &scratch.path.join("caddy.log"))
+}
+
+#[test]
+fn a_proxy_as_the_handbook_has_it_hands_on_answers_and_pings_alone() {
+    let handbook = include_str!("../../../docs/probes-and-heartbeats.md");
+    let begins = handbook.find("watch.example.org {").expect("the example");
+    let (example, _) = handbook[begins..].split_once("```").expect("its end");
+    let config = Setup::new()
+        .part("external_url: https://watch.example.org")
+        .part("heartbeat: {expect: {job: {}}}")
+        .config();
+    let belfry = Launch::with(&config).start();
+    let (scratch, door) = (Scratch::new(), claim::port());
+    let example = example
+        .replace(
+            "watch.example.org",
+            &format!("http://watch.example.org:{}", door.number),
+        )
+        .replace("127.0.0.1:9911", belfry.address());
+    let mut caddy = caddy(&scratch, &format!("{{\n admin off\n}}\n{example}"));
+    let status = |path: &str| {
+        let host = format!("watch.example.org:{}", door.number);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = http::send(&format!("127.0.0.1:{}", door.number), &request);
+        answer.map(|answer| answer.status).ok()
+    };
+    caddy.ready("it should answer", || status("/"));
+    for (path, expected) in [
+        ("/health/live", 200),
+        ("/ping/job", 200),
+        ("/", 404),
+        ("/health/peer", 404),
+        ("/metrics", 404),
+        ("/api/belfry/v1/health", 404),
+        ("/api/v1/query?query=up", 404),
+    ] {
+        assert_eq!(status(path), Some(expected), "{path}");
+    }
 }
 
 #[test]
@@ -172,22 +229,14 @@ fn caddy_takes_its_upstream_out_and_back_by_it() {
     let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
     belfry.wait_for_status("/health/ready/api", 200);
     let scratch = Scratch::new();
-    let (site, app, admin) = (claim::port(), claim::port(), claim::port());
+    let (site, app) = (claim::port(), claim::port());
     let (_, port) = belfry.address().rsplit_once(':').unwrap();
-    let file = scratch.file(
-        "Caddyfile",
-        &format!(
-            "{{\n admin 127.0.0.1:{}\n auto_https off\n}}\nhttp://127.0.0.1:{} {{\n respond app\n}}\n\
-             http://127.0.0.1:{} {{\n reverse_proxy 127.0.0.1:{} {{\n  health_uri /health/ready/api\n  health_port {port}\n  health_interval 100ms\n }}\n}}\n",
-            admin.number, app.number, site.number, app.number
-        ),
+    let text = format!(
+        "{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{} {{\n respond app\n}}\n\
+         http://127.0.0.1:{} {{\n reverse_proxy 127.0.0.1:{} {{\n  health_uri /health/ready/api\n  health_port {port}\n  health_interval 100ms\n }}\n}}\n",
+        app.number, site.number, app.number
     );
-    let mut command = Command::new(program::find("caddy", "caddy"));
-    command
-        .args(["run", "--adapter", "caddyfile", "--config"])
-        .arg(&file)
-        .env("HOME", &scratch.path);
-    let mut caddy = Process::spawn("caddy", &mut command, &scratch.path.join("caddy.log"));
+    let mut caddy = caddy(&scratch, &text);
     let site = format!("127.0.0.1:{}", site.number);
     let answers = |status: u16| http::get(&site, "/").is_ok_and(|answer| answer.status == status);
     caddy.ready("the site should answer", || answers(200).then_some(()));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 settings::section! {
     /// What is answered at /health on behalf of services.
     pub struct Config {
-        /// What a request must carry, as `Authorization: Bearer`, to be told more than pass or fail. Empty: everybody is told all.
+        /// What a request must carry, as `Authorization: Bearer`, to be told more than pass or fail at /health, and to be answered at /api/belfry/v1/health. The page, the metrics and the other APIs tell all to whoever reaches them. Empty: everybody is told all.
         pub token: settings::Secret = settings::Secret::default(),
         /// Services by name, beside those that compose labels tell of, or to say more of those.
         pub services: BTreeMap<String, Declared> = BTreeMap::new(),
