@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::claim;
+use crate::support::fault::SmallDisk;
 use crate::support::poll;
 use crate::support::sink::{Act, Sink};
 
@@ -53,6 +54,52 @@ fn an_outside_eye_sees_a_watch_that_works_stands_still_or_cannot_mail() {
             .body
             .contains("kk/watch")
     );
+}
+
+#[test]
+fn an_outside_eye_is_told_that_the_state_cannot_be_written_and_when_it_can_again() {
+    let outside =
+        Setup::new().part("heartbeat: {ping_key: kk, expect: {watch: {period: 1s, grace: 1m}}}");
+    let outside = Launch::with(&outside.config()).start();
+    let disk = SmallDisk::new(12 << 20);
+    let setup = Setup::new().part(&format!(
+        "heartbeat: {{out: [{{name: eye, url: 'http://{0}/ping/kk/watch', interval: 1s}}, \
+         {{name: quiet, url: 'http://{0}/ping/kk/watch', interval: 1s, on_failure: silent}}]}}",
+        outside.address()
+    ));
+    let belfry = Launch::with(&setup.config())
+        .data(&disk.path().join("data"))
+        .start();
+    let told = |deadman: &str| {
+        let name = "belfry_deadman_pings_total";
+        belfry.metric(&format!("{name}{{deadman=\"{deadman}\",result=\"taken\"}}"))
+    };
+    poll::holds("both should tell that it works", || {
+        heartbeat(&outside)["state"] == "up" && told("eye") > Some(1.0) && told("quiet") > Some(1.0)
+    });
+    disk.fill();
+    poll::holds("it should be told why it does not work", || {
+        let heartbeat = heartbeat(&outside);
+        heartbeat["state"] == "down"
+            && heartbeat["body"]
+                .as_str()
+                .is_some_and(|body| body.starts_with("state: "))
+    });
+    // Nobody says meanwhile that it does: one URL is told of the failure, the other nothing.
+    let told_again = || {
+        let eye = told("eye");
+        poll::holds("the failure should be told again", || {
+            told("eye") >= eye.map(|eye| eye + 2.0)
+        });
+        told("quiet")
+    };
+    let quiet = told_again();
+    assert_eq!(told_again(), quiet);
+    assert_eq!(heartbeat(&outside)["state"], "down");
+    disk.empty();
+    poll::holds("it should be told that it works again", || {
+        heartbeat(&outside)["state"] == "up" && told("quiet") > quiet
+    });
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use healthchecks::deadman::Deadman;
+use healthchecks::liveness::Stalled;
 use healthchecks::probe;
-use healthchecks::readiness::Status;
+use healthchecks::readiness::{Status, Verdict};
 use tokio::task::JoinSet;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -82,16 +83,20 @@ enum State {
     Unknown,
 }
 
-/// A loop that stands still, or something that the watch cannot do without and
-/// that fails, means that it does not work.
 fn state(watch: &Watch) -> State {
     let stalled = watch.liveness.stalled(Instant::now());
+    judged(&stalled, watch.readiness.verdict())
+}
+
+/// A loop that stands still, or something that the watch cannot do without and
+/// that fails, means that it does not work.
+fn judged(stalled: &[Stalled], verdict: Verdict) -> State {
     let mut why: Vec<_> = stalled
         .iter()
         .map(|of| format!("{} stands still", of.name))
         .collect();
     let mut unknown = false;
-    let dependencies = watch.readiness.verdict().dependencies.into_iter();
+    let dependencies = verdict.dependencies.into_iter();
     for dependency in dependencies.filter(|dependency| dependency.required) {
         match dependency.status {
             Status::Failing => why.push(format!("{}: {}", dependency.name, dependency.reason)),
@@ -103,5 +108,63 @@ fn state(watch: &Watch) -> State {
         (false, _) => State::Fails(why.join("\n")),
         (true, true) => State::Unknown,
         (true, false) => State::Works,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use healthchecks::readiness::{Readiness, Report};
+
+    use super::*;
+
+    #[test]
+    fn it_works_while_all_loops_turn_and_nothing_fails_that_it_cannot_do_without() {
+        let stalled = |name| Stalled {
+            name,
+            silent_seconds: 70,
+            ended: false,
+        };
+        let fails = |why: &str| State::Fails(why.to_owned());
+        for (stalls, failing, unknown, expected) in [
+            (&[][..], &[][..], &[][..], State::Works),
+            (&["collect"], &[], &[], fails("collect stands still")),
+            (&["rules"], &[], &[], fails("rules stands still")),
+            (&[], &["mail"], &[], fails("mail: refused")),
+            (&[], &["state"], &[], fails("state: refused")),
+            (
+                &["rules"],
+                &["mail", "state"],
+                &[],
+                fails("rules stands still\nmail: refused\nstate: refused"),
+            ),
+            // Without the engine it watches what is left.
+            (&[], &["engine"], &["series"], State::Works),
+            // After a start nothing is known yet, but what is known counts.
+            (&[], &[], &["mail"], State::Unknown),
+            (&[], &["engine"], &["mail"], State::Unknown),
+            (&[], &["state"], &["mail"], fails("state: refused")),
+        ] {
+            let readiness = Readiness::default();
+            for (name, required) in [
+                ("collect", true),
+                ("engine", false),
+                ("mail", true),
+                ("rules", true),
+                ("series", false),
+                ("state", true),
+            ] {
+                readiness.expect(name, required, 0);
+                let report = match failing.contains(&name) {
+                    true => Report::failing("refused"),
+                    false => Report::ok(None),
+                };
+                if !unknown.contains(&name) {
+                    readiness.report(name, report, 1);
+                }
+            }
+            let stalled: Vec<_> = stalls.iter().copied().map(stalled).collect();
+            let told = judged(&stalled, readiness.verdict());
+            assert_eq!(told, expected, "{stalls:?} {failing:?} {unknown:?}");
+        }
     }
 }
