@@ -37,6 +37,7 @@ mod tcp;
 mod tls;
 mod track;
 mod trust;
+mod verdict;
 mod websocket;
 pub mod wire;
 
@@ -51,10 +52,11 @@ pub use board::{Board, Due};
 pub use config::{Allowed, Config, Loaded, Site, Target};
 pub use http::fetch;
 pub use module::{Http, Module, Prober, Protocol, shipped};
-pub use page::{Verdict, View};
+pub use page::View;
 pub use reason::{Failure, Reason};
 pub use samples::Samples;
 pub use track::Track;
+pub use verdict::Verdict;
 
 /// What one probe brought.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::board::{Entry, Inner};
 use super::track::Tick;
+use super::verdict::{Look, Verdict, verdict};
 use super::{Board, Reason, Target, samples};
 
 /// One probe as it is shown. Times in milliseconds since 1970.
@@ -36,93 +37,6 @@ pub struct View {
     pub labels: BTreeMap<String, String>,
     /// The last looks, oldest first.
     pub history: Vec<Tick>,
-}
-
-/// The verdict on a site that is looked at from inside and from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Visitors see it.
-    Ok,
-    /// The application itself does not answer well.
-    Application,
-    /// The application does, and what is before it does not.
-    Proxy,
-    /// The name does not lead there.
-    Dns,
-    /// The certificate is not trusted.
-    Certificate,
-    /// Nothing of the host answers.
-    Host,
-    /// Not enough is known.
-    Unknown,
-}
-
-impl Verdict {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Ok,
-        Self::Application,
-        Self::Proxy,
-        Self::Dns,
-        Self::Certificate,
-        Self::Host,
-        Self::Unknown,
-    ];
-
-    /// The word that stands for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Application => "application",
-            Self::Proxy => "proxy",
-            Self::Dns => "dns",
-            Self::Certificate => "certificate",
-            Self::Host => "host",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// What the looks come to: from inside, from outside, and at the name. Each is nothing while unknown, else the reason of its failure, if any.
-pub(super) fn verdict(inside: Look, outside: Look, dns: Look) -> Verdict {
-    let Some(outside) = outside else {
-        return Verdict::Unknown;
-    };
-    let Some(reason) = outside else {
-        return Verdict::Ok;
-    };
-    let word = reason.as_str();
-    let inside_fails = matches!(inside, Some(Some(_)));
-    // A name that leads elsewhere shows whatever stands there.
-    if word.starts_with("dns_") || matches!(dns, Some(Some(_))) {
-        return Verdict::Dns;
-    }
-    if matches!(
-        reason,
-        Reason::TlsExpired
-            | Reason::TlsNotYetValid
-            | Reason::TlsSelfSigned
-            | Reason::TlsUnknownAuthority
-            | Reason::TlsWrongName
-            | Reason::TlsRevoked
-            | Reason::TlsNotReloaded
-    ) {
-        return Verdict::Certificate;
-    }
-    match inside {
-        None => Verdict::Unknown,
-        // Nobody there takes a connection at all, neither here nor there.
-        Some(Some(Reason::Unreachable | Reason::ConnectTimeout))
-            if matches!(reason, Reason::Unreachable | Reason::ConnectTimeout) =>
-        {
-            Verdict::Host
-        }
-        _ if inside_fails => Verdict::Application,
-        Some(_) if matches!(reason, Reason::Unreachable | Reason::ConnectTimeout) => Verdict::Host,
-        Some(_) => Verdict::Proxy,
-    }
 }
 
 impl Board {
@@ -249,12 +163,9 @@ impl Board {
     }
 }
 
-/// Nothing while it is unknown, else why it failed, if it did.
-type Look = Option<Option<Reason>>;
-
 impl Inner {
     /// Nothing while nothing is known; else why a probe that is down failed last.
-    fn reason(&self, name: &str) -> Option<Option<Reason>> {
+    fn reason(&self, name: &str) -> Look {
         let entry = self.entries.get(name)?;
         match entry.track.up()? {
             true => Some(None),
@@ -314,57 +225,4 @@ fn seconds(ms: i64) -> Option<f64> {
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 fn number(count: u64) -> Option<f64> {
     Some(count as f64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_looks_make_one_verdict() {
-        let (good, unknown) = (Some(None), None);
-        let bad = |reason| Some(Some(reason));
-        for (inside, outside, expected) in [
-            (good, good, Verdict::Ok),
-            (bad(Reason::Refused), good, Verdict::Ok),
-            (unknown, good, Verdict::Ok),
-            (good, unknown, Verdict::Unknown),
-            (unknown, bad(Reason::Status), Verdict::Unknown),
-            (
-                bad(Reason::Refused),
-                bad(Reason::Status),
-                Verdict::Application,
-            ),
-            (bad(Reason::Json), bad(Reason::Json), Verdict::Application),
-            (good, bad(Reason::Status), Verdict::Proxy),
-            (good, bad(Reason::Refused), Verdict::Proxy),
-            (good, bad(Reason::ConnectTimeout), Verdict::Host),
-            (
-                bad(Reason::ConnectTimeout),
-                bad(Reason::Unreachable),
-                Verdict::Host,
-            ),
-            (good, bad(Reason::DnsNxdomain), Verdict::Dns),
-            (bad(Reason::Refused), bad(Reason::DnsTimeout), Verdict::Dns),
-            (good, bad(Reason::TlsExpired), Verdict::Certificate),
-            (good, bad(Reason::TlsTimeout), Verdict::Proxy),
-        ] {
-            let told = verdict(inside, outside, None);
-            assert_eq!(told, expected, "{inside:?} {outside:?}");
-        }
-        for (outside, dns, expected) in [
-            (good, bad(Reason::DnsDisagree), Verdict::Ok),
-            (bad(Reason::Status), bad(Reason::DnsWrong), Verdict::Dns),
-            (
-                bad(Reason::TlsWrongName),
-                bad(Reason::DnsElsewhere),
-                Verdict::Dns,
-            ),
-            (bad(Reason::Status), good, Verdict::Proxy),
-            (bad(Reason::TlsNotReloaded), good, Verdict::Certificate),
-        ] {
-            let told = verdict(good, outside, dns);
-            assert_eq!(told, expected, "{outside:?} {dns:?}");
-        }
-    }
 }
