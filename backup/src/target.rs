@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-pub use bucket::{Access, Bucket};
+pub use bucket::{Access, Bucket, retries};
 pub use folder::Folder;
 pub use ledger::Ledger;
 

@@ -4,7 +4,9 @@
 //! as R2 wants them, and each is tried again by itself. What came of a request
 //! whose answer was lost is decided by asking for the file.
 
+mod again;
 mod download;
+mod part;
 mod parts;
 mod trouble;
 
@@ -25,7 +27,10 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{Entry, Error, Flow, Ledger, limit};
+use again::Again;
 use trouble::why;
+
+pub use again::retries;
 
 /// A listing that is longer is no listing of ours.
 const MOST_ENTRIES: usize = 1_000_000;
@@ -60,6 +65,7 @@ pub struct Bucket {
     access: Access,
     store: AmazonS3,
     ledger: Ledger,
+    again: Again,
 }
 
 impl Bucket {
@@ -86,7 +92,9 @@ impl Bucket {
             max_retries: 4,
             retry_timeout: Duration::from_secs(180),
         };
+        let again = Again::of(&access.name);
         let store = AmazonS3Builder::new()
+            .with_http_connector(again.clone())
             .with_endpoint(access.endpoint.trim_end_matches('/'))
             .with_bucket_name(&access.bucket)
             .with_region(&access.region)
@@ -103,6 +111,7 @@ impl Bucket {
             access,
             store,
             ledger,
+            again,
         })
     }
 

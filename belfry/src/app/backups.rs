@@ -68,7 +68,8 @@ impl Backups {
             })
             .collect();
         let attested_ms = watch.jobs.attested_ms();
-        backup::page(&read, &known, &left, &coverage, &databases, attested_ms)
+        let page = backup::page(&read, &known, &left, &coverage, &databases, attested_ms);
+        page + &backup::target::retries()
     }
 
     /// All folders, in their order; one that does not answer in time is an error of its own.

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::Error;
 use super::Bucket;
+use super::again::Again;
 use super::trouble::{late, why};
 
 /// So often it is tried without a byte more, beside the client's own retries.
@@ -28,6 +29,7 @@ pub(super) async fn read(
 ) -> Result<mpsc::Receiver<Result<Bytes, Error>>, Error> {
     let mut download = Download {
         store: bucket.store.clone(),
+        again: bucket.again.clone(),
         path: bucket.path(key),
         key: key.to_owned(),
         patience: bucket.while_asking(),
@@ -43,6 +45,7 @@ pub(super) async fn read(
 
 struct Download {
     store: AmazonS3,
+    again: Again,
     path: Path,
     key: String,
     patience: Duration,
@@ -94,7 +97,8 @@ impl Download {
                 Ok(Some(Err(err))) => why(&self.key, &err),
                 Err(_) => late("GET"),
             };
-            match self.again(&mut tried, err).await {
+            self.again.note();
+            match self.go_on(&mut tried, err).await {
                 Ok(next) => stream = next,
                 Err(err) => {
                     let _ = give.send(Err(err)).await;
@@ -105,7 +109,7 @@ impl Download {
     }
 
     /// What goes on after something went wrong; or what that was.
-    async fn again(&self, tried: &mut u32, mut err: Error) -> Result<Stream, Error> {
+    async fn go_on(&self, tried: &mut u32, mut err: Error) -> Result<Stream, Error> {
         while *tried < TRIES && !matches!(err, Error::Refused(_) | Error::Missing(_)) {
             *tried += 1;
             sleep(Duration::from_millis(500) * *tried).await;
