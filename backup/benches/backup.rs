@@ -94,7 +94,7 @@ fn retention() {
     use std::time::Instant;
 
     use backup::Keep;
-    use backup::retain::{Held, plan};
+    use backup::retain::{Held, Proof, plan};
     use jiff::tz::TimeZone;
 
     const NOW: i64 = 1_787_454_600_000;
@@ -104,6 +104,7 @@ fn retention() {
             started_ms: NOW - at * 3_600_000,
             good: at % 17 != 3,
             pinned_until_ms: (at % 500 == 7).then_some(NOW + 1),
+            proof: Proof::default(),
         })
         .collect();
     let zone = TimeZone::get("Europe/Berlin").expect("a zone");

@@ -121,7 +121,7 @@ settings::section! {
         pub ping: Secret = Secret::default(),
         /// What goes on around a restore of it.
         pub restore: Around = Around::default(),
-        /// What is kept.
+        /// What is kept; always with the newest copy that was verified, and the newest that was drilled.
         pub keep: Keep = Keep::default(),
     }
 }
@@ -179,7 +179,7 @@ settings::section! {
 }
 
 settings::section! {
-    /// What is kept of a job's backups: in each of the newest days, weeks and months that have a good one, the newest of it.
+    /// What is kept of a job's backups: in each of the newest days, weeks and months that have a good one, the newest of it; and always the newest that was verified, and the newest that was drilled.
     pub struct Keep {
         /// The newest so many.
         pub last: u32 = 3,

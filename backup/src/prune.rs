@@ -2,7 +2,7 @@
 //! half deleted is no backup, then the rest. Every deletion is written down.
 //!
 //! Nothing is deleted on a listing that is incomplete, lacks what is known to be there,
-//! or holds what cannot be read.
+//! or holds what cannot be read; nor after a run that made nothing.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use crate::catalogue::{self, Listing};
 use crate::id::{self, Id, Shelf};
 use crate::marks::{Kind, Mark};
-use crate::retain::{Held, Refusal, Verdict, plan};
-use crate::run::Lock;
+use crate::retain::{Held, Proof, Refusal, Verdict, plan};
+use crate::run::{Lock, has_failed};
 use crate::target::Target;
 use crate::{Job, Setup};
 
@@ -35,7 +35,7 @@ pub struct Pruned {
 pub struct Manner {
     /// Only plan.
     pub dry: bool,
-    /// Let more than half go.
+    /// Let more than half go, and any after a run that failed.
     pub force: bool,
     /// The zone of days, weeks and months.
     pub zone: TimeZone,
@@ -115,6 +115,13 @@ async fn one(
             return pruned;
         }
     }
+    if !manner.force && has_failed(setup, &job.name) {
+        let job = &job.name;
+        pruned.errors.push(format!(
+            "nothing is deleted, since the last run of {job} has made nothing; say so with --force if that is meant"
+        ));
+        return pruned;
+    }
     if manner.dry {
         return pruned;
     }
@@ -156,6 +163,11 @@ fn planned(
             started_ms: copy.manifest.started_ms,
             good: copy.is_good(),
             pinned_until_ms: copy.last(Kind::Pinned),
+            proof: match (copy.last(Kind::Verified), copy.last(Kind::Drilled)) {
+                (_, Some(_)) => Proof::Drilled,
+                (Some(_), None) => Proof::Verified,
+                (None, None) => Proof::None,
+            },
         })
         .collect();
     plan(&held, &job.keep, &manner.zone, now_ms, manner.force)

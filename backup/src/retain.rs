@@ -22,6 +22,20 @@ pub struct Held {
     pub good: bool,
     /// Until when it stays in any case, in milliseconds since 1970.
     pub pinned_until_ms: Option<i64>,
+    /// How far it is proven.
+    pub proof: Proof,
+}
+
+/// How far a copy is proven to be one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    /// Nobody has tried it.
+    #[default]
+    None,
+    /// It was read to its end.
+    Verified,
+    /// It was restored.
+    Drilled,
 }
 
 /// Why a copy stays.
@@ -29,6 +43,10 @@ pub struct Held {
 pub enum Reason {
     /// It is the newest good one.
     Newest,
+    /// It is the newest good one that was read to its end.
+    Verified,
+    /// It is the newest good one that was restored.
+    Drilled,
     /// It is one of the newest few.
     Last,
     /// It is the newest of a day.
@@ -51,6 +69,8 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Newest => "newest",
+            Self::Verified => "verified",
+            Self::Drilled => "drilled",
             Self::Last => "last",
             Self::Daily => "daily",
             Self::Weekly => "weekly",
@@ -116,7 +136,7 @@ pub fn plan(
         .iter()
         .map(|copy| {
             let mut stays = if copy.good {
-                slots.take(copy.started_ms, keep, zone)
+                slots.take(copy, keep, zone)
             } else if now_ms - copy.started_ms < YOUNG_MS {
                 vec![Reason::Young]
             } else {
@@ -144,20 +164,32 @@ pub fn plan(
 #[derive(Default)]
 struct Slots {
     good: u32,
+    /// The most that any of them is proven.
+    proof: Proof,
     days: BTreeSet<(i16, i8, i8)>,
     weeks: BTreeSet<(i16, i8)>,
     months: BTreeSet<(i16, i8)>,
 }
 
 impl Slots {
-    fn take(&mut self, started_ms: i64, keep: &Keep, zone: &TimeZone) -> Vec<Reason> {
-        let at = Timestamp::from_millisecond(started_ms).unwrap_or_default();
+    fn take(&mut self, copy: &Held, keep: &Keep, zone: &TimeZone) -> Vec<Reason> {
+        let at = Timestamp::from_millisecond(copy.started_ms).unwrap_or_default();
         let date = at.to_zoned_datetime(zone.clone()).date();
         let week = date.iso_week_date();
         let mut stays = Vec::new();
         if self.good == 0 {
             stays.push(Reason::Newest);
         }
+        // What is only hoped to be one does not push out what is known to be.
+        for (proof, reason) in [
+            (Proof::Verified, Reason::Verified),
+            (Proof::Drilled, Reason::Drilled),
+        ] {
+            if copy.proof >= proof && self.proof < proof {
+                stays.push(reason);
+            }
+        }
+        self.proof = self.proof.max(copy.proof);
         if self.good < keep.last {
             stays.push(Reason::Last);
         }
@@ -193,6 +225,7 @@ mod tests {
             started_ms: NOW - age_days * DAY,
             good: true,
             pinned_until_ms: None,
+            proof: Proof::None,
         }
     }
 
@@ -273,6 +306,29 @@ mod tests {
             ..good("bad", 0)
         });
         assert_eq!(staying(&held, &none), ["bad", "5", "6", "8"]);
+    }
+
+    #[test]
+    fn what_is_proven_is_not_pushed_out_by_what_is_not() {
+        let mut held = days(0..9);
+        for (at, proof) in [
+            (2, Proof::Verified),
+            (3, Proof::Verified),
+            (5, Proof::Drilled),
+            (6, Proof::Drilled),
+            (7, Proof::Verified),
+        ] {
+            held[at].proof = proof;
+        }
+        assert_eq!(staying(&held, &keep(1, 0, 0, 0)), ["0", "2", "5"]);
+        let plan = plan(&held, &keep(1, 0, 0, 0), &TimeZone::UTC, NOW, true).unwrap();
+        assert_eq!(plan[5].stays, [Reason::Drilled]);
+        // A drill proves all that reading it does.
+        held[0].proof = Proof::Drilled;
+        assert_eq!(staying(&held, &keep(1, 0, 0, 0)), ["0"]);
+        // What was found to be no copy since is none.
+        held[0].good = false;
+        assert_eq!(staying(&held, &keep(0, 0, 0, 0)), ["0", "1", "2", "5"]);
     }
 
     #[test]

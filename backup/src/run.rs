@@ -3,6 +3,7 @@
 mod database;
 mod doubt;
 mod globals;
+mod last;
 mod lock;
 mod sink;
 mod tree;
@@ -17,6 +18,7 @@ use crate::id::Id;
 use crate::manifest::Manifest;
 use crate::{Job, Setup};
 
+pub(crate) use last::has_failed;
 pub use lock::{Lock, Taken};
 use sink::Sink;
 pub(crate) use unchanged::mark as mark_unchanged;
@@ -67,6 +69,7 @@ pub async fn run(
     say: Say<'_>,
 ) -> Result<Report, Taken> {
     let _lock = Lock::take(&setup.work, &job.name)?;
+    last::begun(setup, &job.name);
     let started_ms = now();
     let mut report = Report {
         id: String::new(),
@@ -131,6 +134,9 @@ pub async fn run(
         Some(_) => Outcome::Partly,
     };
     let failed = report.manifest.is_none();
+    if !failed {
+        last::made(setup, &job.name);
+    }
     let told = sinks.into_iter().map(|sink| {
         let reason = sink
             .failed

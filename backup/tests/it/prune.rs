@@ -3,6 +3,7 @@
 use backup::Keep;
 use backup::marks::{Kind, Mark};
 use backup::prune::{Manner, prune};
+use backup::retain::Reason;
 use backup::run::Outcome;
 use jiff::tz::TimeZone;
 
@@ -103,17 +104,33 @@ async fn what_the_plan_lets_go_is_gone_whole_and_written_down() {
     let written = std::fs::read_to_string(bench.setup.work.join("deleted.jsonl")).unwrap();
     assert_eq!(written.lines().count(), 3, "{written}");
     assert!(written.contains(&copies[1].manifest.id));
-    // Once its time is over, the pin holds nothing. Half of two is not more than half.
-    let done = prune(
-        &bench.setup,
-        bench.job(),
-        &manner(false, false),
-        NOW + 2 * DAY,
-    )
+    // Once its time is over, the pin holds nothing; but no other was ever read.
+    let later = async || {
+        let manner = manner(false, false);
+        let done = prune(&bench.setup, bench.job(), &manner, NOW + 2 * DAY).await;
+        done.unwrap()
+    };
+    let done = later().await;
+    assert_eq!(done[0].deleted, Vec::<String>::new());
+    let verdict = done[0].plan.iter().find(|verdict| verdict.id == pinned.id);
+    assert_eq!(verdict.unwrap().stays, [Reason::Verified]);
+    let newest = &copies[3].manifest;
+    let id = backup::id::Id::parse(&newest.id).unwrap();
+    Mark {
+        kind: Kind::Verified,
+        at_ms: NOW,
+    }
+    .set(&target, &newest.shelf(), &id)
     .await
     .unwrap();
+    // Half of two is not more than half.
+    let done = later().await;
     assert_eq!(done[0].deleted, std::slice::from_ref(&pinned.id));
-    assert_eq!(bench.files("local").len(), 3 + 2, "its marks go with it");
+    assert_eq!(
+        bench.files("local").len(),
+        3 + 1 + 2,
+        "its marks go with it"
+    );
 }
 
 #[tokio::test]
@@ -149,10 +166,40 @@ async fn nothing_is_deleted_when_anything_is_in_doubt() {
     );
     std::fs::remove_file(&broken).unwrap();
     assert_eq!(bench.files("local"), before);
+    // The last run has failed, or was killed: what is there may be needed.
+    let database = bench.job().database.clone();
+    bench.change(|config| config.jobs[0].database = "nowhere".into());
+    assert_eq!(bench.run().await.outcome, Outcome::Failed);
+    bench.change(|config| {
+        config.jobs[0].database = database;
+        config.jobs[0].keep = Keep { last: 2, ..NEWEST };
+    });
+    for dry in [true, false] {
+        let refused = prune(&bench.setup, bench.job(), &manner(dry, false), NOW).await;
+        let [refused] = &refused.unwrap()[..] else {
+            panic!("one target");
+        };
+        let told = &refused.errors[0];
+        assert!(
+            told.contains("the last run of db has made nothing"),
+            "{told}"
+        );
+        assert_eq!((refused.plan.len(), refused.deleted.len()), (4, 0));
+    }
+    assert_eq!(bench.files("local"), before);
+    bench.good().await;
+    let done = prune(&bench.setup, bench.job(), &manner(false, false), NOW).await;
+    assert_eq!(
+        done.unwrap()[0].errors,
+        [
+            "nothing is deleted: 3 of 5 copies would go at once; say so with --force if that is meant"
+        ]
+    );
+    bench.change(|config| config.jobs[0].keep = NEWEST);
     let done = prune(&bench.setup, bench.job(), &manner(false, true), NOW)
         .await
         .unwrap();
-    assert_eq!(done[0].deleted.len(), 3);
+    assert_eq!(done[0].deleted.len(), 4);
     // The target is away: that is told, and nothing else happens.
     let root = bench.scratch.path().join("local");
     std::fs::rename(&root, bench.scratch.path().join("away")).unwrap();

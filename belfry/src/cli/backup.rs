@@ -104,7 +104,7 @@ pub(super) enum BackupCommand {
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
-        /// Let more than half of the copies go at once
+        /// Let more than half of the copies go at once, or any after a run that failed
         #[arg(long)]
         force: bool,
         /// Print a JSON array
