@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::catalogue::Copy;
 use crate::id::Id;
-use crate::manifest::Postgres;
+use crate::manifest::{Manifest, Postgres};
 use crate::marks::{Kind, Mark};
 use crate::postgres::{Server, Session};
 use crate::restore::Room;
@@ -51,6 +51,8 @@ pub struct Report {
     pub raw_bytes: u64,
     /// Rows that were compared.
     pub rows: Option<u64>,
+    /// The revisions of the schema, in words.
+    pub schema: Vec<String>,
     /// Files that were compared, hash by hash.
     pub files: Option<u64>,
     /// The user's questions and those of git and SQLite, and how each was answered.
@@ -92,6 +94,7 @@ pub async fn drill(
         seconds: 0.0,
         raw_bytes: copy.manifest.raw_bytes(),
         rows: copy.manifest.rows(),
+        schema: schema(&copy.manifest),
         files: None,
         checks: Vec::new(),
         passed: false,
@@ -119,31 +122,54 @@ pub async fn drill(
         Err(Trouble::Around(err)) => report.error = Some(err),
     }
     report.seconds = began.elapsed().as_secs_f64();
-    let kind = match (report.passed, report.unsound) {
-        (true, _) => Some(Kind::Drilled),
-        (false, true) => Some(Kind::Unsound),
-        (false, false) => None,
-    };
-    if let (Some(kind), Some(id)) = (kind, Id::parse(&copy.manifest.id)) {
-        let mark = Mark {
-            kind,
-            at_ms: now_ms,
-        };
-        // The report lies with the copy, and survives this host as it does.
-        let text = serde_json::to_string_pretty(&report).unwrap_or_default() + "\n";
-        let shelf = copy.manifest.shelf();
-        if let Err(err) = mark.set_with(target, &shelf, &id, text).await {
-            say(format!(
-                "warn    {} does not take the mark: {err}",
-                target.name()
-            ));
-        }
+    let told = timeout(REPORTING, told(&report, target, copy)).await;
+    let told = told.unwrap_or_else(|_| Err("it does not answer".to_owned()));
+    if let Err(err) = told {
+        let target = target.name();
+        say(format!("warn    {target} does not take the report: {err}"));
     }
     match keep(setup, &report) {
         Ok(file) => say(format!("report  {}", file.display())),
         Err(err) => say(format!("warn    the report cannot be kept: {err}")),
     }
     Ok(report)
+}
+
+fn schema(manifest: &Manifest) -> Vec<String> {
+    let postgres = manifest.postgres.iter();
+    let revisions = postgres.flat_map(|postgres| &postgres.revisions);
+    revisions.map(ToString::to_string).collect()
+}
+
+/// A target that does not answer must not hold up the end.
+const REPORTING: Duration = Duration::from_secs(60);
+
+/// Marks a copy with what was found, and puts the report beside it: that survives this
+/// host as the copy does.
+async fn told(report: &Report, target: &Target, copy: &Copy) -> Result<(), String> {
+    let Some(id) = Id::parse(&copy.manifest.id) else {
+        return Ok(());
+    };
+    let shelf = copy.manifest.shelf();
+    let json = serde_json::to_string_pretty(report).unwrap_or_default() + "\n";
+    let put = async |kind, text| {
+        let mark = Mark {
+            kind,
+            at_ms: report.started_ms,
+        };
+        let put = mark.set_with(target, &shelf, &id, text).await;
+        put.map_err(|err| err.to_string())
+    };
+    let found = match (report.passed, report.unsound) {
+        (true, _) => Some(Kind::Drilled),
+        (false, true) => Some(Kind::Unsound),
+        (false, false) => None,
+    };
+    if let Some(kind) = found {
+        put(kind, json.clone()).await?;
+    }
+    let text = format!("{}\n```json\n{json}```\n", report.markdown());
+    put(Kind::Report, text).await
 }
 
 async fn database(
@@ -249,6 +275,7 @@ fn sort(copy: &Copy, err: String) -> Trouble {
         "it ends within",
         "is missing",
         " and the backup has ",
+        " in what was restored",
         "pg_restore ended with code",
     ]
     .iter()
@@ -279,14 +306,15 @@ impl Report {
         row("restored into", self.within);
         row("took", &format!("{:.1} s", self.seconds));
         row("unpacked", &format!("{} bytes", self.raw_bytes));
-        if let Some(rows) = self
-            .rows
-            .filter(|_| self.error.is_none() || !self.checks.is_empty())
-        {
+        let compared = self.error.is_none() || !self.checks.is_empty();
+        if let Some(rows) = self.rows.filter(|_| compared) {
             row(
                 "rows",
                 &format!("{rows}, the same in every table as when it was dumped"),
             );
+        }
+        for revision in self.schema.iter().filter(|_| compared) {
+            row("schema", &format!("{revision}, as when it was dumped"));
         }
         if let Some(files) = self.files {
             row(

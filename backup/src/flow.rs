@@ -4,6 +4,7 @@
 //! nothing anywhere: no target hears of an end, and gives up what it has.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -28,7 +29,10 @@ pub struct Sealing {
 
 /// Takes what a source gives.
 #[derive(Debug)]
-pub struct Feed(mpsc::Sender<Raw>);
+pub struct Feed {
+    give: mpsc::Sender<Raw>,
+    given: AtomicU64,
+}
 
 enum Raw {
     Bytes(Bytes),
@@ -45,7 +49,16 @@ impl Feed {
     /// # Errors
     /// When every target has failed.
     pub async fn give(&self, bytes: Bytes) -> Result<(), Stopped> {
-        self.0.send(Raw::Bytes(bytes)).await.map_err(|_| Stopped)
+        let count = bytes.len() as u64;
+        let given = self.give.send(Raw::Bytes(bytes)).await;
+        self.given.fetch_add(count, Ordering::Relaxed);
+        given.map_err(|_| Stopped)
+    }
+
+    /// How many bytes were taken so far.
+    #[must_use]
+    pub fn given(&self) -> u64 {
+        self.given.load(Ordering::Relaxed)
     }
 }
 
@@ -84,11 +97,12 @@ pub async fn send<T, E>(
     let sealing = sealing.clone();
     // It takes as long as the source does.
     let sealed = apart::thread(move || seal(&sealing, &mut raw, takers));
-    let feed = Feed(give);
+    let given = AtomicU64::default();
+    let feed = Feed { give, given };
     let value = source(&feed).await;
     if value.is_ok() {
         // Whoever does not take it has said so, or will.
-        let _ = feed.0.send(Raw::End).await;
+        let _ = feed.give.send(Raw::End).await;
     }
     drop(feed);
     let sealed = match sealed {

@@ -1,10 +1,11 @@
 //! The manifest: what a backup holds, written last. Where there is no manifest
 //! there is no backup.
 //!
-//! It is not encrypted, so that a listing needs no key: it names tables and
-//! counts, and never holds a password or a row.
+//! It is not encrypted, so that a listing needs no key: it names tables, counts and
+//! the schema's revision, and never holds a password or a row of the application's.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
@@ -136,6 +137,9 @@ pub struct Postgres {
     pub extensions: Vec<Extension>,
     /// Rows of each table, by schema and name.
     pub tables: Vec<Table>,
+    /// The revisions of its schema, as migration tools have noted them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<Revision>,
     /// What its server preloads, as libraries parted by commas; nothing where the user may
     /// not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,6 +204,23 @@ pub struct Extension {
     pub name: String,
     /// Its version.
     pub version: String,
+}
+
+/// The revision of a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The tool that has noted it.
+    pub tool: String,
+    /// The table that it stands in, with its schema.
+    pub table: String,
+    /// The revision.
+    pub revision: String,
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} is at {}", self.table, self.revision)
+    }
 }
 
 /// A table and its rows.

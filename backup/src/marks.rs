@@ -26,6 +26,8 @@ pub enum Kind {
     Pinned,
     /// What it holds was still all that there was; nothing new was stored.
     Unchanged,
+    /// What a drill with it came to, whatever that was.
+    Report,
 }
 
 /// A mark.
@@ -37,12 +39,13 @@ pub struct Mark {
     pub at_ms: i64,
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind::Verified,
     Kind::Drilled,
     Kind::Unsound,
     Kind::Pinned,
     Kind::Unchanged,
+    Kind::Report,
 ];
 
 impl Kind {
@@ -61,6 +64,7 @@ impl fmt::Display for Kind {
             Self::Unsound => "unsound",
             Self::Pinned => "pinned",
             Self::Unchanged => "unchanged",
+            Self::Report => "report",
         })
     }
 }

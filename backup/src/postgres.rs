@@ -7,6 +7,7 @@
 mod contents;
 mod dump;
 mod facts;
+mod revision;
 mod session;
 
 use std::path::PathBuf;
@@ -14,9 +15,10 @@ use std::time::Duration;
 
 use settings::Secret;
 
-pub use contents::{Checker, Contents};
+pub use contents::{Checker, Contents, Offset};
 pub use dump::{Dumped, dump, globals};
 pub use facts::{count as rows, written_since};
+pub(crate) use revision::revisions;
 pub use session::{Session, ident, literal};
 
 use crate::tool::{self, Call, Place, Running};

@@ -21,6 +21,7 @@ mod paths;
 pub(crate) mod progress;
 mod replace;
 mod room;
+mod schema;
 mod swap;
 pub mod table;
 pub mod tree;
@@ -44,6 +45,7 @@ pub use loss::loss as tree_loss;
 pub(crate) use moving::over;
 pub use paths::Paths;
 pub use room::Room;
+pub use schema::schema;
 
 /// What was done, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +123,19 @@ pub fn pick<'a>(
         .or_else(|| targets.iter().find_map(copy))
         .ok_or("no copy of it is whole")?;
     Ok((name, copy))
+}
+
+/// Picks the newest good backup to be tried: of the targets that survive this host, as
+/// long as one of them has any, since on them all depends when it is lost.
+///
+/// # Errors
+/// When there is none.
+pub fn pick_to_try<'a>(
+    backups: &'a [Backup],
+    elsewhere: &[String],
+    targets: &[String],
+) -> Result<(&'a str, &'a Copy), String> {
+    pick(backups, &From::Latest, elsewhere).or_else(|_| pick(backups, &From::Latest, targets))
 }
 
 impl Names {

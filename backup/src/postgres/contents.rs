@@ -4,6 +4,8 @@
 //! whole. But its table of contents stands in front, so each entry that has data
 //! must be followed by its block, and the last byte must be the end of one.
 
+use std::collections::HashMap;
+
 /// What a dump holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -15,6 +17,27 @@ pub struct Contents {
     pub with_data: u64,
     /// What pg_dump says of its own version.
     pub dumped_by: String,
+    /// Where the data of its entries begins, which a dump into a pipe does not say.
+    pub offsets: Vec<Offset>,
+}
+
+/// Where the data of an entry begins, and where its entry should say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offset {
+    /// The place in the table of contents.
+    pub field: u64,
+    /// The place of the data.
+    pub at: u64,
+}
+
+impl Offset {
+    /// What belongs there: that the place is known, and the place, its lowest byte first.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; 1 + WIDTH] {
+        let mut bytes = [KNOWN; 1 + WIDTH];
+        bytes[1..].copy_from_slice(&self.at.to_le_bytes());
+        bytes
+    }
 }
 
 /// Reads a dump as it passes.
@@ -28,6 +51,10 @@ pub struct Checker {
     minor: u8,
     left: i64,
     blocks: u64,
+    /// How much was understood: where the next thing begins.
+    at: u64,
+    /// Entries that do not say where their data is, by number, and where they should.
+    unplaced: HashMap<i64, u64>,
     contents: Contents,
 }
 
@@ -53,6 +80,11 @@ const MAGIC: &[u8] = b"PGDMP";
 const CUSTOM: u8 = 1;
 const DATA: u8 = 1;
 const LARGE_OBJECTS: u8 = 3;
+/// Where data is: not known, known.
+const UNKNOWN: u8 = 1;
+const KNOWN: u8 = 2;
+/// The bytes of a place, on every machine of today.
+const WIDTH: usize = 8;
 /// More than this is no entry.
 const LONGEST: usize = 256 << 20;
 
@@ -88,12 +120,16 @@ impl Checker {
                     let taken = (bytes.len() - at).min(*left);
                     *left -= taken;
                     at += taken;
+                    self.at += taken as u64;
                     if *left == 0 {
                         self.state = State::Chunk { large: *large };
                     }
                 }
                 _ => match self.step(&bytes[at..])? {
-                    Some(taken) => at += taken,
+                    Some(taken) => {
+                        at += taken;
+                        self.at += taken as u64;
+                    }
                     None => break,
                 },
             }
@@ -184,7 +220,7 @@ impl Checker {
     }
 
     fn entry(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let _id = cursor.int()?;
+        let id = cursor.int()?;
         let with_data = cursor.int()? != 0;
         // Object ids as text, name and kind.
         for _ in 0..4 {
@@ -201,7 +237,11 @@ impl Checker {
         let _owner = cursor.text()?;
         let _with_oids = cursor.text()?;
         while cursor.optional()?.is_some() {}
-        cursor.take(1 + self.offset)?;
+        let field = self.at + cursor.at as u64;
+        let state = cursor.take(1 + self.offset)?[0];
+        if with_data && state == UNKNOWN && self.offset == WIDTH {
+            self.unplaced.insert(id, field);
+        }
         self.contents.entries += 1;
         self.contents.with_data += u64::from(with_data);
         self.left -= 1;
@@ -218,8 +258,12 @@ impl Checker {
         if kind != DATA && kind != LARGE_OBJECTS {
             return Err("a block is of no known kind".into());
         }
-        if cursor.int().is_none() {
+        let Some(id) = cursor.int() else {
             return Ok(None);
+        };
+        if let Some(field) = self.unplaced.remove(&id) {
+            let at = self.at;
+            self.contents.offsets.push(Offset { field, at });
         }
         self.blocks += 1;
         self.state = if kind == DATA {

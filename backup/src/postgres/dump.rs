@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{Checker, Error, Server, Session, facts};
+use super::{Checker, Error, Server, Session, facts, revisions};
 use crate::manifest::Postgres;
 
 /// What a dump turned out to hold.
@@ -57,11 +57,16 @@ pub async fn dump(
     let counting = async {
         let mut counting = Session::open(server).await?;
         let tables = facts::count_in(&mut counting, &snapshot).await?;
-        counting.lines("COMMIT").await?;
-        counting.close().await?;
-        Ok(tables)
+        // Within the last of its transactions, and all that is asked for is in hand.
+        let revisions = async {
+            let found = revisions(&mut counting).await?;
+            counting.lines("COMMIT").await?;
+            counting.close().await?;
+            Ok::<_, Error>(found)
+        };
+        Ok((tables, revisions.await))
     };
-    let (contents, tables) = tokio::try_join!(dumping, counting)?;
+    let (contents, (tables, revisions)) = tokio::try_join!(dumping, counting)?;
     session.lines("COMMIT").await?;
     session.close().await?;
     let mut warnings = Vec::new();
@@ -72,6 +77,11 @@ pub async fn dump(
     known.dumped_by = contents.dumped_by;
     known.entries = contents.checked.then_some(contents.entries);
     known.tables = tables;
+    // A table of the name and columns of a tool's, and of somebody else, costs no backup.
+    match revisions {
+        Ok(revisions) => known.revisions = revisions,
+        Err(err) => warnings.push(format!("the schema's revision cannot be read: {err}")),
+    }
     Ok(Dumped {
         facts: known,
         warnings,

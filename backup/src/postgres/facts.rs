@@ -75,6 +75,7 @@ pub(super) async fn database(session: &mut Session) -> Result<Postgres, Error> {
         },
         extensions: found.extensions,
         tables: Vec::new(),
+        revisions: Vec::new(),
         preload: found.preload,
         size: Some(found.size),
         moment: Some(found.moment),

@@ -67,12 +67,16 @@ pub(crate) async fn told<T>(
     }
 }
 
-/// A line such as `fetch   45 % of 1200 MB, about 2m left`.
+/// A line such as `fetch   45 % of 1200 MB, about 2m left`, or `dump    540 MB so far`
+/// where nobody knows of how much.
 fn line(word: &str, done: u64, total: u64, took: Duration) -> String {
+    if total == 0 {
+        return format!("{word:<7} {} MB so far", done / 1_000_000);
+    }
     let megabytes = total.div_ceil(1_000_000);
     // The last hundredth takes as long as it takes: what is done is told then.
     let done = done.min(total.saturating_sub(total / 100));
-    if total == 0 || done == 0 {
+    if done == 0 {
         return format!("{word:<7} 0 % of {megabytes} MB");
     }
     let percent = u128::from(done) * 100 / u128::from(total);
@@ -104,7 +108,7 @@ mod tests {
                 99,
                 "fetch   99 % of 4 MB, about 2s left",
             ),
-            (7, 0, 5, "fetch   0 % of 0 MB"),
+            (7_900_000, 0, 5, "fetch   7 MB so far"),
         ] {
             let told = line("fetch", done, total, Duration::from_secs(took));
             assert_eq!(told, wanted);

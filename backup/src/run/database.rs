@@ -27,20 +27,14 @@ impl Work<'_> {
         let server = &server;
         let mut pieces = Vec::new();
         let (dumped, piece) = self
-            .piece(
-                sinks,
-                "dump",
-                "pgdump",
-                before.expected("dump"),
-                async |feed: &Feed| {
-                    let give = async |bytes| {
-                        feed.give(bytes)
-                            .await
-                            .map_err(|Stopped| postgres::Error::Stopped)
-                    };
-                    postgres::dump(server, give).await.map_err(Fault::from)
-                },
-            )
+            .piece(sinks, ("dump", "pgdump"), before, async |feed: &Feed| {
+                let give = async |bytes| {
+                    feed.give(bytes)
+                        .await
+                        .map_err(|Stopped| postgres::Error::Stopped)
+                };
+                postgres::dump(server, give).await.map_err(Fault::from)
+            })
             .await?;
         pieces.push(piece);
         let woken = self.loud().await;

@@ -16,9 +16,8 @@ impl Work<'_> {
     ) -> Result<(Option<String>, Piece), String> {
         self.piece(
             sinks,
-            "globals",
-            "globals.sql",
-            before.expected("globals"),
+            ("globals", "globals.sql"),
+            before,
             async |feed: &Feed| {
                 let (text, warning) = postgres::globals(server).await?;
                 feed.give(text.into()).await?;

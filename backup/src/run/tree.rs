@@ -59,13 +59,9 @@ impl Work<'_> {
         let index = scratch.join("index");
         let options = self.setup.packing(self.job, scratch);
         let (tally, archive) = self
-            .piece(
-                sinks,
-                "archive",
-                "tar",
-                before.expected("archive"),
-                async |feed: &Feed| archive(feed, &root.path, options, &index).await,
-            )
+            .piece(sinks, ("archive", "tar"), before, async |feed: &Feed| {
+                archive(feed, &root.path, options, &index).await
+            })
             .await?;
         // Only the index is left, which lies with us.
         let woken = self.loud().await;
@@ -76,13 +72,9 @@ impl Work<'_> {
             tally.directories
         ));
         let ((), index) = self
-            .piece(
-                sinks,
-                "index",
-                "index",
-                before.expected("index"),
-                async |feed: &Feed| reading(feed, &index).await,
-            )
+            .piece(sinks, ("index", "index"), before, async |feed: &Feed| {
+                reading(feed, &index).await
+            })
             .await?;
         let mut warnings = tally.warnings.clone();
         warnings.extend(woken);

@@ -16,7 +16,7 @@ use crate::id::Id;
 use crate::manifest::{FORMAT, Manifest, Piece};
 use crate::quiet::{self, Quiet};
 use crate::replicate::unsent;
-use crate::restore;
+use crate::restore::{self, progress};
 use crate::{Job, Setup};
 
 /// Why a source gave no stream to its end.
@@ -50,11 +50,10 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// About how large a piece will be.
-    pub(super) fn expected(&self, name: &str) -> u64 {
-        let last = self.last.as_ref();
-        let piece = last.and_then(|last| last.pieces.iter().find(|piece| piece.name == name));
-        piece.map_or(0, |piece| piece.stored_bytes)
+    /// About how large a piece will be, before it is compressed and as stored.
+    fn expected(&self, name: &str) -> (u64, u64) {
+        let piece = self.last.as_ref().and_then(|last| last.piece(name));
+        piece.map_or((0, 0), |piece| (piece.raw_bytes, piece.stored_bytes))
     }
 }
 
@@ -214,9 +213,8 @@ impl Work<'_> {
     pub(super) async fn piece<T>(
         &self,
         sinks: &mut [Sink],
-        name: &str,
-        ending: &str,
-        expected: u64,
+        (name, ending): (&str, &str),
+        before: &Before,
         source: impl AsyncFnOnce(&Feed) -> Result<T, Fault>,
     ) -> Result<(T, Piece), String> {
         let sealing = self.setup.sealing();
@@ -231,8 +229,11 @@ impl Work<'_> {
             .key(self.id, &format!("{ending}.zst{age}"));
         self.keys().push(key.clone());
         let targets: Vec<_> = alive(sinks).map(|sink| sink.target.clone()).collect();
+        let (raw, expected) = before.expected(name);
         let in_time = async |feed: &Feed| {
-            let value = timeout_at(self.deadline, source(feed)).await;
+            let given = async || Some(feed.given());
+            let telling = progress::told(name, raw, given, self.say, source(feed));
+            let value = timeout_at(self.deadline, telling).await;
             value.unwrap_or_else(|_| Err(Fault::Failed(self.late())))
         };
         let sent = flow::send(&targets, &key, expected, &sealing, in_time).await;

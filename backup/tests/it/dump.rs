@@ -2,11 +2,13 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use backup::manifest::Manifest;
 use backup::run::{Outcome, run};
 
 use crate::cluster::{Cluster, bin};
+use crate::faults::tool::instead;
 use crate::place::{Bench, folder};
 
 #[tokio::test]
@@ -153,6 +155,26 @@ async fn one_pass_fills_two_targets_alike_and_a_second_run_waits_for_none() {
     };
     assert_eq!(read("local").len(), 3);
     assert_eq!(read("local"), read("second"));
+}
+
+#[tokio::test]
+async fn a_run_that_takes_its_time_tells_how_far_it_is() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    let slow = "$real \"$@\" | (head -c 200000; sleep 6; cat)";
+    instead(&mut bench, "pg_dump", slow);
+    // Of how much is known from the run before.
+    for told in ["dump    0 MB so far", " % of 1 MB, about "] {
+        let lines = Mutex::new(Vec::new());
+        let say = |line: String| lines.lock().unwrap().push(line);
+        let now_ms = 1_787_454_600_000;
+        let report = run(&bench.setup, bench.job(), &|| now_ms, &say).await;
+        assert_eq!(report.unwrap().outcome, Outcome::Good);
+        let lines = lines.into_inner().unwrap();
+        let told = |line: &String| line.starts_with("dump ") && line.contains(told);
+        assert!(lines.iter().any(told), "{lines:?}");
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,8 @@ mod restore_haste;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod revision;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod strict;

@@ -2,11 +2,13 @@
 
 use std::fs;
 
+use backup::catalogue;
 use backup::drill::drill;
 use backup::id::Id;
 use backup::marks::{Kind, Mark};
 use backup::prune::prune;
 use backup::replicate::replicate;
+use backup::restore::pick_to_try;
 use backup::run::Outcome;
 use backup::verify::verify;
 
@@ -123,8 +125,43 @@ async fn a_pinned_backup_stays_until_its_time_and_a_drill_leaves_its_report_with
         .await
         .unwrap();
     assert_eq!(done[0].deleted, Vec::<String>::new(), "{done:?}");
-    let done = prune(&bench.setup, bench.job(), &manner, LATER + 2 * 86_400_000)
-        .await
-        .unwrap();
-    assert_eq!(done[0].deleted, [first.id]);
+    // It is the only one that is known to restore, until another is.
+    let later = LATER + 2 * 86_400_000;
+    let done = prune(&bench.setup, bench.job(), &manner, later).await;
+    assert_eq!(done.unwrap()[0].deleted, Vec::<String>::new());
+    let copy = bench.newest().await;
+    let report = drill(&bench.setup, bench.job(), &target, &copy, later, &|_| {}).await;
+    assert!(report.unwrap().passed);
+    let done = prune(&bench.setup, bench.job(), &manner, later).await;
+    assert_eq!(done.unwrap()[0].deleted, [first.id]);
+}
+
+#[tokio::test]
+async fn what_survives_this_host_is_tried_though_a_newer_one_lies_here() {
+    let (mut bench, root) = bench();
+    fs::write(root.join("file"), "x").unwrap();
+    let other = bench.scratch.path().join("other");
+    fs::create_dir(&other).unwrap();
+    bench.change(|config| config.targets.push(folder("other", &other)));
+    let first = bench.good().await;
+    let place = bench.setup.config.targets[1].clone();
+    bench.change(|config| config.targets.truncate(1));
+    let second = bench.good().await;
+    bench.change(|config| config.targets.push(place));
+    let names = ["other", "local"].map(str::to_owned);
+    let mut listings = Vec::new();
+    for name in &names {
+        let listing = catalogue::list(&bench.target(name), "", &bench.setup.kept()).await;
+        listings.push((name.clone(), listing.unwrap()));
+    }
+    let backups = catalogue::merge(&listings);
+    let picked = |elsewhere: &[String]| {
+        let (name, copy) = pick_to_try(&backups, elsewhere, &names).unwrap();
+        (name.to_owned(), copy.manifest.id.clone())
+    };
+    assert_eq!(picked(&names[..1]), ("other".to_owned(), first.id.clone()));
+    assert_eq!(picked(&[]), ("local".to_owned(), second.id.clone()));
+    // Of which nothing is there, or nothing good, is no reason to try none.
+    let none = ["away".to_owned()];
+    assert_eq!(picked(&none), ("local".to_owned(), second.id));
 }

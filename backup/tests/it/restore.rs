@@ -323,6 +323,16 @@ async fn a_drill_proves_a_backup_asks_the_users_questions_and_leaves_nothing() {
         text.contains("# Drill of db: passed") && text.contains(right),
         "{text}"
     );
+    // It lies with the copy as well, with what a program reads of it.
+    let stored = |ending: &str| {
+        let mut files = bench.files("local").into_iter();
+        let file = files.find(|file| file.to_string_lossy().ends_with(ending));
+        std::fs::read_to_string(file.unwrap()).unwrap()
+    };
+    let json = std::fs::read_to_string(&reports[0]).unwrap();
+    assert_eq!(stored(".drilled-20260823T154640Z").trim_end(), json);
+    let there = stored(".report-20260823T154640Z");
+    assert_eq!(there, format!("{text}\n```json\n{json}\n```\n"));
 
     // A wrong answer, an error, and a question that would change something.
     for (sql, answer) in [

@@ -3,6 +3,7 @@
 //! [`App::start`] is the wiring: one straight function that makes each part and
 //! hands it what it needs. What the parts share at run time is [`Watch`].
 
+pub(crate) mod backed_up;
 mod backups;
 mod collect;
 mod context;

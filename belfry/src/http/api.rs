@@ -31,6 +31,11 @@ pub(crate) async fn health(State(watch): State<Arc<Watch>>, headers: HeaderMap) 
     Json(app::health_page(&watch)).into_response()
 }
 
+/// What is known of backups.
+pub(crate) async fn backups(State(watch): State<Arc<Watch>>) -> Json<Value> {
+    Json(app::backed_up::page(&watch))
+}
+
 /// The last lines of what labels that are given as parameters name, such as
 /// `name=shop-api-1`, as `lines`; without any, of every service that is read.
 pub(crate) async fn logs(

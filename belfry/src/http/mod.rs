@@ -53,6 +53,7 @@ pub(crate) fn router(watch: Arc<Watch>) -> Router {
         .route("/api/belfry/v1/health", get(api::health))
         .route("/ping/{*path}", any(ping::take))
         .route("/api/belfry/v1/logs", get(api::logs))
+        .route("/api/belfry/v1/backups", get(api::backups))
         .route("/api/belfry/v1/rules/unmatched", get(api::unmatched))
         .route("/api/belfry/v1/runbooks", get(api::runbooks))
         .route("/api/belfry/v1/runbooks/{name}", get(api::runbook))

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use backup::drill::drill;
+use backup::marks::Kind;
 use backup::restore::restore;
 use backup::run::Outcome;
 use backup::verify::{Error, verify};
@@ -207,7 +208,10 @@ async fn a_drill_whose_programs_fail_fails_and_a_good_copy_stays_good() {
         assert!(!report.passed, "{script}: {report:?}");
         one_line(report.error.as_deref().unwrap(), cause, script);
         assert!(!report.unsound, "{script}: {report:?}");
-        assert!(bench.newest().await.is_good(), "{script}");
+        let newest = bench.newest().await;
+        assert!(newest.is_good(), "{script}");
+        // What became of it is told beside the copy all the same.
+        assert_eq!(newest.last(Kind::Report), Some(now_ms), "{script}");
         bench.change(|config| config.jobs[0].bin = BIN.into());
     }
     // Verifying too: the program is at fault, not the copy.

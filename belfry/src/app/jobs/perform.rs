@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use backup::ping::{Told, ping};
 use backup::prune::Manner;
-use backup::restore::{From, pick};
+use backup::restore::pick_to_try;
 use backup::run::Outcome;
 use backup::{Job, Setup, catalogue};
 
@@ -137,8 +137,7 @@ async fn back_up(
 /// That there is nothing to try is for the rules about the age of backups.
 const NOTHING: &str = "there is no good backup yet";
 
-/// The newest good backup, from a target that survives this host if there is one;
-/// nothing where there is none yet.
+/// The newest good backup to be tried; nothing where there is none yet.
 async fn newest(
     setup: &Setup,
     job: &Job,
@@ -146,12 +145,15 @@ async fn newest(
     let mut targets = setup.targets(job).map_err(|err| err.to_string())?;
     targets.sort_by_key(|target| !target.is_elsewhere());
     let mut listings = Vec::new();
-    let mut names = Vec::new();
+    let (mut names, mut elsewhere) = (Vec::new(), Vec::new());
     for target in &targets {
         if let Ok(listing) =
             catalogue::list(target, &setup.shelf(job).prefix(), &setup.kept()).await
         {
             names.push(target.name().to_owned());
+            if target.is_elsewhere() {
+                elsewhere.push(target.name().to_owned());
+            }
             listings.push((target.name().to_owned(), listing));
         }
     }
@@ -159,7 +161,7 @@ async fn newest(
     if !names.is_empty() && !backups.iter().any(catalogue::Backup::is_good) {
         return Ok(None);
     }
-    let (name, copy) = pick(&backups, &From::Latest, &names)?;
+    let (name, copy) = pick_to_try(&backups, &elsewhere, &names)?;
     let target = targets.iter().find(|target| target.name() == name);
     let target = target.ok_or("no target can be listed")?;
     Ok(Some((target.clone(), copy.clone())))

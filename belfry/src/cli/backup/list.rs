@@ -147,6 +147,7 @@ fn value(backup: &Backup) -> Value {
         "stored_bytes": manifest.stored_bytes(),
         "raw_bytes": manifest.raw_bytes(),
         "rows": manifest.rows(),
+        "revisions": manifest.postgres.as_ref().map(|postgres| &postgres.revisions),
         "state": state(backup),
         "doubt": manifest.doubt,
         "warnings": manifest.warnings,

@@ -178,6 +178,9 @@ async fn perform(
         "        {} tables, {rows} rows, {size} unpacked",
         facts.tables.len()
     ));
+    for line in backup::restore::schema(setup, job, facts).await {
+        out::line(format_args!("schema  {line}"));
+    }
     let lost = backup::restore::loss(setup, job, facts).await?;
     for line in &lost {
         out::line(format_args!("lost    {line}"));

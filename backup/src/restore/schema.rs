@@ -1,0 +1,42 @@
+//! The revision of a database's schema: what was restored has the one that was dumped,
+//! and whoever restores is told where the live one is by now.
+
+use crate::manifest::{Postgres, Revision};
+use crate::postgres::{Session, revisions};
+use crate::{Job, Setup};
+
+/// Whether what was restored is of the schema that was dumped, as its tools tell.
+pub(super) fn same(wanted: &[Revision], found: &[Revision]) -> Result<(), String> {
+    match wanted.iter().find(|wanted| !found.contains(wanted)) {
+        None => Ok(()),
+        Some(wanted) => Err(format!(
+            "{wanted} in the backup, and at {} in what was restored",
+            of(found, wanted).unwrap_or("none")
+        )),
+    }
+}
+
+fn of<'a>(found: &'a [Revision], wanted: &Revision) -> Option<&'a str> {
+    let same = |found: &&Revision| found.table == wanted.table && found.tool == wanted.tool;
+    found.iter().find(same).map(|found| &*found.revision)
+}
+
+/// The revisions that a backup has of its schema, in words, with what the live database
+/// has where that is another one: migrations are due then, or the application is older.
+pub async fn schema(setup: &Setup, job: &Job, facts: &Postgres) -> Vec<String> {
+    if facts.revisions.is_empty() {
+        return Vec::new();
+    }
+    let asked = async {
+        let (server, _) = setup.server(job).ok()?.prepared().await.ok()?;
+        let mut session = Session::open(&server).await.ok()?;
+        revisions(&mut session).await.ok()
+    };
+    // There may be none.
+    let now = asked.await.unwrap_or_default();
+    let told = |kept: &Revision| match of(&now, kept) {
+        Some(now) if now != kept.revision => format!("{kept}, and now at {now}"),
+        _ => kept.to_string(),
+    };
+    facts.revisions.iter().map(told).collect()
+}
