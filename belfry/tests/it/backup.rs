@@ -8,9 +8,10 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::backup_files::{begin, command};
 use crate::support::belfry::Launch;
-use crate::support::clock::Clock;
 use crate::support::poll;
 use crate::support::postgres::Postgres;
 use crate::support::program;
@@ -268,7 +269,7 @@ fn ear() -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
-fn a_job_runs_by_its_schedule_and_a_dead_run_is_interrupted() {
+fn a_job_runs_by_its_schedule_and_is_told_outside_and_known_after_a_restart() {
     let place = Place::new();
     let (ear, heard) = ear();
     let config = std::fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
@@ -306,61 +307,29 @@ fn a_job_runs_by_its_schedule_and_a_dead_run_is_interrupted() {
         });
     }
     assert!(!running.get("/metrics/backup").body.contains("hunter2"));
+    // The same as data.
+    let told = running.get("/api/belfry/v1/backups").json();
+    let of_job = &told["jobs"][0];
+    let of_target = &of_job["targets"][0];
+    assert_eq!(
+        (&of_job["job"], &of_target["target"], &of_target["readable"]),
+        (&json!("db"), &json!("local"), &json!(true)),
+        "{told}"
+    );
+    assert_eq!(of_job["newest_ms"], of_target["newest_ms"], "{told}");
+    assert!(of_target["newest_ms"].as_i64() > Some(0), "{told}");
+    let of_task = &of_job["tasks"][0];
+    assert_eq!(
+        (&of_task["task"], &of_task["good"]),
+        (&json!("backup"), &json!(true)),
+        "{told}"
+    );
     // What a restart knows, it knows from the disk.
     running.kill();
     running.restart();
     poll::holds("the last run should be known after a restart", || {
         running.metric(last) == Some(1.0)
     });
-}
-
-#[test]
-fn a_run_that_takes_longer_than_its_period_is_alone_and_those_meanwhile_are_skipped() {
-    let scratch = Scratch::new();
-    let at = |name: &str| scratch.path.join(name).display().to_string();
-    for folder in ["files", "copies"] {
-        std::fs::create_dir(scratch.path.join(folder)).unwrap();
-    }
-    let wait = format!(
-        "echo x >>{}; until [ -e {} ]; do sleep 0.1; done",
-        at("begun"),
-        at("go")
-    );
-    let clock = Clock::new();
-    let belfry = Launch::with(&format!(
-        "backup:\n  targets: [{{name: local, folder: {}}}]\n  jobs:\n    - {{name: files, directory: {}, schedule: '* * * * *', jitter: 0s, before: [sh, -c, '{wait}']}}\n",
-        at("copies"),
-        at("files"),
-    ))
-    .clock(&clock)
-    .start();
-    let state = belfry.data().join("belfry.db");
-    let runs = |status: &str| {
-        let sql = format!("SELECT count(*) FROM backup_runs WHERE status = '{status}'");
-        let count = program::run(
-            Command::new("sqlite3")
-                .args(["-readonly", "-cmd", ".timeout 20000"])
-                .arg(&state)
-                .arg(sql),
-        );
-        count.trim().parse::<usize>().unwrap()
-    };
-    let begun = || std::fs::read_to_string(scratch.path.join("begun")).unwrap_or_default();
-    poll::within(Duration::from_secs(90), "the first should begin", || {
-        (!begun().is_empty()).then_some(())
-    });
-    for skipped in 1..=3 {
-        clock.step_to(i64::try_from(skipped).unwrap() * 61);
-        poll::within(
-            Duration::from_secs(90),
-            "the next should be skipped",
-            || (runs("skipped") >= skipped).then_some(()),
-        );
-        assert_eq!((begun().as_str(), runs("running")), ("x\n", 1));
-    }
-    std::fs::write(scratch.path.join("go"), "").unwrap();
-    poll::holds("the first should be good", || runs("ok") > 0);
-    assert!(belfry.log().contains("the one before it still goes on"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The whole of it: a platform with a database, repositories, secrets and an
-//! application is lost with its host, and comes back from the bucket and the key.
+//! The whole of it: a platform with a database, repositories, secrets, certificates and
+//! an application is lost with its host, and comes back from the bucket and the key.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -46,6 +46,25 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
     )
 }
 
+/// A certificate and its key, as a proxy keeps them.
+fn certify(folder: &Path) {
+    let words = "req -x509 -newkey rsa:2048 -nodes -subj /CN=shop.example -days 30 -keyout site.key -out site.pem";
+    let mut openssl = Command::new("openssl");
+    program::run(openssl.current_dir(folder).args(words.split(' ')));
+    fs::set_permissions(folder.join("site.key"), fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// The public key of the certificate, which is that of its key.
+fn certified(folder: &Path) -> String {
+    let public = |words: &str| {
+        let mut openssl = Command::new("openssl");
+        program::run(openssl.current_dir(folder).args(words.split(' ')))
+    };
+    let of_certificate = public("x509 -in site.pem -noout -pubkey");
+    assert_eq!(of_certificate, public("pkey -in site.key -pubout"));
+    of_certificate
+}
+
 /// A configuration with the bucket, and whatever else.
 fn config(place: &Place, port: u16, rest: &str) {
     let socket = place.engine.socket();
@@ -75,6 +94,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
         Container::named("shop-web-1")
             .compose("shop", "web")
             .option("--volume", "shop_www:/www")
+            .option("--volume", "shop_certs:/certs:ro")
             .script("exec httpd -f -p 80 -h /www"),
     ];
     let answer = |place: &Place| {
@@ -86,7 +106,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
             "http://127.0.0.1/index.html",
         ])
     };
-    let wanted = {
+    let (wanted, certificate) = {
         let place = Place::new("    []\n");
         place.scratch.file("key", &key.expose());
         fs::create_dir_all(platform.join("secrets")).unwrap();
@@ -104,6 +124,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
             std::path::PathBuf::from(place.engine.docker(&words))
         };
         fs::write(volume("shop_www").join("index.html"), "the shop is open").unwrap();
+        certify(&volume("shop_certs"));
         place.engine.docker(&["volume", "create", "shop_git"]);
         let repositories = volume("shop_git");
         git(&repositories, &["init", "--quiet", "--bare", "shop.git"]);
@@ -144,6 +165,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
             store.port,
             &format!(
                 "  recipients: [{}]\n  jobs:\n    - {{name: platform, directory: {platform:?}}}\n    - {{name: www, volume: shop_www}}\n    \
+                 - {{name: certs, volume: shop_certs, secret: true}}\n    \
                  - {{name: git, volume: shop_git, importance: 1}}\n    - {{name: db, container: shop-db-1, database: shop, user: owner}}\n",
                 key.recipient()
             )
@@ -153,12 +175,13 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
         place
             .scratch
             .file("belfry.yml", &text.replace("HOST", "old"));
-        for job in ["platform", "www", "git", "db"] {
+        for job in ["platform", "www", "certs", "git", "db"] {
             place.expect(0, &["backup", "run", job]);
         }
         place.expect(0, &["backup", "drill", "git"]);
         assert_eq!(answer(&place), "the shop is open");
-        sql(&place, "shop-db-1", "shop", COUNTS)
+        let counts = sql(&place, "shop-db-1", "shop", COUNTS);
+        (counts, certified(&volume("shop_certs")))
     };
     // All of it is gone: the engine with its volumes, the folders, what we knew.
     fs::remove_dir_all(&platform).unwrap();
@@ -177,7 +200,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
         .collect();
     assert_eq!(
         order,
-        ["directory", "volume", "volume", "postgres"],
+        ["directory", "volume", "volume", "volume", "postgres"],
         "{told}"
     );
     place.expect(2, &["restore", "--bootstrap"]);
@@ -192,7 +215,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
     let told = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(0), "{told}");
     assert!(
-        told.contains("4 things are back") && !told.contains("hunter2"),
+        told.contains("5 things are back") && !told.contains("hunter2"),
         "{told}"
     );
     poll::holds("the shop should be open", || {
@@ -210,16 +233,19 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
     assert_eq!(sql(&place, "shop-db-1", "shop", owner), "seller");
     let about = fs::metadata(platform.join("secrets/master.key")).unwrap();
     assert_eq!(about.permissions().mode() & 0o777, 0o400);
-    let words = [
-        "volume",
-        "inspect",
-        "--format",
-        "{{.Mountpoint}}",
-        "shop_git",
-    ];
-    let repositories = std::path::PathBuf::from(place.engine.docker(&words));
+    let volume = |name: &str| {
+        let words = ["volume", "inspect", "--format", "{{.Mountpoint}}", name];
+        std::path::PathBuf::from(place.engine.docker(&words))
+    };
+    let certificates = volume("shop_certs");
+    assert_eq!(certified(&certificates), certificate);
+    let about = fs::metadata(certificates.join("site.key")).unwrap();
+    assert_eq!(about.permissions().mode() & 0o777, 0o600);
+    let seen = ["exec", "shop-web-1", "cat", "/certs/site.pem"];
+    let pem = fs::read_to_string(certificates.join("site.pem")).unwrap();
+    assert_eq!(place.engine.docker(&seen).trim(), pem.trim());
     let log = git(
-        &repositories.join("shop.git"),
+        &volume("shop_git").join("shop.git"),
         &["log", "--format=%s", "main"],
     );
     assert_eq!(log.trim(), "one");
@@ -228,7 +254,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
     let told = place.expect(1, &["restore", "--bootstrap", "--yes"]);
     assert_eq!(
         told.matches("is not empty, and is left alone").count(),
-        4,
+        5,
         "{told}"
     );
     assert_eq!(sql(&place, "shop-db-1", "shop", COUNTS), wanted);

@@ -35,6 +35,8 @@ mod backup_kill_requests;
 #[cfg(test)]
 mod backup_kills;
 #[cfg(test)]
+mod backup_overlap;
+#[cfg(test)]
 mod backup_quiet;
 #[cfg(test)]
 mod backup_restore;
