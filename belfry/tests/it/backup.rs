@@ -212,7 +212,7 @@ fn a_backup_is_verified_drilled_pruned_and_restored_at_the_terminal() {
     assert!(listed.contains("drilled"), "{listed}");
     let pruned = place.belfry(&["backup", "prune", "db", "--dry-run"]);
     assert!(
-        text(&pruned.stdout).contains("stays  newest, last, daily"),
+        text(&pruned.stdout).contains("stays  newest, verified, drilled, last, daily"),
         "{pruned:?}"
     );
 
