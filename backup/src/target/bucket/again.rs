@@ -76,6 +76,10 @@ impl HttpService for Counted {
         'a: 'b,
         Self: 'b,
     {
+        // The rest of something is asked for where it broke off, be it by the client itself.
+        if request.headers().contains_key("range") {
+            self.again.note();
+        }
         Box::pin(async move {
             let answer = self.client.execute(request).await;
             let passes = match &answer {

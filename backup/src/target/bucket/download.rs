@@ -14,7 +14,6 @@ use tokio::time::{sleep, timeout};
 
 use super::super::Error;
 use super::Bucket;
-use super::again::Again;
 use super::trouble::{late, why};
 
 /// So often it is tried without a byte more, beside the client's own retries.
@@ -29,7 +28,6 @@ pub(super) async fn read(
 ) -> Result<mpsc::Receiver<Result<Bytes, Error>>, Error> {
     let mut download = Download {
         store: bucket.store.clone(),
-        again: bucket.again.clone(),
         path: bucket.path(key),
         key: key.to_owned(),
         patience: bucket.while_asking(),
@@ -45,7 +43,6 @@ pub(super) async fn read(
 
 struct Download {
     store: AmazonS3,
-    again: Again,
     path: Path,
     key: String,
     patience: Duration,
@@ -97,7 +94,6 @@ impl Download {
                 Ok(Some(Err(err))) => why(&self.key, &err),
                 Err(_) => late("GET"),
             };
-            self.again.note();
             match self.go_on(&mut tried, err).await {
                 Ok(next) => stream = next,
                 Err(err) => {
