@@ -93,7 +93,7 @@ impl Matcher {
         let value = value.into();
         let test = match op {
             Op::Equal | Op::NotEqual => Test::Same,
-            Op::Regex | Op::NotRegex => match Texts::of(&re2::rust_regex(&value)) {
+            Op::Regex | Op::NotRegex => match texts(&value) {
                 Some(texts) => Test::OneOf(texts),
                 None => Test::Fits(anchored(&value)?),
             },
@@ -188,10 +188,19 @@ impl fmt::Display for Matcher {
     }
 }
 
+/// The texts that are all that an expression means, if these are few.
+fn texts(pattern: &str) -> Option<Texts> {
+    let spelt = re2::rust_regex(pattern).ok()?;
+    // A quote that nobody ends would quote the anchor too, and is refused for that.
+    let anchored = re2::rust_regex(&format!("^(?:{pattern})$")).ok()?;
+    (anchored == format!("^(?:{spelt})$")).then(|| Texts::of(&spelt))?
+}
+
 /// An expression for whole texts; what is wrong with it in Go's words.
 pub(crate) fn anchored(pattern: &str) -> Result<Regex, String> {
     let pattern = format!("^(?:{pattern})$");
-    RegexBuilder::new(&re2::rust_regex(&pattern))
+    let spelt = re2::rust_regex(&pattern).map_err(|err| err.to_string())?;
+    RegexBuilder::new(&spelt)
         .size_limit(REGEX_BYTES)
         .dfa_size_limit(CACHE_BYTES)
         .build()
@@ -205,7 +214,9 @@ fn weight(pattern: &str) -> usize {
     if pattern.len() < 32 && !pattern.contains(['{', '\\']) {
         return SMALL;
     }
-    let pattern = re2::rust_regex(pattern);
+    let Ok(pattern) = re2::rust_regex(pattern) else {
+        return SMALL;
+    };
     let fits = |size: &usize| {
         let tried = RegexBuilder::new(&pattern).size_limit(*size).build();
         tried.is_ok()

@@ -1,7 +1,8 @@
 use super::*;
 
-fn compiled(pattern: &str) -> Result<regex::Regex, regex::Error> {
-    regex::Regex::new(&format!("^(?s:{})$", rust_regex(pattern)))
+fn compiled(pattern: &str) -> Result<regex::Regex, String> {
+    let spelt = rust_regex(pattern).map_err(|fault| fault.to_string())?;
+    regex::Regex::new(&format!("^(?s:{spelt})$")).map_err(|err| err.to_string())
 }
 
 #[test]
@@ -107,6 +108,71 @@ fn what_re2_refuses_in_a_class_or_of_an_escape_is_refused() {
         r"\p{Nowhere}",
         "\\",
     ] {
+        assert!(compiled(pattern).is_err(), "{pattern}");
+    }
+}
+
+#[test]
+fn repetitions_and_flags_that_re2_refuses_are_refused_in_gos_words() {
+    // What Go's library says of each.
+    for (pattern, wanted) in [
+        ("a**", "invalid nested repetition operator: `**`"),
+        ("x{2}{3}", "invalid nested repetition operator: `{2}{3}`"),
+        ("a+?*", "invalid nested repetition operator: `+?*`"),
+        ("a???", "invalid nested repetition operator: `???`"),
+        ("[a]{2}*", "invalid nested repetition operator: `{2}*`"),
+        (r"\pL**", "invalid nested repetition operator: `**`"),
+        ("(a|b**c)", "invalid nested repetition operator: `**`"),
+        ("a{1001}", "invalid repeat count: `{1001}`"),
+        ("a{1001}?", "invalid repeat count: `{1001}`"),
+        ("a{1,1001}", "invalid repeat count: `{1,1001}`"),
+        ("a{2,1}", "invalid repeat count: `{2,1}`"),
+        ("a{99999999999}", "invalid repeat count: `{99999999999}`"),
+        ("(a{500}){3}", "invalid repeat count: `{3}`"),
+        ("(a{500}){3}?", "invalid repeat count: `{3}?`"),
+        ("(a{400}|b{2}){3}", "invalid repeat count: `{3}`"),
+        ("(b{2}|(?:a{400}b)*){3}", "invalid repeat count: `{3}`"),
+        ("(?P<n>a{2,}){501}", "invalid repeat count: `{501}`"),
+        ("(?x)a", "invalid or unsupported Perl syntax: `(?x`"),
+        ("(?-)a", "invalid or unsupported Perl syntax: `(?-)`"),
+        ("(?--i)a", "invalid or unsupported Perl syntax: `(?--`"),
+        ("(?P=n)", "invalid or unsupported Perl syntax: `(?P`"),
+        ("(?!a)", "invalid or unsupported Perl syntax: `(?!`"),
+        ("(?i", "missing closing ): `(?i`"),
+    ] {
+        let fault = rust_regex(pattern).unwrap_err().to_string();
+        assert_eq!(
+            fault,
+            format!("error parsing regexp: {wanted}"),
+            "{pattern}"
+        );
+    }
+    for pattern in [
+        "a{1000}",
+        "a*?b+?c??d{2}?",
+        "(?:a*)*",
+        "(a{500}){2}",
+        "(a{1000}){0}",
+        "((a{1000}){0}){5}",
+        "(a{0,}){1000}",
+        "(a{1000})*(a{1000})+",
+        "(a{400}){1}b{3}",
+        "a{,5}*",
+        r"\*\**",
+        r"\Qa**\E*",
+        r"a*\Q\E*",
+        r"[*+?{2}]{2}",
+        "^*$+",
+        r"\b*",
+        "()*",
+        "(?-i)a*(?i)b*",
+        "(?iU-s)x",
+        "(?i-s:a)*",
+        "(?P<n>a)*(?<m>b)*",
+    ] {
+        compiled(pattern).unwrap_or_else(|err| panic!("{pattern}: {err}"));
+    }
+    for pattern in ["*", "(*)", "a|*", "(?i)*", r"\Q\E*", "(?<=a)b"] {
         assert!(compiled(pattern).is_err(), "{pattern}");
     }
 }

@@ -6,14 +6,18 @@ use regex_syntax::ast::{ErrorKind, Span};
 
 /// Says what is wrong with a pattern as it stands, if anything is.
 pub(crate) fn check(pattern: &str) -> Result<(), String> {
-    let spelt = re2::rust_regex(pattern);
+    let spelt = re2::rust_regex(pattern).map_err(|err| err.to_string())?;
     let Err(err) = Parser::new().parse(&spelt) else {
         return Ok(());
     };
-    // In the words of who wrote it, where it is at fault as it was written too.
-    Err(match Parser::new().parse(pattern) {
-        Err(err) => said(pattern, err.kind(), err.span()),
-        Ok(_) => said(&spelt, err.kind(), err.span()),
+    // In the words of who wrote it, where it is at fault in the same way as it was written.
+    Err(match (Parser::new().parse(pattern), err.kind()) {
+        (Err(own), kind) if own.kind() == kind => said(pattern, kind, own.span()),
+        // Of these the whole is told.
+        (_, kind @ (ErrorKind::GroupUnclosed | ErrorKind::GroupUnopened)) => {
+            said(pattern, kind, err.span())
+        }
+        (_, kind) => said(&spelt, kind, err.span()),
     })
 }
 
@@ -40,10 +44,7 @@ fn said(pattern: &str, kind: &ErrorKind, span: &Span) -> String {
         ErrorKind::ClassRangeInvalid | ErrorKind::ClassRangeLiteral => {
             ("invalid character class range", at)
         }
-        ErrorKind::RepetitionMissing => {
-            let operator = rest.chars().next().map_or(0, char::len_utf8);
-            ("missing argument to repetition operator", &rest[..operator])
-        }
+        ErrorKind::RepetitionMissing => ("missing argument to repetition operator", operator(rest)),
         ErrorKind::RepetitionCountInvalid
         | ErrorKind::RepetitionCountUnclosed
         | ErrorKind::RepetitionCountDecimalEmpty => ("invalid repeat count", at),
@@ -57,4 +58,17 @@ fn said(pattern: &str, kind: &ErrorKind, span: &Span) -> String {
         _ => ("invalid or unsupported Perl syntax", at),
     };
     format!("error parsing regexp: {what}: `{quoted}`")
+}
+
+/// The repetition that stands at the start.
+fn operator(rest: &str) -> &str {
+    let brace = rest.find('}').filter(|_| rest.starts_with('{'));
+    let end = brace.map_or_else(
+        || rest.chars().next().map_or(0, char::len_utf8),
+        |at| at + 1,
+    );
+    match rest[end..].starts_with('?') {
+        true => &rest[..=end],
+        false => &rest[..end],
+    }
 }

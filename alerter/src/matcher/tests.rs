@@ -113,6 +113,30 @@ fn expressions_mean_what_they_mean_to_go() {
 }
 
 #[test]
+fn what_go_refuses_is_refused_in_its_words() {
+    for (pattern, why) in [
+        ("a**", "invalid nested repetition operator: `**`"),
+        ("a{1001}", "invalid repeat count: `{1001}`"),
+        // Of one text, and of some with holes.
+        ("(?x)a", "invalid or unsupported Perl syntax: `(?x`"),
+        ("a{2}{3}.*", "invalid nested repetition operator: `{2}{3}`"),
+        ("*", "missing argument to repetition operator: `*`"),
+        ("(+?a)", "missing argument to repetition operator: `+?`"),
+        ("{2}a", "missing argument to repetition operator: `{2}`"),
+        // It quotes the anchor too.
+        (r"\Qa", r"missing closing ): `^(?:\Qa)$`"),
+        (r"\Qa.*", r"missing closing ): `^(?:\Qa.*)$`"),
+    ] {
+        let why = format!("error parsing regexp: {why}");
+        let made = Matcher::new("a", Op::Regex, pattern);
+        assert_eq!(made.unwrap_err(), why, "{pattern}");
+        let filter = parse_one(&format!("a=~\"{pattern}\""));
+        assert_eq!(filter.unwrap_err(), why, "{pattern}");
+    }
+    assert_eq!(check_regex(r"\Qa"), Ok(()));
+}
+
+#[test]
 fn quoting_is_gos() {
     assert_eq!(
         go_quoted("a\"b\\\n\u{1}\u{7f}ä\u{a0}"),

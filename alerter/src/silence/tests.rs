@@ -52,6 +52,16 @@ fn what_makes_no_sense_is_refused_in_known_words() {
              error parsing regexp: missing closing ): `(`",
         ),
         (
+            vec![matcher("a", "b{1001}", true, true)],
+            "invalid label matcher 0 in set 0: invalid regular expression \"b{1001}\": \
+             error parsing regexp: invalid repeat count: `{1001}`",
+        ),
+        (
+            vec![matcher("a", r"\Qb", true, true)],
+            "invalid label matcher 0 in set 0: invalid regular expression \"\\\\Qb\": \
+             error parsing regexp: missing closing ): `^(?:\\Qb)$`",
+        ),
+        (
             vec![matcher("a", "b)(c", true, true)],
             "invalid label matcher 0 in set 0: invalid regular expression \"b)(c\": \
              error parsing regexp: unexpected ): `b)(c`",
@@ -85,7 +95,7 @@ fn what_makes_no_sense_is_refused_in_known_words() {
 #[test]
 fn an_expression_that_would_take_too_much_memory_is_refused() {
     let bomb = SilenceDraft {
-        matchers: vec![matcher("a", "((a{100}){100}){100}", true, true)],
+        matchers: vec![matcher("a", "\\pL{1000}", true, true)],
         ..draft(0, 10)
     };
     let refused = Book::default().set(bomb, id(1), LIMITS, 0).unwrap_err();

@@ -180,7 +180,8 @@ impl Parser<'_> {
 
     /// A pattern that has to match a whole value.
     fn anchored(&self, pattern: &str) -> Result<regex::Regex, String> {
-        regex::RegexBuilder::new(&format!("^(?s:{})$", re2::rust_regex(pattern)))
+        let spelt = re2::rust_regex(pattern).map_err(|_| pattern.to_owned())?;
+        regex::RegexBuilder::new(&format!("^(?s:{spelt})$"))
             .size_limit(self.pattern_bytes)
             .build()
             .map_err(|_| pattern.to_owned())

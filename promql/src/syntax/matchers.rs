@@ -95,7 +95,13 @@ impl Parser<'_> {
         let value_for_store = match op {
             Op::Equal | Op::NotEqual => value.to_owned(),
             Op::Regex | Op::NotRegex => {
-                let pattern = re2::rust_regex(value);
+                let invalid = |why: &str| {
+                    fault(format!(
+                        "invalid regular expression {}: {why}",
+                        quote(value)
+                    ))
+                };
+                let pattern = re2::rust_regex(value).map_err(|err| invalid(&err.to_string()))?;
                 // The store compiles it without a bound.
                 regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
                     .size_limit(self.pattern_bytes)
@@ -104,11 +110,7 @@ impl Parser<'_> {
                         // The crate draws a picture; its last line says it all.
                         let text = err.to_string();
                         let why = text.lines().last().unwrap_or_default();
-                        let why = why.trim_start_matches("error: ");
-                        fault(format!(
-                            "invalid regular expression {}: {why}",
-                            quote(value)
-                        ))
+                        invalid(why.trim_start_matches("error: "))
                     })?;
                 pattern
             }

@@ -104,7 +104,8 @@ impl Pattern {
     /// # Errors
     /// Says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, String> {
-        let regex = RegexBuilder::new(&format!("^(?s:{})$", re2::rust_regex(text)))
+        let spelt = re2::rust_regex(text).map_err(|err| err.to_string())?;
+        let regex = RegexBuilder::new(&format!("^(?s:{spelt})$"))
             .size_limit(MOST_BYTES)
             .build()
             .map_err(|err| err.to_string())?;

@@ -46,7 +46,8 @@ pub(crate) fn quote(text: &str) -> String {
 const SIZE: usize = 1 << 20;
 
 fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&re2::rust_regex(pattern))
+    let spelt = re2::rust_regex(pattern).map_err(|err| err.to_string())?;
+    RegexBuilder::new(&spelt)
         .size_limit(SIZE)
         .build()
         .map_err(|err| match err {

@@ -34,7 +34,7 @@ async fn requests_are_refused_as_alertmanager_refuses_them() {
     let folder = tempfile::tempdir().unwrap();
     let peer = Peer::start(folder.path(), CONFIG).await;
     let world = World::start(CONFIG).await;
-    let plain: [Row<'_>; 15] = [
+    let plain: [Row<'_>; 17] = [
         ("GET /nope", &[], ""),
         ("DELETE /alerts", &[], ""),
         ("PUT /silences", &[], ""),
@@ -58,6 +58,8 @@ async fn requests_are_refused_as_alertmanager_refuses_them() {
         ("GET /silence/00000000-0000-4000-8000-000000000000", &[], ""),
         ("GET /alerts?filter=a", &[], ""),
         ("GET /silences?filter=a%3D~(", &[], ""),
+        ("GET /alerts?filter=a%3D~%22x%7B2%7D%7B3%7D%22", &[], ""),
+        ("GET /alerts?receiver=%5CQx", &[], ""),
     ];
     for (request, headers, body) in plain {
         same(&peer, &world, request, headers, body).await;
@@ -96,6 +98,10 @@ async fn requests_are_refused_as_alertmanager_refuses_them() {
         json!([{"name": "", "value": "x", "isRegex": false}]),
         json!([{"name": "a", "value": "(", "isRegex": true}]),
         json!([{"name": "a", "value": "*", "isRegex": true}]),
+        json!([{"name": "a", "value": "b**", "isRegex": true}]),
+        json!([{"name": "a", "value": "b{1001}", "isRegex": true}]),
+        json!([{"name": "a", "value": "(?:b{50}){50}", "isRegex": true}]),
+        json!([{"name": "a", "value": "(?x)b", "isRegex": true}]),
     ] {
         bodies.push(silence(matchers));
     }
