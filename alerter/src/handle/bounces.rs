@@ -70,6 +70,12 @@ impl Handle {
         beginning: &str,
         most: usize,
     ) -> Result<Vec<(i64, bool)>, BounceError> {
+        let _alone = self.bounces.lock().await;
+        match self.settle(&[]).await {
+            // What cannot be stored is in memory, and found there.
+            Ok(()) | Err(BounceError::NotStored) => {}
+            Err(err) => return Err(err),
+        }
         let stored = store::last_mails(&self.pool, beginning, most);
         let stored = stored.await.map_err(BounceError::Store)?;
         let beginning = beginning.to_owned();

@@ -12,6 +12,7 @@ mod durable;
 mod faults;
 mod intervals;
 mod mail_servers;
+mod notices;
 mod silences;
 mod support;
 mod vendors;

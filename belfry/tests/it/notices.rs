@@ -4,7 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::setup::Setup;
-use crate::support::belfry::Launch;
+use crate::support::belfry::{Belfry, Launch};
 use crate::support::clock::Clock;
 use crate::support::poll;
 use crate::support::sink::{Act, Received, Sink};
@@ -79,36 +79,53 @@ fn what_is_only_shown_is_told_once_a_day_and_the_canary_at_once() {
     assert_eq!(sink.received().len(), 2, "each once, over a restart too");
 }
 
+/// Silences the switch; the silence's id.
+fn silence(belfry: &Belfry, comment: &str) -> String {
+    let silence = format!(
+        r#"{{"matchers":[{{"name":"alertname","value":"Switched","isRegex":false,"isEqual":true}}],
+        "startsAt":"2020-01-01T00:00:00Z","endsAt":"2099-01-01T00:00:00Z","createdBy":"kim","comment":"{comment}"}}"#
+    );
+    let answer = belfry.post("/api/v2/silences", &silence).json();
+    answer["silenceID"].as_str().expect("an id").to_owned()
+}
+
+fn unsilence(belfry: &Belfry, id: &str) {
+    let address = belfry.address();
+    let request = format!(
+        "DELETE /api/v2/silence/{id} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    );
+    let answer = crate::support::http::send(address, &request).unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// When the end of a silence was last looked at.
+fn looked_at(belfry: &Belfry) -> Option<f64> {
+    belfry.metric("belfry_notice_last_timestamp_seconds{kind=\"held back\"}")
+}
+
+/// The steps of the switch's alert say so.
+fn steps_have(belfry: &Belfry, words: &str) -> bool {
+    let history = belfry.get("/api/belfry/v1/history").json();
+    history["episodes"][0]["steps"].to_string().contains(words)
+}
+
 #[test]
 fn what_a_silence_held_back_is_told_when_it_ends() {
     let sink = Sink::start(&[Act::Accept]);
     let setup = Setup::switched("0s").mail(sink.port(), "1h");
     let belfry = Launch::with(&setup.config()).start();
     poll::holds("the notices should have begun", || {
-        let name = "belfry_notice_last_timestamp_seconds{kind=\"held back\"}";
-        belfry.metric(name).is_some()
+        looked_at(&belfry).is_some()
     });
-    let silence = r#"{"matchers":[{"name":"alertname","value":"Switched","isRegex":false,"isEqual":true}],
-        "startsAt":"2020-01-01T00:00:00Z","endsAt":"2099-01-01T00:00:00Z","createdBy":"kim","comment":"move"}"#;
-    let id = belfry.post("/api/v2/silences", silence).json()["silenceID"].clone();
+    let id = silence(&belfry, "move");
     setup.switch(true);
-    let muted = || {
-        let history = belfry.get("/api/belfry/v1/history").json();
-        history["episodes"][0]["steps"]
-            .to_string()
-            .contains("muted")
-    };
-    poll::holds("it should be held back", muted);
+    poll::holds("it should be held back", || steps_have(&belfry, "muted"));
     setup.switch(false);
     poll::holds("it should end", || {
         belfry.get("/api/belfry/v1/history").json()["episodes"][0]["ended_ms"].is_i64()
     });
     assert_eq!(sink.received().len(), 0);
-    let path = format!("/api/v2/silence/{}", id.as_str().unwrap());
-    let address = belfry.address();
-    let request = format!("DELETE {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let answer = crate::support::http::send(address, &request).unwrap();
-    assert_eq!(answer.status, 200, "{answer:?}");
+    unsilence(&belfry, &id);
     poll::holds("what was held back should be told", || {
         by_mark(&sink, "[HELD BACK]").len() == 1
     });
@@ -116,6 +133,36 @@ fn what_a_silence_held_back_is_told_when_it_ends() {
     for words in [
         "by kim has ended: move",
         "Ended meanwhile",
+        "the switch is on",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn of_two_silences_the_end_of_the_first_tells_nothing_and_that_of_the_last_tells_all() {
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::switched("0s").mail(sink.port(), "1h");
+    let belfry = Launch::with(&setup.config()).start();
+    let began = poll::until("the notices should have begun", || looked_at(&belfry));
+    let first = silence(&belfry, "move");
+    setup.switch(true);
+    poll::holds("it should be held back", || steps_have(&belfry, "move"));
+    let last = silence(&belfry, "longer");
+    poll::holds("both should be named", || steps_have(&belfry, "longer"));
+    unsilence(&belfry, &first);
+    poll::holds("its end should be looked at", || {
+        looked_at(&belfry) > Some(began)
+    });
+    assert_eq!(sink.received().len(), 0, "the other one mutes it still");
+    unsilence(&belfry, &last);
+    poll::holds("what was held back should be told", || {
+        by_mark(&sink, "[HELD BACK]").len() == 1
+    });
+    let text = &by_mark(&sink, "[HELD BACK]")[0].mail.text;
+    for words in [
+        "by kim has ended: longer",
+        "Fires still",
         "the switch is on",
     ] {
         assert!(text.contains(words), "{words}: {text}");
