@@ -18,7 +18,7 @@ const STEPS: usize = 24;
 const FIRST: usize = 8;
 
 /// The longest text of a step, in characters.
-const DETAIL: usize = 300;
+pub(crate) const DETAIL: usize = 300;
 
 /// The most bytes of labels and summary that go into the history.
 const LABELS: usize = 8 << 10;
@@ -177,6 +177,13 @@ impl Open {
     /// The same, to be changed.
     pub(crate) fn past_mut(&mut self) -> &mut Past {
         self.past.get_or_insert_default()
+    }
+
+    /// What was said of the last mute.
+    pub(crate) fn muted_as(&self) -> Option<&str> {
+        let mut steps = self.past().steps.iter().rev();
+        let last = steps.find(|step| step.kind == StepKind::Muted);
+        last.map(|step| &*step.detail)
     }
 
     /// Adds a step; between the first ones and the last ones some give way.

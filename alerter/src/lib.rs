@@ -16,6 +16,7 @@ mod episode;
 mod escalation;
 mod handle;
 mod health;
+mod held;
 mod http;
 mod inhibit;
 mod interval;

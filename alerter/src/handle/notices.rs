@@ -5,6 +5,7 @@ use tokio::time::timeout;
 use super::{Handle, Stopped};
 use crate::episode::Episode;
 use crate::health::{Class, Failure};
+use crate::held;
 use crate::notification::Rendered;
 use crate::pairs::Pairs;
 use crate::plan::{Integration, Receiver};
@@ -33,8 +34,8 @@ impl Handle {
         look.await.map_err(|_| Stopped)
     }
 
-    /// Of these, the ones that were held back until then, and that nobody was told of
-    /// meanwhile by another route.
+    /// Of these, the ones that were held back until then, that nobody was told of meanwhile
+    /// by another route, and that nothing else mutes now.
     pub async fn held_until(
         &self,
         end: &WindowEnd,
@@ -46,7 +47,28 @@ impl Handle {
             end.holds_back(&episode.steps)
                 && routes_of(episode).iter().any(|it| end.routes.contains(it))
         });
-        Ok(episodes)
+        self.muted_no_more(episodes).await
+    }
+
+    /// Of these, the ones that a silence held back until it ended at `ended_ms`, in
+    /// milliseconds since 1970, and that nobody was told of meanwhile.
+    pub async fn held_by(
+        &self,
+        silence: &str,
+        ended_ms: i64,
+        mut episodes: Vec<Episode>,
+    ) -> Result<Vec<Episode>, Stopped> {
+        episodes.retain(|episode| held::by_silence(&episode.steps, silence, ended_ms));
+        self.muted_no_more(episodes).await
+    }
+
+    /// Of these, the ones that nothing else mutes now.
+    async fn muted_no_more(&self, mut episodes: Vec<Episode>) -> Result<Vec<Episode>, Stopped> {
+        self.ask(move |glance| {
+            episodes.retain(|episode| !glance.alerter.is_muted(episode, glance.now_ms));
+            episodes
+        })
+        .await
     }
 
     /// Of these, the ones of which nobody is told, however long they fire: their

@@ -8,6 +8,7 @@ use super::flush::Looked;
 use super::{Active, Alerter, GroupId, Mute};
 use crate::HistoryFilter;
 use crate::episode::{self, Episode, Open, StepKind};
+use crate::held;
 use crate::notification::highest_severity;
 use crate::windows::{MUTED_BY, OUTSIDE_OF};
 
@@ -173,9 +174,16 @@ impl Alerter {
     /// Notes which alerts of a look are muted by now, and which no more.
     pub(super) fn note_mutes(&mut self, id: GroupId, looked: &Looked, now_ms: i64) {
         for (fingerprint, why) in &looked.held {
-            let known = self.episodes.open.get(fingerprint);
-            if known.is_some_and(|open| open.muted != Some(*why)) {
+            let Some(known) = self.episodes.open.get(fingerprint) else {
+                continue;
+            };
+            let other = known.muted != Some(*why);
+            // Of silences it is told which: what each held back is told when it ends.
+            if other || *why == Mute::Silenced {
                 let detail = episode::detail(&self.mute_words(id, *fingerprint, *why, now_ms));
+                if !other && known.muted_as() == Some(&*detail) {
+                    continue;
+                }
                 if let Some(open) = self.episodes.touch(*fingerprint) {
                     open.muted = Some(*why);
                     open.step(now_ms, StepKind::Muted, &detail);
@@ -207,13 +215,16 @@ impl Alerter {
             }
             Mute::Silenced => {
                 let silences = self.silenced_by(&alert.labels, now_ms);
+                let room = held::room(silences.len());
                 let words = silences.iter().filter_map(|id| {
                     let silence = self.silence_of(*id, now_ms)?;
                     let by = match &*silence.created_by {
                         "" => String::new(),
                         by => format!(" by {by}"),
                     };
-                    Some(format!("silence {id}{by}: {}", silence.comment))
+                    let words = format!("{by}: {}", silence.comment);
+                    let words: String = words.chars().take(room).collect();
+                    Some(format!("{}{words}", held::name(&id.to_string())))
                 });
                 words.collect::<Vec<_>>().join("; ")
             }

@@ -1,8 +1,9 @@
 //! Silences in the alerter's state: making, ending, forgetting them, and
 //! whether an alert is muted at all.
 
-use super::Alerter;
 use super::event::EventKind;
+use super::{Alerter, GroupId};
+use crate::episode::Episode;
 use crate::matcher::Matcher;
 use crate::pairs::Pairs;
 use crate::silence::{Change, Id, Silence, SilenceDraft, SilenceError, SilenceState};
@@ -107,6 +108,20 @@ impl Alerter {
         } else {
             None
         }
+    }
+
+    /// Whether what an episode is about is muted still: by a silence, be it over or not,
+    /// and what fires by a cause or by the times of all of its routes.
+    pub(crate) fn is_muted(&self, episode: &Episode, now_ms: i64) -> bool {
+        if self.silences.mutes(&Pairs::from(&episode.labels), now_ms) {
+            return true;
+        }
+        let alert = self.alerts.get(&episode.fingerprint);
+        alert.filter(|alert| !alert.ended).is_some_and(|alert| {
+            let mut groups = alert.groups.iter();
+            let open = |id: &GroupId| self.plan.closed(id.route, now_ms).is_none();
+            self.muted_by(&alert.labels, now_ms).is_some() || !groups.any(open)
+        })
     }
 
     /// The ids of the silences that mute `labels`, in order.

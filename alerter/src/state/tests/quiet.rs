@@ -1,6 +1,7 @@
 //! Silences.
 
 use super::*;
+use crate::held;
 use crate::silence::{Id, SilenceDraft, SilenceMatcher};
 
 impl World {
@@ -112,4 +113,40 @@ fn silences_outlive_a_restart_and_a_step_of_the_clock_and_are_forgotten_in_time(
     assert!(world.alerter.silence_of(id, world.now_ms).is_none());
     let changes = world.alerter.changes(true, world.now_ms);
     assert_eq!(changes.silences, [(id, None)]);
+}
+
+#[test]
+fn of_two_silences_the_last_to_end_held_an_alert_back() {
+    let mut world = World::new(tree("group_wait: 10s, group_interval: 1m", ""));
+    let first = world.silence("a", 200).to_string();
+    world.fire("alertname=a");
+    world.run(50);
+    let second = world.silence("a", 400).to_string();
+    let episode = |world: &World| {
+        let fingerprint = alert("alertname=a", 0, None).fingerprint();
+        world.alerter.episode(fingerprint).unwrap()
+    };
+    let held = |world: &World, id: &str| {
+        held::by_silence(&episode(world).steps, id, world.now_ms)
+            && !world.alerter.is_muted(&episode(world), world.now_ms)
+    };
+    // It ends, and the other one still mutes; at once, and after the next look.
+    for at_s in [201, 300] {
+        world.run(at_s);
+        assert!(!held(&world, &first), "{at_s}");
+    }
+    world.run(401);
+    assert!(held(&world, &second) && !held(&world, &first));
+    let steps = episode(&world).steps;
+    let muted: Vec<&str> = steps.iter().map(|step| &*step.detail).collect();
+    let said = |id: &str| format!("silence {id} by me: works");
+    let both = {
+        let mut both = [said(&first), said(&second)];
+        both.sort();
+        both.join("; ")
+    };
+    assert_eq!(muted, [said(&first), both, said(&second)]);
+    world.run(500);
+    assert_eq!(world.sent(), [(430, "first notification +a")]);
+    assert!(!held(&world, &second), "somebody was told");
 }

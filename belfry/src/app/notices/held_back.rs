@@ -1,6 +1,6 @@
 //! What was held back, once a silence or a time interval has ended.
 
-use alerter::{Episode, Silence, Step, StepKind, WindowEnd};
+use alerter::{Episode, Silence, WindowEnd};
 
 use super::{Failed, Notices, failed, part};
 
@@ -38,7 +38,7 @@ impl Notices {
                         "The silence by {} has ended: {}",
                         silence.created_by, silence.comment
                     );
-                    let held = self.held_by(silence).await?;
+                    let held = self.held_by(silence, at_ms).await?;
                     let kind = format!("{SILENCES} {id}");
                     self.tell_held_back((&kind, at_ms), &words, held).await?;
                 }
@@ -48,12 +48,10 @@ impl Notices {
         }
     }
 
-    async fn held_by(&self, silence: &Silence) -> Result<Vec<Episode>, Failed> {
-        let named = format!("silence {}", silence.id);
-        let mut episodes = self.episodes(silence.starts_ms).await?;
-        let step = |step: &Step| step.kind == StepKind::Muted && step.detail.contains(&named);
-        episodes.retain(|episode| episode.steps.iter().any(step));
-        Ok(episodes)
+    async fn held_by(&self, silence: &Silence, ended_ms: i64) -> Result<Vec<Episode>, Failed> {
+        let all = self.episodes(silence.starts_ms).await?;
+        let held = self.desk.alerter.held_by(&silence.id, ended_ms, all).await;
+        held.map_err(failed)
     }
 
     /// What time intervals held back that have ended, or that had to begin.
