@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::GroupBy;
+use crate::plan::{GroupBy, Integration};
 use crate::smtp::Tls;
 
 fn config(yaml: &str) -> Config {
@@ -68,6 +68,42 @@ receivers:
         "email_configs[0].headers[x-b]: duplicate header \"X-B\" in email config",
     ] {
         assert!(found.contains(wanted), "{wanted}\nis not in\n{found}");
+    }
+}
+
+#[test]
+fn times_of_attempts_have_fractions_as_in_go_and_times_of_routes_have_none() {
+    let entries = [
+        "webhook_configs: [{url: 'http://x/y', timeout: 1.5s}]",
+        "slack_configs: [{api_url: 'http://x/y', timeout: 1.5s}]",
+        "pagerduty_configs: [{routing_key: k, timeout: 1.5s}]",
+        "pushover_configs: [{user_key: u, token: t, retry: 1.5m, expire: 0.5h, ttl: 36h}]",
+    ];
+    let text = format!(
+        "{{route: {{receiver: a}}, receivers: [{{name: a, {}}}]}}",
+        entries.join(", ")
+    );
+    let config = config(&text);
+    let plan = plan(&config, &Mail::default()).unwrap();
+    let timeouts = plan.receivers[0].integrations.values().map(|it| match it {
+        Integration::Channel(channel) => channel.timeout.as_millis(),
+        Integration::Email(_) => 0,
+    });
+    let mut timeouts: Vec<_> = timeouts.collect();
+    timeouts.sort_unstable();
+    assert_eq!(timeouts, [0, 1_500, 1_500, 1_500]);
+    // As Go reads them, who knows no days.
+    for shown in ["timeout: 1.5s", "retry: 1m30s", "expire: 30m", "ttl: 36h"] {
+        assert!(plan.original.contains(shown), "{shown}: {}", plan.original);
+    }
+    for (field, entry) in [
+        ("group_wait", "group_wait: 1.5s"),
+        ("group_interval", "group_interval: 0.5h"),
+        ("repeat_interval", "repeat_interval: 1h1.5s"),
+    ] {
+        let text = format!("{{route: {{receiver: a, {entry}}}}}");
+        let faults = settings::read::<Config>("a.yml".as_ref(), &text, &|_| None).unwrap_err();
+        assert!(format!("{faults:?}").contains(field), "{faults:?}");
     }
 }
 

@@ -2,12 +2,11 @@
 //! still have a service key.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use reqwest::Url;
 use serde_json::{Map, Value, json};
-use settings::{Any, Secret};
+use settings::{Any, GoDuration, Secret};
 
 use super::tree::Tree;
 use super::{Telling, Vendor, cut, key_of};
@@ -78,7 +77,7 @@ settings::section! {
         /// What the parts belong to.
         pub group: String = String::new(),
         /// How long an attempt may take; 0 for as long as the group's interval.
-        pub timeout: Duration = Duration::ZERO,
+        pub timeout: GoDuration = GoDuration::default(),
     }
 }
 
@@ -179,7 +178,7 @@ impl Section for PagerDuty {
                 .collect(),
         };
         let mut made = Made::new(&url, post);
-        made.timeout = self.timeout;
+        made.timeout = self.timeout.0;
         Some(made)
     }
 }

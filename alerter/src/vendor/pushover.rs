@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use reqwest::Url;
-use settings::Secret;
+use settings::{GoDuration, Secret};
 
 use super::{Telling, Vendor, cut};
 use crate::config::{HttpConfig, Made, Making, Section, Text};
@@ -41,11 +41,11 @@ settings::section! {
         /// From -2 to 2; 2 is repeated until someone says that they saw it.
         pub priority: String = "{{ if eq .Status \"firing\" }}2{{ else }}0{{ end }}".into(),
         /// How often a message of priority 2 is repeated.
-        pub retry: Duration = Duration::from_secs(60),
+        pub retry: GoDuration = GoDuration(Duration::from_secs(60)),
         /// For how long.
-        pub expire: Duration = Duration::from_secs(3_600),
+        pub expire: GoDuration = GoDuration(Duration::from_secs(3_600)),
         /// After how long the devices forget the message; 0 for never.
-        pub ttl: Duration = Duration::ZERO,
+        pub ttl: GoDuration = GoDuration::default(),
         /// Whether the text is HTML.
         pub html: bool = false,
         /// Whether its letters are all of one width.
@@ -91,7 +91,7 @@ impl Section for Pushover {
             "api_url",
             api.unwrap_or("https://api.pushover.net/1/messages.json"),
         )?;
-        let seconds = |time: Duration| time.as_secs().to_string();
+        let seconds = |time: GoDuration| time.0.as_secs().to_string();
         let more = [
             ("url_title", &self.url_title),
             ("device", &self.device),
@@ -111,7 +111,7 @@ impl Section for Pushover {
             priority: making.text("priority", &self.priority),
             retry: seconds(self.retry),
             expire: seconds(self.expire),
-            ttl: (!self.ttl.is_zero()).then(|| seconds(self.ttl)),
+            ttl: (!self.ttl.0.is_zero()).then(|| seconds(self.ttl)),
             html: self.html,
             monospace: self.monospace,
         };

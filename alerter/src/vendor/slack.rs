@@ -3,9 +3,8 @@
 mod post;
 
 use std::sync::Mutex;
-use std::time::Duration;
 
-use settings::Secret;
+use settings::{GoDuration, Secret};
 
 use crate::config::{HttpConfig, Made, Making, Section, Text};
 use crate::http::Proof;
@@ -72,7 +71,7 @@ settings::section! {
         /// and while this program runs.
         pub update_message: Option<bool> = None,
         /// How long an attempt may take; 0 for as long as the group's interval.
-        pub timeout: Duration = Duration::ZERO,
+        pub timeout: GoDuration = GoDuration::default(),
     }
 }
 
@@ -167,7 +166,7 @@ impl Section for Slack {
             sent: Mutex::default(),
         };
         let mut made = Made::new(&parsed, post);
-        made.timeout = self.timeout;
+        made.timeout = self.timeout.0;
         Some(made)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use reqwest::{Method, Url};
-use settings::{Any, Secret};
+use settings::{Any, GoDuration, Secret};
 use tmpl::Template;
 
 use super::tree::Tree;
@@ -26,7 +26,7 @@ settings::section! {
         /// Alerts in a message; 0 for any number.
         pub max_alerts: usize = 0,
         /// How long an attempt may take; 0 for as long as the group's interval.
-        pub timeout: Duration = Duration::ZERO,
+        pub timeout: GoDuration = GoDuration::default(),
         /// What is posted instead of Alertmanager's format; its texts are Go templates.
         pub payload: Any = Any::default(),
         /// How the server is spoken to; replaces the one of `global`.
@@ -74,7 +74,7 @@ impl Section for Webhook {
             let target = Target::Fixed(self.url.clone());
             Made::new(&url, post(target))
         };
-        made.timeout = self.timeout;
+        made.timeout = self.timeout.0;
         Some(made)
     }
 }

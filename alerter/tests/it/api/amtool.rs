@@ -140,7 +140,8 @@ async fn amtool_adds_changes_imports_and_ends_silences() {
 #[tokio::test]
 async fn amtool_shows_the_configuration_and_tests_its_routes() {
     let with_mail = format!(
-        "{CONFIG}    email_configs: [{{to: 'a@b.c', from: 'd@e.f', smarthost: 'mx:25', auth_username: u, auth_password: hunter2}}]\n"
+        "{CONFIG}    email_configs: [{{to: 'a@b.c', from: 'd@e.f', smarthost: 'mx:25', auth_username: u, auth_password: hunter2}}]\n    \
+         pushover_configs: [{{user_key: u, token: t, retry: 1.5m, expire: 36h}}]\n"
     );
     let world = World::start(&with_mail).await;
     let shown = ok(&world, &["config", "show"]).await;
