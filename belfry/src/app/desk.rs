@@ -20,7 +20,7 @@ pub(crate) struct Site {
 
 type Now = Box<dyn Fn() -> i64 + Send + Sync>;
 type Look = Box<dyn Fn() -> Site + Send + Sync>;
-type Rule = Box<dyn Fn(&str) -> Value + Send + Sync>;
+type Rules = Box<dyn Fn(&str) -> Vec<Value> + Send + Sync>;
 
 /// The alerter, and what its answers need besides.
 pub(crate) struct Desk {
@@ -29,7 +29,7 @@ pub(crate) struct Desk {
     pub(crate) tickets: Arc<Tickets>,
     now: Now,
     site: Look,
-    rule: Rule,
+    rules: Rules,
 }
 
 impl Desk {
@@ -47,7 +47,7 @@ impl Desk {
                     zone: config.zone(),
                 }
             }),
-            rule: Box::new(move |name| super::why::rule(&rules, name)),
+            rules: Box::new(move |name| super::why::rules(&rules, name)),
         })
     }
 
@@ -63,7 +63,7 @@ impl Desk {
             tickets,
             now: Box::new(now),
             site: Box::new(move || site.clone()),
-            rule: Box::new(super::why::foreign),
+            rules: Box::new(super::why::foreign),
         })
     }
 
@@ -77,8 +77,8 @@ impl Desk {
         (self.site)()
     }
 
-    /// What is known of the rule of that name.
-    pub(crate) fn rule(&self, name: &str) -> Value {
-        (self.rule)(name)
+    /// What is known of the rules of that name.
+    pub(crate) fn rules(&self, name: &str) -> Vec<Value> {
+        (self.rules)(name)
     }
 }

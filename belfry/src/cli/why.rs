@@ -29,6 +29,12 @@ pub(super) fn run(place: &Place, wanted: &Why) -> Result<Exit, Exit> {
             let path = format!("/api/belfry/v1/why/{fingerprint}");
             answers.push(server.get(&path).await?);
         }
+        if answers.is_empty() {
+            // A rule of that name may have raised none.
+            let name = client::escaped(&wanted.alert);
+            let path = format!("/api/belfry/v1/why/{name}");
+            answers.extend(server.get(&path).await);
+        }
         Ok::<_, client::Error>(answers)
     })?;
     let answers = answers.map_err(|err| {
@@ -37,7 +43,7 @@ pub(super) fn run(place: &Place, wanted: &Why) -> Result<Exit, Exit> {
     })?;
     if answers.is_empty() {
         out::error(format_args!(
-            "belfry: no alert called {:?} fires, nor is one in the history",
+            "belfry: no alert called {:?} fires, nor is one in the history, nor is a rule called so",
             wanted.alert
         ));
         return Err(exit::USAGE);
@@ -46,6 +52,9 @@ pub(super) fn run(place: &Place, wanted: &Why) -> Result<Exit, Exit> {
     for answer in &answers {
         match wanted.json {
             true => out::line(answer),
+            false if answer["rules"].is_array() => quiet(answer, &zone)
+                .iter()
+                .for_each(|line| out::line(fit(line))),
             false => lines(answer, &zone)
                 .iter()
                 .for_each(|line| out::line(fit(line))),
@@ -98,15 +107,10 @@ fn lines(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
         word(last, "name"),
         word(last, "summary"),
     )];
-    let rule = &answer["rule"];
-    lines.push(match rule["expr"].as_str() {
-        Some(expr) => format!(
-            "rule     {} (for {}): {expr}",
-            word(rule, "group"),
-            span(&rule["for_ms"])
-        ),
-        None => "rule     none of ours: it came by the API".to_owned(),
-    });
+    match answer["rule"]["expr"].is_string() {
+        true => lines.extend(of_rule(&answer["rule"], now_ms, zone)),
+        false => lines.push("rule     none of ours: it came by the API".to_owned()),
+    }
     let decides = &answer["decides"];
     if let Some(name) = decides["inhibited_by"]["name"].as_str() {
         lines.push(format!("muted    hidden by {name}, which fires"));
@@ -133,6 +137,13 @@ fn lines(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
             span(&route["group_interval_ms"]),
             span(&route["repeat_interval_ms"])
         ));
+        if let Some(look_ms) = route["next_look_ms"].as_i64() {
+            lines.push(format!(
+                "look     {} (in {})",
+                clock(&route["next_look_ms"]),
+                dashboards::time::duration((look_ms - now_ms).max(0))
+            ));
+        }
         for window in list(route, "windows") {
             lines.push(format!(
                 "muted    by the time interval {}",
@@ -148,7 +159,7 @@ fn lines(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
         }
         if list(route, "ways").is_empty() {
             lines.push(
-                "now      the receiver sends nothing: it is only shown on the page".to_owned(),
+                "now      the receiver sends nothing: it is on the page, and in the daily digest where one is mailed".to_owned(),
             );
         }
     }
@@ -173,6 +184,64 @@ fn lines(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Of rules that have raised no alert.
+fn quiet(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
+    let now_ms = answer["now_ms"].as_i64().unwrap_or_default();
+    let mut lines = Vec::new();
+    for rule in list(answer, "rules") {
+        if lines.is_empty() {
+            let name = word(rule, "name");
+            lines.push(format!(
+                "{name}  no such alert fires, nor is one in the history"
+            ));
+        }
+        lines.extend(of_rule(rule, now_ms, zone));
+        lines.extend(match rule["evaluated_ms"].as_i64() {
+            None => Some("now      it was not evaluated yet".to_owned()),
+            Some(at_ms) if rule["error"].is_null() && list(rule, "pending").is_empty() => {
+                let clock = dashboards::time::clock(at_ms, now_ms, zone);
+                Some(format!("now      its condition did not hold at {clock}"))
+            }
+            Some(_) => None,
+        });
+    }
+    lines
+}
+
+/// A rule, and what of it does not fire yet.
+fn of_rule(rule: &Value, now_ms: i64, zone: &dashboards::time::Zone) -> Vec<String> {
+    let span = |ms: &Value| dashboards::time::duration(ms.as_i64().unwrap_or_default());
+    let clock = |ms: i64| dashboards::time::clock(ms, now_ms, zone);
+    let mut lines = vec![format!(
+        "rule     {} (for {}): {}",
+        word(rule, "group"),
+        span(&rule["for_ms"]),
+        word(rule, "expr")
+    )];
+    if let Some(error) = rule["error"].as_str() {
+        lines.push(format!("fault    it cannot be evaluated: {error}"));
+    }
+    for alert in list(rule, "pending") {
+        let fires_ms = alert["fires_ms"].as_i64().unwrap_or_default();
+        lines.push(format!(
+            "pending  since {}, fires at {} if it lasts (in {}): {}",
+            clock(alert["since_ms"].as_i64().unwrap_or_default()),
+            clock(fires_ms),
+            dashboards::time::duration((fires_ms - now_ms).max(0)),
+            labels(&alert["labels"])
+        ));
+    }
+    lines
+}
+
+/// `instance=web1 severity=critical`
+fn labels(labels: &Value) -> String {
+    let all = labels.as_object().into_iter().flatten();
+    let others = all.filter(|(name, _)| *name != "alertname");
+    let words = others.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or("")));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn word<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -200,7 +269,7 @@ mod tests {
                 "routes": [{
                     "route": "{}/{severity=\"critical\"}", "receiver": "mail", "group": "{}:{}", "members": 2,
                     "group_wait_ms": 10_000, "group_interval_ms": 60_000, "repeat_interval_ms": 3_600_000,
-                    "windows": [],
+                    "next_look_ms": 3_608_000, "windows": [],
                     "ways": [{ "to": "email to ops@example.org", "verdict": "muted: a silence matches" }],
                 }],
             },
@@ -218,9 +287,46 @@ mod tests {
                 "muted    silence by kim until 02:00:00 UTC: move",
                 "route    {}/{severity=\"critical\"} -> mail",
                 "group    {}:{} of 2 alerts: wait 10 s, look 1 min, repeat 1 h 00",
+                "look     01:00:08 UTC (in 8 s)",
                 "now      email to ops@example.org: muted: a silence matches",
                 "since    00:00:00 UTC, fires",
                 "  00:00:10 UTC  told mail: first (250 OK)",
+            ]
+        );
+    }
+    #[test]
+    fn of_a_rule_that_has_raised_nothing_it_is_told_why() {
+        let zone = dashboards::time::Zone(jiff::tz::TimeZone::UTC);
+        let rule = |evaluated_ms: Value, error: Value, pending: Value| {
+            json!({
+                "name": "ApiDown", "group": "api", "expr": "up == 0", "for_ms": 60_000,
+                "evaluated_ms": evaluated_ms, "error": error, "pending": pending,
+            })
+        };
+        let none = json!(null);
+        let pending = json!([{
+            "labels": { "alertname": "ApiDown", "instance": "web1" },
+            "since_ms": 3_590_000, "fires_ms": 3_650_000,
+        }]);
+        let answer = json!({ "now_ms": 3_600_000, "fires": false, "rules": [
+            rule(none.clone(), none.clone(), json!([])),
+            rule(json!(3_595_000), none.clone(), json!([])),
+            rule(json!(3_595_000), json!("a label stands twice"), json!([])),
+            rule(json!(3_595_000), none, pending),
+        ] });
+        let known = "rule     api (for 1 min): up == 0";
+        assert_eq!(
+            quiet(&answer, &zone),
+            [
+                "ApiDown  no such alert fires, nor is one in the history",
+                known,
+                "now      it was not evaluated yet",
+                known,
+                "now      its condition did not hold at 00:59:55 UTC",
+                known,
+                "fault    it cannot be evaluated: a label stands twice",
+                known,
+                "pending  since 00:59:50 UTC, fires at 01:00:50 UTC if it lasts (in 50 s): instance=web1",
             ]
         );
     }

@@ -83,7 +83,7 @@ pub(crate) fn desk(desk: Arc<Desk>) -> Router {
         )
         .route("/api/belfry/v1/alerts", get(people::alerts))
         .route("/api/belfry/v1/history", get(people::history))
-        .route("/api/belfry/v1/why/{fingerprint}", get(people::why))
+        .route("/api/belfry/v1/why/{alert}", get(people::why))
         .route("/api/belfry/v1/ack", post(people::acknowledge))
         .route(
             "/api/belfry/v1/bounce",

@@ -61,17 +61,18 @@ pub(super) async fn history(State(desk): State<Arc<Desk>>, Query(asked): Query<A
     }
 }
 
-/// Why somebody was told of an alert, or nobody was.
+/// Why somebody was told of an alert, or nobody was: by its fingerprint, or by the name of
+/// a rule that has raised none.
 pub(super) async fn why(State(desk): State<Arc<Desk>>, Path(alert): Path<String>) -> Response {
-    let Some(fingerprint) = fingerprint(&alert) else {
-        let message = "a fingerprint of 16 hexadecimal digits is wanted".to_owned();
-        return refused(StatusCode::BAD_REQUEST, message);
+    let found = match fingerprint(&alert) {
+        Some(fingerprint) => app::why::alert(&desk, fingerprint).await,
+        None => Ok(app::why::named(&desk, &alert)),
     };
-    match app::why::alert(&desk, fingerprint).await {
+    match found {
         Ok(Some(answer)) => Json(answer).into_response(),
         Ok(None) => {
-            let message = "no alert of that fingerprint is known".to_owned();
-            refused(StatusCode::NOT_FOUND, message)
+            let message = "no alert of that fingerprint is known, and no rule is called so";
+            refused(StatusCode::NOT_FOUND, message.to_owned())
         }
         Err(err) => {
             tracing::error!("the history cannot be read: {err:#}");

@@ -120,6 +120,30 @@ fn what_is_taken_on_at_the_terminal_is_mailed_no_more_until_it_ends() {
 }
 
 #[test]
+fn of_a_rule_that_does_not_fire_it_is_told_why() {
+    let setup = Setup::switched("1h");
+    let belfry = Launch::with(&setup.config()).start();
+    let why = || {
+        let told = command(&belfry, &["why", "Switched"]);
+        (told.status.code() == Some(0)).then(|| said(&told))
+    };
+    poll::holds("its condition should not hold", || {
+        why().is_some_and(|it| it.contains("now      its condition did not hold at "))
+    });
+    setup.switch(true);
+    let told = poll::until("it should be pending", || {
+        why().filter(|it| it.contains("pending  since "))
+    });
+    for words in [
+        "Switched  no such alert fires, nor is one in the history",
+        "rule     test (for 1 h 00): last_over_time(test_switch[30s]) == 1",
+        " if it lasts (in ",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+#[test]
 fn a_refusal_says_what_is_wrong() {
     let (_setup, _sink, belfry) = paged("1h");
     for (body, status, word) in [
