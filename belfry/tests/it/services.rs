@@ -13,6 +13,7 @@ use crate::support::poll;
 use crate::support::process::Process;
 use crate::support::program;
 use crate::support::scratch::Scratch;
+use crate::support::sink::{Act, Received, Sink};
 
 /// A worker that its own check calls healthy while a file is there.
 fn worker(name: &str, service: &str) -> Container {
@@ -136,6 +137,81 @@ fn a_service_that_compose_files_declare_is_missing_without_a_container() {
     });
     engine.run(&worker("shop-ghost-1", "ghost"));
     belfry.wait_for_status("/health/ready/ghost", 200);
+}
+
+/// All that is not ready is told once the switch is on.
+const NOT_READY: &str = "\
+- alert: NotReady
+  expr: (belfry_service_ready == 0) and on () (last_over_time(test_switch[30s]) == 1)
+  labels: {severity: critical}
+  annotations: {summary: \"{{ $labels.service }} is not ready\"}
+";
+
+#[test]
+fn what_is_down_for_want_of_another_is_hidden_behind_it_by_labels_and_compose_files_alike() {
+    let engine = Engine::start();
+    let scratch = Scratch::new();
+    // Of `page` there never was a container: only the file says what it depends on.
+    let files = scratch.file(
+        "compose.yaml",
+        "services: {db: {image: db}, worker: {image: worker, depends_on: [db]}, page: {image: page, depends_on: [worker]}}\n",
+    );
+    engine.run(
+        &worker("shop-db-1", "db")
+            .label(
+                "com.docker.compose.project.working_dir",
+                &scratch.path.display().to_string(),
+            )
+            .label(
+                "com.docker.compose.project.config_files",
+                &files.display().to_string(),
+            ),
+    );
+    engine.run(
+        &worker("shop-worker-1", "worker")
+            .label("com.docker.compose.depends_on", "db:service_started:false"),
+    );
+    let sink = Sink::start(&[Act::Accept]);
+    let setup = Setup::new()
+        .engine(&engine)
+        .rules(NOT_READY)
+        .mail(sink.port(), "1h");
+    let belfry = Launch::with(&setup.config()).start();
+    belfry.wait_for_status("/health/ready/worker", 200);
+    for container in ["shop-db-1", "shop-worker-1"] {
+        switch(&engine, container, false);
+    }
+    for service in ["db", "worker", "page"] {
+        let line = format!("belfry_service_ready{{project=\"shop\",service=\"{service}\"}} 0");
+        poll::holds(&format!("rules should see {service}"), || {
+            belfry.get("/metrics/probe").body.contains(&line)
+        });
+    }
+    setup.switch(true);
+    let mail = poll::until("the mail", || sink.received().first().cloned()).mail;
+    assert!(
+        mail.header("Subject").contains("db is not ready"),
+        "{mail:?}"
+    );
+    assert!(
+        mail.text.contains("Hidden by this: 2 (2 x NotReady)"),
+        "{}",
+        mail.text
+    );
+    let page = belfry.get("/api/belfry/v1/alerts").json();
+    for alert in page["alerts"].as_array().unwrap() {
+        let muted = match alert["labels"]["service"] == "db" {
+            true => "",
+            false => "hidden by NotReady",
+        };
+        assert_eq!(alert["muted"], muted, "{alert}");
+    }
+    // The cause is over, and what stays is told.
+    switch(&engine, "shop-db-1", true);
+    poll::holds("what is down by itself should be told", || {
+        let told = |it: &Received| it.mail.text.contains("worker is not ready");
+        sink.received().iter().any(told)
+    });
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct DeclaredService {
     pub probe: String,
     /// The ports of TCP that it publishes.
     pub ports: Vec<Port>,
+    /// The services of its project that it depends on.
+    pub depends_on: Vec<String>,
 }
 
 /// All declared services. Those that may be missing want no container: also
@@ -59,6 +61,7 @@ pub(super) fn services(known: &BTreeMap<String, Known>, except: &[String]) -> Ve
                 },
                 probe: declared.probe.clone(),
                 ports: declared.ports.iter().map(port).collect(),
+                depends_on: declared.depends_on.keys().cloned().collect(),
             });
         }
     }

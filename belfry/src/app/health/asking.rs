@@ -190,6 +190,7 @@ mod tests {
             container: "shop-api-1".to_owned(),
             probe: probe.to_owned(),
             ports,
+            depends_on: Vec::new(),
         };
         let port = || vec![published(8000, Some(("", 18_000)))];
         for (declared, runs, ports, expected) in [

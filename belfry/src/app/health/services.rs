@@ -58,7 +58,8 @@ fn needed(labels: &BTreeMap<String, String>) -> (Vec<String>, Vec<String>) {
     (needed, awaited)
 }
 
-/// Which services need which others, by compose's labels and by what is declared.
+/// Which services need which others, by compose's labels, by its files where there is no
+/// container yet, and by what our own file declares.
 pub(crate) fn needs(watch: &Watch) -> Vec<alerter::Need> {
     let mut all = Vec::new();
     let inventory = watch.containers.inventory();
@@ -70,6 +71,14 @@ pub(crate) fn needs(watch: &Watch) -> Vec<alerter::Need> {
         all.extend(needed.into_iter().map(|needs| alerter::Need {
             project: container.project.clone(),
             service: container.service.clone(),
+            needs,
+        }));
+    }
+    for declared in watch.containers.declared() {
+        let needed = declared.depends_on.into_iter();
+        all.extend(needed.map(|needs| alerter::Need {
+            project: declared.project.clone(),
+            service: declared.service.clone(),
             needs,
         }));
     }
