@@ -25,8 +25,13 @@ pub fn template(bytes: &[u8]) {
     };
     let url = "http://localhost/";
     let _ = tmpl::rules::expand(&text, &labels, &labels, url, 42.5, NOW, &query);
-    for mode in [Mode::Text, Mode::Html] {
-        let Ok(template) = Set::new(Functions::prometheus()).parse(&text) else {
+    let functions = [Functions::prometheus(), Functions::alertmanager()];
+    let modes = [Mode::Text, Mode::Html];
+    for (functions, mode) in functions
+        .into_iter()
+        .flat_map(|it| modes.map(|mode| (it, mode)))
+    {
+        let Ok(template) = Set::new(functions).parse(&text) else {
             continue;
         };
         let limits = Limits {
@@ -53,5 +58,7 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
         "{{ query \"up\" | first | value | humanizeDuration }}{{ /* no */ }}{{ slice \"abc\" 1 2 }}",
         "{{ $a := 1 }}{{ range 3 }}{{ $a = 2 }}{{ end }}<a href=\"{{ .host }}\">{{ reReplaceAll \"(a)\" \"$1b\" .host }}</a>",
         "{{ block \"b\" . }}{{ template \"b\" . }}{{ end }}",
+        "{{ $m := dict \"a\" (list 1 2) }}{{ toJson $m }}{{ base64encode .host | base64decode }}{{ join \", \" (stringSlice .host .job) }}",
+        "{{ (toDate \"2006-01-02\" \"2024-02-30\").Format \"Jan\" }}{{ now | tz \"Europe/Berlin\" | date \"15:04\" }}{{ title .host | safeHtml }}{{ urlUnescape \"%41%\" }}",
     ])
 }

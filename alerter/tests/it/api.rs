@@ -1,6 +1,7 @@
 //! The API over HTTP, each answer against the OpenAPI document.
 
 mod amtool;
+mod bounds;
 mod lists;
 mod peer;
 mod prometheus;

@@ -13,6 +13,7 @@ mod faults;
 mod intervals;
 mod mail_servers;
 mod notices;
+mod on_call;
 mod silences;
 mod support;
 mod vendors;
