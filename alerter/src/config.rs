@@ -95,7 +95,8 @@ settings::section! {
 settings::section! {
     /// How ends are believed: what has come back for a moment is not well yet.
     pub struct Recovery {
-        /// How long an end must hold before it is told; 0s to tell it at once.
+        /// How long an end must hold before it is told; 0s to tell it at once. At the
+        /// default interval of 15s, two more evaluations have seen it by then.
         pub confirm: Duration = Duration::from_secs(30),
         /// So many ends within the window make an alert one that comes and goes; 0
         /// for never.

@@ -56,6 +56,9 @@ pub struct Active {
     pub fired_at_ms: Option<i64>,
     /// Since when it fires only because of `keep_firing_for`.
     pub keep_firing_since_ms: Option<i64>,
+    /// Evaluations in a row that have found its condition over.
+    #[serde(default)]
+    pub over: u32,
     /// When it ended.
     pub resolved_at_ms: Option<i64>,
     /// When it was last handed to the alerter.
@@ -69,11 +72,13 @@ pub(crate) struct Found {
     pub(crate) value: f64,
 }
 
-/// The times that a rule states, in milliseconds.
+/// How long a state must hold: times of the rule in milliseconds, and evaluations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Holds {
     pub(crate) for_ms: i64,
     pub(crate) keep_firing_ms: i64,
+    /// Evaluations in a row that must find the condition over, the first among them.
+    pub(crate) recovery: u32,
 }
 
 /// The alerts of one rule.
@@ -99,6 +104,7 @@ impl Alerts {
                     alert.value = found.value;
                     alert.annotations = found.annotations;
                     alert.keep_firing_since_ms = None;
+                    alert.over = 0;
                 }
                 _ => {
                     self.0.insert(labels.clone(), Active::new(found, now_ms));
@@ -174,6 +180,7 @@ impl Active {
             active_at_ms: now_ms,
             fired_at_ms: None,
             keep_firing_since_ms: None,
+            over: 0,
             resolved_at_ms: None,
             last_sent_ms: None,
         }
@@ -205,7 +212,8 @@ impl Active {
                 .is_some_and(|ended| now_ms - ended <= RESOLVED_KEPT_MS),
             State::Firing => {
                 let since = *self.keep_firing_since_ms.get_or_insert(now_ms);
-                if now_ms - since >= holds.keep_firing_ms {
+                self.over = self.over.saturating_add(1);
+                if now_ms - since >= holds.keep_firing_ms && self.over >= holds.recovery {
                     self.state = State::Inactive;
                     self.resolved_at_ms = Some(now_ms);
                 }

@@ -29,6 +29,8 @@ settings::section! {
         pub interval: Option<Duration> = None,
         /// Time after which an alert that goes on is handed to the alerter again.
         pub resend: Duration = Duration::from_secs(60),
+        /// How many evaluations in a row must find the condition of an alert over until it ends; those that fail do not count. When an end is told is for `alerter.recovery` to say.
+        pub recovery: u32 = 1,
         /// Labels for every alert that does not have them.
         pub external_labels: BTreeMap<String, String> = BTreeMap::new(),
         /// An existing prometheus.yml whose scrape jobs, rule files at their evaluation_interval, external labels and Alertmanagers are used as well. Empty: none.

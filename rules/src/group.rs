@@ -143,7 +143,7 @@ impl Group {
         };
         let now_ms = answer.when.now_ms;
         let was_bad = rule.last_error.is_some();
-        let changed = match rule.take(answer, store) {
+        let changed = match rule.take(answer, site.recovery, store) {
             Ok(moved) => moved,
             Err(err) => {
                 if !was_bad {

@@ -95,10 +95,16 @@ impl Rule {
 
     /// Takes the answer in and stores what follows. Returns whether an alert changed
     /// its state; an error leaves the alerts as they were and stores nothing.
-    pub(crate) fn take(&mut self, answer: Answer, store: &Store) -> Result<bool, String> {
+    /// It ends alerts once `recovery` answers in a row have found their condition over.
+    pub(crate) fn take(
+        &mut self,
+        answer: Answer,
+        recovery: u32,
+        store: &Store,
+    ) -> Result<bool, String> {
         let began = Instant::now();
         let (when, took) = (answer.when, answer.took);
-        let outcome = self.follow(answer, store);
+        let outcome = self.follow(answer, recovery, store);
         self.took = took + began.elapsed();
         self.last_evaluation_ms = Some(when.now_ms);
         self.last_error = outcome.as_ref().err().cloned();
@@ -110,7 +116,7 @@ impl Rule {
         outcome
     }
 
-    fn follow(&mut self, answer: Answer, store: &Store) -> Result<bool, String> {
+    fn follow(&mut self, answer: Answer, recovery: u32, store: &Store) -> Result<bool, String> {
         let when = answer.when;
         match answer.outcome? {
             Outcome::Recorded(series) => {
@@ -129,6 +135,7 @@ impl Rule {
                 let holds = Holds {
                     for_ms,
                     keep_firing_ms,
+                    recovery,
                 };
                 let changed = self.alerts.step(found, holds, when.now_ms, |labels| {
                     answer.awaited.holds(labels)

@@ -25,6 +25,8 @@ pub struct Site {
     pub external_url: String,
     /// An alert that has not changed is told again after so many milliseconds.
     pub resend_ms: i64,
+    /// An alert ends once so many evaluations in a row have found its condition over.
+    pub recovery: u32,
     /// Whether alerts carry the value as an annotation of that name.
     pub tell_value: bool,
 }
@@ -37,6 +39,7 @@ impl Default for Site {
             external_labels: alert::Set::new(),
             external_url: String::new(),
             resend_ms: 60_000,
+            recovery: 1,
             tell_value: true,
         }
     }

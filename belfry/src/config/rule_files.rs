@@ -64,6 +64,7 @@ fn site(config: &Config, joined: Option<&Joined>) -> Site {
         intervals_ms,
         interval_ms: millis(config.evaluation_interval()),
         resend_ms: millis(config.rules.resend),
+        recovery: config.rules.recovery,
         external_labels: config.rules.external_labels.clone(),
         external_url: config.external_url.trim_end_matches('/').to_owned(),
         ..Site::default()

@@ -42,6 +42,7 @@ fn sent(alerts: &mut Alerts, now_ms: i64) -> Vec<alert::Alert> {
 const HOLD: Holds = Holds {
     for_ms: 60_000,
     keep_firing_ms: 0,
+    recovery: 1,
 };
 
 /// One word for each evaluation: what the state is afterwards.
@@ -71,6 +72,15 @@ fn an_alert_goes_through_its_states() {
     let keep = Holds {
         for_ms: 0,
         keep_firing_ms: 60_000,
+        recovery: 1,
+    };
+    let thrice = Holds {
+        recovery: 3,
+        ..Holds::default()
+    };
+    let both = Holds {
+        recovery: 3,
+        ..HOLD
     };
     for (holds, present, states) in [
         (Holds::default(), "x.x", "FrF"),
@@ -85,6 +95,13 @@ fn an_alert_goes_through_its_states() {
         (HOLD, "xxx??..", "ppFFFrr"),
         (HOLD, "x????x", "pppppF"),
         (HOLD, "x??.", "ppp."),
+        // Where so many evaluations must find it over, they do in a row.
+        (thrice, "x...", "FFFr"),
+        (thrice, "x..x..x...x", "FFFFFFFFFrF"),
+        (thrice, "x..??..", "FFFFFrr"),
+        (both, "xxx...xx", "ppFFFrpp"),
+        // What never fired is not over.
+        (both, "x.x", "p.p"),
     ] {
         assert_eq!(life(holds, present), states, "{present}");
     }

@@ -170,6 +170,49 @@ groups:
 }
 
 #[test]
+fn an_end_is_confirmed_by_good_evaluations_in_a_row_and_by_none_that_failed() {
+    let rules = "
+groups:
+- name: g
+  rules:
+  - {alert: Busy, expr: 'a * on (host) b > 0'}
+";
+    let source = Source {
+        name: "r.yml".into(),
+        text: rules.into(),
+    };
+    let site = Site {
+        recovery: 3,
+        ..Site::default()
+    };
+    let (bench, mut set) = (Bench::new(), RuleSet::load(&[source], site).unwrap());
+    let twin = Labels::from_pairs([(NAME, "b"), ("host", "x"), ("twin", "1")]);
+    let mut ends = Vec::new();
+    // What is measured, and whether the answer is ambiguous.
+    let rounds = [
+        (1.0, false),
+        (0.0, false),
+        (0.0, false),
+        (1.0, false),
+        (0.0, false),
+        (0.0, true),
+        (0.0, true),
+        (0.0, false),
+        (0.0, false),
+    ];
+    for (at, (value, twofold)) in rounds.into_iter().enumerate() {
+        let now_ms = i64::try_from(at).unwrap() * STEP;
+        bench.put("a", "x", now_ms, value);
+        bench.put("b", "x", now_ms, 1.0);
+        let other = if twofold { 1.0 } else { exposition::stale() };
+        bench.store.append(&twin, now_ms, other).unwrap();
+        let told = bench.evaluate(&mut set, now_ms);
+        ends.extend(told.iter().filter(|it| it.resolved(now_ms)).map(|_| at));
+    }
+    assert_eq!(ends, [8]);
+}
+
+#[test]
 fn results_that_are_no_vector_fail_at_evaluation() {
     for expr in [
         "up[5m]",
