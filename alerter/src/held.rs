@@ -24,6 +24,11 @@ pub(crate) fn room(silences: usize) -> usize {
 /// alert with these steps from being told until then.
 pub(crate) fn by_silence(steps: &[Step], id: &str, ended_ms: i64) -> bool {
     let name = name(id);
+    let told = |step: &Step| step.kind == StepKind::Summary && step.at_ms >= ended_ms;
+    if steps.iter().any(told) {
+        // By the summary of another one that ended as it did.
+        return false;
+    }
     // At its last moment it may still mute, and somebody be told once it is ended.
     let mutes = |step: &Step| step.kind == StepKind::Muted && step.at_ms == ended_ms;
     let before = steps
@@ -72,6 +77,13 @@ mod tests {
                 vec![
                     muted(10, "silence a; silence b"),
                     step(20, StepKind::Summary, "HELD BACK"),
+                ],
+                false,
+            ),
+            (
+                vec![
+                    muted(10, "silence a; silence b"),
+                    step(105, StepKind::Summary, "HELD BACK"),
                 ],
                 false,
             ),

@@ -40,8 +40,13 @@ fn range<'a>(rest: &'a str, out: &mut String) -> &'a str {
 
 /// Takes `[:alpha:]` and its like.
 fn named<'a>(rest: &'a str, out: &mut String) -> Option<&'a str> {
-    let name = rest.strip_prefix("[:")?.split_once(":]")?.0;
-    let (class, behind) = rest.split_at(name.len() + 4);
+    let name = rest.strip_prefix("[:")?;
+    let mut bytes = name.bytes();
+    let end = bytes.position(|byte| !(byte.is_ascii_lowercase() || byte == b'^'))?;
+    if !name[end..].starts_with(":]") {
+        return None;
+    }
+    let (class, behind) = rest.split_at(end + 4);
     out.push_str(class);
     Some(behind)
 }

@@ -124,7 +124,11 @@ impl Count {
 
 /// `{n}`, `{n,}` or `{n,m}`, if one stands at the start.
 fn count(rest: &str) -> Option<Count> {
-    let (inside, _) = rest.strip_prefix('{')?.split_once('}')?;
+    let inside = rest.strip_prefix('{')?;
+    // No further than it can reach: a megabyte of braces would be read a million times.
+    let mut bytes = inside.bytes();
+    let end = bytes.position(|byte| !(byte.is_ascii_digit() || byte == b','))?;
+    let inside = inside[end..].starts_with('}').then(|| &inside[..end])?;
     let (low, high) = match inside.split_once(',') {
         Some((low, "")) => (number(low)?, None),
         Some((low, high)) => (number(low)?, Some(number(high)?)),

@@ -56,9 +56,10 @@ pub struct Active {
     pub fired_at_ms: Option<i64>,
     /// Since when it fires only because of `keep_firing_for`.
     pub keep_firing_since_ms: Option<i64>,
-    /// Evaluations in a row that have found its condition over.
-    #[serde(default)]
-    pub over: u32,
+    /// Evaluations in a row that have found its condition over, and the time of the last;
+    /// after a restart they are counted anew.
+    #[serde(skip)]
+    pub(crate) over: (u32, i64),
     /// When it ended.
     pub resolved_at_ms: Option<i64>,
     /// When it was last handed to the alerter.
@@ -77,8 +78,16 @@ pub(crate) struct Found {
 pub(crate) struct Holds {
     pub(crate) for_ms: i64,
     pub(crate) keep_firing_ms: i64,
-    /// Evaluations in a row that must find the condition over, the first among them.
-    pub(crate) recovery: u32,
+    pub(crate) recovery: Recovery,
+}
+
+/// What must find the condition over until an alert ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Recovery {
+    /// Evaluations in a row, the first among them.
+    pub(crate) evaluations: u32,
+    /// What comes sooner after another counts with it: it has seen nothing new.
+    pub(crate) apart_ms: i64,
 }
 
 /// The alerts of one rule.
@@ -104,7 +113,7 @@ impl Alerts {
                     alert.value = found.value;
                     alert.annotations = found.annotations;
                     alert.keep_firing_since_ms = None;
-                    alert.over = 0;
+                    alert.over = (0, 0);
                 }
                 _ => {
                     self.0.insert(labels.clone(), Active::new(found, now_ms));
@@ -159,6 +168,7 @@ impl Alerts {
     pub(crate) fn shift(&mut self, delta_ms: i64) {
         for alert in self.0.values_mut() {
             alert.active_at_ms += delta_ms;
+            alert.over.1 += delta_ms;
             for time in [
                 &mut alert.fired_at_ms,
                 &mut alert.keep_firing_since_ms,
@@ -180,7 +190,7 @@ impl Active {
             active_at_ms: now_ms,
             fired_at_ms: None,
             keep_firing_since_ms: None,
-            over: 0,
+            over: (0, 0),
             resolved_at_ms: None,
             last_sent_ms: None,
         }
@@ -212,8 +222,13 @@ impl Active {
                 .is_some_and(|ended| now_ms - ended <= RESOLVED_KEPT_MS),
             State::Firing => {
                 let since = *self.keep_firing_since_ms.get_or_insert(now_ms);
-                self.over = self.over.saturating_add(1);
-                if now_ms - since >= holds.keep_firing_ms && self.over >= holds.recovery {
+                let (count, last_ms) = self.over;
+                if count == 0 || now_ms - last_ms >= holds.recovery.apart_ms {
+                    self.over = (count.saturating_add(1), now_ms);
+                }
+                if now_ms - since >= holds.keep_firing_ms
+                    && self.over.0 >= holds.recovery.evaluations
+                {
                     self.state = State::Inactive;
                     self.resolved_at_ms = Some(now_ms);
                 }

@@ -29,7 +29,7 @@ settings::section! {
         pub interval: Option<Duration> = None,
         /// Time after which an alert that goes on is handed to the alerter again.
         pub resend: Duration = Duration::from_secs(60),
-        /// How many evaluations in a row must find the condition of an alert over until it ends; those that fail do not count. When an end is told is for `alerter.recovery` to say.
+        /// How many evaluations in a row must find the condition of an alert over until it ends; those that fail do not count, nor those sooner after another than the interval. When an end is told is for `alerter.recovery` to say.
         pub recovery: u32 = 1,
         /// Labels for every alert that does not have them.
         pub external_labels: BTreeMap<String, String> = BTreeMap::new(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use exposition::Labels;
 use series::Store;
 
+use crate::alerting::Recovery;
 use crate::alerting::send::Sending;
 use crate::file::{GroupSpec, RuleKind};
 use crate::outputs::end;
@@ -143,7 +144,12 @@ impl Group {
         };
         let now_ms = answer.when.now_ms;
         let was_bad = rule.last_error.is_some();
-        let changed = match rule.take(answer, site.recovery, store) {
+        let recovery = Recovery {
+            evaluations: site.recovery,
+            // Data may come between two evaluations in time, and once again.
+            apart_ms: self.interval_ms * 9 / 10,
+        };
+        let changed = match rule.take(answer, recovery, store) {
             Ok(moved) => moved,
             Err(err) => {
                 if !was_bad {

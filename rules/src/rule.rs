@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use exposition::Labels;
 use series::Store;
 
-use crate::alerting::{Alerts, Holds};
+use crate::alerting::{Alerts, Holds, Recovery};
 use crate::file::{RuleKind, RuleSpec};
 use crate::outputs::Outputs;
 use crate::question::{Answer, Outcome, Question, Texts, When};
@@ -95,11 +95,11 @@ impl Rule {
 
     /// Takes the answer in and stores what follows. Returns whether an alert changed
     /// its state; an error leaves the alerts as they were and stores nothing.
-    /// It ends alerts once `recovery` answers in a row have found their condition over.
+    /// It ends alerts once answers in a row have found their condition over as `recovery` says.
     pub(crate) fn take(
         &mut self,
         answer: Answer,
-        recovery: u32,
+        recovery: Recovery,
         store: &Store,
     ) -> Result<bool, String> {
         let began = Instant::now();
@@ -116,7 +116,12 @@ impl Rule {
         outcome
     }
 
-    fn follow(&mut self, answer: Answer, recovery: u32, store: &Store) -> Result<bool, String> {
+    fn follow(
+        &mut self,
+        answer: Answer,
+        recovery: Recovery,
+        store: &Store,
+    ) -> Result<bool, String> {
         let when = answer.when;
         match answer.outcome? {
             Outcome::Recorded(series) => {

@@ -3,7 +3,8 @@
 
 use super::event::EventKind;
 use super::{Alerter, GroupId};
-use crate::episode::Episode;
+use crate::episode::{Episode, StepKind};
+use crate::held;
 use crate::matcher::Matcher;
 use crate::pairs::Pairs;
 use crate::silence::{Change, Id, Silence, SilenceDraft, SilenceError, SilenceState};
@@ -110,17 +111,24 @@ impl Alerter {
         }
     }
 
-    /// Whether what an episode is about is muted still: by a silence, be it over or not,
-    /// and what fires by a cause or by the times of all of its routes.
+    /// Whether what an episode is about is muted still: what fires by a silence, by a cause
+    /// or by the times of all of its routes, and what is over by a silence whose end tells it.
     pub(crate) fn is_muted(&self, episode: &Episode, now_ms: i64) -> bool {
-        if self.silences.mutes(&Pairs::from(&episode.labels), now_ms) {
-            return true;
-        }
         let alert = self.alerts.get(&episode.fingerprint);
-        alert.filter(|alert| !alert.ended).is_some_and(|alert| {
+        if let Some(alert) = alert.filter(|alert| !alert.ended) {
             let mut groups = alert.groups.iter();
             let open = |id: &GroupId| self.plan.closed(id.route, now_ms).is_none();
-            self.muted_by(&alert.labels, now_ms).is_some() || !groups.any(open)
+            return self.silences.mutes(&alert.labels, now_ms)
+                || self.muted_by(&alert.labels, now_ms).is_some()
+                || !groups.any(open);
+        }
+        // One that was made since would never tell of it.
+        let mut steps = episode.steps.iter().rev();
+        let last = steps.find(|step| step.kind == StepKind::Muted);
+        last.is_some_and(|last| {
+            let silences = self.silenced_by(&Pairs::from(&episode.labels), now_ms);
+            let mut names = silences.iter().map(|id| held::name(&id.to_string()));
+            names.any(|name| last.detail.contains(&name))
         })
     }
 

@@ -71,10 +71,12 @@ async fn whoever_is_on_call_is_mailed_and_after_their_turn_the_next_one() {
 async fn where_mail_fails_another_channel_tells_what_fires_and_what_is_over() {
     let mut hook = Hook::start(&[]).await;
     let folder = tempfile::tempdir().unwrap();
-    // Nobody listens there: it was somebody's a moment ago.
-    let away = Sink::start(&[]).await.port;
+    // Nobody listens there, and nobody else can meanwhile.
+    let away = tokio::net::TcpSocket::new_v4().unwrap();
+    away.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let away_port = away.local_addr().unwrap().port();
     let tree = format!(
-        "{{global: {{smtp_smarthost: '127.0.0.1:{away}', smtp_from: b@example.org, smtp_require_tls: false}}, \
+        "{{global: {{smtp_smarthost: '127.0.0.1:{away_port}', smtp_from: b@example.org, smtp_require_tls: false}}, \
           escalation: [{{fallback_after: 300ms, second_after: 0s, again_after: 0s, raise_after: 0s, second_receiver: chat}}], \
           route: {{receiver: ops, group_by: [alertname], group_wait: 0s, group_interval: 100ms, repeat_interval: 1h}}, \
           receivers: [{{name: ops, email_configs: [{{to: ops@example.org}}]}}, \

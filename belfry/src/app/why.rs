@@ -82,6 +82,7 @@ pub(super) fn rules(watch: &Watch, name: &str) -> Vec<Value> {
             "evaluated_ms": rule.last_evaluation_ms,
             "error": rule.last_error,
             "pending": pending(rule, *for_ms),
+            "firing": rule.active().filter(|(_, alert)| alert.state == rules::State::Firing).count(),
         })),
         _ => None,
     });

@@ -107,6 +107,18 @@ impl Server {
         answer.json().await.map_err(|err| self.silent(err))
     }
 
+    /// The same of what may not be there.
+    pub(super) async fn get_any(&self, path: &str) -> Result<Option<Value>, Error> {
+        match self.get(path).await {
+            Err(Error::Silent { source, .. } | Error::Away { source })
+                if source.status() == Some(reqwest::StatusCode::NOT_FOUND) =>
+            {
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
     /// Posts JSON; the answer may be a refusal, in its `error`.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
         let (_, answer) = self.post_for(path, body).await?;

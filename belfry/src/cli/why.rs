@@ -33,7 +33,7 @@ pub(super) fn run(place: &Place, wanted: &Why) -> Result<Exit, Exit> {
             // A rule of that name may have raised none.
             let name = client::escaped(&wanted.alert);
             let path = format!("/api/belfry/v1/why/{name}");
-            answers.extend(server.get(&path).await);
+            answers.extend(server.get_any(&path).await?);
         }
         Ok::<_, client::Error>(answers)
     })?;
@@ -200,6 +200,13 @@ fn quiet(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
         lines.extend(of_rule(rule, now_ms, zone));
         lines.extend(match rule["evaluated_ms"].as_i64() {
             None => Some("now      it was not evaluated yet".to_owned()),
+            Some(_) if rule["firing"].as_u64().is_some_and(|firing| firing > 0) => {
+                Some(match word(rule, "name") {
+                    "Watchdog" => "now      it fires, and is for those who ask for it by name",
+                    _ => "now      it fires, and is about to be told",
+                })
+                .map(str::to_owned)
+            }
             Some(at_ms) if rule["error"].is_null() && list(rule, "pending").is_empty() => {
                 let clock = dashboards::time::clock(at_ms, now_ms, zone);
                 Some(format!("now      its condition did not hold at {clock}"))
@@ -313,6 +320,10 @@ mod tests {
             rule(json!(3_595_000), none.clone(), json!([])),
             rule(json!(3_595_000), json!("a label stands twice"), json!([])),
             rule(json!(3_595_000), none, pending),
+            json!({
+                "name": "Watchdog", "group": "watch", "expr": "vector(1)", "for_ms": 0,
+                "evaluated_ms": 3_595_000, "pending": [], "firing": 1,
+            }),
         ] });
         let known = "rule     api (for 1 min): up == 0";
         assert_eq!(
@@ -327,6 +338,8 @@ mod tests {
                 "fault    it cannot be evaluated: a label stands twice",
                 known,
                 "pending  since 00:59:50 UTC, fires at 01:00:50 UTC if it lasts (in 50 s): instance=web1",
+                "rule     watch (for 0 s): vector(1)",
+                "now      it fires, and is for those who ask for it by name",
             ]
         );
     }

@@ -39,10 +39,20 @@ fn sent(alerts: &mut Alerts, now_ms: i64) -> Vec<alert::Alert> {
     )
 }
 
+const ONCE: Recovery = Recovery {
+    evaluations: 1,
+    apart_ms: 0,
+};
+
+const THRICE: Recovery = Recovery {
+    evaluations: 3,
+    apart_ms: 27_000,
+};
+
 const HOLD: Holds = Holds {
     for_ms: 60_000,
     keep_firing_ms: 0,
-    recovery: 1,
+    recovery: ONCE,
 };
 
 /// One word for each evaluation: what the state is afterwards.
@@ -72,14 +82,14 @@ fn an_alert_goes_through_its_states() {
     let keep = Holds {
         for_ms: 0,
         keep_firing_ms: 60_000,
-        recovery: 1,
+        recovery: ONCE,
     };
     let thrice = Holds {
-        recovery: 3,
+        recovery: THRICE,
         ..Holds::default()
     };
     let both = Holds {
-        recovery: 3,
+        recovery: THRICE,
         ..HOLD
     };
     for (holds, present, states) in [
@@ -105,6 +115,30 @@ fn an_alert_goes_through_its_states() {
     ] {
         assert_eq!(life(holds, present), states, "{present}");
     }
+}
+
+#[test]
+fn evaluations_between_two_in_time_count_as_one() {
+    let mut alerts = Alerts::default();
+    let thrice = Holds {
+        recovery: THRICE,
+        ..Holds::default()
+    };
+    alerts.step(found(&["a"]), thrice, 0, |_| false);
+    let mut ends = None;
+    for now_ms in [30_000, 31_000, 32_000, 60_000, 61_000, 89_000] {
+        alerts.step(found(&[]), thrice, now_ms, |_| false);
+        let ended = alerts.0[&labels("a")].state == State::Inactive;
+        ends = ends.or(ended.then_some(now_ms));
+    }
+    assert_eq!(ends, Some(89_000));
+    // The clock is set while one is counted.
+    alerts.step(found(&["a"]), thrice, 100_000, |_| false);
+    alerts.step(found(&[]), thrice, 130_000, |_| false);
+    alerts.shift(1_000_000);
+    alerts.step(found(&[]), thrice, 1_131_000, |_| false);
+    alerts.step(found(&[]), thrice, 1_160_000, |_| false);
+    assert_eq!(alerts.0[&labels("a")].state, State::Firing);
 }
 
 #[test]
