@@ -176,3 +176,15 @@ fn repetitions_and_flags_that_re2_refuses_are_refused_in_gos_words() {
         assert!(compiled(pattern).is_err(), "{pattern}");
     }
 }
+
+#[test]
+fn a_megabyte_of_beginnings_is_read_once() {
+    for (beginning, spelt) in [("{", r"\{"), ("[[:", ""), (r"\p{", ""), ("(?<", "")] {
+        let pattern = beginning.repeat((1 << 20) / beginning.len());
+        // Read to its end at each of them, this would take minutes.
+        let read = rust_regex(&pattern);
+        if !spelt.is_empty() {
+            assert_eq!(read.unwrap(), spelt.repeat(1 << 20));
+        }
+    }
+}
