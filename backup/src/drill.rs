@@ -8,6 +8,7 @@
 mod apart;
 mod container;
 mod scratch;
+mod told;
 mod tree;
 
 use std::fmt::Write as _;
@@ -18,14 +19,12 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::catalogue::Copy;
-use crate::id::Id;
 use crate::manifest::{Manifest, Postgres};
-use crate::marks::{Kind, Mark};
 use crate::postgres::{Server, Session};
-use crate::restore::Room;
 pub use crate::restore::asked::Check;
 use crate::restore::asked::ask;
 use crate::restore::beside::{self, Fetched};
+use crate::restore::{Room, Schema};
 use crate::run::{Lock, Say};
 use crate::target::Target;
 use crate::{Job, Setup, tool};
@@ -122,12 +121,7 @@ pub async fn drill(
         Err(Trouble::Around(err)) => report.error = Some(err),
     }
     report.seconds = began.elapsed().as_secs_f64();
-    let told = timeout(REPORTING, told(&report, target, copy)).await;
-    let told = told.unwrap_or_else(|_| Err("it does not answer".to_owned()));
-    if let Err(err) = told {
-        let target = target.name();
-        say(format!("warn    {target} does not take the report: {err}"));
-    }
+    told::told(&mut report, target, copy, say).await;
     match keep(setup, &report) {
         Ok(file) => say(format!("report  {}", file.display())),
         Err(err) => say(format!("warn    the report cannot be kept: {err}")),
@@ -139,37 +133,6 @@ fn schema(manifest: &Manifest) -> Vec<String> {
     let postgres = manifest.postgres.iter();
     let revisions = postgres.flat_map(|postgres| &postgres.revisions);
     revisions.map(ToString::to_string).collect()
-}
-
-/// A target that does not answer must not hold up the end.
-const REPORTING: Duration = Duration::from_secs(60);
-
-/// Marks a copy with what was found, and puts the report beside it: that survives this
-/// host as the copy does.
-async fn told(report: &Report, target: &Target, copy: &Copy) -> Result<(), String> {
-    let Some(id) = Id::parse(&copy.manifest.id) else {
-        return Ok(());
-    };
-    let shelf = copy.manifest.shelf();
-    let json = serde_json::to_string_pretty(report).unwrap_or_default() + "\n";
-    let put = async |kind, text| {
-        let mark = Mark {
-            kind,
-            at_ms: report.started_ms,
-        };
-        let put = mark.set_with(target, &shelf, &id, text).await;
-        put.map_err(|err| err.to_string())
-    };
-    let found = match (report.passed, report.unsound) {
-        (true, _) => Some(Kind::Drilled),
-        (false, true) => Some(Kind::Unsound),
-        (false, false) => None,
-    };
-    if let Some(kind) = found {
-        put(kind, json.clone()).await?;
-    }
-    let text = format!("{}\n```json\n{json}```\n", report.markdown());
-    put(Kind::Report, text).await
 }
 
 async fn database(
@@ -191,9 +154,8 @@ async fn database(
         beside::create(&mut admin, facts, name)
             .await
             .map_err(around)?;
-        beside::fill(&server, &dump, facts, name, &[], say)
-            .await
-            .map_err(|err| sort(copy, err))?;
+        let schema = beside::fill(&server, &dump, facts, name, &[], say).await;
+        report.compared(schema.map_err(|err| sort(copy, err))?)?;
         report.checks = ask(&server, name, job).await.map_err(around)?;
         Ok(())
     };
@@ -275,7 +237,6 @@ fn sort(copy: &Copy, err: String) -> Trouble {
         "it ends within",
         "is missing",
         " and the backup has ",
-        " in what was restored",
         "pg_restore ended with code",
     ]
     .iter()
@@ -288,6 +249,18 @@ fn sort(copy: &Copy, err: String) -> Trouble {
 }
 
 impl Report {
+    /// Takes in what was found of the schema's revisions.
+    fn compared(&mut self, schema: Schema) -> Result<(), Trouble> {
+        match schema {
+            Schema::Same => Ok(()),
+            Schema::Other(other) => Err(Trouble::Unsound(other)),
+            Schema::Unasked => {
+                self.schema.clear();
+                Ok(())
+            }
+        }
+    }
+
     /// The report as people read it.
     #[must_use]
     pub fn markdown(&self) -> String {

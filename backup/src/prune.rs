@@ -2,7 +2,7 @@
 //! half deleted is no backup, then the rest. Every deletion is written down.
 //!
 //! Nothing is deleted on a listing that is incomplete, lacks what is known to be there,
-//! or holds what cannot be read; nor after a run that made nothing.
+//! or holds what cannot be read; no good copy after a run that made nothing.
 
 use std::io::Write;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub struct Pruned {
 pub struct Manner {
     /// Only plan.
     pub dry: bool,
-    /// Let more than half go, and any after a run that failed.
+    /// Let more than half go, and good copies after a run that failed.
     pub force: bool,
     /// The zone of days, weeks and months.
     pub zone: TimeZone,
@@ -115,22 +115,26 @@ async fn one(
             return pruned;
         }
     }
-    if !manner.force && has_failed(setup, &job.name) {
-        let job = &job.name;
-        pruned.errors.push(format!(
-            "nothing is deleted, since the last run of {job} has made nothing; say so with --force if that is meant"
-        ));
-        return pruned;
-    }
-    if manner.dry {
-        return pruned;
-    }
-    let going: Vec<_> = pruned
+    let mut going: Vec<_> = pruned
         .plan
         .iter()
         .filter(|verdict| verdict.stays.is_empty())
         .cloned()
         .collect();
+    // What nobody could use is swept all the same.
+    if !manner.force && has_failed(setup, &job.name) {
+        let all = going.len();
+        going.retain(|verdict| !is_good(&listing, &verdict.id));
+        if going.len() < all {
+            let job = &job.name;
+            pruned.errors.push(format!(
+                "no good copy is deleted, since the last run of {job} has made nothing; --force lifts that, and lets more than half of the copies go as well"
+            ));
+        }
+    }
+    if manner.dry {
+        return pruned;
+    }
     for verdict in going {
         match delete(setup, shelf, target, &listing, &verdict.id).await {
             Ok(()) => {
@@ -171,6 +175,11 @@ fn planned(
         })
         .collect();
     plan(&held, &job.keep, &manner.zone, now_ms, manner.force)
+}
+
+fn is_good(listing: &Listing, id: &str) -> bool {
+    let mut copies = listing.copies.iter();
+    copies.any(|copy| copy.manifest.id == id && copy.is_good())
 }
 
 async fn delete(

@@ -45,7 +45,7 @@ pub use loss::loss as tree_loss;
 pub(crate) use moving::over;
 pub use paths::Paths;
 pub use room::Room;
-pub use schema::schema;
+pub use schema::{Schema, schema};
 
 /// What was done, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

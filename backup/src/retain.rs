@@ -98,7 +98,9 @@ pub enum Refusal {
     #[error("the newest backup, {0}, is of the future: the clock is wrong, or was")]
     Clock(String),
     /// So many at once are more likely a mistake.
-    #[error("{going} of {all} copies would go at once; say so with --force if that is meant")]
+    #[error(
+        "{going} of {all} copies would go at once; say so with --force if that is meant, which also lets good ones go after a run that made nothing"
+    )]
     Half {
         /// How many would go.
         going: usize,

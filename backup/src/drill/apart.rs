@@ -101,9 +101,8 @@ async fn filled(
         .await
         .map_err(around)?;
     // It has none but the disk that it is on.
-    beside::fill(server, dump, facts, &name, &["--no-tablespaces"], say)
-        .await
-        .map_err(|err| sort(copy, err))?;
+    let schema = beside::fill(server, dump, facts, &name, &["--no-tablespaces"], say).await;
+    report.compared(schema.map_err(|err| sort(copy, err))?)?;
     report.checks = ask(server, &name, job).await.map_err(around)?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 
 use super::haste;
 use super::progress::{self, Counting};
-use super::schema;
+use super::schema::{self, Schema};
 use crate::age::Identity;
 use crate::apart;
 use crate::archive;
@@ -20,7 +20,7 @@ use crate::catalogue::Copy;
 use crate::fetch::fetch;
 use crate::manifest::{Postgres, Table};
 use crate::postgres::{
-    Checker, Contents, Error as PostgresError, Server, Session, ident, literal, revisions, rows,
+    Checker, Contents, Error as PostgresError, Server, Session, ident, literal, rows,
 };
 use crate::run::Say;
 use crate::target::Target;
@@ -198,7 +198,8 @@ pub async fn create(
     admin.lines(&sql).await.map(|_| ())
 }
 
-/// Restores a dump into a database, with what `only` says, and compares.
+/// Restores a dump into a database, with what `only` says, and compares. Another revision
+/// of the schema is told, and is for the caller to judge.
 ///
 /// # Errors
 /// When the dump does not go in, or what came out is something else.
@@ -209,7 +210,7 @@ pub async fn fill(
     name: &str,
     only: &[&str],
     say: Say<'_>,
-) -> Result<(), String> {
+) -> Result<Schema, String> {
     let into = Server {
         database: name.to_owned(),
         ..server.clone()
@@ -230,29 +231,48 @@ pub async fn fill(
         let mut session = Session::open(&into).await.map_err(told)?;
         let found = rows(&mut session).await.map_err(told)?;
         compare(&facts.tables, &found)?;
-        // Where none was noted nothing is asked: an earlier version noted none.
-        if !facts.revisions.is_empty() {
-            let found = revisions(&mut session).await.map_err(told)?;
-            schema::same(&facts.revisions, &found)?;
-        }
-        session.close().await.map_err(told)?;
-        Ok::<_, String>(found)
+        // Where none was noted nothing is asked: an earlier version noted none. All rows
+        // are there by now: what their tools note of them costs no restore.
+        let noted = match facts.revisions.is_empty() {
+            true => Ok(Vec::new()),
+            false => schema::noted(&mut session).await,
+        };
+        let schema = match noted {
+            Ok(noted) => {
+                session.close().await.map_err(told)?;
+                schema::compared(&facts.revisions, &noted)
+            }
+            Err(err) => {
+                say(format!(
+                    "warn    the schema's revision cannot be read: {err}"
+                ));
+                Schema::Unasked
+            }
+        };
+        Ok::<_, String>((found, schema))
     };
     // Enough for plans that are not absurd; all of it is read when somebody can use it.
     // Statistics that a crash loses are made again.
     let glance = "SET synchronous_commit = off; SET default_statistics_target = 10; ANALYZE";
     let glancing = analyze(&into, glance);
     let (found, glanced) = tokio::join!(counting, glancing);
-    let found = found?;
+    let (found, schema) = found?;
     let counted: u64 = found.iter().map(|table| table.rows).sum();
     say(format!(
         "compare {} tables, {counted} rows, as in the backup",
         found.len()
     ));
-    for revision in &facts.revisions {
-        say(format!("schema  {revision}, as in the backup"));
+    match &schema {
+        Schema::Same => {
+            for revision in &facts.revisions {
+                say(format!("schema  {revision}, as in the backup"));
+            }
+        }
+        Schema::Other(other) => say(format!("warn    {other}")),
+        Schema::Unasked => {}
     }
-    glanced.map_err(told)
+    glanced.map_err(told)?;
+    Ok(schema)
 }
 
 /// Statistics of all that was restored: takes as long as counting all rows, while the

@@ -2,14 +2,33 @@
 //! and whoever restores is told where the live one is by now.
 
 use crate::manifest::{Postgres, Revision};
-use crate::postgres::{Session, revisions};
+use crate::postgres::{Error, Session, revisions};
 use crate::{Job, Setup};
 
+/// What is found of the schema's revisions after a restore.
+#[derive(Debug)]
+pub enum Schema {
+    /// They are those that were dumped, or none was noted.
+    Same,
+    /// One is another, in words.
+    Other(String),
+    /// Nobody knows, since they could not be asked for.
+    Unasked,
+}
+
+/// Asks for revisions; that changes nothing, whatever is asked there.
+pub(super) async fn noted(session: &mut Session) -> Result<Vec<Revision>, Error> {
+    session.lines("BEGIN READ ONLY").await?;
+    let found = revisions(session).await?;
+    session.lines("COMMIT").await?;
+    Ok(found)
+}
+
 /// Whether what was restored is of the schema that was dumped, as its tools tell.
-pub(super) fn same(wanted: &[Revision], found: &[Revision]) -> Result<(), String> {
+pub(super) fn compared(wanted: &[Revision], found: &[Revision]) -> Schema {
     match wanted.iter().find(|wanted| !found.contains(wanted)) {
-        None => Ok(()),
-        Some(wanted) => Err(format!(
+        None => Schema::Same,
+        Some(wanted) => Schema::Other(format!(
             "{wanted} in the backup, and at {} in what was restored",
             of(found, wanted).unwrap_or("none")
         )),
@@ -30,7 +49,7 @@ pub async fn schema(setup: &Setup, job: &Job, facts: &Postgres) -> Vec<String> {
     let asked = async {
         let (server, _) = setup.server(job).ok()?.prepared().await.ok()?;
         let mut session = Session::open(&server).await.ok()?;
-        revisions(&mut session).await.ok()
+        noted(&mut session).await.ok()
     };
     // There may be none.
     let now = asked.await.unwrap_or_default();

@@ -2,6 +2,7 @@
 //! ran it. A run that was killed has come to nothing.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::Setup;
@@ -22,7 +23,13 @@ pub(super) fn begun(setup: &Setup, job: &str) {
 
 /// It has made one, or found that there is one of just what is there.
 pub(super) fn made(setup: &Setup, job: &str) {
-    let _ = fs::remove_file(file(setup, job));
+    let file = file(setup, job);
+    if let Err(err) = fs::remove_file(&file)
+        && err.kind() != ErrorKind::NotFound
+    {
+        // Retention holds good copies back as long as it is there.
+        tracing::warn!(job, "{}: {err}", file.display());
+    }
 }
 
 /// Whether the last run has failed.

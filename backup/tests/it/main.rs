@@ -11,6 +11,7 @@ mod claim;
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
+mod drill_told;
 mod dump;
 #[cfg(test)]
 mod dump_faults;

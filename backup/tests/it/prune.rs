@@ -1,6 +1,7 @@
 //! Pruning: what the plan says goes, whole, and nothing else is touched.
 
 use backup::Keep;
+use backup::id::Id;
 use backup::marks::{Kind, Mark};
 use backup::prune::{Manner, prune};
 use backup::retain::Reason;
@@ -192,7 +193,7 @@ async fn nothing_is_deleted_when_anything_is_in_doubt() {
     assert_eq!(
         done.unwrap()[0].errors,
         [
-            "nothing is deleted: 3 of 5 copies would go at once; say so with --force if that is meant"
+            "nothing is deleted: 3 of 5 copies would go at once; say so with --force if that is meant, which also lets good ones go after a run that made nothing"
         ]
     );
     bench.change(|config| config.jobs[0].keep = NEWEST);
@@ -210,4 +211,45 @@ async fn nothing_is_deleted_when_anything_is_in_doubt() {
         refused[0].errors[0].contains("cannot be listed"),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn after_a_run_that_made_nothing_only_what_nobody_can_restore_goes() {
+    let (mut bench, data) = crate::tree::bench();
+    let mut made = Vec::new();
+    for text in ["a", "b", "c", "d"] {
+        std::fs::write(data.join("file"), text).unwrap();
+        made.push(bench.good().await);
+    }
+    bench.change(|config| config.jobs[0].keep = Keep { last: 2, ..NEWEST });
+    let (target, oldest) = (bench.target("local"), &made[0]);
+    let unsound = Mark {
+        kind: Kind::Unsound,
+        at_ms: NOW,
+    };
+    let id = Id::parse(&oldest.id).unwrap();
+    unsound.set(&target, &oldest.shelf(), &id).await.unwrap();
+    // Of a run that was killed long ago.
+    let key = oldest.shelf().key(&id, "tar.zst");
+    let stray = bench.scratch.path().join("local").join(key);
+    let stray = stray.with_file_name("20250101T000000Z-00000000.tar.zst");
+    std::fs::write(&stray, "x").unwrap();
+    let file = std::fs::File::options().write(true).open(&stray).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    std::fs::rename(&data, data.with_extension("away")).unwrap();
+    assert_eq!(bench.run().await.outcome, Outcome::Failed);
+
+    // By then nobody looks at what is not good any more.
+    let later = NOW + 30 * DAY;
+    let done = prune(&bench.setup, bench.job(), &manner(false, false), later).await;
+    let [done] = &done.unwrap()[..] else {
+        panic!("one target");
+    };
+    assert_eq!(done.deleted, std::slice::from_ref(&oldest.id), "{done:?}");
+    assert!(!stray.exists());
+    let told = &done.errors[0];
+    assert!(told.starts_with("no good copy is deleted, since"), "{told}");
+    assert_eq!(bench.listed("local").await.len(), 3);
+    let done = prune(&bench.setup, bench.job(), &manner(false, true), later).await;
+    assert_eq!(done.unwrap()[0].deleted, std::slice::from_ref(&made[1].id));
 }

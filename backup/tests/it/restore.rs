@@ -302,6 +302,7 @@ async fn a_drill_proves_a_backup_asks_the_users_questions_and_leaves_nothing() {
     let cluster = Cluster::start();
     cluster.shop();
     let mut bench = Bench::new(&cluster);
+    bench.change(|config| config.recipients.clear());
     bench.good().await;
     let target = bench.target("local");
     // Of a drill that died, and of somebody else.

