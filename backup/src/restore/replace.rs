@@ -129,7 +129,7 @@ async fn filled(
 ) -> Result<(), String> {
     let told = |err: crate::postgres::Error| err.to_string();
     // Another revision of the schema is told, and its rows are all there.
-    let _ = beside::fill(server, dump, facts, &names.beside, &[], say).await?;
+    beside::fill(server, dump, facts, &names.beside, &[], say).await?;
     dress::dress(admin, facts, &names.beside)
         .await
         .map_err(told)

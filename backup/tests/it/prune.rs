@@ -63,7 +63,7 @@ async fn what_the_plan_lets_go_is_gone_whole_and_written_down() {
     let copies = bench.listed("local").await;
     let pinned = &copies[0].manifest;
     let target = bench.target("local");
-    let id = backup::id::Id::parse(&pinned.id).unwrap();
+    let id = Id::parse(&pinned.id).unwrap();
     for (kind, at_ms) in [(Kind::Pinned, NOW + DAY), (Kind::Verified, NOW)] {
         Mark { kind, at_ms }
             .set(&target, &pinned.shelf(), &id)
@@ -116,7 +116,7 @@ async fn what_the_plan_lets_go_is_gone_whole_and_written_down() {
     let verdict = done[0].plan.iter().find(|verdict| verdict.id == pinned.id);
     assert_eq!(verdict.unwrap().stays, [Reason::Verified]);
     let newest = &copies[3].manifest;
-    let id = backup::id::Id::parse(&newest.id).unwrap();
+    let id = Id::parse(&newest.id).unwrap();
     Mark {
         kind: Kind::Verified,
         at_ms: NOW,
