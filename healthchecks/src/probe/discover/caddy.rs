@@ -59,8 +59,19 @@ pub(super) fn sites(config: &Value) -> Vec<String> {
 /// Whether routes turn everybody away who asks for `/`; nothing if they leave it to others.
 fn closed(routes: &Value, depth: usize) -> Option<bool> {
     let routes = routes.as_array().filter(|_| depth > 0)?;
-    let mut taken = routes.iter().filter(|route| takes_root(&route["match"]));
-    taken.find_map(|route| turned(&route["handle"], depth))
+    for route in routes {
+        let takes = takes_root(&route["match"]);
+        if takes == Takes::Never {
+            continue;
+        }
+        match (turned(&route["handle"], depth), takes) {
+            (Some(false), _) => return Some(false),
+            (Some(true), Takes::Surely) => return Some(true),
+            // Whom it turns away are some, or it hands on.
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The same for the handlers of a route.
@@ -85,15 +96,33 @@ fn turned(handlers: &Value, depth: usize) -> Option<bool> {
     })
 }
 
-/// Whether what a route asks for may be `/`.
-fn takes_root(sets: &Value) -> bool {
+/// Whether a route takes who asks for `/`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Never,
+    /// It asks for more than a path, such as an address.
+    Perhaps,
+    Surely,
+}
+
+fn takes_root(sets: &Value) -> Takes {
     let Some(sets) = sets.as_array().filter(|sets| !sets.is_empty()) else {
-        return true;
+        return Takes::Surely;
     };
-    sets.iter().any(|set| {
+    let of_root = |set: &&Value| {
         let mut paths = strings(&set["path"]).peekable();
         paths.peek().is_none() || paths.any(|path| matches!(path, "/" | "/*" | "*"))
-    })
+    };
+    let plain = |set: &Value| {
+        let mut keys = set.as_object().into_iter().flat_map(|set| set.keys());
+        keys.all(|key| matches!(key.as_str(), "host" | "path"))
+    };
+    let taken: Vec<_> = sets.iter().filter(of_root).collect();
+    match taken.is_empty() {
+        true => Takes::Never,
+        false if taken.into_iter().all(plain) => Takes::Surely,
+        false => Takes::Perhaps,
+    }
 }
 
 /// The hosts that routes, and those within them, ask for.
@@ -178,6 +207,11 @@ mod tests {
         let api = r#"{"match":[{"path":["/api/*"]}],"handle":[{"handler":"reverse_proxy"}]}"#;
         let all = r#"{"match":[{"path":["/*"]}],"handle":[{"handler":"reverse_proxy"}]}"#;
         let proxy = r#"{"handle":[{"handler":"headers"},{"handler":"reverse_proxy"}]}"#;
+        let deny = r#""handle":[{"handler":"static_response","status_code":403}]"#;
+        let some = format!(r#"{{"match":[{{"remote_ip":{{"ranges":["192.0.2.0/24"]}}}}],{deny}}}"#);
+        let strangers = format!(
+            r#"{{"match":[{{"not":[{{"remote_ip":{{"ranges":["192.0.2.0/24"]}}}}]}}],{deny}}}"#
+        );
         for (text, expected) in [
             (
                 r#"{"handle":[{"handler":"static_response","abort":true}]}"#.to_owned(),
@@ -208,6 +242,21 @@ mod tests {
                 Some("http://a.example/"),
             ),
             (proxy.to_owned(), Some("http://127.0.0.1/")),
+            // Those are turned away, and others are not.
+            (
+                within(&format!("{some},{proxy}")),
+                Some("http://a.example/"),
+            ),
+            (
+                within(&format!("{strangers},{proxy}")),
+                Some("http://a.example/"),
+            ),
+            (format!("{strangers},{proxy}"), Some("http://127.0.0.1/")),
+            (within(&format!("{some},{none}")), None),
+            (
+                within(&format!("{some},{all},{none}")),
+                Some("http://a.example/"),
+            ),
         ] {
             assert_eq!(answers(&text), Vec::from_iter(expected), "{text}");
         }

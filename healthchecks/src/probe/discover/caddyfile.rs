@@ -1,6 +1,8 @@
 //! The addresses of the sites in a Caddyfile. Snippets, named routes and imports
 //! are Caddy's own business: ask its admin API where they matter.
 
+use std::collections::BTreeSet;
+
 use super::{host_port, is_loopback, nameless, turns_away, url};
 
 /// All sites.
@@ -11,11 +13,12 @@ pub(super) fn sites(text: &str) -> Vec<String> {
     let mut addresses: Vec<String> = Vec::new();
     // Where the sites of the block begin that is read now.
     let mut block = 0;
+    let mut doors = Doors::default();
     // Without any braces the first line has the addresses, and there is one site.
     let single = !lines.iter().flatten().any(|word| word == "{");
     for line in &lines {
-        if depth == 1 && is_closed(line) {
-            found.truncate(block);
+        if depth == 1 {
+            doors.see(line);
         }
         if depth == 1 && is_bound_here(line) {
             let here = found.split_off(block).into_iter();
@@ -27,11 +30,17 @@ pub(super) fn sites(text: &str) -> Vec<String> {
                 "{" if last => {
                     if depth == 0 {
                         block = found.len();
+                        doors = Doors::default();
                         found.extend(addresses.drain(..).filter_map(|one| site(&one)));
                     }
                     depth += 1;
                 }
-                "}" if line.len() == 1 => depth = depth.saturating_sub(1),
+                "}" if line.len() == 1 => {
+                    if depth == 1 && doors.are_closed() {
+                        found.truncate(block);
+                    }
+                    depth = depth.saturating_sub(1);
+                }
                 "import" if depth == 0 && at == 0 => break,
                 word if depth == 0 => addresses.extend(
                     word.split(',')
@@ -46,6 +55,48 @@ pub(super) fn sites(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a block lets anybody in.
+#[derive(Default)]
+struct Doors<'a> {
+    closed: bool,
+    /// The matchers of what goes before that, whatever the order of the lines; `*` is all.
+    before: Vec<&'a str>,
+    /// The matchers that are of other paths than `/`.
+    elsewhere: BTreeSet<&'a str>,
+}
+
+impl<'a> Doors<'a> {
+    fn see(&mut self, line: &'a [String]) {
+        self.closed |= is_closed(line);
+        let mut words = line.iter().map(String::as_str);
+        let name = words.next().unwrap_or_default();
+        match name {
+            "redir" | "handle" | "handle_path" | "route" | "invoke" => {
+                let matcher = words.next().filter(|word| word.starts_with(['/', '@']));
+                self.before.push(matcher.unwrap_or("*"));
+            }
+            name if name.starts_with('@') && words.next() == Some("path") => {
+                if words.all(|path| !is_root(path)) {
+                    self.elsewhere.insert(name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn are_closed(&self) -> bool {
+        let elsewhere = |matcher: &&str| match matcher.starts_with('/') {
+            true => !is_root(matcher),
+            false => self.elsewhere.contains(matcher),
+        };
+        self.closed && self.before.iter().all(elsewhere)
+    }
+}
+
+fn is_root(path: &str) -> bool {
+    matches!(path, "/" | "/*" | "*")
 }
 
 /// Whether a block listens on the loopback interface alone.
@@ -207,6 +258,18 @@ localhost {
             ("respond 204", true),
             ("reverse_proxy localhost:8404", true),
             ("handle {\n\t\trespond 404\n\t}", true),
+            ("respond 404\n\thandle {\n\t\tfile_server\n\t}", true),
+            ("redir / /app\n\trespond 404", true),
+            ("route @known {\n\t\tfile_server\n\t}\n\tabort", true),
+            ("redir /old /new\n\trespond 404", false),
+            (
+                "@open path /health/* /ping/*\n\thandle @open {\n\t\tfile_server\n\t}\n\trespond 404",
+                false,
+            ),
+            (
+                "handle @open {\n\t\tfile_server\n\t}\n\t@open path / /ping/*\n\trespond 404",
+                true,
+            ),
         ] {
             let text = format!("a.example {{\n}}\nb.example, :80 {{\n\t{directive}\n}}\n");
             let expected: &[&str] = match open {

@@ -31,6 +31,8 @@ enum Context {
     Server,
     /// `location /` of a server.
     Root,
+    /// `location = /` of a server, which goes before.
+    Exact,
     Other,
 }
 
@@ -39,8 +41,19 @@ struct Server {
     listens: Vec<Vec<String>>,
     names: Vec<String>,
     ssl: bool,
-    /// It turns everybody away who asks for `/`, as a server for unknown names does.
+    /// It turns everybody away, as a server for unknown names does.
     closed: bool,
+    /// The same in its `location /`.
+    root_closed: bool,
+    /// And in its `location = /`, if it has one.
+    exact_closed: Option<bool>,
+}
+
+impl Server {
+    /// Whether everybody is turned away who asks for `/`.
+    fn is_closed(&self) -> bool {
+        self.closed || self.exact_closed.unwrap_or(self.root_closed)
+    }
 }
 
 struct Reader<'a> {
@@ -76,6 +89,14 @@ impl Reader<'_> {
                             Context::Server
                         }
                         (Context::Server, Some("location")) if words[1..] == ["/"] => Context::Root,
+                        (Context::Server, Some("location"))
+                            if words[1..] == ["=", "/"] || words[1..] == ["=/"] =>
+                        {
+                            if let Some(server) = self.servers.last_mut() {
+                                server.exact_closed = Some(false);
+                            }
+                            Context::Exact
+                        }
                         _ => Context::Other,
                     });
                     words.clear();
@@ -106,16 +127,22 @@ impl Reader<'_> {
         let Some(server) = self
             .servers
             .last_mut()
-            .filter(|_| matches!(within, Context::Server | Context::Root))
+            .filter(|_| matches!(within, Context::Server | Context::Root | Context::Exact))
         else {
             return;
         };
         if name == "return" {
             let status = words.next().and_then(|word| word.parse().ok());
-            server.closed |= status.is_some_and(turns_away);
+            if status.is_some_and(turns_away) {
+                match within {
+                    Context::Root => server.root_closed = true,
+                    Context::Exact => server.exact_closed = Some(true),
+                    _ => server.closed = true,
+                }
+            }
             return;
         }
-        if within == Context::Root {
+        if within != Context::Server {
             return;
         }
         match name.as_str() {
@@ -132,7 +159,7 @@ impl Reader<'_> {
 fn named(servers: &[Server]) -> Vec<String> {
     let mut secure_names = BTreeSet::new();
     let mut found: BTreeMap<String, String> = BTreeMap::new();
-    for server in servers.iter().filter(|server| !server.closed) {
+    for server in servers.iter().filter(|server| !server.is_closed()) {
         let names = server
             .names
             .iter()
@@ -304,6 +331,8 @@ server { listen unix:/run/x.sock; server_name unix.example; }
             "server { listen 80 default_server; server_name _; return 444; }",
             "server { listen 80 default_server; return 404 \"none\"; }",
             "server { listen 80; server_name a.example; location / { return 403; } }",
+            "server { listen 80; server_name a.example; location = / { return 404; } location / { root /srv; } }",
+            "server { listen 80; server_name a.example; return 404; location = / { proxy_pass http://x; } }",
             "server { listen 127.0.0.1:8080; server_name a.example; }",
             "server { listen [::1]:8080; server_name a.example; }",
             "server { listen 443 ssl proxy_protocol; server_name a.example; }",
@@ -314,6 +343,10 @@ server { listen unix:/run/x.sock; server_name unix.example; }
             (
                 "server { listen 80; server_name _; location / { root /srv; } location = /x { return 404; } }",
                 "http://127.0.0.1/",
+            ),
+            (
+                "server { listen 80; server_name a.example; location = / { proxy_pass http://x; } location / { return 404; } }",
+                "http://a.example/",
             ),
             (
                 "server { listen 127.0.0.1:8080; server_name localhost; }",
