@@ -6,33 +6,47 @@ use settings::{Node, Reader, Value};
 /// The most that one compiled pattern may take, in bytes.
 const MOST: usize = 1 << 20;
 
-/// A regular expression.
+/// A regular expression, in the syntax of RE2.
 #[derive(Debug, Clone)]
-pub struct Pattern(Regex);
+pub struct Pattern {
+    /// As it is written.
+    text: String,
+    regex: Regex,
+}
 
 impl Pattern {
     /// Compiles a text.
-    pub(super) fn new(text: &str) -> Result<Self, regex::Error> {
-        let regex = RegexBuilder::new(text).size_limit(MOST).build()?;
-        Ok(Self(regex))
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let spelt = re2::rust_regex(text).map_err(|err| err.to_string())?;
+        let regex = RegexBuilder::new(&spelt).size_limit(MOST).build();
+        Ok(Self {
+            text: text.to_owned(),
+            regex: regex.map_err(|err| err.to_string())?,
+        })
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The expression itself.
     #[must_use]
     pub fn regex(&self) -> &Regex {
-        &self.0
+        &self.regex
     }
 }
 
 impl Default for Pattern {
     fn default() -> Self {
-        Self(Regex::new("").unwrap_or_else(|_| unreachable!("the empty pattern")))
+        Self::new("").unwrap_or_else(|_| unreachable!("the empty pattern"))
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.text == other.text
     }
 }
 
@@ -46,13 +60,7 @@ impl Value for Pattern {
         match Self::new(&text) {
             Ok(pattern) => Some(pattern),
             Err(err) => {
-                let line = err
-                    .to_string()
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned();
+                let line = err.lines().last().unwrap_or_default().trim();
                 reader.fault(&node.place, format!("not a regular expression: {line}"));
                 None
             }
@@ -60,7 +68,7 @@ impl Value for Pattern {
     }
 
     fn show(&self) -> String {
-        self.0.as_str().to_owned()
+        self.text.clone()
     }
 }
 
@@ -127,5 +135,31 @@ impl Value for Unsupported {
 
     fn plain() -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_those_of_re2() {
+        for (pattern, text, fits) in [
+            (r"^[\w-.]+$", "a-b.c", true),
+            (r"^[\w-.]+$", "a b", false),
+            (r"^\Q220 (x)\E$", "220 (x)", true),
+            (r"^\Q220 (x)\E$", "220 x", false),
+            (r"^\d$", "\u{663}", false),
+        ] {
+            let compiled = Pattern::new(pattern).unwrap();
+            assert_eq!(
+                compiled.regex().is_match(text.as_bytes()),
+                fits,
+                "{pattern} {text}"
+            );
+            assert_eq!(compiled.show(), pattern);
+        }
+        assert!(Pattern::new("a**").is_err());
+        assert!(Pattern::new("(").is_err());
     }
 }

@@ -68,7 +68,7 @@ async fn exchange(
                             Reason::Body,
                             format!(
                                 "expected {:?}, the last line was {seen:?}",
-                                pattern.regex().as_str()
+                                pattern.as_str()
                             ),
                         ),
                         _ => failure,

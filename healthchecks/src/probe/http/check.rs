@@ -173,13 +173,13 @@ fn patterns(http: &Http, body: &[u8]) -> Option<String> {
         .iter()
         .find(|pattern| pattern.regex().is_match(body))
     {
-        return Some(format!("the body matches {:?}", pattern.regex().as_str()));
+        return Some(format!("the body matches {:?}", pattern.as_str()));
     }
     let missing = http
         .fail_if_body_not_matches_regexp
         .iter()
         .find(|pattern| !pattern.regex().is_match(body));
-    missing.map(|pattern| format!("the body does not match {:?}", pattern.regex().as_str()))
+    missing.map(|pattern| format!("the body does not match {:?}", pattern.as_str()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds far below 2^53")]
