@@ -143,6 +143,9 @@ pub struct Kept {
     pub answered_ms: i64,
     /// Whether it was seen then.
     pub seen: bool,
+    /// Whether it fell to this one to page for it.
+    #[serde(default)]
+    pub ours: bool,
     /// How it was when it last answered.
     pub standing: Standing,
 }
@@ -155,6 +158,8 @@ struct Known {
     silent_ms: i64,
     /// Whether it has answered since our start.
     heard: bool,
+    /// Whether it was ours to page for before that.
+    was_ours: bool,
     sight: Sight,
     reason: String,
 }
@@ -207,6 +212,7 @@ impl Peers {
             answered_ms: Some(now_ms),
             silent_ms: now_ms,
             heard: true,
+            was_ours: false,
             sight,
             reason: String::new(),
         };
@@ -226,27 +232,36 @@ impl Peers {
     /// What is to be known after a restart: one that dies meanwhile, or was dead before,
     /// is no new one.
     #[must_use]
-    pub fn kept(&self, config: &Config, now_ms: i64) -> BTreeMap<String, Kept> {
-        let kept = self.all.iter().filter_map(|(name, known)| {
-            let kept = Kept {
-                answered_ms: known.answered_ms?,
-                seen: known.seen(config, now_ms)?,
-                standing: known.sight.standing.clone(),
-            };
-            Some((name.clone(), kept))
-        });
+    pub fn kept(&self, me: &str, config: &Config, now_ms: i64) -> BTreeMap<String, Kept> {
+        let kept = self
+            .views(me, config, now_ms)
+            .into_iter()
+            .filter_map(|view| {
+                let kept = Kept {
+                    answered_ms: view.answered_ms?,
+                    seen: view.verdict == Verdict::Up,
+                    ours: view.ours,
+                    standing: view.standing,
+                };
+                Some((view.name, kept))
+            });
         kept.collect()
     }
 
     /// Goes on with what was kept. Who was seen has as long to answer as ever: it is we
-    /// who were away.
-    pub fn restore(&mut self, kept: BTreeMap<String, Kept>, now_ms: i64) {
+    /// who were away. Who was not is not, even if the clock was put back meanwhile.
+    pub fn restore(&mut self, kept: BTreeMap<String, Kept>, config: &Config, now_ms: i64) {
+        let missed_ms = now_ms - silent_after_ms(config);
         let known = kept.into_iter().map(|(name, kept)| {
             let answered_ms = kept.answered_ms.min(now_ms);
             let known = Known {
                 answered_ms: Some(answered_ms),
-                silent_ms: if kept.seen { now_ms } else { answered_ms },
+                silent_ms: match kept.seen {
+                    true => now_ms,
+                    false => answered_ms.min(missed_ms),
+                },
                 heard: false,
+                was_ours: kept.ours,
                 sight: Sight {
                     standing: kept.standing,
                     ..Sight::default()
@@ -304,6 +319,8 @@ impl Peers {
             .iter()
             .filter(|(_, known)| known.seen(config, now_ms) == Some(true))
             .collect();
+        // A witness of before our start that is still to be heard may see whom we do not.
+        let waiting = seen.iter().any(|(_, known)| !known.heard);
         let view = |(name, known): (&String, &Known)| {
             let others = seen.iter().filter(|(other, _)| *other != name);
             let verdict = match known.seen(config, now_ms) {
@@ -326,7 +343,9 @@ impl Peers {
                 .filter(|(_, other)| other.sight.misses.contains(name))
                 .map(|(other, _)| other.as_str())
                 .min();
-            let ours = verdict == Verdict::Dead && first.is_none_or(|first| me < first);
+            let ours = verdict == Verdict::Dead
+                && first.is_none_or(|first| me < first)
+                && (known.was_ours || !waiting);
             View {
                 name: name.clone(),
                 verdict,
@@ -344,9 +363,12 @@ impl Known {
     /// Whether it is seen; nothing if it never was.
     fn seen(&self, config: &Config, now_ms: i64) -> Option<bool> {
         self.answered_ms?;
-        let silent_ms = now_ms - self.silent_ms;
-        Some(silent_ms < i64::try_from(config.silent_after.as_millis()).unwrap_or(i64::MAX))
+        Some(now_ms - self.silent_ms < silent_after_ms(config))
     }
+}
+
+fn silent_after_ms(config: &Config) -> i64 {
+    i64::try_from(config.silent_after.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ mod tests {
             let kept = Kept {
                 answered_ms,
                 seen: true,
+                ours: false,
                 standing: healthchecks::peer::Standing::default(),
             };
             BTreeMap::from([("b".to_owned(), kept)])

@@ -140,7 +140,7 @@ fn a_restart_forgets_no_dead_peer_and_takes_no_living_one_for_dead() {
     before.answered("c", ready, 0);
     before.answered("b", Sight::default(), 60_000);
     before.silent("d", "never seen");
-    let kept = before.kept(&config, 60_000);
+    let kept = before.kept("a", &config, 60_000);
     let text = serde_json::to_string(&kept).unwrap();
     let kept: BTreeMap<String, Kept> = serde_json::from_str(&text).unwrap();
     assert_eq!(kept.keys().collect::<Vec<_>>(), ["b", "c"]);
@@ -148,7 +148,7 @@ fn a_restart_forgets_no_dead_peer_and_takes_no_living_one_for_dead() {
     // An hour later it is there again.
     let now_ms = 3_600_000;
     let mut after = Peers::default();
-    after.restore(kept, now_ms);
+    after.restore(kept, &config, now_ms);
     let told = |peers: &Peers, now_ms| {
         let mut page = exposition::Writer::new();
         peers.write("a", &config, now_ms, &mut page);
@@ -183,10 +183,58 @@ fn a_restart_forgets_no_dead_peer_and_takes_no_living_one_for_dead() {
     assert!(ours(&after, "a") && !ours(&after, "x"));
     // Who was seen before is missed only when it was silent as long as ever.
     let mut alone = Peers::default();
-    alone.restore(before.kept(&config, 60_000), now_ms);
+    alone.restore(before.kept("a", &config, 60_000), &config, now_ms);
     alone.asked();
     for (after_ms, verdict) in [(29_999, Verdict::Up), (30_000, Verdict::Isolated)] {
         let views = alone.views("a", &config, now_ms + after_ms);
         assert_eq!(views[0].verdict, verdict, "{after_ms}");
+    }
+}
+
+#[test]
+fn after_a_restart_a_witness_is_heard_before_a_page_that_was_not_ours() {
+    let config = Config::default();
+    let missing = |names: &[&str]| Sight {
+        misses: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..Sight::default()
+    };
+    let mut before = Peers::default();
+    before.answered("c", Sight::default(), 0);
+    // That one pages.
+    before.answered("b", missing(&["c"]), 60_000);
+    let c = |peers: &Peers, me: &str, now_ms| {
+        let views = peers.views(me, &config, now_ms);
+        let view = views.into_iter().find(|view| view.name == "c").unwrap();
+        (view.verdict, view.ours)
+    };
+    let kept = before.kept("x", &config, 60_000);
+    let mut after = Peers::default();
+    after.restore(kept, &config, 70_000);
+    assert_eq!(c(&after, "x", 70_000), (Verdict::Dead, false));
+    let mut heard = after.clone();
+    heard.answered("b", missing(&[]), 71_000);
+    assert_eq!(c(&heard, "x", 71_000), (Verdict::Dead, true));
+    heard.answered("b", missing(&["c"]), 72_000);
+    assert_eq!(c(&heard, "x", 72_000), (Verdict::Dead, false));
+    // Whose page it was goes on with it, over a second restart too.
+    let mut ours = Peers::default();
+    ours.restore(before.kept("a", &config, 60_000), &config, 70_000);
+    assert_eq!(c(&ours, "a", 70_000), (Verdict::Dead, true));
+    let mut again = Peers::default();
+    again.restore(ours.kept("a", &config, 70_000), &config, 80_000);
+    assert_eq!(c(&again, "a", 80_000), (Verdict::Dead, true));
+}
+
+#[test]
+fn a_clock_that_was_put_back_brings_no_dead_peer_to_life() {
+    let config = Config::default();
+    let mut before = Peers::default();
+    before.answered("c", Sight::default(), 1_000_000);
+    let kept = before.kept("a", &config, 1_060_000);
+    for now_ms in [500_000, 1_000_010, 1_060_000] {
+        let mut after = Peers::default();
+        after.restore(kept.clone(), &config, now_ms);
+        let view = &after.views("a", &config, now_ms)[0];
+        assert_eq!((view.verdict, view.ours), (Verdict::Dead, true), "{now_ms}");
     }
 }

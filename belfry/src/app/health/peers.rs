@@ -28,7 +28,7 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         .liveness
         .watch("peers", Duration::from_secs(120), Instant::now());
     let mut asked: Option<Instant> = None;
-    let mut written = Written::default();
+    let mut written = Written::before(watch).await;
     loop {
         beat.beat(Instant::now());
         tokio::select! {
@@ -43,6 +43,7 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         let due = asked.is_none_or(|at| at.elapsed() >= config.peer.interval);
         if config.peer.peers.is_empty() {
             watch.health.abroad.found(Vec::new(), watch.clock.now_ms());
+            written.keep(watch, false).await;
             continue;
         }
         if !due {
@@ -69,13 +70,14 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
                 Err(err) => peers.silent(&peer.name, &format!("{err:#}")),
             }
         }
-        watch.health.peers().asked();
         written.keep(watch, false).await;
         let sites = match config.peer.look {
             true => watch.health.peers().targets(),
             false => Vec::new(),
         };
         watch.health.abroad.found(sites, watch.clock.now_ms());
+        // Only then it is known what else there is to look at.
+        watch.health.peers().asked();
     }
 }
 

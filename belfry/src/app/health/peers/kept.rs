@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub(in super::super) async fn restored(config: &Config, state: &State, now_ms: i64) -> Peers {
     let mut peers = Peers::default();
     match state::load_peers(&state.pool).await {
-        Ok(kept) => peers.restore(kept, now_ms),
+        Ok(kept) => peers.restore(kept, config, now_ms),
         Err(err) => tracing::error!("cannot read what was kept of peers, so all are new: {err}"),
     }
     peers.retain(config);
@@ -26,18 +26,28 @@ pub(in super::super) async fn restored(config: &Config, state: &State, now_ms: i
 }
 
 /// What was written, and when.
-#[derive(Default)]
 pub(super) struct Written {
     peers: BTreeMap<String, Kept>,
     at: Option<Instant>,
 }
 
 impl Written {
+    /// What is on the disk at the start.
+    pub(super) async fn before(watch: &Watch) -> Self {
+        let loaded = time::timeout(DEADLINE, state::load_peers(&watch.state.pool)).await;
+        Self {
+            peers: loaded.ok().and_then(Result::ok).unwrap_or_default(),
+            at: None,
+        }
+    }
+
     /// Writes what is known where it is time for that, or all of it if `last`.
     pub(super) async fn keep(&mut self, watch: &Watch, last: bool) {
         let peers = {
+            let config = watch.config();
+            let me = super::name(&config.peer, config.host_name());
             let peers = watch.health.peers();
-            peers.kept(&watch.config().peer, watch.clock.now_ms())
+            peers.kept(&me, &config.peer, watch.clock.now_ms())
         };
         if peers == self.peers || !(last || self.is_due(&peers)) {
             return;
@@ -61,7 +71,8 @@ impl Written {
         let like = |(name, kept): (&String, &Kept)| {
             let before = self.peers.get(name);
             before.is_some_and(|before| {
-                (before.seen, &before.standing) == (kept.seen, &kept.standing)
+                (before.seen, before.ours, &before.standing)
+                    == (kept.seen, kept.ours, &kept.standing)
             })
         };
         peers.len() != self.peers.len()
