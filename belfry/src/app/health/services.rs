@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use exporter::container::{Container, Health, State};
+use exporter::container::{Container, DeclaredService, Health, State};
 use healthchecks::heartbeat;
 use healthchecks::service::{Answer, Check, Evidence, Instance, Running, Services};
 
@@ -74,7 +74,12 @@ pub(crate) fn needs(watch: &Watch) -> Vec<alerter::Need> {
             needs,
         }));
     }
-    for declared in watch.containers.declared() {
+    let has_container = |declared: &DeclaredService| {
+        let projects = projects.get(&*declared.service);
+        projects.is_some_and(|projects| projects.contains(&*declared.project))
+    };
+    let declared = watch.containers.declared().into_iter();
+    for declared in declared.filter(|one| !has_container(one)) {
         let needed = declared.depends_on.into_iter();
         all.extend(needed.map(|needs| alerter::Need {
             project: declared.project.clone(),
