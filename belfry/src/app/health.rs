@@ -89,6 +89,7 @@ impl Health {
     pub(super) fn all_looked_at(&self, config: &Config) -> bool {
         self.targets_known.load(Ordering::Relaxed)
             && self.probes.all_looked_at()
+            && self.abroad.all_looked_at()
             && self.peers().were_asked(&config.peer)
     }
 
