@@ -64,7 +64,7 @@ impl Health {
             probes: Board::default(),
             told: Told::default(),
             abroad: Board::default(),
-            discovered: discover::Discovered::default(),
+            discovered: discover::Discovered::restored(&config.probe.discover, state).await,
             proofs: evidence::Proofs::default(),
             targets_known: AtomicBool::new(false),
             peers: Mutex::new(peers::restored(&config.peer, state, now_ms).await),

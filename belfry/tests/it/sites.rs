@@ -153,9 +153,9 @@ fn targets_stand_in_a_table_and_end_with_their_rows() {
              queries: [{{name: shop_sites, sql: 'select name, url, 1 as value from sites', labels: [name, url], interval: 1s}}]}}",
             postgres.port()
         ))
-        .part("probe: {up_after: 1, discover: {interval: 1s, series: [shop_sites]}}")
+        .part("probe: {up_after: 1, discover: {interval: 1s, series: [shop_sites, 'max by (name, url) (shop_sites)']}}")
         .config();
-    let belfry = Launch::with(&config).start();
+    let mut belfry = Launch::with(&config).start();
     wait_for_up(&belfry, &["docs", "shop"]);
     postgres.query("delete from sites where name = 'docs'");
     wait_for_up(&belfry, &["shop"]);
@@ -173,6 +173,20 @@ fn targets_stand_in_a_table_and_end_with_their_rows() {
         "its rows have ended"
     );
     wait_for_up(&belfry, &["shop"]);
+    // Nor is a restart meanwhile.
+    belfry.signal(rustix::process::Signal::TERM);
+    belfry.wait();
+    belfry.restart();
+    poll::holds("it should be told after a restart too", || {
+        belfry.metric(&format!("belfry_probe_discovery_up{source}")) == Some(0.0)
+    });
+    wait_for_up(&belfry, &["shop"]);
+    // Of a maximum nobody knows whence it came.
+    let most = "{source=\"series max by (name, url) (shop_sites)\"}";
+    for (name, expected) in [("up", 0.0), ("targets", 1.0)] {
+        let name = format!("belfry_probe_discovery_{name}{most}");
+        assert_eq!(belfry.metric(&name), Some(expected), "{name}");
+    }
     postgres.start_again();
     poll::holds("it should be read again", || {
         belfry.metric(&format!("belfry_probe_discovery_up{source}")) == Some(1.0)

@@ -2,6 +2,8 @@
 //! files are read, expressions are evaluated. A source that fails keeps its last
 //! targets, and is told as a metric.
 
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +19,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Watch;
+use super::probes::LISTED;
 use crate::config::Config;
 
 /// A reload is noticed by then.
@@ -42,6 +45,8 @@ struct Source {
     /// Whence the series came that named them.
     origins: BTreeSet<Origin>,
     well: bool,
+    /// Whether it was read since the start.
+    answered: bool,
 }
 
 /// Whence a series comes: its job and instance, and the database of a question.
@@ -89,11 +94,12 @@ impl Discovered {
         }
     }
 
-    fn origins(&self, name: &str) -> BTreeSet<Origin> {
+    /// Whence the series of a source came last, and whether it was read since the start.
+    fn origins(&self, name: &str) -> (BTreeSet<Origin>, bool) {
         let sources = self.lock();
         let source = sources.get(name);
         source
-            .map(|source| source.origins.clone())
+            .map(|source| (source.origins.clone(), source.answered))
             .unwrap_or_default()
     }
 
@@ -112,6 +118,7 @@ impl Discovered {
                     targets,
                     origins,
                     well: true,
+                    answered: true,
                 };
             }
             Err(why) => {
@@ -146,6 +153,8 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     let beat = watch
         .liveness
         .watch("discover", Duration::from_secs(600), Instant::now());
+    let began = Instant::now();
+    let mut written = kept::before(watch).await;
     let mut last: Option<(Instant, Discover)> = None;
     loop {
         let config = watch.config().probe.discover.clone();
@@ -153,13 +162,14 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
             .as_ref()
             .is_none_or(|(at, of)| at.elapsed() >= config.interval || *of != config);
         if due {
-            let looking = look(watch, &config);
+            let looking = look(watch, &config, began);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = looking => {}
             }
             watch.health.discovered.known.store(true, Ordering::Relaxed);
             last = Some((Instant::now(), config));
+            kept::keep(watch, &mut written).await;
         }
         beat.beat(Instant::now());
         tokio::select! {
@@ -169,17 +179,22 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     }
 }
 
-/// Looks at each source once; those that are configured no more are forgotten.
-async fn look(watch: &Arc<Watch>, config: &Discover) {
+/// What the sources are called.
+fn names(config: &Discover) -> Vec<String> {
     let named = |kind: &str, all: &[String]| -> Vec<String> {
         all.iter().map(|one| format!("{kind} {one}")).collect()
     };
-    let known = [
+    [
         named("caddy", &config.caddy),
         named("nginx", &config.nginx),
         named("series", &config.series),
     ]
-    .concat();
+    .concat()
+}
+
+/// Looks at each source once; those that are configured no more are forgotten.
+async fn look(watch: &Arc<Watch>, config: &Discover, began: Instant) {
+    let known = names(config);
     watch
         .health
         .discovered
@@ -206,10 +221,11 @@ async fn look(watch: &Arc<Watch>, config: &Discover) {
     }
     for expr in &config.series {
         let name = format!("series {expr}");
-        let before = watch.health.discovered.origins(&name);
+        let (before, answered) = watch.health.discovered.origins(&name);
+        let early = !answered && began.elapsed() < LISTED;
         let found = aside({
             let (watch, expr, config) = (Arc::clone(watch), expr.clone(), config.clone());
-            move || series(&watch, &expr, &config, &before)
+            move || series(&watch, &expr, &config, &before, early)
         });
         let found = found.await;
         watch.health.discovered.took_from(&name, found);
@@ -263,33 +279,61 @@ fn nginx(main: &Path) -> Result<Vec<String>, String> {
 
 /// What series name. Where they are missing because whence they came does not answer,
 /// nobody knows what is named: a database that is down must not end the looks at its sites.
+/// `early` after a start its reader may not have asked it yet.
 fn series(
     watch: &Watch,
     text: &str,
     config: &Discover,
     before: &BTreeSet<Origin>,
+    early: bool,
 ) -> Result<Found, String> {
     let named = vector(watch, text)?;
     let origins: BTreeSet<Origin> = named.iter().map(|(labels, _)| origin(labels)).collect();
     let mut missing = before.difference(&origins).peekable();
-    if missing.peek().is_some() {
+    if let Some(first) = missing.peek() {
+        if early {
+            return Err(format!("{} has not answered yet", whence(first)));
+        }
         let down = vector(watch, "up == 0 or pg_exporter_last_scrape_error == 1")?;
         let unanswered = vector(watch, "belfry_postgres_query_success == 0")?;
-        if let Some([job, instance, _]) = missing.find(|missing| {
-            let [job, instance, datname] = missing;
-            down.iter()
-                .any(|(labels, _)| labels.get("job") == job && labels.get("instance") == instance)
-                || unanswered.iter().any(|(labels, _)| {
-                    labels.get("instance") == instance && labels.get("datname") == datname
-                })
-        }) {
-            return Err(format!("{job} at {instance} does not answer"));
+        let mut silent = down
+            .iter()
+            .map(|(labels, _)| (labels, &["job", "instance"][..]))
+            .chain(
+                unanswered
+                    .iter()
+                    .map(|(labels, _)| (labels, &["instance", "datname"][..])),
+            );
+        if let Some((labels, _)) =
+            silent.find(|(labels, names)| missing.clone().any(|one| is_of(one, labels, names)))
+        {
+            return Err(format!("{} does not answer", whence(&origin(labels))));
         }
     }
     let labels = named
         .iter()
         .map(|(labels, _)| |name: &str| labels.get(name));
     Ok((config.named(labels), origins))
+}
+
+fn whence([job, instance, _]: &Origin) -> String {
+    match (&**job, &**instance) {
+        ("", "") => "what it came from".to_owned(),
+        ("", one) | (one, "") => one.to_owned(),
+        _ => format!("{job} at {instance}"),
+    }
+}
+
+/// Whether what was named came from a reader with these labels, by those of them that
+/// count. An expression such as `max by (url)` leaves nothing of whence it came: it may
+/// be any.
+fn is_of(origin: &Origin, labels: &Labels, names: &[&str]) -> bool {
+    let [job, instance, _] = origin;
+    let whole = !job.is_empty() && !instance.is_empty();
+    let mut known = ["job", "instance", "datname"].iter().zip(origin);
+    known.all(|(name, value)| {
+        !names.contains(name) || labels.get(name) == value || (!whole && value.is_empty())
+    })
 }
 
 /// The series that an expression gives now.
@@ -300,5 +344,32 @@ fn vector(watch: &Watch, text: &str) -> Result<Vec<(Labels, f64)>, String> {
     match answer.map_err(|err| err.to_string())?.value {
         Value::Vector(vector) => Ok(vector),
         _ => Err("it gives no series".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_of_a_reader_by_the_labels_that_are_left() {
+        let reader = Labels::from_pairs([("job", "a"), ("instance", "x"), ("datname", "d")]);
+        let up = &["job", "instance"][..];
+        let question = &["instance", "datname"][..];
+        for (origin, names, expected) in [
+            (["a", "x", "d"], up, true),
+            (["a", "x", ""], up, true),
+            (["b", "x", "d"], up, false),
+            (["b", "x", "d"], question, true),
+            (["a", "x", ""], question, false),
+            (["", "x", ""], up, true),
+            (["", "y", ""], up, false),
+            (["", "", ""], up, true),
+            (["", "", ""], question, true),
+            (["", "", "e"], question, false),
+        ] {
+            let told = is_of(&origin.map(str::to_owned), &reader, names);
+            assert_eq!(told, expected, "{origin:?} {names:?}");
+        }
     }
 }

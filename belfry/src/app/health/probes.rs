@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(2);
 /// How often the labels of containers are looked at.
 const FIND: Duration = Duration::from_secs(10);
 /// An engine that lists nothing for so long after the start is waited for no more.
-const LISTED: Duration = Duration::from_secs(120);
+pub(super) const LISTED: Duration = Duration::from_secs(120);
 
 /// What is looked at: what is ours, and the sites of peers.
 const BOARDS: [fn(&Health) -> &Board; 2] = [|health| &health.probes, |health| &health.abroad];
