@@ -136,7 +136,7 @@ mod tests {
     fn a_command_that_writes_or_feeds_a_database_changes_something() {
         for command in [
             "belfry backup attest",
-            "docker logs NAME > ~/evidence.log 2>&1",
+            "docker logs NAME >> ~/evidence.log 2>&1",
             "docker logs NAME 2>>log",
             "zcat FILE.sql.gz | docker exec -i POSTGRES psql -U DBUSER",
             "docker exec POSTGRES pg_dump -U DBUSER DATABASE > ~/rescue.dump",
@@ -190,10 +190,24 @@ mod tests {
             ": >",
             "> /var/lib",
             "> /var/log",
+            // It would empty what was kept at the last incident.
+            " > ~/evidence",
         ];
         for (name, text) in ALL {
             for word in forbidden {
                 assert!(!text.contains(word), "{name}: {word}");
+            }
+        }
+    }
+
+    /// Compose starts nothing where one of the services that it is told is unknown, as a
+    /// blank is that nothing fills.
+    #[test]
+    fn services_that_a_host_may_lack_are_started_each_by_itself() {
+        for (name, text) in ALL {
+            for line in text.lines().filter(|line| line.contains("docker compose")) {
+                let blanks = line.split(' ').filter(|word| word.ends_with("_SERVICE"));
+                assert!(blanks.count() < 2, "{name}: {line}");
             }
         }
     }
@@ -205,7 +219,7 @@ mod tests {
                 let place = |words: &str| commands.find(words);
                 let replaced = place("IMAGE_TAG=").or_else(|| place("--force-recreate"));
                 if let Some(replaced) = replaced {
-                    let kept = place(" > ~/evidence-");
+                    let kept = place(" >> ~/evidence-");
                     assert!(
                         kept.is_some_and(|kept| kept < replaced),
                         "{name}: {commands}"
