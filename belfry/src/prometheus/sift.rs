@@ -55,7 +55,7 @@ const REFUSED: &[&str] = &[
     "config.auto-reload-interval",
 ];
 
-/// Flags that are off unless they are given: `--no-...` of them says nothing.
+/// Flags that are off unless they are given: `--no-...` takes one before it back.
 const OFF: &[&str] = &["web.enable-lifecycle", "web.enable-remote-write-receiver"];
 
 /// What is left of a command line.
@@ -87,6 +87,8 @@ pub(crate) fn sift(words: impl IntoIterator<Item = String>) -> Result<Sifted, St
         let plain = off.unwrap_or(name);
         let refused = REFUSED.contains(&plain) || plain.starts_with("storage.agent.");
         if off.is_some() && (refused || OFF.contains(&plain)) {
+            out.words
+                .retain(|word| word.strip_prefix("--") != Some(plain));
             continue;
         }
         if refused {
@@ -140,5 +142,13 @@ mod tests {
         assert!(sifted("prometheus --storage.agent.path=/x").is_err());
         let off = sifted("prometheus --no-agent --no-web.enable-lifecycle").unwrap();
         assert_eq!((off.words, off.idle), (vec!["prometheus".into()], vec![]));
+    }
+
+    #[test]
+    fn of_a_flag_and_its_opposite_the_last_one_wins() {
+        let (on, off) = ("--web.enable-lifecycle", "--no-web.enable-lifecycle");
+        let words = |line: String| sifted(&line).unwrap().words;
+        assert_eq!(words(format!("prometheus {on} {off}")), ["prometheus"]);
+        assert_eq!(words(format!("prometheus {off} {on}")), ["prometheus", on]);
     }
 }
