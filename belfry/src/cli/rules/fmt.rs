@@ -124,8 +124,10 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = path.canonicalize()?;
     let about = fs::metadata(&path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    // A file of that name would be somebody else's.
-    name.push(format!(".{}.new", std::process::id()));
+    // A file of that name would be somebody else's. The number of a process would not do:
+    // in a container it is the same each time, and a crash leaves its file behind.
+    let number = getrandom::u64().map_err(io::Error::other)?;
+    name.push(format!(".{number:016x}.new"));
     let fresh = path.with_file_name(name);
     let mut file = File::create_new(&fresh)?;
     let written = write(&mut file, text, &about).and_then(|()| fs::rename(&fresh, &path));
