@@ -46,7 +46,7 @@ async fn main() -> std::io::Result<()> {
         let url = what;
         let postgres = postgres::Postgres::new(postgres::Config {
             servers: vec![postgres::Server {
-                url,
+                url: settings::Secret::new(url),
                 ..postgres::Server::default()
             }],
             interval: Duration::from_millis(1),

@@ -316,7 +316,9 @@ fn server(place: &Place, address: &str, told: &BTreeMap<String, Secret>) -> Serv
             let (host, port) = address.rsplit_once(':').unwrap_or((address, "5432"));
             let (user, database) = (quoted(user), quoted(database));
             Server::Postgres(postgres::Server {
-                url: format!("host={host} port={port} user={user} dbname={database}"),
+                url: Secret::new(format!(
+                    "host={host} port={port} user={user} dbname={database}"
+                )),
                 password: told.get(POSTGRES_PASSWORD).cloned().unwrap_or_default(),
                 name,
                 ..postgres::Server::default()

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 
 /// Where passwords of several servers stand, and where services do.
 const PASSWORD_FILE: &str = ".pgpass";
@@ -21,14 +21,24 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Reads an address without a password. An empty user is `postgres`.
+    /// Reads an address, with a password or without. An empty user is `postgres`.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         let parsed: Result<tokio_postgres::Config, _> = url.parse();
+        // The parser knows `require` alone of what wants TLS.
+        let verified = ["sslmode=verify-full", "sslmode=verify-ca"];
+        let parsed = parsed.or_else(|err| {
+            let mode = verified.into_iter().find(|mode| url.contains(mode));
+            mode.map_or(Err(err), |mode| {
+                url.replace(mode, "sslmode=require").parse()
+            })
+        });
         let config = parsed.map_err(|_| "postgres://user@host:port/database is wanted")?;
-        if config.get_password().is_some() {
-            return Err("a password belongs into `password` or `password_file`");
-        }
         Self::with(config)
+    }
+
+    /// Whether it is said to be reached by TLS alone. By default it is not said.
+    pub(super) fn is_to_be_encrypted(&self) -> bool {
+        self.config.get_ssl_mode() == SslMode::Require
     }
 
     /// Takes what a service file says of a service.
@@ -46,6 +56,9 @@ impl Access {
                 ("user", user) => _ = config.user(user),
                 ("password", password) => _ = config.password(password),
                 ("dbname", database) => _ = config.dbname(database),
+                ("sslmode", "require" | "verify-ca" | "verify-full") => {
+                    config.ssl_mode(SslMode::Require);
+                }
                 ("port", port) => {
                     _ = config.port(
                         port.parse()
@@ -154,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_taken_in_both_forms_but_never_with_a_password() {
+    fn addresses_are_taken_in_both_forms_and_with_a_password() {
         let place = |url| Access::parse(url).map(|access| access.place);
         assert_eq!(place("postgres://me@db:5433/x").unwrap(), "db:5433");
         assert_eq!(
@@ -162,8 +175,24 @@ mod tests {
             "/run/postgresql:5432"
         );
         for url in ["postgres://me:hunter2@db/x", "host=db password=hunter2"] {
-            let fault = place(url).unwrap_err();
-            assert!(fault.contains("password_file") && !fault.contains("hunter2"));
+            let access = Access::parse(url).unwrap();
+            assert_eq!(access.config.get_password(), Some(&b"hunter2"[..]));
+            assert_eq!(access.place, "db:5432");
+            assert!(!format!("{access:?}").contains("hunter2"));
+        }
+        for (url, encrypted) in [
+            ("postgres://db", false),
+            ("postgres://db?sslmode=prefer", false),
+            ("postgres://db?sslmode=require", true),
+            ("host=db sslmode=require", true),
+            ("host=db sslmode=verify-ca", true),
+            (
+                "postgres://db/x?sslmode=verify-full&connect_timeout=5",
+                true,
+            ),
+        ] {
+            let access = Access::parse(url).unwrap();
+            assert_eq!(access.is_to_be_encrypted(), encrypted, "{url}");
         }
         for url in [
             "",
@@ -181,14 +210,15 @@ mod tests {
 
     #[test]
     fn a_service_is_taken_from_its_section_alone() {
-        let text =
-            "[a]\nhost=x\npassword=p\n\n[b]\n# c\nhost = y\nport=6000\nuser=me\n[c]\nhost=z\n";
+        let text = "[a]\nhost=x\npassword=p\nsslmode=verify-full\n\n[b]\n# c\nhost = y\nport=6000\nuser=me\n[c]\nhost=z\n";
         let access = Access::service(text, "b").unwrap();
         assert_eq!(access.place, "y:6000");
         assert_eq!(access.config.get_user(), Some("me"));
         assert_eq!(access.config.get_password(), None);
+        assert!(!access.is_to_be_encrypted());
         let other = Access::service(text, "a").unwrap();
         assert_eq!(other.config.get_password(), Some(&b"p"[..]));
+        assert!(other.is_to_be_encrypted());
         assert!(Access::service(text, "d").is_err());
     }
 

@@ -12,6 +12,7 @@ use super::pending::Pending;
 use super::queries::{Query, Sort};
 use super::rows::Rows;
 use super::target::Target;
+use super::visits::Visits;
 use crate::pieces::Sheet;
 
 /// What a server's end of a question may take beyond its own limit.
@@ -39,10 +40,26 @@ struct Known {
 }
 
 impl Asked {
-    /// Asks what is due, as long as there is time. False when the server's own
-    /// connection can be used no more.
-    pub(super) async fn ask(&mut self, target: &Target, own: &Link, end: Deadline) -> bool {
+    /// Lets go of connections that hang no more.
+    pub(super) fn let_go(&mut self) {
         self.stuck.retain(|_, pending| !pending.is_over());
+    }
+
+    /// Whether a connection of ours to this database hangs, or has until now.
+    pub(super) fn hang(&self, database: &str) -> bool {
+        self.stuck.contains_key(database)
+    }
+
+    /// Asks what is due, as long as there is time, but of no database to which
+    /// `visits` have a connection that hangs. False when the server's own connection
+    /// can be used no more.
+    pub(super) async fn ask(
+        &mut self,
+        target: &Target,
+        own: &Link,
+        visits: &Visits,
+        end: Deadline,
+    ) -> bool {
         let queries = &target.config.queries;
         let now = Instant::now();
         let mut due: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -76,7 +93,10 @@ impl Asked {
                 }
                 continue;
             }
-            let link = self.connect(target, &database, end).await;
+            let link = match visits.hang(&database) {
+                true => None,
+                false => self.connect(target, &database, end).await,
+            };
             match link {
                 Some(link) => {
                     if self.put(&link, queries, &database, &questions, end).await {
@@ -98,7 +118,7 @@ impl Asked {
 
     /// A connection to another database; nothing when it is not to be had.
     async fn connect(&mut self, target: &Target, database: &str, end: Deadline) -> Option<Link> {
-        if self.stuck.contains_key(database) || self.stuck.len() >= MOST_STUCK {
+        if self.hang(database) || self.stuck.len() >= MOST_STUCK {
             return None;
         }
         let until = end.min(Deadline::now() + target.config.deadline / 5);

@@ -11,6 +11,11 @@ use super::tls::Connector;
 use crate::crew::{Crew, Outcome};
 use crate::tls::Papers;
 
+/// Where a server is that nobody names.
+const USUAL: &str = "postgres://postgres@127.0.0.1:5432/postgres";
+/// What is wrong with one that would be spoken to in the clear against its own words.
+const UNENCRYPTED: &str = "sslmode wants the connection encrypted, so `tls: verify` is wanted";
+
 ::settings::section! {
     /// PostgreSQL servers, under postgres_exporter's names. The user should be
     /// a member of pg_monitor.
@@ -41,6 +46,9 @@ use crate::tls::Papers;
         /// The most tables of a server that are shown, shared evenly among its
         /// databases. 0 shows none.
         pub tables: usize = 300,
+        /// The most indexes of a database that are shown one by one, of the tables that
+        /// are: the busiest. 0 shows none, but what the indexes of each table do together.
+        pub indexes_per_database: usize = 0,
         /// The most statements that are shown where pg_stat_statements is
         /// installed. 0 shows none.
         pub statements: usize = 50,
@@ -52,15 +60,16 @@ use crate::tls::Papers;
 ::settings::section! {
     /// A PostgreSQL server.
     pub struct Server {
-        /// Its address: postgres://user@host:port/database, or host=... user=...
-        /// for a socket. No password here.
-        pub url: String = "postgres://postgres@127.0.0.1:5432/postgres".to_owned(),
+        /// Its address: postgres://user:password@host:port/database, with or without
+        /// the password, or host=... user=... for a socket. Empty:
+        /// postgres://postgres@127.0.0.1:5432/postgres.
+        pub url: Secret = Secret::default(),
         /// A service of ~/.pg_service.conf that is used instead of `url`.
         pub service: String = String::new(),
         /// The label `instance` of its series. Empty: none with one server,
         /// host:port with several.
         pub name: String = String::new(),
-        /// The password. Empty: the one of the service, or of ~/.pgpass.
+        /// The password. Empty: the one of `url`, of the service, or of ~/.pgpass.
         pub password: Secret = Secret::default(),
         /// Whether the connection is encrypted.
         pub tls: Tls = Tls::Off,
@@ -90,11 +99,17 @@ impl Config {
         let mut names = std::collections::BTreeSet::new();
         for (at, server) in self.servers.iter().enumerate() {
             let key = format!("postgres.servers[{at}]");
-            if server.service.is_empty()
-                && let Err(fault) = Access::parse(&server.url)
-            {
-                faults.push((format!("{key}.url"), fault.to_owned()));
-                continue;
+            if server.service.is_empty() {
+                match server.at_url() {
+                    Err(fault) => {
+                        faults.push((format!("{key}.url"), fault.to_owned()));
+                        continue;
+                    }
+                    Ok(access) if access.is_to_be_encrypted() && server.tls == Tls::Off => {
+                        faults.push((format!("{key}.tls"), UNENCRYPTED.to_owned()));
+                    }
+                    Ok(_) => {}
+                }
             }
             let label = server.label();
             if !names.insert(label.clone()) {
@@ -134,7 +149,7 @@ impl Server {
         } else if !self.service.is_empty() {
             self.service.clone()
         } else {
-            let access = Access::parse(&self.url);
+            let access = self.at_url();
             access.map_or_else(|_| "a malformed address".to_owned(), |access| access.place)
         }
     }
@@ -143,17 +158,24 @@ impl Server {
     /// nothing for one that only a service file knows.
     #[must_use]
     pub fn place(&self) -> Option<String> {
-        let access = Access::parse(&self.url).ok()?;
+        let access = self.at_url().ok()?;
         self.service.is_empty().then_some(access.place)
     }
 
     /// Who logs in, and to which database, where its address tells.
     #[must_use]
     pub fn login(&self) -> Option<(String, String)> {
-        let config = Access::parse(&self.url).ok()?.config;
+        let config = self.at_url().ok()?.config;
         let user = config.get_user().filter(|_| self.service.is_empty())?;
         let database = config.get_dbname().unwrap_or(user);
         Some((user.to_owned(), database.to_owned()))
+    }
+
+    fn at_url(&self) -> Result<Access, &'static str> {
+        match self.url.expose() {
+            "" => Access::parse(USUAL),
+            url => Access::parse(url),
+        }
     }
 
     /// How to reach it. Files of the user are read where the configuration leaves
@@ -174,11 +196,14 @@ impl Server {
 
     fn find_access(&self) -> Result<Access, &'static str> {
         let mut access = if self.service.is_empty() {
-            Access::parse(&self.url)?
+            self.at_url()?
         } else {
             let file = access::service_file().ok_or("there is no service file")?;
             Access::service(&file, &self.service)?
         };
+        if access.is_to_be_encrypted() && self.tls == Tls::Off {
+            return Err(UNENCRYPTED);
+        }
         if !self.password.is_empty() {
             access.config.password(self.password.expose());
         } else if let Some(passwords) = access::password_file() {

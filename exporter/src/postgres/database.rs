@@ -64,6 +64,11 @@ impl Database {
             let activity = link.rows(&tables::activity(&oids)).await?;
             tables::ACTIVITY.encode(&activity, "", &mut sheet);
             tables::SIZES.encode(&self.known_sizes(), "", &mut sheet);
+            let most = target.config.indexes_per_database;
+            if most > 0 {
+                let used = link.rows(&tables::indexes(&oids, most)).await?;
+                tables::INDEXES.encode(&used, "", &mut sheet);
+            }
             let label = [("datname", name)];
             sheet
                 .family(

@@ -67,6 +67,9 @@ impl Reader {
     pub(super) async fn read(&mut self) -> Result<Vec<Arc<Pieces>>, Failure> {
         let began = Deadline::now();
         let end = began + self.target.config.deadline;
+        // Before either of both connects: each keeps off the other's databases.
+        self.visits.let_go();
+        self.asked.let_go();
         let (link, new) = self.own.awake(&self.target, end).await?;
         if new {
             // It may be another server than before.
@@ -87,7 +90,7 @@ impl Reader {
         self.held_up = std::mem::take(&mut reports.held_up);
         let usable = matches!(asked, Ok(Ok(())))
             && self.tables(&link, end, &mut reports).await
-            && self.asked.ask(&self.target, &link, end).await;
+            && self.asked.ask(&self.target, &link, &self.visits, end).await;
         if usable {
             self.own.keep(link);
         } else {
@@ -107,7 +110,8 @@ impl Reader {
             return true;
         }
         let began = Instant::now();
-        let usable = self.visits.read(&self.target, link, end).await;
+        let others = &self.asked;
+        let usable = self.visits.read(&self.target, link, others, end).await;
         let sound = self.visits.sound();
         reports.add("stat_user_tables", began.elapsed(), sound);
         reports.add("statio_user_tables", Duration::ZERO, sound);
@@ -248,6 +252,8 @@ impl Reader {
             }
         }
         all.encode(sheet);
-        self.visits.encode(sheet);
+        if self.target.config.tables > 0 {
+            self.visits.encode(sheet);
+        }
     }
 }

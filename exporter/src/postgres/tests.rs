@@ -10,7 +10,7 @@ use super::*;
 
 fn server(url: &str, name: &str) -> Server {
     Server {
-        url: url.to_owned(),
+        url: ::settings::Secret::new(url),
         name: name.to_owned(),
         password: ::settings::Secret::new("hunter2"),
         ..Server::default()
@@ -123,9 +123,9 @@ fn a_configuration_that_contradicts_itself_is_told_without_its_secrets() {
     let config = Config {
         servers: vec![
             server("postgres://me:hunter2@db/x", ""),
-            server("postgres://me@db/x", ""),
             server("postgres://me@db/y", ""),
             server("db", ""),
+            server("postgres://me@other/x?sslmode=require", ""),
         ],
         visit: Duration::ZERO,
         ..Config::default()
@@ -135,13 +135,12 @@ fn a_configuration_that_contradicts_itself_is_told_without_its_secrets() {
     assert_eq!(
         keys,
         [
-            "postgres.servers[0].url",
-            "postgres.servers[2].name",
-            "postgres.servers[3].url",
+            "postgres.servers[1].name",
+            "postgres.servers[2].url",
+            "postgres.servers[3].tls",
             "postgres.visit"
         ]
     );
-    assert!(!format!("{faults:?} {config:?}").contains("\"hunter2"));
-    assert!(!format!("{faults:?}").contains("hunter2"));
+    assert!(!format!("{faults:?} {config:?}").contains("hunter2"));
     assert_eq!(Config::default().faults(), []);
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use exposition::Kind;
 use tokio::time::{Instant as Deadline, timeout_at};
 
+use super::asked::Asked;
 use super::database::Database;
 use super::link::{Failure, Link};
 use super::pending::Pending;
@@ -40,10 +41,26 @@ impl Visits {
         }
     }
 
-    /// Reads the databases that are due, those first that wait longest. False
-    /// when the server's own connection can be used no more.
-    pub(super) async fn read(&mut self, target: &Target, own: &Link, end: Deadline) -> bool {
+    /// Lets go of connections that hang no more.
+    pub(super) fn let_go(&mut self) {
         self.stuck.retain(|_, pending| !pending.is_over());
+    }
+
+    /// Whether a connection of ours to this database hangs, or has until now.
+    pub(super) fn hang(&self, database: &str) -> bool {
+        self.stuck.contains_key(database)
+    }
+
+    /// Reads the databases that are due, those first that wait longest, and none to
+    /// which `others` have a connection that hangs. False when the server's own
+    /// connection can be used no more.
+    pub(super) async fn read(
+        &mut self,
+        target: &Target,
+        own: &Link,
+        others: &Asked,
+        end: Deadline,
+    ) -> bool {
         let home = target.home();
         let now = Instant::now();
         let due = |name: &str, tried: Option<Instant>| {
@@ -68,6 +85,8 @@ impl Visits {
             let read = if name == home {
                 let read = database.read(own, &name, most, target);
                 timeout_at(end, read).await.unwrap_or(Err(Failure::Late))
+            } else if others.hang(&name) {
+                Err(Failure::Late)
             } else {
                 self.visit(&mut database, &name, most, target, end).await
             };
@@ -91,7 +110,7 @@ impl Visits {
         target: &Target,
         end: Deadline,
     ) -> Result<bool, Failure> {
-        if self.stuck.contains_key(name) || self.stuck.len() >= MOST_STUCK {
+        if self.hang(name) || self.stuck.len() >= MOST_STUCK {
             return Err(Failure::Late);
         }
         // One that hangs leaves time for others.

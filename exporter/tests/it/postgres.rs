@@ -36,6 +36,7 @@ impl Work {
             deadline,
             visit: Duration::from_millis(500),
             seldom: Duration::from_millis(500),
+            indexes_per_database: 10,
             ..Config::default()
         }
     }

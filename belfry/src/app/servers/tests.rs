@@ -26,7 +26,10 @@ fn an_environment_tells_how_to_log_in_and_nothing_else_is_guessed() {
         };
         assert_eq!(server.name, "shop-db-1");
         assert_eq!(server.place().as_deref(), Some("10.0.0.2:5432"));
-        (server.url, server.password.expose().to_owned())
+        (
+            server.url.expose().to_owned(),
+            server.password.expose().to_owned(),
+        )
     };
     let prefix = "host=10.0.0.2 port=5432";
     assert_eq!(

@@ -53,7 +53,46 @@ pub(in crate::postgres) fn activity(oids: &str) -> String {
     )
 }
 
+/// What the indexes of these tables were used for, the busiest first.
+pub(in crate::postgres) fn indexes(oids: &str, most: usize) -> String {
+    format!(
+        "SELECT current_database() AS datname, s.schemaname, s.relname, s.indexrelname,
+           s.idx_scan, io.idx_blks_read, io.idx_blks_hit
+         FROM pg_stat_user_indexes s JOIN pg_statio_user_indexes io ON io.indexrelid = s.indexrelid
+         WHERE s.relid = ANY ('{{{oids}}}'::oid[])
+         ORDER BY s.idx_scan DESC, s.indexrelid LIMIT {most}"
+    )
+}
+
 const LABELS: &[&str] = &["datname", "relname", "schemaname"];
+
+/// Writes what [`indexes`] answers.
+pub(in crate::postgres) const INDEXES: Collector = Collector {
+    name: "statio_user_indexes",
+    versions: ALL,
+    pace: Pace::Each,
+    sql: "",
+    labels: &["datname", "indexrelname", "relname", "schemaname"],
+    server: false,
+    null: Null::Zero,
+    columns: &[
+        counter(
+            "idx_scan",
+            "belfry_postgres_index_scans_total",
+            "Scans of the index.",
+        ),
+        counter(
+            "idx_blks_read",
+            "pg_statio_user_indexes_idx_blks_read_total",
+            "Blocks of the index read.",
+        ),
+        counter(
+            "idx_blks_hit",
+            "pg_statio_user_indexes_idx_blks_hit_total",
+            "Blocks of the index found in the cache.",
+        ),
+    ],
+};
 
 /// Writes what [`sizes`] answers.
 pub(in crate::postgres) const SIZES: Collector = Collector {

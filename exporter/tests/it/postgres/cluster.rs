@@ -89,7 +89,7 @@ impl Cluster {
     /// Where it is, as the user that reads.
     pub(super) fn address(&self) -> Address {
         Address {
-            url: self.url("watch"),
+            url: settings::Secret::new(self.url("watch")),
             password: settings::Secret::new(PASSWORD),
             ..Address::default()
         }
@@ -131,10 +131,10 @@ impl Cluster {
         let socket = self.socket(&folder, port);
         server.ready(|| answers(&socket).then_some(()));
         let address = Address {
-            url: format!(
+            url: settings::Secret::new(format!(
                 "host={} port={port} user=watch dbname=postgres",
                 folder.display()
-            ),
+            )),
             ..self.address()
         };
         (server, address)

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use exporter::postgres::{Server as Address, Tls};
+use exporter::postgres::{Config, Query, Server as Address, Tls};
 use rustix::process::{Pid, Signal, kill_process};
+use settings::Secret;
 
 use super::Work;
 use super::cluster::{Cluster, PASSWORD};
@@ -28,7 +29,7 @@ async fn fails(address: Address, words: &str) {
 pub(super) async fn over_tls(cluster: &Cluster) {
     let port = cluster.port.number;
     let address = Address {
-        url: format!("postgres://watch@localhost:{port}/postgres"),
+        url: Secret::new(format!("postgres://watch@localhost:{port}/postgres")),
         tls: Tls::Verify,
         ca_file: Some(cluster.folder.join("certificate.pem")),
         ..cluster.address()
@@ -36,6 +37,28 @@ pub(super) async fn over_tls(cluster: &Cluster) {
     let work = Work::start(address.clone(), DEADLINE);
     work.whole().await;
     drop(work);
+    // As applications are told of their database: all in one address.
+    let alone = Address {
+        url: Secret::new(format!(
+            "postgres://watch:{PASSWORD}@localhost:{port}/postgres?sslmode=require"
+        )),
+        password: Secret::default(),
+        ..address.clone()
+    };
+    let work = Work::start(alone.clone(), DEADLINE);
+    work.whole().await;
+    assert!(!work.text().await.contains(PASSWORD));
+    drop(work);
+    // Which then is not spoken to in the clear.
+    let clear = Address {
+        tls: Tls::Off,
+        ..alone
+    };
+    fails(
+        clear,
+        "its settings: sslmode wants the connection encrypted",
+    )
+    .await;
     let plain = Address {
         tls: Tls::Off,
         ..address.clone()
@@ -61,9 +84,22 @@ pub(super) async fn over_tls(cluster: &Cluster) {
 /// While the catalogues are locked the server is up, what can be read is, and
 /// the page says what cannot.
 pub(super) async fn with_catalogues_locked(cluster: &Cluster) {
-    let work = Work::start(cluster.address(), Duration::from_secs(2));
+    let databases = ["shop", "blog", "market"];
+    let work = Work::with(Config {
+        servers: vec![cluster.address()],
+        queries: vec![Query {
+            name: "answer".into(),
+            sql: "SELECT 42 AS value".into(),
+            databases: databases.map(str::to_owned).into(),
+            interval: Duration::from_millis(300),
+            ..Query::default()
+        }],
+        ..Work::config(Duration::from_secs(10))
+    });
     work.whole().await;
     let holder = cluster.session("postgres", "holder").await;
+    // The server would not hinder us to take more than we should.
+    holder.run("ALTER ROLE watch CONNECTION LIMIT 9").await;
     holder
         .run("BEGIN; LOCK TABLE pg_catalog.pg_database IN ACCESS EXCLUSIVE MODE")
         .await;
@@ -89,14 +125,15 @@ pub(super) async fn with_catalogues_locked(cluster: &Cluster) {
     for _ in 0..3 {
         work.text().await;
     }
-    // A server keeps a process for each attempt to connect until the lock is
-    // gone: ours, and those of two visits.
+    // A server keeps a process for each attempt to connect until the lock is gone:
+    // ours, and one for each of three databases, visited or asked.
     let hanging = "SELECT count(*) FROM pg_stat_get_activity(NULL)
         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
     let hanging = holder.number(hanging).await;
     assert!(hanging <= 4.0, "{hanging} connections");
     holder.run("ROLLBACK").await;
     work.whole().await;
+    holder.run("ALTER ROLE watch CONNECTION LIMIT 3").await;
 }
 
 /// A user without rights sees less, and is told so; one that does not exist,
@@ -105,7 +142,7 @@ pub(super) async fn without_rights(cluster: &Cluster) {
     let admin = cluster.session("postgres", "admin").await;
     admin.run("CREATE ROLE plain LOGIN").await;
     let plain = Address {
-        url: cluster.url("plain"),
+        url: Secret::new(cluster.url("plain")),
         ..cluster.address()
     };
     let work = Work::start(plain, DEADLINE);
@@ -121,19 +158,21 @@ pub(super) async fn without_rights(cluster: &Cluster) {
     assert_eq!(success("stat_database"), Some(1.0));
     drop(work);
     let wrong = Address {
-        password: settings::Secret::new("hunter2 or so"),
+        password: Secret::new("hunter2 or so"),
         ..cluster.address()
     };
     fails(wrong, "28P01: the password is wrong").await;
     let elsewhere = Address {
-        url: cluster
-            .url("watch")
-            .replace("dbname=postgres", "dbname=gone"),
+        url: Secret::new(
+            cluster
+                .url("watch")
+                .replace("dbname=postgres", "dbname=gone"),
+        ),
         ..cluster.address()
     };
     fails(elsewhere, "3D000: there is no such database").await;
     let silent = Address {
-        password: settings::Secret::default(),
+        password: Secret::default(),
         ..cluster.address()
     };
     fails(silent, "the server wants a password, and none is set").await;
@@ -162,11 +201,44 @@ pub(super) async fn frozen_and_restarted(cluster: &mut Cluster) {
     kill_process(pid, Signal::CONT).unwrap();
     server.signal(Signal::CONT);
     work.whole().await;
+    for setting in ["archive_mode = on", "archive_command = 'false'"] {
+        admin.run(&format!("ALTER SYSTEM SET {setting}")).await;
+    }
     drop(admin);
     cluster.launch();
     work.page("the restarted server", |page| {
         let now = page.value("pg_postmaster_start_time_seconds");
         page.value("pg_up") == Some(1.0) && now.is_some_and(|now| now > start)
+    })
+    .await;
+    archiving(cluster, &work).await;
+}
+
+/// An archive that takes nothing, and then does.
+async fn archiving(cluster: &Cluster, work: &Work) {
+    let admin = cluster.session("postgres", "admin").await;
+    let piece = async || {
+        admin.run("CREATE TABLE archived (id int)").await;
+        admin.run("DROP TABLE archived").await;
+        admin.run("SELECT pg_switch_wal()").await;
+    };
+    let failing = "belfry_postgres_archiver_failing";
+    piece().await;
+    let page = work
+        .page("an archive that takes nothing", |page| {
+            page.value(failing) == Some(1.0)
+        })
+        .await;
+    assert!(page.value("pg_stat_archiver_failed_count") >= Some(1.0));
+    let when = page.value("belfry_postgres_archiver_last_failure_timestamp_seconds");
+    assert!(when > Some(1e9), "{when:?}");
+    admin.run("ALTER SYSTEM SET archive_command = 'true'").await;
+    admin.run("SELECT pg_reload_conf()").await;
+    piece().await;
+    work.page("an archive that takes what comes", |page| {
+        page.value(failing) == Some(0.0)
+            && page.value("pg_stat_archiver_archived_count") >= Some(1.0)
+            && page.value("pg_stat_archiver_last_archive_age") >= Some(0.0)
     })
     .await;
 }

@@ -31,6 +31,8 @@ pub(super) async fn whole(cluster: &Cluster) {
     shop.run("INSERT INTO items SELECT n, 'x' FROM generate_series(1, 1000) n")
         .await;
     shop.run("VACUUM ANALYZE items").await;
+    shop.run("SET enable_seqscan = off").await;
+    shop.run("SELECT name FROM items WHERE id = 7").await;
     let blog = cluster.session("blog", "blog").await;
     blog.run("CREATE TABLE posts (id int); INSERT INTO posts VALUES (1), (2), (3)")
         .await;
@@ -98,6 +100,13 @@ pub(super) async fn whole(cluster: &Cluster) {
     ] {
         assert_eq!(page.value(&series), Some(value), "{series}");
     }
+    let index = |family: &str| {
+        let labels =
+            "datname=\"shop\",indexrelname=\"items_pkey\",relname=\"items\",schemaname=\"public\"";
+        page.value(&format!("{family}{{{labels}}}"))
+    };
+    assert_eq!(index("belfry_postgres_index_scans_total"), Some(1.0));
+    assert!(index("pg_statio_user_indexes_idx_blks_hit_total") > Some(0.0));
     // Idle since its last statement ended, not since its transaction began.
     let holder_of = |what: &str| {
         let labels = "application_name=\"holder\",datname=\"shop\",state=\"idle in transaction\",usename=\"postgres\"";
