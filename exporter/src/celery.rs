@@ -6,6 +6,7 @@
 //! known and never waits. Nothing is written to a broker but questions to the
 //! workers, and the binding by which their answers find us.
 
+mod beat;
 mod broker;
 mod config;
 mod control;
@@ -30,6 +31,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+pub use beat::Calendar;
 pub use config::{Beat, Broker, Config};
 
 use crate::amqp;
@@ -54,6 +56,7 @@ struct Shared {
     sources: Mutex<Sources>,
     fleet: Fleet<Setup>,
     scenes: Mutex<Scenes>,
+    calendar: Calendar,
 }
 
 /// Where the brokers come from.
@@ -87,13 +90,21 @@ struct Scenes {
 }
 
 impl Celery {
-    /// Makes a watcher; nothing is read yet.
+    /// Makes a watcher; nothing is read yet. Of tasks that beat sends by a cron line it
+    /// cannot tell whether they are late.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self::with_calendar(config, |_, _, _| None)
+    }
+
+    /// Makes a watcher that knows when cron lines are due.
+    #[must_use]
+    pub fn with_calendar(config: Config, calendar: Calendar) -> Self {
         let celery = Self(Arc::new(Shared {
             sources: Mutex::default(),
             fleet: Fleet::new("celery"),
             scenes: Mutex::default(),
+            calendar,
         }));
         celery.configure(config);
         celery
@@ -265,7 +276,7 @@ impl Shared {
         scenes.known.retain(|name, _| names.contains(name));
         let name = &member.served.name;
         let kept = scenes.kept.remove(name);
-        let new = || Arc::new(Scene::new(kept, now()));
+        let new = || Arc::new(Scene::new(kept));
         Arc::clone(scenes.known.entry(name.clone()).or_insert_with(new))
     }
 
@@ -331,7 +342,8 @@ impl Shared {
             let began = Instant::now();
             let read = poll.once().await.map(|()| {
                 let sheet = Sheet::new(&member.served.instance);
-                let pieces: Pieces = scene.state().encode(config, now(), sheet);
+                let set = (config, self.calendar);
+                let pieces: Pieces = scene.state().encode(set, now(), sheet);
                 vec![Arc::new(pieces)]
             });
             self.fleet.put(member, read, began);

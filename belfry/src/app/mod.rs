@@ -5,6 +5,7 @@
 
 pub(crate) mod backed_up;
 mod backups;
+mod beats;
 mod collect;
 mod context;
 mod counts;
@@ -42,6 +43,7 @@ mod watch;
 mod watched;
 pub(crate) mod why;
 
+pub(crate) use beats::faults as beat_faults;
 pub(crate) use collect::Job;
 pub(crate) use desk::{Desk, Site};
 pub(crate) use engine::{

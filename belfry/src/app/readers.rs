@@ -15,7 +15,7 @@ use exposition::{Labels, NAME, stale};
 use series::Store;
 use tokio_util::sync::CancellationToken;
 
-use super::Job;
+use super::{Job, beats};
 use crate::config::Exporter;
 
 /// The readers, one for each kind of server.
@@ -42,7 +42,7 @@ impl Readers {
             logs: Logs::new(config.logs.clone(), containers.clone()),
             postgres: Postgres::new(config.postgres.clone()),
             redis: Redis::new(config.redis.clone()),
-            celery: Celery::new(config.celery.clone()),
+            celery: Celery::with_calendar(config.celery.clone(), beats::due),
             all_found: AtomicBool::new(false),
             up: Mutex::default(),
         }

@@ -148,6 +148,7 @@ impl Config {
             ));
         }
         faults.extend(self.backup.faults());
+        faults.extend(crate::app::beat_faults(self));
         faults.extend(crate::app::job_faults(self));
         faults.extend(crate::app::evidence_faults(self));
         faults.extend(crate::app::discover_faults(self));

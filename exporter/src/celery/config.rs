@@ -79,6 +79,10 @@ settings::section! {
         pub task: String = String::new(),
         /// How often it is sent.
         pub every: Duration = Duration::from_secs(60),
+        /// The cron line by which it is sent, as crontab() has it, instead of `every`.
+        pub cron: String = String::new(),
+        /// The IANA time zone of `cron`: the application's `timezone`.
+        pub timezone: String = "UTC".to_owned(),
     }
 }
 

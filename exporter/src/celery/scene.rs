@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use exposition::Kind;
 
+use super::beat::{self, Calendar};
 use super::config::Config;
 use super::event::{Event, Kind as Happened, Task};
 use super::queues::Queues;
@@ -43,16 +44,13 @@ pub(super) struct State {
     connects: u64,
     /// When workers were asked last, and how many answered.
     pub(super) asked: Option<(f64, usize)>,
-    /// When we began, in seconds since 1970.
+    /// Since when events are heard, in seconds since 1970.
     began: f64,
 }
 
 impl Scene {
-    pub(super) fn new(kept: Option<Kept>, now: f64) -> Self {
-        let mut state = State {
-            began: now,
-            ..State::default()
-        };
+    pub(super) fn new(kept: Option<Kept>) -> Self {
+        let mut state = State::default();
         state.tally.restore(kept.unwrap_or_default());
         Self {
             is_broker: AtomicBool::new(false),
@@ -81,6 +79,7 @@ impl State {
     pub(super) fn listens(&mut self, listening: bool, now: f64) {
         if listening && !self.listening {
             self.connects += 1;
+            self.began = now;
             self.workers.listening(now);
         }
         self.listening = listening;
@@ -147,7 +146,12 @@ impl State {
     }
 
     /// The page of this broker.
-    pub(super) fn encode(&mut self, config: &Config, now: f64, mut sheet: Sheet) -> Pieces {
+    pub(super) fn encode(
+        &mut self,
+        (config, calendar): (&Config, Calendar),
+        now: f64,
+        mut sheet: Sheet,
+    ) -> Pieces {
         let patience = Patience {
             alive: config.worker_timeout.as_secs_f64(),
             shown: config.worker_forget.as_secs_f64(),
@@ -164,7 +168,13 @@ impl State {
         }
         self.queues.encode(&self.tally.tasks, now, &mut sheet);
         self.tally.encode(&mut sheet);
-        self.beats(config, now, &mut sheet);
+        let moment = beat::Moment {
+            now,
+            began: self.listening.then_some(self.began),
+            calendar,
+        };
+        let last_sent = |task: &str| self.tally.last_sent(task);
+        beat::encode(config, moment, last_sent, &mut sheet);
         for (name, help, kind, value) in [
             (
                 "belfry_celery_listening",
@@ -203,38 +213,6 @@ impl State {
         }
         sheet.finish()
     }
-
-    /// What beat should send, and when it did. What was never seen counts as
-    /// sent when we began.
-    fn beats(&self, config: &Config, now: f64, sheet: &mut Sheet) {
-        for beat in &config.beat {
-            let labels = [("name", beat.task.as_str())];
-            let every = beat.every.as_secs_f64();
-            let sent = self.tally.last_sent(&beat.task);
-            let waited = now - sent.unwrap_or(self.began).max(self.began.min(now));
-            let late = f64::from(u8::from(waited > every * 2.0 + 30.0));
-            let mut put = |name: &str, help: &str, value: f64| {
-                sheet.family(name, help, Kind::Gauge).sample(&labels, value);
-            };
-            put(
-                "belfry_celery_beat_interval_seconds",
-                "How often beat should send the task.",
-                every,
-            );
-            put(
-                "belfry_celery_beat_late",
-                "Whether beat has not sent the task for twice that and half a minute.",
-                late,
-            );
-            if let Some(sent) = sent {
-                put(
-                    "belfry_celery_beat_last_sent_timestamp_seconds",
-                    "When the task was sent last.",
-                    sent,
-                );
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -257,7 +235,8 @@ mod tests {
 
     fn text(state: &mut State, now: f64) -> String {
         let sheet = Sheet::new(&"".into());
-        page(&[Arc::new(state.encode(&Config::default(), now, sheet))])
+        let set = (&Config::default(), (|_, _, _| None) as Calendar);
+        page(&[Arc::new(state.encode(set, now, sheet))])
     }
 
     #[test]

@@ -15,24 +15,24 @@ use crate::server::{Scratch, Server, run};
 use crate::watch::within;
 
 /// The application; one broker and any number of workers.
-struct Shop {
-    redis: Instance,
-    scratch: Scratch,
+pub(crate) struct Shop {
+    pub(crate) redis: Instance,
+    pub(crate) scratch: Scratch,
 }
 
 impl Shop {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let scratch = Scratch::new();
         let redis = Instance::start(&scratch.path, "broker", 0, &[]);
         Self { redis, scratch }
     }
 
-    fn python(&self) -> Command {
+    pub(crate) fn python(&self) -> Command {
         let broker = format!("redis+socket://{}", self.redis.socket.display());
         python(&broker, &self.scratch.path)
     }
 
-    fn send(&self, words: &[&str]) {
+    pub(crate) fn send(&self, words: &[&str]) {
         run(self.python().args(["-m", "shop"]).args(words));
     }
 
@@ -56,6 +56,7 @@ impl Shop {
             beat: vec![Beat {
                 task: "shop.add".into(),
                 every: Duration::from_secs(3600),
+                ..Beat::default()
             }],
             ..Config::default()
         });
@@ -65,7 +66,7 @@ impl Shop {
         Work::start(celery)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.scratch.path.join(name)
     }
 }
@@ -145,7 +146,7 @@ impl Drop for Work {
     }
 }
 
-fn value(page: &str, series: &str) -> Option<f64> {
+pub(crate) fn value(page: &str, series: &str) -> Option<f64> {
     let mut lines = page.lines();
     let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
     value.parse().ok()

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod celery;
 #[cfg(test)]
+mod celery_faults;
+#[cfg(test)]
 mod compose;
 #[cfg(test)]
 mod containers;

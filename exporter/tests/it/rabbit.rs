@@ -21,7 +21,8 @@ struct Rabbit {
     /// Where it speaks TLS, with `certificate.pem` of its folder.
     secured: Port,
     register: Port,
-    _between: Port,
+    between: Port,
+    folder: PathBuf,
 }
 
 impl Rabbit {
@@ -44,30 +45,20 @@ impl Rabbit {
             folder = folder.display()
         );
         std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(SERVER);
-        command
-            .env("HOME", folder)
-            .env("ERL_EPMD_PORT", register.number.to_string())
-            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-            .env("RABBITMQ_DIST_PORT", between.number.to_string())
-            .env(
-                "RABBITMQ_NODENAME",
-                format!("belfry{}@localhost", port.number),
-            )
-            .env("RABBITMQ_CONFIG_FILE", &config)
-            .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
-            .env("RABBITMQ_LOG_BASE", folder.join("log"))
-            .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
-            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none")
-            .process_group(0);
-        let server = Server::start(&mut command, &folder.join("rabbit.log"), Signal::KILL);
         Self {
-            server,
+            server: launch(folder, [&port, &register, &between]),
             port,
             secured,
             register,
-            _between: between,
+            between,
+            folder: folder.to_owned(),
         }
+    }
+
+    /// Starts it again, with all that it had.
+    fn revive(&mut self) {
+        let ports = [&self.port, &self.register, &self.between];
+        self.server = launch(&self.folder, ports);
     }
 
     /// Ends the server and all that its script has started.
@@ -97,6 +88,26 @@ impl Drop for Rabbit {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+fn launch(folder: &Path, [port, register, between]: [&Port; 3]) -> Server {
+    let mut command = Command::new(SERVER);
+    command
+        .env("HOME", folder)
+        .env("ERL_EPMD_PORT", register.number.to_string())
+        .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+        .env("RABBITMQ_DIST_PORT", between.number.to_string())
+        .env(
+            "RABBITMQ_NODENAME",
+            format!("belfry{}@localhost", port.number),
+        )
+        .env("RABBITMQ_CONFIG_FILE", folder.join("rabbit.conf"))
+        .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
+        .env("RABBITMQ_LOG_BASE", folder.join("log"))
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
+        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none")
+        .process_group(0);
+    Server::start(&mut command, &folder.join("rabbit.log"), Signal::KILL)
 }
 
 /// A certificate for localhost that vouches for itself, and its key.
@@ -242,5 +253,17 @@ async fn a_celery_application_over_rabbitmq_is_told_by_its_events_and_queues() {
         !page.contains("celery_worker_up{hostname=\"alpha\"} 0"),
         "{page}"
     );
+
+    // It returns, and so does what hears and asks it; counts go on where they were.
+    rabbit.revive();
+    let counted = of("succeeded", "add", "mail", 3);
+    work.until(&[
+        "belfry_celery_broker_up 1",
+        "belfry_celery_listening 1",
+        "celery_worker_up{hostname=\"alpha\"} 1",
+        "celery_queue_length{queue_name=\"mail\"} 0",
+        &counted,
+    ])
+    .await;
     drop(alpha);
 }

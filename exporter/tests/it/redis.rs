@@ -52,6 +52,10 @@ impl Instance {
         self.server.end();
     }
 
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        self.server.signal(signal);
+    }
+
     fn address(&self) -> Address {
         Address {
             address: self.socket.display().to_string(),

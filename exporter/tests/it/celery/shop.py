@@ -2,6 +2,7 @@
 
     python shop.py COMMAND...    sends tasks: see `commands`
     celery -A shop worker ...    runs them
+    BEAT=1 celery -A shop beat   sends one each second
 """
 
 import os
@@ -19,6 +20,12 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"queue_order_strategy": "priority"},
 )
+
+
+if "BEAT" in os.environ:
+    app.conf.beat_schedule = {
+        "add": {"task": "shop.add", "schedule": float(os.environ["BEAT"]), "args": (1, 2)}
+    }
 
 
 @app.task(name="shop.add")
