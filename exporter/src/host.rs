@@ -79,8 +79,31 @@ settings::section! {
         pub folders_interval: Duration = Duration::from_secs(30 * 60),
         /// The socket of systemd's manager or of the system's bus. Empty: the usual ones.
         pub systemd: Option<PathBuf> = None,
-        /// Collectors that are left out, such as systemd or interrupts.
+        /// Collectors that are left out, by the names that node_scrape_collector_success has, such as systemd or interrupts.
         pub without: Vec<String> = vec![],
+    }
+}
+
+/// The file systems are a collector as well, if one apart.
+const FILE_SYSTEMS: &str = "filesystem";
+
+impl Config {
+    /// What contradicts itself, as (key, message).
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let names = COLLECTORS.map(|(name, _)| name);
+        let is_known = |name: &str| name == FILE_SYSTEMS || names.contains(&name);
+        let unknown = self.without.iter().enumerate();
+        let unknown = unknown.filter(|(_, name)| !is_known(name));
+        unknown
+            .map(|(at, name)| {
+                let message = format!(
+                    "no collector is named {name:?}; there are: {}, {FILE_SYSTEMS}",
+                    names.join(", ")
+                );
+                (format!("host.without[{at}]"), message)
+            })
+            .collect()
     }
 }
 
@@ -97,6 +120,7 @@ struct Machine {
     systemd_socket: Option<PathBuf>,
     /// The collectors that are wanted.
     wanted: Vec<(&'static str, collectors::Read)>,
+    wants_file_systems: bool,
     folders: folders::Folders,
     systemd: std::sync::Mutex<systemd::Known>,
     processes: std::sync::Mutex<processes::Known>,
@@ -141,6 +165,7 @@ impl Host {
             systemd_socket: config.systemd,
             kept: kept::Kept::new(wanted.len() + 1),
             wanted,
+            wants_file_systems: !left_out(FILE_SYSTEMS),
             folders: folders::Folders::new(config.folders, config.folders_interval),
             systemd: std::sync::Mutex::default(),
             processes: std::sync::Mutex::default(),
@@ -169,10 +194,12 @@ impl Host {
 impl Machine {
     async fn page(self: Arc<Self>) -> String {
         let mut failing = self.failing.lock().await;
-        let ((mut page, mut reports), (mounts, report)) =
+        let ((mut page, mut reports), mounts) =
             tokio::join!(self.clone().collect(), self.clone().filesystems());
-        page.push_str(&mounts);
-        reports.push(report);
+        if let Some((mounts, report)) = mounts {
+            page.push_str(&mounts);
+            reports.push(report);
+        }
         page.push_str(&summary(&reports));
         for report in &reports {
             let trouble = report.result.as_ref().err();
@@ -245,7 +272,10 @@ impl Machine {
         }
     }
 
-    async fn filesystems(self: Arc<Self>) -> (String, Report) {
+    async fn filesystems(self: Arc<Self>) -> Option<(String, Report)> {
+        if !self.wants_file_systems {
+            return None;
+        }
         let begun = Instant::now();
         let read = mounts::read(&self).await;
         let mut page = Writer::new();
@@ -265,14 +295,14 @@ impl Machine {
             self.kept
                 .put(place, Some(page.as_str().into()), Instant::now());
         }
-        let age = self.age(place, "filesystem", &result, &mut page);
+        let age = self.age(place, FILE_SYSTEMS, &result, &mut page);
         let report = Report {
-            name: "filesystem",
+            name: FILE_SYSTEMS,
             took: begun.elapsed(),
             result,
             age,
         };
-        (page, report)
+        Some((page, report))
     }
 }
 

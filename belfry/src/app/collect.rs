@@ -74,6 +74,9 @@ impl Job {
 
     /// Whether there is anything to tell.
     fn is_in_use(self, watch: &Watch) -> bool {
+        if self.is_left_out(watch) {
+            return false;
+        }
         match self {
             Self::Api | Self::Log | Self::Postgres | Self::Redis | Self::Celery => {
                 !watch.readers.is_idle(self)
@@ -85,6 +88,10 @@ impl Job {
             | Self::Heartbeat
             | Self::Belfry => true,
         }
+    }
+
+    fn is_left_out(self, watch: &Watch) -> bool {
+        watch.config().exporter.leaves_out(self)
     }
 
     /// Where its page goes, if it has one; `host` is the label `instance`.
@@ -115,6 +122,9 @@ impl Job {
 
     /// Reads everything now.
     async fn make(self, watch: Arc<Watch>) -> String {
+        if self.is_left_out(&watch) {
+            return String::new();
+        }
         match self {
             Self::Host => watch.host().page().await,
             Self::Container => watch.containers.page().await,
@@ -155,6 +165,7 @@ pub(super) async fn run(
         watch.follow_clock();
         let jobs = match whole {
             true => in_use(&watch),
+            false if Job::Container.is_left_out(&watch) => continue,
             false => vec![Job::Container],
         };
         collect(&watch, &jobs, whole).await;
@@ -281,6 +292,10 @@ impl Watch {
     /// probes when all was looked at that is on their page.
     pub(super) fn answered(&self, jobs: &[Job], listed: bool, looked: bool) {
         let mut rules = self.rules();
+        // Of what is left out nothing will ever come.
+        for job in Job::ALL.into_iter().filter(|job| job.is_left_out(self)) {
+            rules.answered(job.as_str());
+        }
         for job in jobs {
             if match job {
                 Job::Container => listed,

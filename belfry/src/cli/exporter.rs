@@ -41,10 +41,10 @@ fn collector(name: &str) -> Result<Job, String> {
 }
 
 impl Exporter {
-    fn collectors(&self) -> Vec<Job> {
+    fn collectors(&self, config: &config::Config) -> Vec<Job> {
         let all = Exporters::JOBS.into_iter();
         all.filter(|job| self.only.is_empty() || self.only.contains(job))
-            .filter(|job| !self.without.contains(job))
+            .filter(|job| !self.without.contains(job) && !config.exporter.leaves_out(*job))
             .collect()
     }
 }
@@ -73,11 +73,8 @@ pub(super) fn run(place: &Place, which: &Exporter) -> Exit {
         }
     };
     let log = log::start(loaded.config.log.level, log::Form::Text);
-    daemon::run(
-        &log,
-        16,
-        serve(loaded, place.clone(), which.collectors(), door),
-    )
+    let collectors = which.collectors(&loaded.config);
+    daemon::run(&log, 16, serve(loaded, place.clone(), collectors, door))
 }
 
 async fn serve(

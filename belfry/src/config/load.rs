@@ -102,6 +102,7 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
     }
     let (mut config, faults) = reading.end();
     overrule(&mut config, place, source.file.as_deref());
+    config.exporter.leave_out();
     match (rules.set, runbooks(&config), prometheus) {
         (Ok(rules), Ok(runbooks), Ok(joined)) if faults.is_empty() => Ok(Loaded {
             config,
@@ -167,6 +168,7 @@ pub(crate) fn glance(place: &Place) -> Result<(Config, Option<Error>), Error> {
     let (mut config, faults) = reading(&source).end();
     let folder_unknown = faults.iter().any(|fault| fault.key == "data");
     overrule(&mut config, place, source.file.as_deref());
+    config.exporter.leave_out();
     if faults.is_empty() {
         return Ok((config, unread));
     }

@@ -4,6 +4,7 @@ mod file;
 mod load;
 mod prometheus;
 mod rule_files;
+mod without;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -79,6 +80,8 @@ settings::choice! {
 settings::section! {
     /// The collectors.
     pub struct Exporter {
+        /// Collectors that are switched off: host, container, api, log, postgres, redis or celery. Containers are looked through for servers all the same.
+        pub without: Vec<String> = vec![],
         /// The Docker engine's socket. Empty: what DOCKER_HOST names, else /var/run/docker.sock.
         pub engine: PathBuf = PathBuf::new(),
         /// The host: /proc, /sys and its mounts.
@@ -158,6 +161,8 @@ impl Config {
         faults.extend(self.probe.faults());
         faults.extend(self.heartbeat.faults());
         let exporters = [
+            self.exporter.unknown_collectors(),
+            self.exporter.host.faults(),
             self.exporter.api.faults(),
             self.exporter.logs.faults(),
             self.exporter.postgres.faults(),

@@ -5,6 +5,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use crate::setup::Setup;
+use crate::support::belfry::Launch;
 use crate::support::claim;
 use crate::support::container::Container;
 use crate::support::engine::Engine;
@@ -135,6 +136,58 @@ fn the_exporters_alone_serve_what_is_wanted_and_follow_the_configuration() {
         said.contains("there are: host, container, api, log, postgres, redis, celery"),
         "{said}"
     );
+}
+
+#[test]
+fn one_line_switches_a_collector_off_and_without_it_it_is_on_again() {
+    let redis = Redis::start();
+    let setup = |without: &str| {
+        Setup::new()
+            .exporter(&format!("without: [{without}]"))
+            .exporter(&format!(
+                "redis: {{interval: 200ms, servers: [{{address: '127.0.0.1:{}'}}]}}",
+                redis.port()
+            ))
+    };
+    let (none, two) = (setup(""), setup("host, redis"));
+    let mut exporters = Exporters::start(&none.config(), &[]);
+    let page = |exporters: &Exporters, words: [&str; 3]| {
+        let page = exporters.get("/metrics", "").body;
+        words.map(|word| page.contains(word))
+    };
+    let words = ["\nnode_load1 ", "\nredis_up 1\n", "\nbelfry_engine_up "];
+    poll::holds("all should be there", || {
+        page(&exporters, words) == [true; 3]
+    });
+    exporters.reload(&two.config());
+    poll::holds("two should be gone", || {
+        page(&exporters, words) == [false, false, true]
+    });
+    exporters.reload(&none.config());
+    poll::holds("they should be back", || {
+        page(&exporters, words) == [true; 3]
+    });
+    exporters.reload(&setup("hosts").config());
+    poll::holds("a name that is none should be told", || {
+        exporters
+            .process
+            .log()
+            .contains("no collector is named \"hosts\"")
+    });
+    assert!(exporters.process.stop().success());
+
+    // The watch goes by the same line.
+    let off = setup("host, redis");
+    let watch = Launch::with(&off.config()).start();
+    let collected = |job: &str| {
+        let up = watch.get("/api/v1/query?query=up").body;
+        up.contains(&format!("\"job\":\"{job}\""))
+    };
+    poll::holds("the others should be collected", || {
+        collected("container") && collected("belfry")
+    });
+    assert_eq!(watch.get("/metrics/host").body, "");
+    assert!(!collected("host") && !collected("redis"));
 }
 
 #[test]

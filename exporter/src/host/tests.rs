@@ -72,6 +72,20 @@ async fn this_machine_tells_about_itself() {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
+#[test]
+fn a_collector_that_there_is_not_cannot_be_left_out() {
+    let without = ["stat", "filesystem", "filesystems"].map(str::to_owned);
+    let config = Config {
+        without: without.into(),
+        ..Config::default()
+    };
+    let faults = config.faults();
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].0, "host.without[2]");
+    assert!(faults[0].1.contains("\"filesystems\"") && faults[0].1.contains(" textfile, "));
+    assert_eq!(Config::default().faults(), []);
+}
+
 #[tokio::test]
 async fn no_family_stands_twice_on_a_page() {
     let page = unhurried(Config::default()).page().await;

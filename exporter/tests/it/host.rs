@@ -143,7 +143,9 @@ async fn named_folders_are_added_up_beside_the_page() {
     let named = folder.path().to_owned();
     let host = Host::new(Config {
         folders: vec![named.clone(), "/nowhere/at/all".into()],
-        without: vec!["interrupts".into(), "processes".into()],
+        without: ["interrupts", "processes", "filesystem"]
+            .map(str::to_owned)
+            .into(),
         ..Config::default()
     });
     let label = format!("folder=\"{}\"", named.display());
@@ -167,6 +169,7 @@ async fn named_folders_are_added_up_beside_the_page() {
     // What is left out does not fail, it is not there.
     assert!(!page.contains("node_interrupts_total") && !page.contains("node_processes_pids"));
     assert!(!page.contains("collector=\"interrupts\""));
+    assert!(!page.contains("node_filesystem_") && !page.contains("collector=\"filesystem\""));
 }
 
 #[tokio::test]
