@@ -1,4 +1,4 @@
-//! `/probe?target=&module=`: one look, as blackbox_exporter answers. Only what is
+//! `/probe?target=&module=&hostname=`: one look, as blackbox_exporter answers. Only what is
 //! configured, or allowed by name, can be asked for: this must not become a way
 //! into networks that the asker cannot reach.
 
@@ -52,6 +52,7 @@ pub(crate) struct Asked {
     target: String,
     module: String,
     debug: String,
+    hostname: String,
 }
 
 /// The route `/probe`.
@@ -92,6 +93,11 @@ async fn probe(
     });
     if let Some(own) = own {
         (known.compare)(&mut module, &own.certificate);
+    }
+    if !asked.hostname.is_empty()
+        && let Err(why) = module.for_host(&asked.hostname)
+    {
+        return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response();
     }
     let outcome = probe::run(&asked.target, &module, timeout(&headers, module.timeout)).await;
     let page = outcome.page();

@@ -5,6 +5,7 @@ mod dns;
 mod domain;
 mod host;
 mod http;
+mod named;
 mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};

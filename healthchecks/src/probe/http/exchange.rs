@@ -128,6 +128,11 @@ pub(super) async fn run(
         if !asked.to_first {
             config.server_name.clear();
             config.certificate_on_disk.clear();
+        } else if config.server_name.is_empty()
+            && let Some(host) = http.host()
+        {
+            // It may be asked by its address.
+            config.server_name = without_port(host).to_owned();
         }
         let protocols = tls_config_protocols(http.enable_http2);
         let securing = tls::secure(stream, host, &config, protocols, deadline, samples);
@@ -197,6 +202,14 @@ async fn handshake(stream: Stream) -> Step<(http2::SendRequest<Full<Bytes>>, Mov
     Ok((sender, Moving(task)))
 }
 
+/// The name in a header, which may have a port behind it.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
 /// The request; `proxy` is one that reads it.
 fn request(
     http: &Http,
@@ -206,12 +219,8 @@ fn request(
 ) -> Step<Request<Bytes>> {
     let bad = |what: &str| Failure::new(Reason::Internal, format!("{what} cannot be sent"));
     let url = asked.url;
-    let named = http
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("host"));
-    let host = match named.filter(|_| asked.to_first) {
-        Some((_, host)) => host.as_str(),
+    let host = match http.host().filter(|_| asked.to_first) {
+        Some(host) => host,
         None => url.authority().map_or("", |authority| authority.as_str()),
     };
     // What stands before an @ is a login, not a host.
