@@ -74,6 +74,8 @@ mod health_page;
 #[cfg(test)]
 mod heartbeats;
 #[cfg(test)]
+mod in_a_container;
+#[cfg(test)]
 mod in_prometheus_place;
 #[cfg(test)]
 mod inhibitions;

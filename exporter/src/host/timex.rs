@@ -11,8 +11,12 @@ const MICROS: f64 = 1e6;
 const NANOS: f64 = 1e9;
 
 pub(super) fn read(_: &Machine, _: &mut Files<'_>, page: &mut Writer) -> Result<(), Failure> {
-    let (state, clock) =
-        ask().map_err(|err| Failure::Unreadable("the kernel's clock".into(), err))?;
+    let failed = |err: std::io::Error| match err.kind() {
+        // A container may be forbidden even to look at it.
+        std::io::ErrorKind::PermissionDenied => Failure::Absent("right to ask the clock".into()),
+        _ => Failure::Unreadable("the kernel's clock".into(), err),
+    };
+    let (state, clock) = ask().map_err(failed)?;
     encode(state, &clock, page);
     Ok(())
 }
