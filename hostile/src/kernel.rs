@@ -7,11 +7,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Files under `proc`.
 const PROC: &str = "stat meminfo vmstat loadavg diskstats schedstat interrupts uptime sys/fs/file-nr \
-    sys/kernel/random/entropy_avail sys/kernel/hung_task_detect_count pressure/cpu pressure/io \
+    sys/kernel/random/entropy_avail sys/kernel/random/poolsize sys/kernel/pid_max \
+    sys/kernel/threads-max sys/kernel/hung_task_detect_count pressure/cpu pressure/io \
     pressure/memory pressure/irq 1/mountinfo 1/net/dev 1/net/netstat 1/net/snmp 1/net/snmp6 \
     1/net/sockstat 1/net/sockstat6 1/net/softnet_stat 1/net/udp 1/net/udp6 1/net/tcp 1/net/tcp6 \
     1/net/arp 1/net/ip_vs 1/net/ip_vs_stats 1/net/rpc/nfs 1/net/rpc/nfsd 1/net/stat/nf_conntrack \
-    1/stat 1/status 1/comm sys/net/netfilter/nf_conntrack_count spl/kstat/zfs/arcstats \
+    1/stat 1/status 1/comm sys/net/netfilter/nf_conntrack_count sys/net/netfilter/nf_conntrack_max spl/kstat/zfs/arcstats \
     spl/kstat/zfs/tank/io spl/kstat/zfs/tank/state spl/kstat/zfs/tank/objset-1";
 /// Files under `sys`.
 const SYS: &str = "fs/xfs/sda1/stats/stats fs/btrfs/0abb/label fs/btrfs/0abb/commit_stats \
@@ -23,9 +24,14 @@ const SYS: &str = "fs/xfs/sda1/stats/stats fs/btrfs/0abb/label fs/btrfs/0abb/com
     class/hwmon/hwmon0/fan1_label class/power_supply/BAT0/uevent block/md0/md/raid_disks \
     block/md0/md/sync_completed block/md0/size class/dmi/id/product_name \
     devices/system/cpu/cpu0/cpufreq/scaling_cur_freq devices/system/cpu/isolated \
+    devices/system/cpu/cpu0/online devices/system/cpu/cpu0/topology/core_id \
+    devices/system/cpu/cpu0/topology/physical_package_id \
+    devices/system/cpu/cpu0/thermal_throttle/core_throttle_count \
+    devices/system/clocksource/clocksource0/available_clocksource fs/selinux/enforce \
+    class/watchdog/watchdog0/timeout class/watchdog/watchdog0/identity \
     devices/system/edac/mc/mc0/ce_count";
 /// Files beside them, and those of a control group.
-const OTHERS: &str = "etc/os-release text/a.prom run/udev/data/b8:0 group/cpu.stat group/memory.stat \
+const OTHERS: &str = "etc/os-release dev/kmsg text/a.prom run/udev/data/b8:0 group/cpu.stat group/memory.stat \
     group/memory.current group/memory.max group/memory.events group/io.stat group/cpu.max \
     group/cpu.weight group/cpu.pressure group/memory.pressure group/io.pressure group/pids.max \
     group/cpuacct.usage group/cpuacct.stat group/memory.usage_in_bytes group/memory.limit_in_bytes \
@@ -82,6 +88,9 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
         "# TYPE a gauge\na{b=\"c\"} 1\n",
         "NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nE:ID_MODEL=x\n",
         "42\n",
+        "6,1234,5678,-;oom-kill:constraint=CONSTRAINT_MEMCG,task_memcg=/docker/0123,task=a,pid=7,uid=0\n SUBSYSTEM=x\n",
+        "3,1235,5679,-;Memory cgroup out of memory: Killed process 7 (a (b) c) total-vm:1kB, UID:0\n",
+        "entries found drop\n6 ff 1\n6 b ffffffffffffffff\n",
         "1 (sh) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 5 1000 20\n",
     ])
 }

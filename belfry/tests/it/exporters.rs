@@ -234,6 +234,31 @@ fn applications_that_ask_for_it_are_passed_on_and_probes_are_taken() {
 }
 
 #[test]
+fn a_network_that_a_container_joins_or_leaves_is_told_without_a_new_listing() {
+    let engine = Engine::start();
+    engine.create_network("apps");
+    engine.create_network("side");
+    engine.run(&Container::named("joins").network("apps"));
+    let setup = Setup::new()
+        .engine(&engine)
+        .exporter("container: {relist: 1h}");
+    let exporters = Exporters::start(&setup.config(), &["--only", "container"]);
+    let joined = |network: &str| {
+        let page = exporters.get("/metrics/container", "").body;
+        let series = "\nbelfry_container_network_info{name=\"joins\",";
+        page.contains(&format!("{series}network=\"{network}\"}} 1\n"))
+    };
+    poll::holds("its first network should be told", || {
+        joined("apps") && !joined("side")
+    });
+    engine.docker(&["network", "connect", "side", "joins"]);
+    poll::holds("the other one should be told", || joined("side"));
+    engine.docker(&["network", "disconnect", "apps", "joins"]);
+    poll::holds("the first one should be left", || !joined("apps"));
+    assert!(joined("side"));
+}
+
+#[test]
 fn a_real_prometheus_reads_the_pages_as_open_metrics() {
     let exporters = Exporters::start(&Setup::new().config(), &["--only", "host"]);
     let open = "Accept: application/openmetrics-text; version=1.0.0\r\n";
