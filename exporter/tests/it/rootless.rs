@@ -9,6 +9,7 @@ use exporter::container::{Config, State};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::engine::{IMAGE, image, start_until};
+use crate::kernel;
 use crate::watch::{Watch, page_with, value, within};
 
 const INSTALL: &str =
@@ -146,4 +147,10 @@ async fn containers_of_an_engine_without_root_are_told_by_its_own_socket() {
     let killed = killed.await;
     assert_eq!((killed.state, killed.exit_code), (State::Exited, Some(137)));
     watch.stop().await;
+}
+
+/// There the user has no control groups either as long as nobody gives him some.
+#[test]
+fn on_a_kernel_with_cgroup_v2_alone_an_engine_without_root_is_told_of_in_the_same_way() {
+    kernel::run(&["rootless::containers_of_an_engine_without_root_are_told_by_its_own_socket"]);
 }
