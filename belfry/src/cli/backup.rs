@@ -104,7 +104,7 @@ pub(super) enum BackupCommand {
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
-        /// Let more than half of the copies go at once, and good ones after a run that made nothing: both at once
+        /// Let more than half of the copies go at once, and also good ones go after a run that made nothing
         #[arg(long)]
         force: bool,
         /// Print a JSON array
