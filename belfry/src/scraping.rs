@@ -5,6 +5,7 @@
 //! Nothing here evaluates a rule.
 
 mod docker;
+mod looks;
 
 pub(crate) use docker::containers;
 
@@ -13,10 +14,7 @@ use std::time::{Duration, Instant};
 
 use query_api::Metadata;
 use reqwest::Client;
-use rules::{
-    Clients, Container, Discovery, Dropped, Fetched, Foreign, Intake, Job, Rhythm, Scrapes, Status,
-    Target,
-};
+use rules::{Container, Dropped, Fetched, Foreign, Intake, Job, Rhythm, Scrapes, Status, Target};
 use series::Store;
 use tokio::task::{self, JoinSet};
 use tokio::time;
@@ -24,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::views;
+
+use looks::{Found, Looks};
 
 /// A larger page, in bytes, is taken in where it holds up nobody else.
 const LARGE: usize = 256 << 10;
@@ -130,21 +130,37 @@ impl Scraping {
         self.scraped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn set_dropped(&self, mut dropped: Vec<Dropped>, found: &Found) {
+        let mut had = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        let stay = had.drain(..).filter(|one| found.hung.contains(&one.pool));
+        dropped.extend(stay);
+        *had = dropped;
+    }
+
     /// Leaves off targets that are gone; returns those that are new, and those that
-    /// have yet to be ended.
+    /// have yet to be ended, each with the interval of what has its series from now on.
     fn take_over(
         &self,
         wanted: Vec<Foreign>,
+        found: &Found,
         stop: &CancellationToken,
-    ) -> (Vec<Arc<Scraped>>, Vec<Arc<Scraped>>) {
+    ) -> (Vec<Arc<Scraped>>, Vec<(Arc<Scraped>, Duration)>) {
         let mut list = self.list();
+        let hung = |had: &Foreign| {
+            let origin = had.target.origin.as_ref();
+            origin.is_some_and(|origin| found.hung.contains(&origin.pool))
+        };
         let (stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut *list)
             .into_iter()
-            .partition(|had| wanted.contains(&had.target));
+            .partition(|had| wanted.contains(&had.target) || hung(&had.target));
         *list = stay;
-        for one in &gone {
+        let gone = gone.into_iter().map(|one| {
             one.stop.cancel();
-        }
+            let heirs = wanted.iter().filter(|heir| heir.has_series_of(&one.target));
+            let next = heirs.map(|heir| heir.every).max();
+            (one, next.unwrap_or_default())
+        });
+        let gone = gone.collect();
         let mut fresh = Vec::new();
         for target in wanted {
             if list.iter().any(|had| had.target == target) {
@@ -166,15 +182,17 @@ impl Scraping {
     }
 
     /// Ends the series of a target that is gone, with the scrape that it missed first, once
-    /// the next one after that is over: what is scraped again by then, under another address
-    /// perhaps or with other settings, has newer samples and goes on without a gap.
-    async fn end(&self, one: &Scraped) {
+    /// the next one after that is over, which is that of `next` where this is longer: what is
+    /// scraped again by then, under another address perhaps or with other settings, has newer
+    /// samples and goes on without a gap.
+    async fn end(&self, one: &Scraped, next: Duration) {
         let now_ms = self.clock.now_ms();
         let last_ms = one.status().last_scrape_ms.unwrap_or(now_ms);
         let since = u64::try_from(now_ms - last_ms).unwrap_or(0);
         let every = one.target.every;
         let missed = Instant::now() + every.saturating_sub(Duration::from_millis(since));
-        time::sleep_until((missed + every + every / 10).into()).await;
+        let next = next.max(every);
+        time::sleep_until((missed + next + next / 10).into()).await;
         let mut intake = one.intake();
         // Later than was known where a page was being taken in just then.
         let Some(really_ms) = intake.status().last_scrape_ms else {
@@ -247,8 +265,7 @@ pub(crate) struct Round {
     scraping: Arc<Scraping>,
     answered: Arc<Answered>,
     stop: CancellationToken,
-    clients: Clients,
-    discovery: Discovery,
+    looks: Looks,
     told: Vec<String>,
     tasks: JoinSet<()>,
     /// When it began, until all jobs have had their time to answer.
@@ -266,8 +283,7 @@ impl Round {
             scraping,
             answered: Arc::new(answered),
             stop,
-            clients: Clients::default(),
-            discovery: Discovery::default(),
+            looks: Looks::default(),
             told: Vec::new(),
             tasks: JoinSet::new(),
             began: Some(Instant::now()),
@@ -282,44 +298,29 @@ impl Round {
                 (self.answered)(job.name());
             }
         }
-        let mut discovery = std::mem::take(&mut self.discovery);
         // Files may lie on a disk that hangs; what is known is scraped meanwhile.
-        let look = task::spawn_blocking(move || {
-            let Wanted {
-                jobs,
-                containers,
-                every,
-                labelled,
-            } = wanted;
-            let found = discovery.look(&jobs, &containers, every, labelled);
-            (discovery, found)
-        });
-        let found = tokio::select! {
+        let mut found = tokio::select! {
             () = self.stop.cancelled() => return Ok(()),
-            found = look => found?,
+            found = self.looks.look(wanted) => found?,
         };
-        self.discovery = found.0;
         let Scrapes {
             targets,
             dropped,
             faults,
-        } = found.1;
+        } = std::mem::take(&mut found.scrapes);
         for fault in faults.iter().filter(|fault| !self.told.contains(fault)) {
             tracing::warn!("not scraped: {fault}");
         }
         self.told = faults;
-        *self
-            .scraping
-            .dropped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = dropped;
-        let (fresh, gone) = self.scraping.take_over(targets, &self.stop);
-        for one in gone {
+        self.scraping.set_dropped(dropped, &found);
+        let (fresh, gone) = self.scraping.take_over(targets, &found, &self.stop);
+        for (one, next) in gone {
             let scraping = Arc::clone(&self.scraping);
-            self.tasks.spawn(async move { scraping.end(&one).await });
+            self.tasks
+                .spawn(async move { scraping.end(&one, next).await });
         }
         for one in fresh {
-            let client = self.clients.of(&one.target);
+            let client = self.looks.client(&found, &one.target);
             let (scraping, answered) = (Arc::clone(&self.scraping), Arc::clone(&self.answered));
             self.tasks
                 .spawn(async move { scraping.scrape(&one, &client, &answered).await });

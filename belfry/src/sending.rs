@@ -31,7 +31,7 @@ pub(crate) async fn run(
     containers: impl Fn(&[Job]) -> Vec<Container>,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
-    let mut clients = Clients::default();
+    let clients = Arc::new(Clients::default());
     let mut discovery = Discovery::default();
     let mut told: Vec<String> = Vec::new();
     let mut tasks = JoinSet::new();
@@ -41,8 +41,13 @@ pub(crate) async fn run(
         let jobs: Vec<Job> = jobs.map(|(at, one)| one.job(at)).collect();
         let containers = containers(&jobs);
         // Files may lie on a disk that hangs; who is known is told meanwhile.
+        let certificates = Arc::clone(&clients);
         let look = task::spawn_blocking(move || {
             let found = discovery.look(&jobs, &containers, PULSE, false);
+            for target in &found.targets {
+                // Whatever is wrong with them is told when it is sent to.
+                let _ = certificates.of(target);
+            }
             (discovery, found)
         });
         let found = tokio::select! {

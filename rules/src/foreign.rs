@@ -8,6 +8,7 @@
 //! [`Intake`]: crate::Intake
 
 mod body;
+mod credentials;
 mod discovery;
 mod fetch;
 mod job;
@@ -84,6 +85,17 @@ impl Foreign {
     fn wait(&self, now_ms: i64) -> Duration {
         let names = alert::Set::from([("url".into(), self.url.clone())]);
         rhythm::wait(alert::fingerprint(&names), self.every, now_ms)
+    }
+
+    /// Whether both are one page for the same series.
+    fn is_same(&self, other: &Self) -> bool {
+        self.url == other.url && self.has_series_of(other)
+    }
+
+    /// Whether its series are labelled as those of another.
+    #[must_use]
+    pub fn has_series_of(&self, other: &Self) -> bool {
+        self.labels() == other.labels()
     }
 
     /// What its series are labelled with.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -62,6 +62,12 @@ impl Secret {
     #[must_use]
     pub fn is_in_file(&self) -> bool {
         self.file.is_some()
+    }
+
+    /// The file that holds it.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Whether none is set.

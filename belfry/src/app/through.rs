@@ -43,7 +43,7 @@ impl Through {
         every: impl Fn() -> Duration,
         stop: CancellationToken,
     ) {
-        let (mut discovery, mut clients) = (Discovery::default(), Clients::default());
+        let (mut discovery, clients) = (Discovery::default(), Clients::default());
         let mut changes = containers.changes();
         let mut tasks = JoinSet::new();
         loop {

@@ -74,6 +74,7 @@ mod health_page;
 #[cfg(test)]
 mod heartbeats;
 #[cfg(test)]
+mod hung_files;
 mod in_a_container;
 #[cfg(test)]
 mod in_prometheus_place;

@@ -233,14 +233,18 @@ fn a_target_that_is_taken_away_ends_its_series_in_both() {
 #[test]
 fn a_target_whose_settings_change_goes_on_without_a_gap() {
     let page = Page::serve("kept 1\n");
-    let config = |timeout: &str| {
+    let config = |interval: &str, timeout: &str| {
         format!(
-            "global: {{scrape_interval: 2s, scrape_timeout: {timeout}}}\nscrape_configs:\n\
+            "global: {{scrape_interval: {interval}, scrape_timeout: {timeout}}}\nscrape_configs:\n\
              - {{job_name: app, static_configs: [{{targets: ['{}']}}]}}\n",
             page.address
         )
     };
-    let ours = Alone::start(Scratch::new(), &config("2s"), &["--web.enable-lifecycle"]);
+    let ours = Alone::start(
+        Scratch::new(),
+        &config("2s", "2s"),
+        &["--web.enable-lifecycle"],
+    );
     let scraped = |times: usize| {
         poll::until("it should be scraped", || {
             let data = ours.data("/api/v1/query?query=kept%5B5m%5D");
@@ -248,15 +252,20 @@ fn a_target_whose_settings_change_goes_on_without_a_gap() {
             (samples.len() >= times).then_some(samples)
         })
     };
-    let before = scraped(2).len();
-    ours.scratch.file("prometheus.yml", &config("1s"));
-    assert_eq!(ours.post("/-/reload").status, 200);
-    poll::holds("the settings should be in force", || {
-        let targets = ours.data("/api/v1/targets?state=active");
-        targets["activeTargets"][0]["scrapeTimeout"] == "1s"
-    });
-    // Long enough for what is gone to have ended.
-    let samples = scraped(before + 5);
+    let mut samples = scraped(2);
+    // The second takes longer to come to its first scrape than the first would have for its next.
+    for (interval, timeout, more) in [("2s", "1s", 5), ("7s", "1s", 3)] {
+        ours.scratch
+            .file("prometheus.yml", &config(interval, timeout));
+        assert_eq!(ours.post("/-/reload").status, 200);
+        poll::holds("the settings should be in force", || {
+            let targets = ours.data("/api/v1/targets?state=active");
+            let target = &targets["activeTargets"][0];
+            target["scrapeTimeout"] == timeout && target["scrapeInterval"] == interval
+        });
+        // Long enough for what is gone to have ended.
+        samples = scraped(samples.len() + more);
+    }
     let at = |sample: &Value| sample[0].as_f64().expect("a time");
     let (begin, end) = (at(&samples[0]), at(&samples[samples.len() - 1]));
     let looks = ((end - begin) * 1000.0).round() as usize / 250 + 1;

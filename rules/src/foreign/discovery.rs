@@ -73,6 +73,23 @@ pub struct Scrapes {
     pub faults: Vec<String>,
 }
 
+impl Scrapes {
+    /// Adds what was found for other jobs. Two targets that come out the same are one.
+    pub fn join(&mut self, others: Self) {
+        let before = self.targets.len();
+        for target in others.targets {
+            if !self.targets[..before]
+                .iter()
+                .any(|had| had.is_same(&target))
+            {
+                self.targets.push(target);
+            }
+        }
+        self.dropped.extend(others.dropped);
+        self.faults.extend(others.faults);
+    }
+}
+
 /// Finds targets again and again, and remembers the files of before.
 #[derive(Debug, Default)]
 pub struct Discovery {

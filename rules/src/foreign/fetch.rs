@@ -1,7 +1,6 @@
 //! One page over HTTP, as Prometheus asks for it: within its time and its size,
 //! or in words why there is none.
 
-use std::borrow::Cow;
 use std::error::Error;
 
 use exposition::Format;
@@ -10,8 +9,9 @@ use reqwest::header::{
 };
 use reqwest::{Client, RequestBuilder, StatusCode};
 use settings::Secret;
-use tokio::{task, time};
+use tokio::time;
 
+use super::credentials::now;
 use super::{Foreign, body};
 use crate::Page;
 
@@ -142,17 +142,6 @@ impl Foreign {
             ),
         }
     }
-}
-
-/// The text of a secret as it is now: tokens in files are changed every hour by some.
-async fn now(secret: &Secret) -> Result<String, String> {
-    if !secret.is_in_file() {
-        return Ok(secret.expose().to_owned());
-    }
-    let secret = secret.clone();
-    let read = task::spawn_blocking(move || secret.read().map(Cow::into_owned));
-    let read = read.await.map_err(|err| err.to_string())?;
-    read.map_err(|err| format!("cannot read the file of the credentials: {err}"))
 }
 
 /// The innermost cause, which is what a person can act on.

@@ -164,6 +164,12 @@ impl Job {
         either(&self.job, &self.job_name, "foreign")
     }
 
+    /// Whether files say where its targets are, or how they are reached.
+    #[must_use]
+    pub fn reads_files(&self) -> bool {
+        !self.file_sd_configs.is_empty() || self.tls_config.is_in_files()
+    }
+
     pub(super) fn metrics_path(&self) -> &str {
         either(&self.path, &self.metrics_path, "/metrics")
     }

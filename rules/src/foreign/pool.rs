@@ -34,8 +34,7 @@ pub(super) fn add(job: &Job, found: Vec<Labels>, every: Duration, out: &mut Scra
         }
         match target(job, &discovered, &builder, (&metric_relabel, &reach)) {
             Ok(target) => {
-                let same = |had: &Foreign| had.url == target.url && had.labels() == target.labels();
-                if !out.targets.iter().any(same) {
+                if !out.targets.iter().any(|had| had.is_same(&target)) {
                     out.targets.push(target);
                 }
             }

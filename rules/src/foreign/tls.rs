@@ -1,7 +1,7 @@
 //! The clients: how the other side of https is known, and who we are.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use reqwest::Client;
@@ -38,6 +38,12 @@ impl Tls {
             return Err("cert_file and key_file need one another".into());
         }
         self.name().map(drop)
+    }
+
+    /// Whether files say any of it.
+    pub(super) fn is_in_files(&self) -> bool {
+        let files = [&self.ca_file, &self.cert_file, &self.key_file];
+        files.iter().any(|file| !file.as_os_str().is_empty())
     }
 
     fn name(&self) -> Result<Option<ServerName<'static>>, String> {
@@ -200,25 +206,34 @@ impl Reach {
 
 /// HTTP clients, one for all targets that are reached the same way.
 #[derive(Debug, Default)]
-pub struct Clients(Vec<(Reach, Result<Client, String>)>);
+pub struct Clients(Mutex<Vec<(Reach, Result<Client, String>)>>);
 
 impl Clients {
-    /// The client for a target.
+    /// The client for a target. A new one takes the time to read its certificates.
     ///
     /// # Errors
     /// Says in words what of the TLS configuration cannot be used.
-    pub fn of(&mut self, target: &Foreign) -> Result<Client, String> {
-        let had = self.0.iter().find(|(reach, _)| *reach == target.reach);
-        if let Some((_, client)) = had {
-            return client.clone();
+    pub fn of(&self, target: &Foreign) -> Result<Client, String> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let had = |all: &[(Reach, Result<Client, String>)]| {
+            let had = all.iter().find(|(reach, _)| *reach == target.reach);
+            had.map(|(_, client)| client.clone())
+        };
+        if let Some(client) = had(&lock()) {
+            return client;
         }
+        // The disk of one's certificates may hang: that of the others need not wait.
         let client = client(&target.reach);
+        let mut all = lock();
+        if let Some(client) = had(&all) {
+            return client;
+        }
         // One with the same files as they were before is not asked for again.
         let reach = target.reach.clone();
         let same =
             |had: &Reach| had.tls == reach.tls && had.follow_redirects == reach.follow_redirects;
-        self.0.retain(|(had, _)| !same(had));
-        self.0.push((reach, client.clone()));
+        all.retain(|(had, _)| !same(had));
+        all.push((reach, client.clone()));
         client
     }
 }

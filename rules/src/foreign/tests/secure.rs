@@ -177,8 +177,8 @@ async fn certificates_that_are_renewed_on_the_disk_are_used_from_the_next_look_o
         "targets: ['{address}']\nscheme: https\ntls_config: {{ca_file: {}}}",
         file.display()
     ));
-    let mut clients = Clients::default();
-    let mut look = || {
+    let clients = Clients::default();
+    let look = || {
         let target = looked(&job).targets.remove(0);
         let client = clients.of(&target);
         (target, client)
