@@ -170,7 +170,7 @@ pub(super) fn scrape(config: &str, store: Arc<Store>, stop: &CancellationToken) 
     let file = read.unwrap_or_else(|faults| panic!("{faults:?}"));
     let found = Discovery::default().look(&file.jobs, &[], file.scrape_interval, false);
     assert_eq!((found.targets.len(), found.faults.len()), (2, 0));
-    let mut clients = Clients::default();
+    let clients = Clients::default();
     for target in found.targets {
         let client = clients.of(&target);
         let (store, stop) = (Arc::clone(&store), stop.clone());
