@@ -180,7 +180,7 @@ pub(super) async fn without_rights(cluster: &Cluster) {
 
 /// A server that hangs is down in time, and one that restarted is found again.
 pub(super) async fn frozen_and_restarted(cluster: &mut Cluster) {
-    let work = Work::start(cluster.address(), Duration::from_secs(2));
+    let work = Work::start(cluster.address(), Duration::from_secs(10));
     let page = work.whole().await;
     let start = page.value("pg_postmaster_start_time_seconds").unwrap();
     let admin = cluster.session("postgres", "admin").await;
