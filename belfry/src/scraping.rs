@@ -25,6 +25,10 @@ use crate::views;
 
 use looks::{Found, Looks};
 
+/// Targets that have yet to be ended, and how often what has their series from now on is
+/// scraped.
+type Ends = Vec<(Arc<Scraped>, Duration)>;
+
 /// A larger page, in bytes, is taken in where it holds up nobody else.
 const LARGE: usize = 256 << 10;
 /// Scrapes between two looks at the types and texts of families.
@@ -144,7 +148,7 @@ impl Scraping {
         wanted: Vec<Foreign>,
         found: &Found,
         stop: &CancellationToken,
-    ) -> (Vec<Arc<Scraped>>, Vec<(Arc<Scraped>, Duration)>) {
+    ) -> (Vec<Arc<Scraped>>, Ends) {
         let mut list = self.list();
         let hung = |had: &Foreign| {
             let origin = had.target.origin.as_ref();

@@ -201,11 +201,11 @@ fn quiet(answer: &Value, zone: &dashboards::time::Zone) -> Vec<String> {
         lines.extend(match rule["evaluated_ms"].as_i64() {
             None => Some("now      it was not evaluated yet".to_owned()),
             Some(_) if rule["firing"].as_u64().is_some_and(|firing| firing > 0) => {
-                Some(match word(rule, "name") {
-                    "Watchdog" => "now      it fires, and is for those who ask for it by name",
-                    _ => "now      it fires, and is about to be told",
-                })
-                .map(str::to_owned)
+                let told = match word(rule, "name") {
+                    "Watchdog" => "is for those who ask for it by name",
+                    _ => "is about to be told",
+                };
+                Some(format!("now      it fires, and {told}"))
             }
             Some(at_ms) if rule["error"].is_null() && list(rule, "pending").is_empty() => {
                 let clock = dashboards::time::clock(at_ms, now_ms, zone);

@@ -76,7 +76,7 @@ fn no_flag_of_debians_prometheus_is_unknown() {
             let line = line.strip_prefix("-h, ").unwrap_or(line);
             let flag = line.strip_prefix("--")?;
             let flag = flag.strip_prefix("[no-]").unwrap_or(flag);
-            let end = flag.find(|letter: char| letter == '=' || letter == ' ');
+            let end = flag.find(['=', ' ']);
             let (name, behind) = flag.split_at(end.unwrap_or(flag.len()));
             Some((name, behind.starts_with('=')))
         })

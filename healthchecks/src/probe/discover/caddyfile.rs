@@ -77,10 +77,11 @@ impl<'a> Doors<'a> {
                 let matcher = words.next().filter(|word| word.starts_with(['/', '@']));
                 self.before.push(matcher.unwrap_or("*"));
             }
-            name if name.starts_with('@') && words.next() == Some("path") => {
-                if words.all(|path| !is_root(path)) {
-                    self.elsewhere.insert(name);
-                }
+            name if name.starts_with('@')
+                && words.next() == Some("path")
+                && words.all(|path| !is_root(path)) =>
+            {
+                self.elsewhere.insert(name);
             }
             _ => {}
         }
