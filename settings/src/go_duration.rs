@@ -146,11 +146,11 @@ mod tests {
             // What Go does not know, and we always did.
             ("1d", 86_400_000_000_000, "24h"),
         ] {
-            let wanted = Some(GoDuration(Duration::from_nanos(nanos)));
-            assert_eq!(GoDuration::parse(text), wanted, "{text}");
-            let shown = wanted.unwrap_or_default().show();
+            let wanted = GoDuration(Duration::from_nanos(nanos));
+            assert_eq!(GoDuration::parse(text), Some(wanted), "{text}");
+            let shown = wanted.show();
             assert_eq!(shown, printed, "{text}");
-            assert_eq!(GoDuration::parse(&shown), wanted, "{text}");
+            assert_eq!(GoDuration::parse(&shown), Some(wanted), "{text}");
         }
         for text in [
             "",
