@@ -228,10 +228,11 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let to = kind(&head.method, &head.uri);
     strict.0.seen.lock().unwrap().push(to);
-    let mut body = to_bytes(body, usize::MAX)
-        .await
-        .unwrap_or_default()
-        .to_vec();
+    // Who goes away within a request has asked for nothing, and broken no rule.
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        reset()
+    };
+    let mut body = body.to_vec();
     let harm = strict.next_harm(to);
     if harm.is_some_and(Harm::is_early) {
         strict.strike();
