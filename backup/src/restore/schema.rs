@@ -1,9 +1,16 @@
 //! The revision of a database's schema: what was restored has the one that was dumped,
 //! and whoever restores is told where the live one is by now.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::manifest::{Postgres, Revision};
 use crate::postgres::{Error, Session, revisions};
 use crate::{Job, Setup};
+
+/// A plan is told without what the live database has, if that takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is found of the schema's revisions after a restore.
 #[derive(Debug)]
@@ -51,8 +58,9 @@ pub async fn schema(setup: &Setup, job: &Job, facts: &Postgres) -> Vec<String> {
         let mut session = Session::open(&server).await.ok()?;
         noted(&mut session).await.ok()
     };
-    // There may be none.
-    let now = asked.await.unwrap_or_default();
+    // There may be none, or one that does not answer.
+    let now = timeout(PATIENCE, asked).await;
+    let now = now.ok().flatten().unwrap_or_default();
     let told = |kept: &Revision| match of(&now, kept) {
         Some(now) if now != kept.revision => format!("{kept}, and now at {now}"),
         _ => kept.to_string(),
