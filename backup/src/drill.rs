@@ -23,7 +23,8 @@ use crate::manifest::{Manifest, Postgres};
 use crate::postgres::{Server, Session};
 pub use crate::restore::asked::Check;
 use crate::restore::asked::ask;
-use crate::restore::beside::{self, Fetched};
+use crate::restore::beside;
+use crate::restore::fetched::{Fetched, fetched};
 use crate::restore::{Room, Schema};
 use crate::run::{Lock, Say};
 use crate::target::Target;
@@ -218,7 +219,7 @@ async fn ready(
         )));
     }
     let folder = setup.scratch(job).map_err(Trouble::Around)?;
-    let dump = beside::fetched(target, copy, &identities, &folder, say).await;
+    let dump = fetched(target, copy, &identities, &folder, say).await;
     let dump = dump.map_err(|err| sort(copy, err))?;
     say(format!(
         "fetch   {} from {}: whole",

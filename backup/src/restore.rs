@@ -10,6 +10,7 @@ mod around;
 pub(crate) mod asked;
 pub mod beside;
 mod dress;
+pub mod fetched;
 pub mod globals;
 mod haste;
 mod journal;
@@ -236,7 +237,7 @@ async fn placed(
             room.free, room.needed
         ));
     }
-    let dump = beside::fetched(target, copy, &identities, &setup.scratch(job)?, say).await?;
+    let dump = fetched::fetched(target, copy, &identities, &setup.scratch(job)?, say).await?;
     say(format!(
         "fetch   {} from {}: whole",
         copy.manifest.id,

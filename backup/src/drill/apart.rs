@@ -10,7 +10,8 @@ use crate::manifest::Postgres;
 use crate::postgres::{Server, Session};
 use crate::restore::Room;
 use crate::restore::asked::ask;
-use crate::restore::beside::{self, Fetched};
+use crate::restore::beside;
+use crate::restore::fetched::{Fetched, fetched};
 use crate::restore::globals;
 use crate::run::Say;
 use crate::target::Target;
@@ -33,7 +34,7 @@ pub(super) async fn drill(
     let identities = setup.identities().map_err(Trouble::Around)?;
     let folder = setup.scratch(job).map_err(Trouble::Around)?;
     let ready = async {
-        let dump = beside::fetched(target, copy, &identities, &folder, say).await;
+        let dump = fetched(target, copy, &identities, &folder, say).await;
         let dump = dump.map_err(|err| sort(copy, err))?;
         let roles = globals::text(target, copy, &identities).await;
         let roles = roles.map_err(|err| sort(copy, err))?;

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::beside::{self, Fetched};
+use super::fetched::{Fetched, fetched};
 use crate::archive::{self, RESERVE};
 use crate::catalogue::Copy;
 use crate::flow::{self, Feed, Sealing};
@@ -202,7 +202,7 @@ impl Kept {
     ) -> Result<(Fetched, &Postgres), String> {
         let facts = self.facts()?;
         let scratch = setup.scratch(job)?;
-        let dump = beside::fetched(&self.target, &self.copy, &[], &scratch, say).await?;
+        let dump = fetched(&self.target, &self.copy, &[], &scratch, say).await?;
         Ok((dump.whole(), facts))
     }
 }

@@ -8,7 +8,8 @@
 //! be half of it. Numbers tell after a crash whether it is still it, and whether what has
 //! the live name is what we made: no other database is ever dropped.
 
-use super::beside::{self, Fetched};
+use super::beside;
+use super::fetched::Fetched;
 use super::{Names, dress, journal, kept, kept::Kept, room::Room, swap};
 use crate::catalogue::Copy;
 use crate::manifest::Postgres;

@@ -8,6 +8,7 @@
 use serde::Deserialize;
 
 use super::beside;
+use super::fetched::{Fetched, fetched};
 use crate::catalogue::Copy;
 use crate::drill::Scratch;
 use crate::manifest::Postgres;
@@ -80,7 +81,7 @@ async fn made(
     let mut admin_session = Session::open(&admin).await.map_err(why)?;
     beside::preflight(&mut admin_session, facts, version).await?;
     let folder = setup.scratch(job)?;
-    let dump = beside::fetched(target, copy, &identities, &folder, say).await?;
+    let dump = fetched(target, copy, &identities, &folder, say).await?;
     let scratch = Scratch::new(job, &copy.manifest.id);
     scratch.sweep(&mut admin_session).await.map_err(why)?;
     let done = async {
@@ -200,7 +201,7 @@ impl Source {
     }
 
     /// Puts the rows into the scratch database.
-    async fn fill(&self, from: &Server, dump: &beside::Fetched) -> Result<(), String> {
+    async fn fill(&self, from: &Server, dump: &Fetched) -> Result<(), String> {
         let mut wanted = vec!["--section=data".to_owned()];
         for leaf in &self.leaves {
             wanted.push(format!("--schema={}", leaf.0));
