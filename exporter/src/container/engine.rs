@@ -225,13 +225,14 @@ async fn listen(shared: &Shared, docker: &Docker) -> Result<std::convert::Infall
                 Answer::Inspection(question, answer) => {
                     inspections -= 1;
                     let changed = inspected(shared, &question, *answer)?;
-                    shared.inventory().digests(&digests);
-                    shared.told(changed);
+                    let named = shared.inventory().digests(&digests);
+                    shared.told(changed || named);
                 }
                 Answer::Image(image, names) => {
                     image_asked = None;
                     digests.insert(image, translate::digest(&names?.unwrap_or_default()));
-                    shared.inventory().digests(&digests);
+                    let changed = shared.inventory().digests(&digests);
+                    shared.told(changed);
                 }
                 Answer::Ping(took) => shared.answered(took?),
             },

@@ -278,16 +278,18 @@ impl Inventory {
         missing.next().cloned()
     }
 
-    /// Takes over the digests of images.
-    pub(super) fn digests(&mut self, digests: &BTreeMap<String, String>) {
+    /// Takes over the digests of images; true when one is new.
+    pub(super) fn digests(&mut self, digests: &BTreeMap<String, String>) -> bool {
+        let mut changed = false;
         for known in self.known.values_mut() {
             let digest = digests.get(&known.container.image_id);
             if let Some(digest) = digest.filter(|digest| **digest != known.container.image_digest) {
-                Arc::make_mut(&mut known.container)
-                    .image_digest
-                    .clone_from(digest);
+                let container = Arc::make_mut(&mut known.container);
+                container.image_digest.clone_from(digest);
+                changed = true;
             }
         }
+        changed
     }
 }
 

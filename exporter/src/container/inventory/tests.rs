@@ -208,3 +208,16 @@ fn after_a_gap_everything_is_asked_again() {
     inventory.doubt();
     assert_eq!(inventory.next_question().unwrap().id, "a");
 }
+
+#[test]
+fn the_digest_of_an_image_that_is_told_late_is_a_change() {
+    let mut inventory = running();
+    let mut row = row("a", ContainerSummaryStateEnum::RUNNING);
+    row.image_id = Some("i".to_owned());
+    let asked = inventory.listing();
+    inventory.listed(vec![row], asked);
+    let digests = [("i".to_owned(), "sha256:1".to_owned())].into();
+    assert!(inventory.digests(&digests));
+    assert!(!inventory.digests(&digests));
+    assert_eq!(inventory.containers()[0].image_digest, "sha256:1");
+}
