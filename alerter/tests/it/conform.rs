@@ -6,7 +6,8 @@
 //! loaded machine does not turn the order around. Times are compared within 100 ms
 //! and twice what a plain timer beside them was late by just then, on threads on which
 //! nothing of ours runs; half of the messages of a run within 100 ms whatever that
-//! says. How far from each other they were is printed:
+//! says. What is too far is played again: it has failed if the same message is in three
+//! runs. How far from each other they were is printed:
 //!
 //! `cargo nextest run -p alerter --no-capture conform::`
 

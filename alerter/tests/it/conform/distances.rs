@@ -31,7 +31,8 @@ pub(super) fn near_ms(late_ms: i64) -> i64 {
 }
 
 impl Distances {
-    /// Notes how far from each other they were; says so if it is too far.
+    /// Notes how far from each other they were; says so if it is too far, which the
+    /// machine alone may have done (see `play::calm`).
     pub(super) fn note(
         &mut self,
         kind: &str,

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::distances::Distances;
 use super::lateness::Lateness;
 use super::ours::Ours;
+use super::play::Shown;
 use super::{feed, play};
 
 use crate::support::peer::Peer;
@@ -167,9 +168,7 @@ async fn put(urls: &[String; 2], alerts: &[(&str, &str, bool)]) {
 struct Told<'a> {
     sinks: [Sink; 2],
     distances: &'a mut Distances,
-    faults: Vec<String>,
-    /// How late a timer was at worst, in milliseconds.
-    late_ms: i64,
+    shown: Shown,
 }
 
 impl Told<'_> {
@@ -186,14 +185,15 @@ impl Told<'_> {
         put(urls, alerts).await;
         let [theirs, ours] = mails(&mut self.sinks, alerts.len()).await;
         let late = late.await.unwrap();
-        self.late_ms = self.late_ms.max(late.worst_ms());
+        self.shown.late_ms = self.shown.late_ms.max(late.worst_ms());
         for ((ours, our_ms), (theirs, their_ms)) in ours.iter().zip(&theirs) {
             assert_eq!(ours, theirs);
             if let Some(kind) = kind {
                 let what = format!("mail {:?}", ours["Subject"]);
                 let late_ms = late.around_ms(*our_ms, *their_ms);
                 let fault = self.distances.note(kind, &what, our_ms - their_ms, late_ms);
-                self.faults.extend(fault);
+                let far = fault.map(|fault| (format!("{kind} {what}"), fault));
+                self.shown.far.extend(far);
             }
         }
         ours.into_iter().map(|(said, _)| said).collect()
@@ -205,8 +205,7 @@ pub(super) async fn run(distances: &mut Distances) -> Vec<String> {
     play::calm(distances, async |seen| once(seen).await).await
 }
 
-/// Once; and how late a timer was, in milliseconds.
-async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
+async fn once(distances: &mut Distances) -> Shown {
     let sinks = [Sink::start(&[]).await, Sink::start(&[]).await];
     let folder = tempfile::tempdir().unwrap();
     let templates = folder.path().join("ours.tmpl");
@@ -222,8 +221,7 @@ async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
     let mut told = Told {
         sinks,
         distances,
-        faults: Vec::new(),
-        late_ms: 0,
+        shown: Shown::default(),
     };
 
     // Each scenario's first mail.
@@ -276,12 +274,10 @@ async fn once(distances: &mut Distances) -> (Vec<String>, i64) {
     our.stop().await;
     let Told {
         mut sinks,
-        faults,
-        late_ms,
+        mut shown,
         ..
     } = told;
     assert_eq!(sinks.each_mut().map(|sink| sink.ready()), [None, None]);
-    let mut faults = faults;
-    faults.extend(distances.shift());
-    (faults, late_ms)
+    shown.faults.extend(distances.shift());
+    shown
 }
