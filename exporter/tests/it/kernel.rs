@@ -12,7 +12,7 @@ const OWN: &str = "BELFRY_TEST_OWN_KERNEL";
 /// Where a disk of its own is mounted, and the kernel's name for it.
 pub(crate) const DISK: (&str, &str) = ("/disk", "/dev/ubda");
 /// Another disk, with nothing on it, and its size in MiB.
-pub(crate) const SWAP: (&str, u64) = ("/dev/ubdb", 96);
+pub(crate) const SWAP: (&str, u64) = ("/dev/ubdb", 48);
 
 /// The first process. It begins a second time on a root that takes what is written.
 const INIT: &str = r#"
@@ -75,7 +75,7 @@ pub(crate) fn run(tests: &[&str]) {
     }
     let with = |name: &str, path: &Path| format!("{name}={}", path.display());
     let done = Command::new("linux.uml")
-        .args(["mem=1G", "quiet", "loglevel=2"])
+        .args(["mem=2G", "quiet", "loglevel=2"])
         .args(["rootfstype=hostfs", "rootflags=/", "ro"])
         .args(["con=null", "con0=null,fd:1", "ssl=null"])
         .arg(with("init", &init))

@@ -68,11 +68,15 @@ fn rules_about_the_machine_fire_for_a_kernel_that_is_in_trouble() {
         return;
     }
     lose_a_disk();
-    // Every datagram is a connection in the kernel's eyes.
+    // Every datagram is a connection in the kernel's eyes. Ours of TCP are to leave the
+    // table at once: where it is full the next has to wait, a minute at worst.
     sh(
         "iptables-legacy -A INPUT -m conntrack --ctstate NEW -j ACCEPT
         cd /proc/sys/net/netfilter
-        echo 2000 > nf_conntrack_max; echo 600 > nf_conntrack_udp_timeout",
+        echo 2000 > nf_conntrack_max; echo 600 > nf_conntrack_udp_timeout
+        for ended in close close_wait fin_wait last_ack time_wait; do
+            echo 1 > nf_conntrack_tcp_timeout_$ended
+        done",
     );
     // A tunnel whose other end cannot be reached.
     sh("modprobe ipip
