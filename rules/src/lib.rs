@@ -8,6 +8,7 @@
 //! opens sockets.
 
 mod alerting;
+mod behind;
 mod check;
 mod config;
 mod evaluation;

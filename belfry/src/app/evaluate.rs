@@ -4,12 +4,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use healthchecks::readiness::Report;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::Watch;
+use super::watch::dependency;
 use crate::evaluating::Evaluating;
 
+/// Its name among those that must turn.
+const LOOP: &str = "rules";
 /// So many groups are evaluated at once, when all but one of them are slow.
 const MOST: usize = 4;
 /// What groups say within so long is told at once.
@@ -28,7 +32,7 @@ pub(super) async fn run(
     let mut evaluating = Evaluating::new(MOST, move |group, tell| {
         group.run(|| on.rules(), &on.store, &on.engine(), tell);
     });
-    let beat = watch.liveness.watch("rules", limit(&watch), Instant::now());
+    let beat = watch.liveness.watch(LOOP, limit(&watch), Instant::now());
     loop {
         // A collection brings the evaluation with it. Without one (a collector
         // hangs) the rules are due all the same, a little later.
@@ -47,8 +51,7 @@ pub(super) async fn run(
                 if ended && !is_stalled(&watch, &evaluating) {
                     beat.beat(Instant::now());
                     if std::mem::take(&mut owed) {
-                        let took = watch.rules().took();
-                        watch.evaluated(took);
+                        evaluated(&watch);
                     }
                 }
                 continue;
@@ -124,9 +127,11 @@ async fn round(watch: &Watch, evaluating: &mut Evaluating, cause: Cause) -> anyh
             Err(_) => break,
         }
     }
-    if cause == Cause::Data && !is_stalled(watch, evaluating) {
-        let took = watch.rules().took();
-        watch.evaluated(took);
+    if cause == Cause::Data {
+        match is_stalled(watch, evaluating) {
+            true => not_evaluated(watch),
+            false => evaluated(watch),
+        }
     }
     hand_over(watch, alerts).await;
     Ok(())
@@ -136,6 +141,34 @@ async fn round(watch: &Watch, evaluating: &mut Evaluating, cause: Cause) -> anyh
 fn is_stalled(watch: &Watch, evaluating: &Evaluating) -> bool {
     let groups = watch.rules().groups().len();
     evaluating.is_stuck() || (groups > 0 && evaluating.open() >= groups)
+}
+
+/// The rules were evaluated, but for groups that take longer.
+fn evaluated(watch: &Watch) {
+    let (took, reason) = how(watch);
+    watch.own.evaluated(took);
+    let report = Report {
+        reason,
+        ..Report::ok(Some(took))
+    };
+    let now_ms = watch.clock.now_ms();
+    watch.readiness.report(dependency::RULES, report, now_ms);
+}
+
+/// No group comes to its end; for too long where the loop stands still.
+fn not_evaluated(watch: &Watch) {
+    let stalled = watch.liveness.stalled(Instant::now());
+    let (_, reason) = how(watch);
+    if stalled.iter().any(|of| of.name == LOOP) && !reason.is_empty() {
+        let (report, now_ms) = (Report::failing(reason), watch.clock.now_ms());
+        watch.readiness.report(dependency::RULES, report, now_ms);
+    }
+}
+
+/// How long the groups took together, and which of them take too long.
+fn how(watch: &Watch) -> (Duration, String) {
+    let rules = watch.rules();
+    (rules.took(), rules.behind(watch.clock.now_ms()))
 }
 
 /// Hands alerts over, and what the rules know to be written.

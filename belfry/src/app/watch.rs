@@ -331,16 +331,6 @@ impl Watch {
         self.readiness.report(dependency::ENGINE, report, now_ms);
     }
 
-    /// The rules were evaluated.
-    pub(super) fn evaluated(&self, took: Duration) {
-        self.own.evaluated(took);
-        self.readiness.report(
-            dependency::RULES,
-            Report::ok(Some(took)),
-            self.clock.now_ms(),
-        );
-    }
-
     /// Something was written to the database.
     pub(super) fn state_written(&self) {
         if self.state.in_memory.is_none() {

@@ -2,7 +2,7 @@
 
 use crate::setup::Setup;
 use crate::support::alone::Alone;
-use crate::support::belfry::Launch;
+use crate::support::belfry::{Belfry, Launch};
 use crate::support::poll;
 use crate::support::prometheus::escaped;
 use crate::support::scratch::Scratch;
@@ -80,6 +80,20 @@ fn goes_on(value: impl Fn(&str) -> Option<f64>) {
     });
 }
 
+/// The rules among what Belfry depends on, as `/health/ready` shows them.
+fn readiness(belfry: &Belfry) -> serde_json::Value {
+    let ready = belfry.get("/health/ready").json();
+    let all = ready["dependencies"].as_array().expect("a list");
+    let rules = all.iter().find(|one| one["name"] == "rules");
+    rules.expect("the rules").clone()
+}
+
+/// Whether that names the slow group, and no other.
+fn names_the_slow_one(rules: &serde_json::Value) -> bool {
+    let reason = rules["reason"].as_str().expect("a text");
+    reason.contains("the group slow in ") && !reason.contains("quick")
+}
+
 /// Whether a page of Belfry's own figures says that the slow group was never done, and
 /// that the quick one has missed nothing.
 fn only_the_slow_one_waits(page: &str) {
@@ -117,4 +131,27 @@ fn the_watch_goes_on_beside_a_group_that_does_not_end() {
     let told = "ALERTS{alertname=\"BelfryEvaluationsMissed\", alertstate=\"firing\"}";
     poll::holds("it should be told", || value(told) == Some(1.0));
     only_the_slow_one_waits(&belfry.get("/metrics").body);
+    // Who asks for readiness is told which it is; all else is well.
+    poll::holds("it should be named", || {
+        let rules = readiness(&belfry);
+        rules["status"] == "ok" && names_the_slow_one(&rules)
+    });
+    let text = belfry.get("/health/ready?format=text").body;
+    assert!(text.contains("the group slow in "), "{text}");
+}
+
+#[test]
+fn a_watch_of_which_no_group_ends_is_neither_live_nor_ready_and_says_why() {
+    let slow = ENDLESS.split("- name: quick").next().expect("a group");
+    let scratch = Scratch::new();
+    let rules = scratch.file("groups.yml", slow);
+    let setup = Setup::new().part(&format!("rules: {{pack: false, files: [{rules:?}]}}"));
+    let belfry = Launch::with(&setup.config()).start();
+    poll::holds("it should stand still, and tell why", || {
+        let rules = readiness(&belfry);
+        rules["status"] == "failing"
+            && names_the_slow_one(&rules)
+            && belfry.get("/health/ready").status == 503
+            && belfry.get("/health/live").status == 503
+    });
 }
