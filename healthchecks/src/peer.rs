@@ -5,6 +5,7 @@
 //! Decisions only: who asks whom, and how, is the wiring's.
 
 mod page;
+mod sight;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use sight::{Sight, Standing};
 pub use site::{Seen, Shared, shared};
 
 use crate::probe::Target;
@@ -86,56 +88,6 @@ impl Config {
     }
 }
 
-/// Whom a Belfry sees: what it tells its peers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sight {
-    /// Its name.
-    pub name: String,
-    /// The peers that answer it.
-    pub sees: BTreeSet<String>,
-    /// The peers that were seen once and are not any more.
-    pub misses: BTreeSet<String>,
-    /// Its sites, for others to look at.
-    #[serde(default)]
-    pub sites: Vec<Shared>,
-    /// How the sites of the one who asks look from there.
-    #[serde(default)]
-    pub seen: Vec<Seen>,
-    /// How it is itself.
-    #[serde(default)]
-    pub standing: Standing,
-}
-
-/// How a Belfry is: what is known of it when it does not answer any more.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Whether it can do its work.
-    pub ready: bool,
-    /// The alerts that fire there, the worst first.
-    pub firing: Vec<String>,
-}
-
-impl Standing {
-    /// So many alerts are named.
-    const NAMED: usize = 5;
-
-    /// What fires, in a few words.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let named: Vec<String> = self
-            .firing
-            .iter()
-            .take(Self::NAMED)
-            .map(|name| name.chars().take(64).collect())
-            .collect();
-        match (named.len(), self.firing.len()) {
-            (0, _) => "nothing".to_owned(),
-            (shown, all) if all > shown => format!("{} and {} more", named.join(", "), all - shown),
-            _ => named.join(", "),
-        }
-    }
-}
-
 /// What is kept of a peer over a restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
@@ -158,8 +110,8 @@ struct Known {
     silent_ms: i64,
     /// Whether it has answered since our start.
     heard: bool,
-    /// Whether it was ours to page for before that.
-    was_ours: bool,
+    /// Whether we page for it.
+    paged: bool,
     sight: Sight,
     reason: String,
 }
@@ -212,10 +164,20 @@ impl Peers {
             answered_ms: Some(now_ms),
             silent_ms: now_ms,
             heard: true,
-            was_ours: false,
+            paged: false,
             sight,
             reason: String::new(),
         };
+    }
+
+    /// Each is about to be asked. For whom we page by now we go on to, whoever else comes
+    /// to miss it.
+    pub fn ask(&mut self, me: &str, config: &Config, now_ms: i64) {
+        for view in self.views(me, config, now_ms) {
+            if let Some(known) = self.all.get_mut(&view.name) {
+                known.paged = view.ours;
+            }
+        }
     }
 
     /// Each was asked, and has answered or been given up.
@@ -261,7 +223,7 @@ impl Peers {
                     false => answered_ms.min(missed_ms),
                 },
                 heard: false,
-                was_ours: kept.ours,
+                paged: kept.ours,
                 sight: Sight {
                     standing: kept.standing,
                     ..Sight::default()
@@ -302,12 +264,17 @@ impl Peers {
         for (name, known) in &self.all {
             match known.seen(config, now_ms) {
                 // Of whom it has heard nothing since its start it does not know.
-                Some(true) if !known.heard => false,
+                Some(true) if !known.heard => sight.awaits.insert(name.clone()),
                 Some(true) => sight.sees.insert(name.clone()),
                 Some(false) => sight.misses.insert(name.clone()),
                 None => false,
             };
         }
+        let views = self.views(me, config, now_ms).into_iter();
+        sight.pages = views
+            .filter(|view| view.ours)
+            .map(|view| view.name)
+            .collect();
         sight
     }
 
@@ -321,31 +288,39 @@ impl Peers {
             .collect();
         // A witness of before our start that is still to be heard may see whom we do not.
         let waiting = seen.iter().any(|(_, known)| !known.heard);
-        let view = |(name, known): (&String, &Known)| {
+        // The first by name of the others who say so of a peer.
+        let first = |name: &str, says: fn(&Sight) -> &BTreeSet<String>| {
             let others = seen.iter().filter(|(other, _)| *other != name);
+            let say = others.filter(|(_, other)| says(&other.sight).contains(name));
+            say.map(|(other, _)| other.as_str()).min()
+        };
+        let is_first = |first: Option<&str>| first.is_none_or(|first| me < first);
+        let view = |(name, known): (&String, &Known)| {
+            let mut others = seen.iter().filter(|(other, _)| *other != name);
             let verdict = match known.seen(config, now_ms) {
                 Some(true) => Verdict::Up,
                 None => Verdict::New,
-                Some(false)
-                    if others
-                        .clone()
-                        .any(|(_, other)| other.sight.sees.contains(name)) =>
-                {
+                Some(false) if others.any(|(_, other)| other.sight.sees.contains(name)) => {
                     Verdict::Cut
                 }
                 // With several peers, and none of them to be seen, it is this one that is alone.
                 Some(false) if self.all.len() > 1 && seen.is_empty() => Verdict::Isolated,
                 Some(false) => Verdict::Dead,
             };
-            // Of those who miss it, the first by name pages; one that does not know of it yet does not.
-            let first = others
-                .clone()
-                .filter(|(_, other)| other.sight.misses.contains(name))
-                .map(|(other, _)| other.as_str())
-                .min();
             let ours = verdict == Verdict::Dead
-                && first.is_none_or(|first| me < first)
-                && (known.was_ours || !waiting);
+                && match first(name, |sight| &sight.pages) {
+                    // Who pages goes on to; of two, the first by name.
+                    Some(pages) => known.paged && me < pages,
+                    None if known.paged => true,
+                    // Else the first by name of those who miss it; one that does not know
+                    // of it does not.
+                    None => {
+                        !waiting
+                            && is_first(first(name, |sight| &sight.misses))
+                            && (known.waited(config, now_ms)
+                                || is_first(first(name, |sight| &sight.awaits)))
+                    }
+                };
             View {
                 name: name.clone(),
                 verdict,
@@ -365,10 +340,21 @@ impl Known {
         self.answered_ms?;
         Some(now_ms - self.silent_ms < silent_after_ms(config))
     }
+
+    /// Whether it has been silent for so long that others who go before us would have
+    /// missed it too by now, had they not begun anew again and again.
+    fn waited(&self, config: &Config, now_ms: i64) -> bool {
+        let round_ms = millis(config.interval);
+        now_ms - self.silent_ms >= 2 * (silent_after_ms(config) + round_ms)
+    }
 }
 
 fn silent_after_ms(config: &Config) -> i64 {
-    i64::try_from(config.silent_after.as_millis()).unwrap_or(i64::MAX / 4)
+    millis(config.silent_after)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 8)
 }
 
 #[cfg(test)]

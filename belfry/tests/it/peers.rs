@@ -81,6 +81,31 @@ fn who_pages_for_a_dead_host_goes_on_after_a_restart_and_no_other_begins() {
 }
 
 #[test]
+fn survivors_that_are_started_anew_as_a_host_dies_page_once() {
+    // Long beside what a start takes: until then both are to be there again.
+    let mut three = Three::with(|_, _| ("silent_after: 30s".to_owned(), String::new()));
+    three.belfry_mut("c").kill();
+    for host in ["b", "a"] {
+        let belfry = three.belfry_mut(host);
+        belfry.signal(Signal::TERM);
+        belfry.wait();
+        belfry.restart();
+    }
+    poll::holds("both should miss it", || {
+        ["a", "b"]
+            .iter()
+            .all(|host| three.metric(host, "belfry_peer_up", "c") == Some(0.0))
+    });
+    poll::holds("it should be mailed", || !three.mails().is_empty());
+    for host in ["a", "b"] {
+        three.rounds_pass(host);
+    }
+    let said = three.ever(&["a", "b"]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(three.mails().len(), 1, "{:?}", three.mails());
+}
+
+#[test]
 fn a_link_that_is_cut_or_flaps_pages_nobody_while_a_third_host_sees_both() {
     let three = Three::start();
     let both = |cut| {

@@ -1,5 +1,7 @@
 //! Hosts that die, links that are cut: who thinks what, and who pages.
 
+mod restarts;
+
 use super::*;
 
 const HOSTS: [&str; 3] = ["a", "b", "c"];
@@ -18,8 +20,9 @@ fn after(rounds: &[&[&str]]) -> BTreeMap<&'static str, Vec<(String, Verdict, boo
             .map(|host| (*host, peers[host].sight(host, &config, now_ms)))
             .collect();
         for asker in HOSTS {
+            let mine = peers.get_mut(asker).unwrap();
+            mine.ask(asker, &config, now_ms);
             for asked in HOSTS.iter().filter(|asked| **asked != asker) {
-                let mine = peers.get_mut(asker).unwrap();
                 match links.contains(&&*format!("{asker}{asked}")) {
                     true => mine.answered(asked, sights[asked].clone(), now_ms),
                     false => mine.silent(asked, "refused"),
@@ -173,6 +176,7 @@ fn a_restart_forgets_no_dead_peer_and_takes_no_living_one_for_dead() {
     // Another pages for it already.
     let sight = Sight {
         misses: BTreeSet::from(["c".to_owned()]),
+        pages: BTreeSet::from(["c".to_owned()]),
         ..Sight::default()
     };
     let ours = |peers: &Peers, me: &str| {

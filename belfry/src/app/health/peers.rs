@@ -51,6 +51,10 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         }
         asked = Some(Instant::now());
         let me = name(&config.peer, config.host_name());
+        watch
+            .health
+            .peers()
+            .ask(&me, &config.peer, watch.clock.now_ms());
         let mut asking = JoinSet::new();
         for peer in config.peer.peers.clone() {
             // All are answered or given up before the next round.

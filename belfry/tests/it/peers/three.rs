@@ -48,10 +48,11 @@ impl Three {
                     )
                 })
                 .collect();
-            let (keys, sections) = more(&lan, host);
-            let peer = format!(
-                "peer: {{name: {host}, interval: 1s, silent_after: 10s, peers: [{others}], {keys}}}"
-            );
+            let (mut keys, sections) = more(&lan, host);
+            if !keys.contains("silent_after") {
+                keys.insert_str(0, "silent_after: 10s, ");
+            }
+            let peer = format!("peer: {{name: {host}, interval: 1s, peers: [{others}], {keys}}}");
             let mail = format!(
                 "mail: {{smarthost: '{}:{}', from: belfry@example.org, to: {host}@example.org, tls: none, timeout: 1m}}\n\
                  alerter:\n  route: {{receiver: ops, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\n  \
