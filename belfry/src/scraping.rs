@@ -8,6 +8,7 @@ mod docker;
 mod looks;
 
 pub(crate) use docker::containers;
+pub(crate) use looks::{Found, Looks};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,8 +23,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::views;
-
-use looks::{Found, Looks};
 
 /// Targets that have yet to be ended, and how often what has their series from now on is
 /// scraped.

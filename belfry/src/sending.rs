@@ -5,6 +5,7 @@
 //! Each Alertmanager has a queue and a task of its own, so that one that hangs
 //! delays no other. A full queue drops its oldest alerts.
 
+mod finding;
 mod outbox;
 #[cfg(test)]
 mod tests;
@@ -14,9 +15,12 @@ pub(crate) use outbox::{Outbox, Recipient};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::{Alertmanager, Clients, Container, Discovery, Foreign, Job};
-use tokio::task::{self, JoinSet};
+use rules::{Alertmanager, Container, Job};
+use tokio::task::JoinSet;
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
+
+use finding::Finding;
 
 /// How often one looks for Alertmanagers.
 const PULSE: Duration = Duration::from_secs(5);
@@ -31,51 +35,24 @@ pub(crate) async fn run(
     containers: impl Fn(&[Job]) -> Vec<Container>,
     stop: CancellationToken,
 ) -> anyhow::Result<&'static str> {
-    let clients = Arc::new(Clients::default());
-    let mut discovery = Discovery::default();
-    let mut told: Vec<String> = Vec::new();
+    let mut finding = Finding::default();
     let mut tasks = JoinSet::new();
+    let mut look = Instant::now();
     loop {
-        let alertmanagers = wanted();
-        let jobs = alertmanagers.iter().enumerate();
-        let jobs: Vec<Job> = jobs.map(|(at, one)| one.job(at)).collect();
-        let containers = containers(&jobs);
-        // Files may lie on a disk that hangs; who is known is told meanwhile.
-        let certificates = Arc::clone(&clients);
-        let look = task::spawn_blocking(move || {
-            let found = discovery.look(&jobs, &containers, PULSE, false);
-            for target in &found.targets {
-                // Whatever is wrong with them is told when it is sent to.
-                let _ = certificates.of(target);
-            }
-            (discovery, found)
-        });
-        let found = tokio::select! {
-            () = stop.cancelled() => break,
-            found = look => found?,
-        };
-        discovery = found.0;
-        for fault in found.1.faults.iter().filter(|fault| !told.contains(fault)) {
-            tracing::warn!("no alerts go there: {fault}");
+        if look <= Instant::now() {
+            look = Instant::now() + PULSE;
+            finding.begin(wanted(), &containers);
         }
-        told = found.1.faults;
-        let of = |target: &Foreign| {
-            let pool = target.target.origin.as_ref().map(|origin| &*origin.pool);
-            let at = pool.and_then(|pool| pool.strip_prefix("config-")?.parse().ok());
-            let config = at.and_then(|at: usize| alertmanagers.get(at));
-            config.map_or_else(Vec::new, |config| config.alert_relabel_configs.clone())
-        };
-        let wanted = found.1.targets.into_iter();
-        let wanted: Vec<_> = wanted.map(|target| (of(&target), target)).collect();
-        for recipient in outbox.take_over(wanted, &stop) {
-            let client = clients.of(&recipient.target);
+        for recipient in outbox.take_over(finding.wanted(), &stop) {
+            let client = finding.client(&recipient.target);
             tasks.spawn(async move { recipient.run(&client).await });
         }
         while tasks.try_join_next().is_some() {}
         tokio::select! {
             () = stop.cancelled() => break,
-            () = outbox.changed.notified() => {}
-            () = tokio::time::sleep(PULSE) => {}
+            Some(found) = finding.next() => found?,
+            () = outbox.changed.notified() => look = Instant::now(),
+            () = time::sleep_until(look) => {}
         }
     }
     while tasks.join_next().await.is_some() {}

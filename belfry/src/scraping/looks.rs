@@ -22,16 +22,16 @@ type Place = (String, usize);
 
 /// What a look found.
 #[derive(Default)]
-pub(super) struct Found {
-    pub(super) scrapes: Scrapes,
+pub(crate) struct Found {
+    pub(crate) scrapes: Scrapes,
     /// The jobs whose files do not answer: their targets stay as they are.
-    pub(super) hung: Vec<String>,
+    pub(crate) hung: Vec<String>,
     clients: BTreeMap<String, Result<Client, String>>,
 }
 
 /// Looks for targets again and again.
 #[derive(Default)]
-pub(super) struct Looks {
+pub(crate) struct Looks {
     clients: Arc<Clients>,
     files: BTreeMap<Place, Look>,
 }
@@ -51,7 +51,7 @@ struct Seen {
 
 impl Looks {
     /// Looks once.
-    pub(super) async fn look(&mut self, mut wanted: Wanted) -> anyhow::Result<Found> {
+    pub(crate) async fn look(&mut self, mut wanted: Wanted) -> anyhow::Result<Found> {
         let jobs = std::mem::take(&mut wanted.jobs);
         let (in_files, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(Job::reads_files);
         let wanted = Arc::new(wanted);
@@ -105,7 +105,7 @@ impl Looks {
     }
 
     /// The client for a target that was found.
-    pub(super) fn client(&self, found: &Found, target: &Foreign) -> Result<Client, String> {
+    pub(crate) fn client(&self, found: &Found, target: &Foreign) -> Result<Client, String> {
         let origin = target.target.origin.as_ref();
         let had = origin.and_then(|origin| found.clients.get(&origin.pool));
         // Without files it takes no time.

@@ -1,11 +1,11 @@
-//! Files of targets on a disk that does not answer any more, beside targets that must
-//! not notice.
+//! Files of targets and of Alertmanagers on a disk that does not answer any more, beside
+//! others that must not notice.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::support::alone::{Alone, Page};
+use crate::support::alone::{Alertmanager, Alone, Page, free_address};
 use crate::support::fault::HungMount;
 use crate::support::poll;
 use crate::support::scratch::Scratch;
@@ -132,4 +132,59 @@ fn lists_and_certificates_on_a_disk_that_hangs_keep_no_other_job_from_new_target
     fs::write(&listed, list(2)).expect("the file");
     drop(mount);
     up("listed", 2, 1);
+}
+
+#[test]
+fn alertmanagers_whose_files_hang_keep_no_alert_from_the_others() {
+    let (one, two) = (Alertmanager::start(), Alertmanager::start());
+    let (nobody, _claim) = free_address();
+    let scratch = Scratch::new();
+    let rule = "groups: [{name: g, rules: [{alert: Always, expr: vector(1)}]}]\n";
+    scratch.file("rules.yml", rule);
+    let list = |address: &str| format!("[{{targets: ['{address}']}}]\n");
+    let listed = scratch.file("listed.yml", &list(&nobody));
+    let signers = scratch.file("signers.pem", "none\n");
+    let token = scratch.file("token", "t0k\n");
+    scratch.file("other.yml", "[]\n");
+    let config = format!(
+        "global: {{evaluation_interval: 1s}}\nrule_files: [rules.yml]\nalerting:\n  alertmanagers:\n  \
+         - file_sd_configs: [{{files: [listed.yml]}}]\n  \
+         - {{scheme: https, tls_config: {{ca_file: signers.pem}}, static_configs: [{{targets: ['{nobody}']}}]}}\n  \
+         - {{authorization: {{credentials_file: token}}, static_configs: [{{targets: ['{0}']}}]}}\n  \
+         - static_configs: [{{targets: ['{0}']}}]\n  \
+         - file_sd_configs: [{{files: [other.yml]}}]\n",
+        one.address
+    );
+    // From the start.
+    let mount = HungMount::new();
+    for file in [&listed, &signers] {
+        hang(file, &mount);
+    }
+    let ours = Alone::start(scratch, &config, &["--rules.alert.resend-delay=1s"]);
+    poll::holds("it should be told", || !one.alerts().is_empty());
+    hang(&token, &mount);
+    poll::holds("both that do not answer should be named", || {
+        let log = ours.log();
+        [0, 1]
+            .iter()
+            .all(|at| log.contains(&format!("job config-{at}: its files do not answer")))
+    });
+    ours.scratch.file("other.yml", &list(&two.address));
+    poll::holds("one that is listed later should be told too", || {
+        !two.alerts().is_empty()
+    });
+    let active = || {
+        let all = ours.data("/api/v1/alertmanagers");
+        let all = all["activeAlertmanagers"].as_array().expect("a list");
+        let nobody = |url: &&serde_json::Value| url["url"].to_string().contains(&nobody);
+        (all.len(), all.iter().filter(nobody).count())
+    };
+    assert_eq!(active(), (3, 0));
+    // The disk answers again.
+    for (file, text) in [(&listed, &*list(&nobody)), (&signers, "none\n")] {
+        fs::remove_file(file).expect("the link");
+        fs::write(file, text).expect("the file");
+    }
+    drop(mount);
+    poll::holds("they should be there", || active() == (5, 2));
 }
