@@ -170,7 +170,7 @@ fn a_restart_neither_repeats_nor_loses_a_page() {
 #[test]
 fn a_clock_that_runs_before_a_page_goes_on_over_a_restart() {
     let sink = Sink::start(&[Act::Accept]);
-    let setup = Setup::switched("25s").mail(sink.port(), "1h");
+    let setup = Setup::switched("45s").mail(sink.port(), "1h");
     let mut belfry = Launch::with(&setup.config()).start();
     setup.switch(true);
     let since = |belfry: &Belfry| {

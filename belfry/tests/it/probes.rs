@@ -115,7 +115,7 @@ fn the_page_for_one_probe_is_for_what_is_configured_or_allowed() {
     let setup = Setup::new();
     let file = setup.file(
         "blackbox.yml",
-        "modules:\n  mine: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4, valid_status_codes: [200]}}\n",
+        "modules:\n  mine: {prober: http, timeout: 20s, http: {preferred_ip_protocol: ip4, valid_status_codes: [200]}}\n",
     );
     let setup = setup.part(&format!(
             "probe:\n  blackbox: {file:?}\n  targets: [{{target: 'http://127.0.0.1:{port}/'}}]\n  allow: [{{target: 'http://localhost:{port}/.*', module: mine}}]"

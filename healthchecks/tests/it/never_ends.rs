@@ -38,7 +38,7 @@ async fn what_never_ends_is_ended_with_a_reason_by_every_prober() {
     let on = |port: u16| format!("127.0.0.1:{port}");
     let http = |port: u16| format!("http://127.0.0.1:{port}/");
     let long = "timeout: 20s";
-    let short = "timeout: 3s";
+    let short = "timeout: 6s";
     let matching = "http: {fail_if_body_matches_regexp: [never]}";
     for (name, target, module, expected) in [
         (
@@ -237,7 +237,7 @@ async fn who_takes_nothing_is_given_up() {
     let target = listener.local_addr().unwrap().to_string();
     let much = "x".repeat(8 << 20);
     let module =
-        format!("{{prober: tcp, timeout: 1s, tcp: {{query_response: [{{send: {much}}}]}}}}");
+        format!("{{prober: tcp, timeout: 5s, tcp: {{query_response: [{{send: {much}}}]}}}}");
     let outcome = look(&target, &module).await;
     assert_eq!(outcome.failure.unwrap().reason, Reason::SendTimeout);
 }

@@ -76,6 +76,8 @@ fn rules_about_targets_fire_for_those_that_flap_are_slow_or_live_in_the_future()
         freeze(pid, Signal::STOP);
         thread::sleep(Duration::from_secs(5));
         freeze(pid, Signal::CONT);
+        // Time for a round, which tells of those before.
+        thread::sleep(Duration::from_secs(2));
     });
 }
 
