@@ -25,6 +25,8 @@ const LIMITS: Limits = Limits {
 };
 /// How long all of it may take before it is waited for no more.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Containers come, and are inspected, together.
+const FIRST: Duration = Duration::from_secs(1);
 
 /// What was found last, by container.
 #[derive(Debug, Default)]
@@ -75,14 +77,26 @@ pub(super) async fn run(shared: &Arc<Shared>, stop: &CancellationToken) {
 
 async fn add_up(shared: &Arc<Shared>) {
     let mut changes = shared.changes.subscribe();
+    let mut pause = FIRST;
     loop {
         let containers = shared.inventory().containers();
         let none = containers.is_empty();
+        // Where these write to, an inspection is yet to tell.
+        let unknown = containers.iter().any(|one| one.restart_policy.is_empty());
         round(shared, containers).await;
+        if !unknown {
+            pause = FIRST;
+        }
         tokio::select! {
             () = tokio::time::sleep(shared.sizes_every) => {}
             // The first ones need not wait for a whole round.
-            _ = changes.changed(), if none => tokio::time::sleep(Duration::from_secs(1)).await,
+            _ = changes.changed(), if none || unknown => {
+                tokio::time::sleep(pause).await;
+                // One that cannot be inspected has the others looked at ever less often.
+                if unknown {
+                    pause = (pause * 2).min(shared.sizes_every);
+                }
+            }
         }
     }
 }
