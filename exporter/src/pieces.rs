@@ -1,10 +1,10 @@
 //! Pages in pieces: what one server has to tell, family by family, so that a
 //! page of several servers still has each family once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use exposition::{Kind, Spelled, Writer};
+use exposition::{Entry, Kind, Spelled, Writer};
 
 /// The families of one server, while they are written.
 #[derive(Debug)]
@@ -119,6 +119,22 @@ pub(crate) fn page(all: &[Arc<Pieces>]) -> String {
 /// A family's text behind its lines of help and type.
 fn samples(text: &str) -> &str {
     text.splitn(3, '\n').nth(2).unwrap_or_default()
+}
+
+/// Looks at a page that was made of what others sent, for those who throw any bytes at
+/// what makes it.
+///
+/// # Panics
+/// If it is no page, or has a series twice.
+pub(crate) fn check(page: &str) {
+    let mut seen = HashSet::new();
+    for entry in exposition::parse(page) {
+        assert!(entry.is_ok(), "{entry:?} in {page}");
+        if let Ok(Entry::Sample(sample)) = entry {
+            let twice = !seen.insert(sample.labels.clone());
+            assert!(!twice, "{:?} is there twice in {page}", sample.labels);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -161,17 +161,21 @@ impl Workers {
                 |one| one.told.uptime,
             ),
         ];
+        // Of two nodes that are told apart by nothing there is one.
+        let all = self.0.iter();
+        let shown: BTreeMap<&str, &Worker> =
+            all.map(|(node, worker)| (hostname(node), worker)).collect();
         let help = "Whether the worker has given a sign of life of late.";
         let mut family = sheet.family("celery_worker_up", help, Kind::Gauge);
-        for (node, worker) in &self.0 {
+        for (host, worker) in &shown {
             let up = f64::from(u8::from(up(worker)));
-            family.sample(&[("hostname", hostname(node))], up);
+            family.sample(&[("hostname", host)], up);
         }
         for (name, help, value) in families {
             let mut family = sheet.family(name, help, Kind::Gauge);
-            for (node, worker) in &self.0 {
+            for (host, worker) in &shown {
                 if let Some(value) = value(worker) {
-                    family.sample(&[("hostname", hostname(node))], value);
+                    family.sample(&[("hostname", host)], value);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The disks with mounted file systems under cAdvisor's names: of the machine, since of
 //! a container alone no kernel of today counts these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use exposition::{Kind, Writer};
 
@@ -131,7 +131,11 @@ fn disks(text: &str, mounted: &BTreeMap<String, String>) -> Vec<Disk> {
         let columns = columns.filter(|columns| columns.len() == 11)?;
         Some((device, columns))
     };
-    text.lines().filter_map(disk).collect()
+    let mut seen = BTreeSet::new();
+    let disks = text.lines().filter_map(disk);
+    disks
+        .filter(|(device, _)| seen.insert(device.clone()))
+        .collect()
 }
 
 /// Reads a text as both files, for those who throw any at it.
@@ -150,7 +154,7 @@ mod tests {
                       29 1 253:0 /x /other rw - xfs /dev/mapper/vg-data rw\n\
                       30 1 0:5 / /proc rw - proc proc rw\nodd\n";
         let stats = "8 0 sda 1 1 1 1 1 1 1 1 1 1 1\n   8 1 sda1 1 2 3 4000 5 6 7 8000 9 10000 11000 12 13\n\
-                     253 0 dm-0 1 2 3 4 5 6 7 8 9 10 11\n253 1 dm-1 1\n8 1 sda1 1 x\n";
+                     253 0 dm-0 1 2 3 4 5 6 7 8 9 10 11\n253 1 dm-1 1\n8 1 sda1 1 x\n8 1 sda1 9 9 9 9 9 9 9 9 9 9 9\n";
         let disks = disks(stats, &mounted(mounts));
         let told: Vec<_> = disks
             .iter()

@@ -1,5 +1,7 @@
 //! Writes what containers are joined to, published as and made from.
 
+use std::collections::BTreeSet;
+
 use exposition::{Kind, Writer};
 
 use super::model::Container;
@@ -24,21 +26,22 @@ pub(super) fn encode(
         Kind::Gauge,
     );
     for (container, labels) in all {
+        let mut told = BTreeSet::new();
         for port in container.ports.iter().take(MOST_PORTS) {
             let Some((address, public)) = &port.published else {
                 continue;
             };
+            // Published on all addresses, some engines say nothing.
+            let address = match address.as_str() {
+                "" => "0.0.0.0",
+                address => address,
+            };
+            if !told.insert((address, public, port.private, &port.protocol)) {
+                continue;
+            }
             let (public, private) = (public.to_string(), port.private.to_string());
             let own = [
-                // Published on all addresses, some engines say nothing.
-                (
-                    "address",
-                    if address.is_empty() {
-                        "0.0.0.0"
-                    } else {
-                        address
-                    },
-                ),
+                ("address", address),
                 ("container_port", private.as_str()),
                 ("port", public.as_str()),
                 ("protocol", port.protocol.as_str()),

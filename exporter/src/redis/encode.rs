@@ -1,6 +1,6 @@
 //! What a Redis server answered, as families.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use exposition::Kind;
 
@@ -195,13 +195,19 @@ fn latencies(info: &Info<'_>, sheet: &mut Sheet) {
 }
 
 fn replication(info: &Info<'_>, sheet: &mut Sheet) {
-    for fields in info.replicas.values() {
+    let mut seen = BTreeSet::new();
+    for fields in info.replicas.values().rev() {
         let text = |key| fields.text(key).unwrap_or_default();
         let labels = [
             ("slave_ip", text("ip")),
             ("slave_port", text("port")),
             ("slave_state", text("state")),
         ];
+        // One that has come back stands there twice until its old connection is given up;
+        // the new one comes last.
+        if !seen.insert(labels) {
+            continue;
+        }
         for (field, name, help) in [
             (
                 "offset",
@@ -280,7 +286,7 @@ fn beside(answers: &Answers, sheet: &mut Sheet) {
             sheet.single(name, help, Kind::Gauge, value);
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for spike in answers.spikes.iter().take(MOST_SPIKES) {
         if !seen.insert(&spike.event) {
             continue;
