@@ -212,6 +212,33 @@ pub fn any(bytes: &[u8]) {
     tail::any(bytes);
 }
 
+/// Counts the bytes as lines of an access log, for those who throw any at it.
+///
+/// # Panics
+/// If what is told of them is no page.
+pub fn any_lines(bytes: &[u8]) {
+    let config = Config {
+        most_hosts: 2,
+        paths: ["/a/*", "*x*", "/b"].map(str::to_owned).into(),
+        ..Config::default()
+    };
+    let batch = Batch {
+        text: bytes.to_vec(),
+        ..Batch::default()
+    };
+    for format in [Format::Auto, Format::Json, Format::Combined] {
+        let log = Log {
+            format,
+            ..Log::default()
+        };
+        let mut counted = Tally::default();
+        counted.take(&batch, &tally::Reading::new(&log, &config), 0);
+        let mut sheet = Sheet::new(&"any".into());
+        encode::encode(&counted, 0, &mut sheet);
+        pieces::check(&pieces::page(&[Arc::new(sheet.finish())]));
+    }
+}
+
 /// The families that say how asking a proxy goes.
 fn standing(member: &Member<Asked>, now: Instant) -> Pieces {
     let served = &member.served;

@@ -361,7 +361,10 @@ fn now() -> f64 {
 }
 
 /// Reads the bytes as what a broker of Celery sends, for those who throw any at it.
+///
+/// # Panics
+/// If what is told of it is no page.
 pub fn any(bytes: &[u8]) {
-    control::any(bytes);
+    scene::any(bytes);
     amqp::any(bytes);
 }

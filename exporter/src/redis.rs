@@ -340,7 +340,7 @@ fn standing(member: &Member<Setup>, now: Instant) -> Pieces {
 /// Reads the bytes as what a server of Redis sends, for those who throw any at it.
 ///
 /// # Panics
-/// If more is read than there is.
+/// If more is read than there is, or what is told of it is no page.
 pub fn any(bytes: &[u8]) {
     info::any(bytes);
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Files under `proc`.
 const PROC: &str = "stat meminfo vmstat loadavg diskstats schedstat interrupts uptime sys/fs/file-nr \
-    sys/kernel/random/entropy_avail sys/kernel/random/poolsize sys/kernel/pid_max \
+    sys/kernel/random/entropy_avail sys/kernel/random/poolsize sys/kernel/random/boot_id sys/kernel/pid_max \
     sys/kernel/threads-max sys/kernel/hung_task_detect_count pressure/cpu pressure/io \
     pressure/memory pressure/irq 1/mountinfo 1/net/dev 1/net/netstat 1/net/snmp 1/net/snmp6 \
     1/net/sockstat 1/net/sockstat6 1/net/softnet_stat 1/net/udp 1/net/udp6 1/net/tcp 1/net/tcp6 \
@@ -22,7 +22,7 @@ const SYS: &str = "fs/xfs/sda1/stats/stats fs/btrfs/0abb/label fs/btrfs/0abb/com
     class/powercap/intel-rapl:0/name class/powercap/intel-rapl:0/energy_uj \
     class/thermal/thermal_zone0/temp class/hwmon/hwmon0/temp1_input class/hwmon/hwmon0/name \
     class/hwmon/hwmon0/fan1_label class/power_supply/BAT0/uevent block/md0/md/raid_disks \
-    block/md0/md/sync_completed block/md0/size class/dmi/id/product_name \
+    block/md0/md/sync_completed block/md0/size class/dmi/id/product_name class/dmi/id/product_uuid \
     devices/system/cpu/cpu0/cpufreq/scaling_cur_freq devices/system/cpu/isolated \
     devices/system/cpu/cpu0/online devices/system/cpu/cpu0/topology/core_id \
     devices/system/cpu/cpu0/topology/physical_package_id \
@@ -31,7 +31,7 @@ const SYS: &str = "fs/xfs/sda1/stats/stats fs/btrfs/0abb/label fs/btrfs/0abb/com
     class/watchdog/watchdog0/timeout class/watchdog/watchdog0/identity \
     devices/system/edac/mc/mc0/ce_count";
 /// Files beside them, and those of a control group.
-const OTHERS: &str = "etc/os-release dev/kmsg text/a.prom run/udev/data/b8:0 group/cpu.stat group/memory.stat \
+const OTHERS: &str = "etc/os-release etc/machine-id dev/kmsg text/a.prom run/udev/data/b8:0 group/cpu.stat group/memory.stat \
     group/memory.current group/memory.max group/memory.events group/io.stat group/cpu.max \
     group/cpu.weight group/cpu.pressure group/memory.pressure group/io.pressure group/pids.max \
     group/cpuacct.usage group/cpuacct.stat group/memory.usage_in_bytes group/memory.limit_in_bytes \
@@ -66,7 +66,7 @@ pub fn kernel(bytes: &[u8]) {
     let folder: &Path = tree.path();
     if fs::write(folder.join("bytes"), bytes).is_ok() {
         exporter::host::any(folder, bytes);
-        exporter::container::any_files(&folder.join("group"));
+        exporter::container::any_files(folder);
     }
 }
 

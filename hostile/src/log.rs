@@ -1,12 +1,13 @@
 //! Lines of logs: access logs, and those that are kept without their secrets.
 
-/// Reads a line as one of an access log, and masks its text.
+/// Reads lines as those of an access log, and masks their text.
 ///
 /// # Panics
-/// If a masked line still has what was masked.
+/// If what is told of them is no page, or a masked line still has what was masked.
 pub fn log(bytes: &[u8]) {
     // Whatever it is, it is told of somehow.
     let _ = exporter::api::is_request(bytes);
+    exporter::api::any_lines(bytes);
     exporter::logs::any(bytes);
     let text = String::from_utf8_lossy(bytes);
     for line in text.lines() {

@@ -1,5 +1,5 @@
-//! What servers answer to probes: messages of DNS, certificates, gRPC, events of
-//! Celery, words of systemd.
+//! What servers answer to probes: messages of DNS, certificates and what is stapled to
+//! them, HTTP, gRPC, events of Celery, words of systemd.
 
 use healthchecks::probe::wire;
 
@@ -12,22 +12,38 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
     // A question and its answer, with a name that points back.
     let mut answer = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x04shop\x04test\0\0\x01\0\x01".to_vec();
     answer.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01");
-    let mut samples = vec![answer, vec![0, 0, 0, 0, 2, 8, 1], certificate()];
+    let mut samples = vec![answer, vec![0, 0, 0, 0, 2, 8, 1], certificate(), stapled()];
     samples.extend(crate::texts(&[
         "{\"status\": \"SUCCESS\", \"task_id\": \"a\"}",
         // An event: {"type": "task-succeeded", "uuid": "a"}
         "{\"body\": \"eyJ0eXBlIjogInRhc2stc3VjY2VlZGVkIiwgInV1aWQiOiAiYSJ9\"}",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nA: b\r\n\r\n",
+        "HTTP/1.0 404 Not Found\r\nContent-Length: 4\r\n\r\ngone",
         "LoadState=loaded\nActiveState=active\nSubState=waiting\nResult=success\nLastTriggerUSec=Sun 2026-11-29 10:27:02 UTC\n",
     ]));
     samples
 }
 
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).expect("short pieces");
+    [&[tag, length][..], content].concat()
+}
+
+/// What an authority says of the certificate 5: that it was revoked.
+fn stapled() -> Vec<u8> {
+    let hash = tlv(4, b"h");
+    let whose = [tlv(0x30, &[]), hash.clone(), hash, tlv(2, &[5])].concat();
+    let one = [tlv(0x30, &whose), tlv(0xa1, &[])].concat();
+    let all = tlv(0x30, &tlv(0x30, &one));
+    let said = [tlv(0xa2, &[]), tlv(0x18, b"x"), all].concat();
+    let basic = tlv(0x30, &tlv(0x30, &said));
+    let kind = tlv(6, &[0x2b, 6, 1, 5, 5, 7, 0x30, 1, 1]);
+    let typed = tlv(0x30, &[kind, tlv(4, &basic)].concat());
+    tlv(0x30, &[tlv(0x0a, &[0]), tlv(0xa0, &typed)].concat())
+}
+
 /// The frame of a certificate: a serial number, two names, and when it is valid.
 fn certificate() -> Vec<u8> {
-    let tlv = |tag: u8, content: &[u8]| {
-        let length = u8::try_from(content.len()).expect("short pieces");
-        [&[tag, length][..], content].concat()
-    };
     let name = tlv(
         0x30,
         &tlv(

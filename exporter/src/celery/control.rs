@@ -121,17 +121,15 @@ fn reply(message: &str) -> Option<(usize, Vec<(String, Value)>)> {
     Some((at, answers.into_iter().collect()))
 }
 
-/// Reads the bytes as what workers and brokers say, for those who throw any at it.
-pub(super) fn any(bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    let _ = (event::task_of(&text), event::events(&text));
-    let _ = event::bare_events(bytes);
-    for (at, said) in reply(&text).into_iter().flat_map(|(at, all)| {
-        let said = all.into_iter();
-        said.map(move |(_, said)| (at, said))
-    }) {
-        Told::default().learn(QUESTIONS[at], &said);
-    }
+/// Reads a text as what workers answer, for those who throw any at it.
+pub(super) fn any(text: &str) -> Vec<(String, Told)> {
+    let (at, said) = reply(text).unwrap_or_default();
+    let learn = |(node, said): (String, Value)| {
+        let mut told = Told::default();
+        told.learn(QUESTIONS[at], &said);
+        (node, told)
+    };
+    said.into_iter().map(learn).collect()
 }
 
 #[cfg(test)]

@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use exposition::Kind;
 
 use super::beat::{self, Calendar};
 use super::config::Config;
-use super::event::{Event, Kind as Happened, Task};
+use super::event::{self, Event, Kind as Happened, Task};
 use super::queues::Queues;
 use super::tally::{Kept, Tally};
 use super::workers::{Patience, Workers, hostname};
-use crate::pieces::{Pieces, Sheet};
+use super::{control, names};
+use crate::pieces::{self, Pieces, Sheet};
 use crate::tallies::lock;
 
 /// How long events of a task wait for what its sender tells, in seconds.
@@ -215,10 +216,29 @@ impl State {
     }
 }
 
+/// Takes the bytes as what workers and brokers say, for those who throw any at it.
+///
+/// # Panics
+/// If what is told of them is no page.
+pub(super) fn any(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = (event::task_of(&text), names::bound(&text));
+    let mut state = State::default();
+    state.listens(true, 1.0);
+    let events = event::events(&text).into_iter();
+    for (at, event) in (1_u32..).zip(events.chain(event::bare_events(bytes))) {
+        state.heard(event, f64::from(at));
+    }
+    for (node, told) in control::any(&text) {
+        state.workers.told(&node, told, 2.0);
+    }
+    let set = (&Config::default(), (|_, _, _| None) as Calendar);
+    let written = state.encode(set, 3.0, Sheet::new(&"any".into()));
+    pieces::check(&pieces::page(&[Arc::new(written)]));
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::pieces::page;
 

@@ -5,18 +5,24 @@
 //! word in one row must not cost the whole listing.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerSummary, HostConfig, NetworkSettings,
 };
+use exposition::Writer;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::inventory::Inventory;
 use super::model::Container;
 use super::translate as rows;
-use super::{cgroup, cgroup_v1, cgroup_v2, disks, networks, resources, sizes};
+use super::{
+    EngineState, cadvisor, cgroup, cgroup_v1, cgroup_v2, disks, machine, networks, own, own_more,
+    resources, sizes, usage,
+};
 use crate::files::{Files, Roots};
+use crate::pieces;
 
 /// Their words, and ours.
 const STATES: [(&str, &str); 5] = [
@@ -86,6 +92,9 @@ fn sift<T: DeserializeOwned>(value: &mut Value) {
 
 /// Reads the bytes as any answer of an engine, and as what the kernel tells of a
 /// container's process, for those who throw any at it.
+///
+/// # Panics
+/// If what is told of a container is no page.
 pub fn any(bytes: &[u8]) {
     let _ = super::raw::body(bytes.to_vec());
     let _ = super::disk_usage::parse(bytes);
@@ -99,24 +108,42 @@ pub fn any(bytes: &[u8]) {
     disks::any(&text);
     cgroup::any(&text);
     let mut container = Container::new("x".to_owned());
+    let kept = ["x", "a.b", "a_b", "com.docker.compose.project"].map(str::to_owned);
     for row in listing(bytes).unwrap_or_default() {
-        rows::listed(row, &[], &mut container);
+        rows::listed(row, &kept, &mut container);
     }
     if let Ok(answer) = inspection(bytes) {
-        rows::inspected(answer, &[], &mut container);
+        rows::inspected(answer, &kept, &mut container);
     }
+    let (all, engine) = ([Arc::new(container)], EngineState::default());
+    let mut page = Writer::new();
+    let own = own::spell(&all);
+    own::encode(&own, &engine, 0, &mut page);
+    own_more::encode(&own, &resources::Names::default(), &|_| None, &mut page);
+    let measured = [(all[0].clone(), Arc::new(usage::Usage::default()))];
+    cadvisor::encode(&measured, &engine, 0, &mut page);
+    pieces::check(&page.finish());
 }
 
-/// Reads the files of a folder as a control group of both versions, for those who throw
-/// any bytes at it.
-pub fn any_files(folder: &Path) {
+/// Reads a tree as the kernel's files of a machine, and its folder `group` as a control
+/// group of both versions, for those who throw any bytes at it.
+///
+/// # Panics
+/// If what is told of the machine is no page.
+pub fn any_files(tree: &Path) {
     let roots = Roots {
-        proc: folder.into(),
-        sys: folder.into(),
-        root: folder.into(),
+        proc: tree.join("proc"),
+        sys: tree.join("sys"),
+        root: tree.into(),
     };
-    cgroup_v1::any(folder, &mut Files::new(&roots));
-    let _ = cgroup_v2::read(folder, &mut Files::new(&roots));
+    let (group, mut files) = (tree.join("group"), Files::new(&roots));
+    cgroup_v1::any(&group, &mut files);
+    let _ = cgroup_v2::read(&group, &mut files);
+    let _ = cgroup_v2::limits(&group, &mut files);
+    let mut page = Writer::new();
+    machine::Identity::default().encode(&mut files, &mut page);
+    disks::encode(&mut files, &mut page);
+    pieces::check(&page.finish());
 }
 
 #[cfg(test)]

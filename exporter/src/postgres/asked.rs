@@ -232,6 +232,18 @@ impl Asked {
     }
 }
 
+/// Writes rows as the answer to a question, for those who throw any at it.
+pub(super) fn any(rows: &Rows, sheet: &mut Sheet) {
+    let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let query = Query {
+        name: "asked".into(),
+        labels: columns(&["name", "unit"]),
+        values: columns(&["setting", "short_desc"]),
+        ..Query::default()
+    };
+    encode(&query, "shop", rows, sheet);
+}
+
 fn encode(query: &Query, database: &str, rows: &Rows, sheet: &mut Sheet) {
     let columns = query.label_columns();
     let help = match query.help.is_empty() {

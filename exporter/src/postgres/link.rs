@@ -182,7 +182,7 @@ impl Link {
 }
 
 /// `15.18 (Debian 15.18-0+deb12u1)`, `18beta1`.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
+pub(super) fn parse_version(text: &str) -> Option<(u32, u32)> {
     let number = |text: &str| {
         let end = text.find(|letter: char| !letter.is_ascii_digit());
         text[..end.unwrap_or(text.len())].parse().ok()

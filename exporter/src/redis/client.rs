@@ -334,6 +334,27 @@ fn spikes(answer: &Answer) -> Vec<Spike> {
     answer.list().iter().filter_map(spike).collect()
 }
 
+/// Reads the bytes as an answer to whatever was asked, for those who throw any at it.
+///
+/// # Panics
+/// If more is read than there is.
+pub(super) fn any(bytes: &[u8]) -> Answers {
+    let answer = match resp::parse(bytes) {
+        Ok(Some((answer, length))) => {
+            assert!(length <= bytes.len(), "an answer longer than what came");
+            answer
+        }
+        _ => Answer::Nothing,
+    };
+    let length = answer.number().unwrap_or_default();
+    Answers {
+        info: answer.text().unwrap_or_default().into_owned(),
+        slow: Some(slow_log(length, &answer)),
+        spikes: spikes(&answer),
+        ..Answers::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

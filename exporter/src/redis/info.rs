@@ -4,6 +4,10 @@
 //! and what is no number is no number.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::encode;
+use crate::pieces::{self, Sheet};
 
 /// The most entries of one kind that become series.
 const MOST_COMMANDS: usize = 512;
@@ -115,15 +119,19 @@ fn cut(text: &str) -> &str {
     }
 }
 
-/// Reads the bytes as a server's answer and as its INFO, for those who throw any at it.
+/// Reads the bytes as a server's answers and as its INFO, for those who throw any at it.
+///
+/// # Panics
+/// If more is read than there is, or what is told of it is no page.
 pub(super) fn any(bytes: &[u8]) {
-    if let Ok(Some((answer, length))) = super::resp::parse(bytes) {
-        assert!(length <= bytes.len(), "an answer longer than what came");
-        let _ = (answer.text(), answer.number(), answer.list().len());
-    }
+    let mut answers = super::client::any(bytes);
+    // Whose it is stands in front, so that the rest is looked at.
     let text = String::from_utf8_lossy(bytes);
-    let info = Info::parse(&text);
-    let _ = (info.text("redis_version"), info.number("uptime_in_seconds"));
+    answers.info = format!("redis_version:7\n{text}\n{}", answers.info);
+    let mut sheet = Sheet::new(&"any".into());
+    let started = encode::started(&answers.info, None);
+    let _ = encode::encode(&answers, started, &mut sheet);
+    pieces::check(&pieces::page(&[Arc::new(sheet.finish())]));
 }
 
 #[cfg(test)]

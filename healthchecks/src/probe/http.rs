@@ -22,6 +22,7 @@ use super::samples::Samples;
 
 pub(super) use exchange::broken;
 pub use fetch::fetch;
+pub(super) use once::any;
 
 const PHASES: &str = "probe_http_duration_seconds";
 

@@ -1,7 +1,7 @@
 //! What is read from bytes that others send, for those who throw any bytes at it.
 
 use super::certificate::Certificate;
-use super::{celery, grpc, message, systemd};
+use super::{celery, grpc, http, message, stapled, systemd};
 
 /// Reads the bytes as everything that a probe reads, and says how much of that
 /// could be read. It never panics, whatever they are.
@@ -14,6 +14,8 @@ pub fn read(bytes: &[u8]) -> usize {
         grpc::serving(bytes).is_some(),
         celery::ends(bytes),
         systemd::tells(&text),
+        http::any(bytes),
+        stapled::any(bytes),
     ];
     read.into_iter().filter(|read| *read).count()
 }

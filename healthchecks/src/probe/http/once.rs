@@ -8,11 +8,11 @@ mod head;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use hyper::Request;
 use hyper::body::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
 use super::super::reason::{Failure, Reason, Step};
 use super::super::stream::Stream;
@@ -71,6 +71,30 @@ pub(super) async fn ask(
                 ),
             });
         }
+    }
+}
+
+/// Whether the bytes are a whole answer, for those who throw any at it.
+pub(in super::super) fn any(bytes: &[u8]) -> bool {
+    whole(bytes).is_some()
+}
+
+fn whole(bytes: &[u8]) -> Option<()> {
+    let request = Request::get("/").body(Bytes::new()).ok()?;
+    let (here, mut there) = tokio::io::duplex(bytes.len() + 1);
+    now(there.write_all(bytes))?.ok()?;
+    drop(there);
+    let (_, mut body) = now(ask(Box::new(here), false, &request))?.ok()?;
+    while now(body.piece())?.ok()?.is_some() {}
+    Some(())
+}
+
+/// What comes of something that need not wait.
+fn now<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(work).poll(&mut context) {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
     }
 }
 
