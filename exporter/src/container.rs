@@ -94,6 +94,7 @@ struct Shared {
     socket: PathBuf,
     roots: Roots,
     deadline: Duration,
+    patience: Duration,
     relist: Duration,
     ping: Duration,
     disk: Duration,
@@ -141,6 +142,7 @@ impl Containers {
                 root: config.rootfs,
             },
             deadline: config.deadline,
+            patience: PATIENCE,
             // An interval of nothing is not allowed.
             relist: config.relist.max(Duration::from_millis(1)),
             ping: config.ping.max(Duration::from_millis(1)),
@@ -255,7 +257,7 @@ impl Shared {
         self.readings.keep(&running, &names);
         let (here, asked) = (self.clone(), running.clone());
         let work = move |at: usize| here.measure(asked.get(at));
-        let outcomes = self.crew.run(names, PATIENCE, work).await;
+        let outcomes = self.crew.run(names, self.patience, work).await;
         let mut measured = Vec::with_capacity(running.len());
         let (mut machine, mut late) = (String::new(), 0);
         for (at, outcome) in outcomes.into_iter().enumerate() {

@@ -24,7 +24,15 @@ pub(super) fn write(tree: &Path, file: &str, text: &str) {
     std::fs::write(path, text).unwrap();
 }
 
+/// A watcher whose readers of files are not late, however slow the machine is.
 fn containers(tree: &Path) -> Containers {
+    let mut containers = hurried(tree);
+    let shared = Arc::get_mut(&mut containers.0).expect("nobody else has it yet");
+    shared.patience = Duration::from_secs(120);
+    containers
+}
+
+fn hurried(tree: &Path) -> Containers {
     let config = Config {
         procfs: tree.join("proc"),
         sysfs: tree.join("sys"),

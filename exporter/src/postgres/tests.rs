@@ -43,7 +43,7 @@ async fn page_with(postgres: &Postgres, wanted: &str) -> String {
             readings.changed().await.unwrap();
         }
     };
-    let found = timeout(Duration::from_secs(60), found).await;
+    let found = timeout(Duration::from_secs(120), found).await;
     assert!(
         found.is_ok(),
         "waited in vain for {wanted}: {}",
@@ -108,7 +108,7 @@ async fn a_server_that_never_answers_and_one_that_is_not_there_are_down() {
     // It is not asked again as long as it holds the first connection.
     let mut readings = postgres.readings();
     readings.mark_unchanged();
-    timeout(Duration::from_secs(60), readings.changed())
+    timeout(Duration::from_secs(120), readings.changed())
         .await
         .unwrap()
         .unwrap();

@@ -34,7 +34,7 @@ async fn a_broker_that_hangs_is_down_until_it_answers_and_one_that_lies_is_down(
     let work = Work::start(Celery::new(Config {
         brokers,
         interval: Duration::from_millis(200),
-        deadline: Duration::from_secs(2),
+        deadline: Duration::from_secs(5),
         ..Config::default()
     }));
     let listening = "belfry_celery_listening{instance=\"shop\"} 1";

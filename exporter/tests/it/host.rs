@@ -83,7 +83,7 @@ async fn what_the_real_node_exporter_tells_is_told_here() {
             break page;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(60),
+            begun.elapsed() < Duration::from_secs(120),
             "node_exporter does not answer"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -117,7 +117,9 @@ async fn a_process_that_the_kernel_killed_for_memory_is_named_with_its_container
         engine.docker(&["wait", "greedy"]);
         engine.docker(&["rm", "greedy"]);
         let page = Host::new(Config::default()).page().await;
-        if page.contains(&format!("container_id=\"{}\"", &id[..12])) {
+        // A collector for which the machine had no time is left out.
+        let timed = value(&page, "node_time_seconds", &[]).is_some();
+        if timed && page.contains(&format!("container_id=\"{}\"", &id[..12])) {
             break (page, id);
         }
         assert!(begun.elapsed() < Duration::from_secs(120), "{page}");
@@ -155,7 +157,7 @@ async fn named_folders_are_added_up_beside_the_page() {
         if value(&page, "belfry_folder_success", &["nowhere"]).is_some() {
             break page;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{page}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     let size = value(&page, "belfry_folder_size_bytes", &[&label]).unwrap();
@@ -181,7 +183,7 @@ async fn processes_of_one_name_are_a_group_with_their_memory_and_time() {
         if value(&page, "node_processes_pids", &[]).is_some() {
             break page;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{page}");
     };
     let all: f64 = page
         .lines()

@@ -24,7 +24,7 @@ async fn a_dead_mount_is_reported_holds_one_thread_and_recovers() {
     let mut whole = 0;
     while whole < 4 {
         let page = host.page().await;
-        assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+        assert!(begun.elapsed() < Duration::from_secs(240), "{page}");
         if !page.contains("node_scrape_collector_success{collector=\"filesystem\"} 1") {
             continue;
         }
@@ -47,10 +47,10 @@ async fn a_dead_mount_is_reported_holds_one_thread_and_recovers() {
     }
     let one_left = async {
         while reader_threads() != 1 {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(60), one_left).await;
+    let waited = tokio::time::timeout(Duration::from_secs(120), one_left).await;
     assert!(
         waited.is_ok(),
         "{} threads wait for one mount",

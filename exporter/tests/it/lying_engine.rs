@@ -99,7 +99,12 @@ async fn a_state_that_we_do_not_know_costs_no_other_container() {
             _ => "{\"this\": [".to_owned(),
         })
     });
-    let watch = Watch::start(&socket, Config::default());
+    // Asked once, however slow the machine is.
+    let config = Config {
+        deadline: Duration::from_secs(60),
+        ..Config::default()
+    };
+    let watch = Watch::start(&socket, config);
     let ended = watch
         .container("ended", |container| container.exit_code.is_some())
         .await;

@@ -157,8 +157,10 @@ async fn a_container_tells_of_its_log_its_files_and_an_image_that_has_moved_on()
 async fn the_machine_as_a_whole_has_rows_as_well() {
     let engine = Engine::start();
     let watch = Watch::start(&engine.socket(), Config::default());
+    // A page whose reader of control groups was late lacks what they tell.
     let page = page_with(&watch, |page| {
         value(page, "belfry_engine_up", &[]) == Some(1.0)
+            && value(page, "container_memory_usage_bytes", &["{id=\"/\""]).is_some()
     })
     .await;
     for family in [

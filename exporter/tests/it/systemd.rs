@@ -63,7 +63,7 @@ impl Manager {
         let begun = Instant::now();
         while !manager.socket().exists() {
             assert!(
-                begun.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < Duration::from_secs(120),
                 "{INSTALL}: it does not listen"
             );
             std::thread::sleep(Duration::from_millis(20));

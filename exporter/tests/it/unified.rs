@@ -7,7 +7,7 @@ use exporter::container::Config;
 
 use crate::engine::Engine;
 use crate::kernel::{self, DISK};
-use crate::watch::{Watch, value};
+use crate::watch::{Watch, page_with, value};
 
 /// Of a file of `name value` lines.
 fn field(file: &Path, name: &str) -> f64 {
@@ -53,7 +53,12 @@ async fn on_a_kernel_with_cgroup_v2_alone_containers_are_told_as_it_counts_them(
     let folder = Path::new("/sys/fs/cgroup").join(group);
     let kernels = |file: &str, name: &str| field(&folder.join(file), name);
 
-    let page = watch.containers.page().await;
+    // A page whose reader of control groups was late lacks what they tell.
+    let page = page_with(&watch, |page| {
+        let used = |labels: &[&str]| value(page, "container_memory_usage_bytes", labels);
+        used(&["name=\"busy\""]).is_some() && used(&["id=\"/\""]).is_some()
+    })
+    .await;
     let with = |family: &str, labels: &[&str]| {
         let labels = [&["name=\"busy\""], labels].concat();
         value(&page, family, &labels).unwrap_or_else(|| panic!("no {family} in\n{page}"))

