@@ -9,7 +9,8 @@ mod client;
 mod oauth;
 mod proof;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -193,25 +194,23 @@ pub(crate) async fn read(secret: &Secret) -> Result<String, Failure> {
     if !secret.is_in_file() {
         return Ok(secret.expose().to_owned());
     }
-    let secret = secret.clone();
-    blocking(move || secret.read().map(|text| text.trim().to_owned())).await
+    trimmed(secret.read().await)
 }
 
 /// What a small file says.
-pub(crate) async fn read_file(path: &std::path::Path) -> Result<String, Failure> {
-    let path = path.to_owned();
-    let read = move || settings::read_file(&path, 64 << 10).map(|text| text.trim().to_owned());
-    blocking(read).await
+pub(crate) async fn read_file(path: &Path) -> Result<String, Failure> {
+    trimmed(settings::read_fresh(path, 64 << 10).await)
 }
 
-async fn blocking(
-    read: impl FnOnce() -> std::io::Result<String> + Send + 'static,
-) -> Result<String, Failure> {
-    let result = match tokio::task::spawn_blocking(read).await {
-        Ok(result) => result.map_err(|err| err.to_string()),
-        Err(err) => Err(err.to_string()),
-    };
-    result.map_err(|err| Failure::new(Class::Auth, format!("cannot read a secret's file: {err}")))
+fn trimmed(read: io::Result<String>) -> Result<String, Failure> {
+    let read = read.map(|text| text.trim().to_owned());
+    read.map_err(|err| {
+        let class = match err.kind() {
+            io::ErrorKind::TimedOut => Class::Timeout,
+            _ => Class::Auth,
+        };
+        Failure::new(class, format!("cannot read a secret's file: {err}"))
+    })
 }
 
 /// Reads a URL that can be posted to. What is wrong with it is told without it,

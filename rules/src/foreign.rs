@@ -8,7 +8,6 @@
 //! [`Intake`]: crate::Intake
 
 mod body;
-mod credentials;
 mod discovery;
 mod fetch;
 mod job;

@@ -1,12 +1,11 @@
 //! Secrets: given in place, from the environment, or in a file; never printed.
 
-use std::borrow::Cow;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Node, Reader, Value, read_file, value::scalar};
+use crate::{Node, Reader, Value, read_file, read_fresh, value::scalar};
 
 /// A file that holds one secret is no longer than this, in bytes.
 const LONGEST_FILE: u64 = 64 << 10;
@@ -47,14 +46,14 @@ impl Secret {
     }
 
     /// The text as it is at this moment: one that a file holds is read again, so
-    /// that it can be changed without a word to us. Takes the time of a read.
+    /// that it can be changed without a word to us.
     ///
     /// # Errors
-    /// The file cannot be read any more.
-    pub fn read(&self) -> io::Result<Cow<'_, str>> {
+    /// The file cannot be read any more, or its disk does not answer.
+    pub async fn read(&self) -> io::Result<String> {
         match &self.file {
-            None => Ok(self.expose().into()),
-            Some(file) => Ok(one_line(read_file(file, LONGEST_FILE)?).into()),
+            None => Ok(self.expose().to_owned()),
+            Some(file) => Ok(one_line(read_fresh(file, LONGEST_FILE).await?)),
         }
     }
 
@@ -62,12 +61,6 @@ impl Secret {
     #[must_use]
     pub fn is_in_file(&self) -> bool {
         self.file.is_some()
-    }
-
-    /// The file that holds it.
-    #[must_use]
-    pub fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
     }
 
     /// Whether none is set.

@@ -50,7 +50,7 @@ pub(crate) struct Proxy {
 
 /// Makes a client. What is secret, or in a file, is read now.
 pub(super) async fn build(way: &Way, plain: bool) -> Result<Client, String> {
-    let trust = way.trust.clone();
+    let trust = way.trust.loaded().await?;
     let config = tokio::task::spawn_blocking(move || trust.config(plain))
         .await
         .map_err(|err| err.to_string())??;
@@ -131,9 +131,27 @@ impl Trust {
         }))
     }
 
+    /// The same with what its files say in their places, as it is now.
+    pub(crate) async fn loaded(&self) -> Result<Self, String> {
+        let mut loaded = self.clone();
+        if let Some(file) = loaded.ca_file.take() {
+            loaded.ca = read(&file).await?;
+            // To trust the system's instead is not what was asked for.
+            if loaded.ca.trim().is_empty() {
+                return Err(format!("{}: it holds no certificate", file.display()));
+            }
+        }
+        if let Some(file) = loaded.cert_file.take() {
+            loaded.cert = read(&file).await?;
+        }
+        let key = self.key.read().await;
+        loaded.key = Secret::new(key.map_err(|err| format!("our certificate's key: {err}"))?);
+        Ok(loaded)
+    }
+
     /// Our own certificate, if we have one.
     fn own(&self) -> Result<Option<Identity>, String> {
-        let Some((cert, key)) = self.identity()? else {
+        let Some((cert, key)) = self.identity() else {
             return Ok(None);
         };
         let chain = CertificateDer::pem_slice_iter(cert.as_bytes()).collect::<Result<_, _>>();
@@ -144,28 +162,19 @@ impl Trust {
     }
 
     /// Our own certificate and its key as text, if we have one.
-    pub(crate) fn identity(&self) -> Result<Option<(String, String)>, String> {
-        let cert = match &self.cert_file {
-            None => self.cert.clone(),
-            Some(file) => read(file)?,
-        };
-        let key = self.key.read();
-        let key = key.map_err(|err| format!("our certificate's key: {err}"))?;
-        let both = !cert.is_empty() && !key.is_empty();
-        Ok(both.then(|| (cert, key.into_owned())))
+    pub(crate) fn identity(&self) -> Option<(&str, &str)> {
+        let both = !self.cert.is_empty() && !self.key.is_empty();
+        both.then(|| (&*self.cert, self.key.expose()))
     }
 
     /// The certificates to trust instead of the system's, as text.
-    pub(crate) fn authorities(&self) -> Result<Option<String>, String> {
-        match &self.ca_file {
-            Some(file) => read(file).map(Some),
-            None => Ok((!self.ca.is_empty()).then(|| self.ca.clone())),
-        }
+    pub(crate) fn authorities(&self) -> Option<&str> {
+        Some(&*self.ca).filter(|ca| !ca.is_empty())
     }
 
     fn roots(&self, plain: bool) -> Result<RootCertStore, String> {
         let mut roots = RootCertStore::empty();
-        if let Some(pem) = self.authorities()? {
+        if let Some(pem) = self.authorities() {
             for found in CertificateDer::pem_slice_iter(pem.as_bytes()) {
                 let found = found.map_err(|err| format!("ca: {err}"))?;
                 roots.add(found).map_err(|err| format!("ca: {err}"))?;
@@ -178,8 +187,9 @@ impl Trust {
     }
 }
 
-fn read(file: &Path) -> Result<String, String> {
-    settings::read_file(file, 4 << 20).map_err(|err| format!("{}: {err}", file.display()))
+async fn read(file: &Path) -> Result<String, String> {
+    let read = settings::read_fresh(file, 4 << 20).await;
+    read.map_err(|err| format!("{}: {err}", file.display()))
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

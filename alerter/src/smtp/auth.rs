@@ -13,6 +13,8 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::Ehlo;
 use lettre::transport::smtp::extension::ClientId;
 use md5::{Digest as _, Md5};
+use settings::Secret;
+use tracing::warn;
 
 use super::Server;
 use super::failure::classed;
@@ -57,7 +59,7 @@ pub(super) async fn prove(
             return Err(Failure::new(Class::Auth, detail));
         }
     };
-    let password = server.password.expose().to_owned();
+    let password = now(server, &server.password).await;
     let credentials = Credentials::new(server.username.clone(), password);
     connection
         .auth(&[mechanism], &credentials)
@@ -66,10 +68,24 @@ pub(super) async fn prove(
     Ok(())
 }
 
+/// A secret as its file has it now, as it was before where that cannot be read: mail goes
+/// out as long as the server takes it.
+async fn now(server: &Server, secret: &Secret) -> String {
+    secret.read().await.unwrap_or_else(|err| {
+        let server = &*server.address;
+        warn!(
+            server,
+            "cannot read the file of the mail server's password: {err}"
+        );
+        secret.expose().to_owned()
+    })
+}
+
 /// By PLAIN in the name of somebody else, for which the client has no word.
 async fn by_plain(server: &Server, connection: &mut AsyncSmtpConnection) -> Result<(), Failure> {
     let (identity, username) = (&server.identity, &server.username);
-    let words = format!("{identity}\0{username}\0{}", server.password.expose());
+    let password = now(server, &server.password).await;
+    let words = format!("{identity}\0{username}\0{password}");
     let line = Line(format!("AUTH PLAIN {}", BASE64.encode(words.as_bytes())));
     let said = connection.command(line).await;
     said.map_err(|err| classed(&err, Class::Auth))?;
@@ -134,7 +150,8 @@ async fn by_cram_md5(server: &Server, connection: &mut AsyncSmtpConnection) -> R
         true => &server.password,
         false => &server.secret,
     };
-    let proof = hmac_md5(secret.expose().as_bytes(), &challenge);
+    let secret = now(server, secret).await;
+    let proof = hmac_md5(secret.as_bytes(), &challenge);
     let answer = BASE64.encode(format!("{} {proof}", server.username).as_bytes());
     let said = connection.command(Line(answer)).await;
     said.map_err(|err| refused(&err))?;

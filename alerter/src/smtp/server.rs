@@ -147,8 +147,8 @@ impl Server {
     }
 
     async fn make_parameters(&self) -> Result<TlsParameters, Failure> {
-        let trust = self.trust.clone();
         let bad = |why: String| Failure::new(Class::Tls, why);
+        let trust = self.trust.loaded().await.map_err(bad)?;
         let made = tokio::task::spawn_blocking(move || {
             let parameters = parameters(&trust)?;
             parameters.build_rustls().map_err(|err| broken(&err).detail)
@@ -164,14 +164,14 @@ fn parameters(trust: &Trust) -> Result<TlsParametersBuilder, String> {
     if trust.without[0] {
         builder = builder.set_min_tls_version(TlsVersion::Tlsv13);
     }
-    if let Some(pem) = trust.authorities()? {
+    if let Some(pem) = trust.authorities() {
         let certificate = Certificate::from_pem(pem.as_bytes());
         let certificate = certificate.map_err(|err| format!("ca: {err}"))?;
         builder = builder
             .certificate_store(CertificateStore::None)
             .add_root_certificate(certificate);
     }
-    if let Some((cert, key)) = trust.identity()? {
+    if let Some((cert, key)) = trust.identity() {
         let identity = Identity::from_pem(cert.as_bytes(), key.as_bytes());
         builder = builder.identify_with(identity.map_err(|err| format!("our certificate: {err}"))?);
     }

@@ -215,6 +215,35 @@ async fn proven_by(authenticators: &str) {
 }
 
 #[tokio::test]
+async fn a_password_in_a_file_is_the_one_that_the_file_has_when_a_mail_is_sent() {
+    let exim = Exim::knowing(
+        "login:\n  driver = plaintext\n  public_name = LOGIN\n  \
+         server_prompts = Username:: : Password::\n  \
+         server_condition = ${if and{{eq{$auth1}{belfry}}{eq{$auth2}{a pass word}}}}\n  \
+         server_set_id = $auth1\n",
+    )
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("a pass word\n");
+    let own = format!("password_file: {file:?}");
+    let section = exim.section(exim.port);
+    let section = section.replace("password: 'a pass word'", &own);
+    let section = mail(&format!("{{{section}}}"));
+    let alerter = start(tree(), section, database(folder.path()).await).await;
+    let probe = async || alerter.probe().await.unwrap()[0].1.clone();
+    probe().await.unwrap();
+    write("another\n");
+    let failure = probe().await.unwrap_err();
+    assert_eq!(failure.class, alerter::Class::Auth, "{failure}");
+    // One that is gone keeps no mail from being sent as before.
+    std::fs::remove_file(&file).unwrap();
+    alerter.put(vec![alert("a", true)]).await.unwrap();
+    assert_eq!(exim.mails(1).await.len(), 1);
+}
+
+#[tokio::test]
 async fn who_we_prove_to_be_may_send_in_the_name_of_somebody_else() {
     // The name, then who proves it: neither is taken for the other.
     let exim = Exim::knowing(

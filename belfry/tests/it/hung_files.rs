@@ -1,14 +1,23 @@
-//! Files of targets and of Alertmanagers on a disk that does not answer any more, beside
-//! others that must not notice.
+//! Files of targets, of Alertmanagers and of receivers on a disk that does not answer any
+//! more, beside others that must not notice.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::json;
 
 use crate::support::alone::{Alertmanager, Alone, Page, free_address};
 use crate::support::fault::HungMount;
-use crate::support::poll;
 use crate::support::scratch::Scratch;
+use crate::support::{alertmanager, http, poll};
+
+const UNREAD: &str = "cannot read the file of the credentials: its disk does not answer";
 
 /// The disk of a file hangs from now on.
 fn hang(file: &Path, mount: &HungMount) {
@@ -74,7 +83,7 @@ fn credentials_on_a_disk_that_hangs_cost_one_thread_and_no_other_target() {
         let targets = targets["activeTargets"].as_array().expect("a list");
         let told = targets
             .iter()
-            .filter(|target| target["lastError"] == "the file of the credentials does not answer");
+            .filter(|target| target["lastError"] == UNREAD);
         told.count() == 20
     });
     assert_eq!(threads(ours.pid(), "credentials"), 1);
@@ -187,4 +196,91 @@ fn alertmanagers_whose_files_hang_keep_no_alert_from_the_others() {
     }
     drop(mount);
     poll::holds("they should be there", || active() == (5, 2));
+}
+
+/// Takes every message that is posted: its address, and how many it took.
+fn hook() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address").to_string();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let count = Arc::clone(&count);
+            thread::spawn(move || take(&stream).map(|()| count.fetch_add(1, Ordering::SeqCst)));
+        }
+    });
+    (address, taken)
+}
+
+/// Reads one message and answers it.
+fn take(mut stream: &TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? <= 2 {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).ok()?;
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    stream.write_all(answer).ok()
+}
+
+#[test]
+fn secrets_of_a_receiver_on_a_disk_that_hangs_cost_one_thread_and_no_other_receiver() {
+    // Many times more messages than there are threads for short work.
+    const MESSAGES: usize = 60;
+    let (good, told) = hook();
+    let (locked, late) = hook();
+    let config = format!(
+        "route: {{receiver: good, group_by: [n], group_wait: 0s, group_interval: 1s, repeat_interval: 1h, \
+         routes: [{{receiver: locked, continue: true}}, {{receiver: good}}]}}\nreceivers:\n\
+         - {{name: good, webhook_configs: [{{url: 'http://{good}/', http_config: {{authorization: {{credentials_file: good}}}}}}]}}\n\
+         - {{name: locked, webhook_configs: [{{url: 'http://{locked}/', http_config: {{authorization: {{credentials_file: locked}}}}}}]}}\n"
+    );
+    let mount = HungMount::new();
+    let mut ours = alertmanager::Alone::with(&config, &[]);
+    ours.scratch.file("good", "t0k\n");
+    let token = ours.scratch.file("locked", "t0k\n");
+    ours.launch();
+    ours.wait();
+    let (address, pid) = (ours.address(), ours.process().pid());
+    hang(&token, &mount);
+    let alert = |n: usize| json!({"labels": {"alertname": "Disk", "n": n.to_string()}});
+    let put = |from: usize, to: usize| {
+        let alerts: Vec<_> = (from..to).map(alert).collect();
+        let body = json!(alerts).to_string();
+        let answer = http::post(&address, "/api/v2/alerts", &body).expect("an answer");
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    put(0, MESSAGES);
+    let all = |count: &AtomicUsize, wanted: usize| {
+        poll::holds("all messages should come", || {
+            count.load(Ordering::SeqCst) >= wanted
+        });
+    };
+    all(&told, MESSAGES);
+    poll::holds("it should be told why the others fail", || {
+        let log = ours.process().log();
+        log.contains("cannot read a secret's file: its disk does not answer")
+    });
+    // Nor does it delay who is told later.
+    put(MESSAGES, MESSAGES + 5);
+    all(&told, MESSAGES + 5);
+    poll::holds("it should cost one thread", || {
+        threads(pid, "credentials") == 1
+    });
+    assert_eq!(late.load(Ordering::SeqCst), 0);
+    // The disk answers again.
+    fs::remove_file(&token).expect("the link");
+    fs::write(&token, "t0k\n").expect("the file");
+    drop(mount);
+    all(&late, MESSAGES + 5);
 }

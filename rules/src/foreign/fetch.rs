@@ -11,7 +11,6 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use settings::Secret;
 use tokio::time;
 
-use super::credentials::now;
 use super::{Foreign, body};
 use crate::Page;
 
@@ -142,6 +141,12 @@ impl Foreign {
             ),
         }
     }
+}
+
+/// The text of a secret as it is now.
+async fn now(secret: &Secret) -> Result<String, String> {
+    let read = secret.read().await;
+    read.map_err(|err| format!("cannot read the file of the credentials: {err}"))
 }
 
 /// The innermost cause, which is what a person can act on.
