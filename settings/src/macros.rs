@@ -92,7 +92,7 @@ macro_rules! section {
                 }
                 $({
                     let key = $crate::plain(::std::stringify!($field));
-                    let said = entries.iter().find(|(name, _)| name.text == key);
+                    let said = reader.said(entries, key);
                     if let ::std::option::Option::Some((_, value)) = said
                         && let ::std::option::Option::Some(value) =
                             reader.within(key, |reader| <$type as $crate::Value>::decode(value, reader))
@@ -101,9 +101,7 @@ macro_rules! section {
                     }
                     if let ::std::option::Option::Some(suffix) = <$type as $crate::Value>::COMPANION {
                         let companion = ::std::format!("{key}{suffix}");
-                        if let ::std::option::Option::Some((name, value)) =
-                            entries.iter().find(|(name, _)| name.text == companion)
-                        {
+                        if let ::std::option::Option::Some((name, value)) = reader.said(entries, &companion) {
                             if said.is_some() {
                                 reader.within(key, |reader| {
                                     reader.fault(&name.place, ::std::format!("at most one of {key} and {companion} can be set"));

@@ -18,7 +18,8 @@ pub struct Reader<'a> {
     environment: Environment<'a>,
     folder: PathBuf,
     path: Vec<String>,
-    /// Whether `${` stands for itself.
+    /// Whether the file is another program's: `${` stands for itself, and a key without a
+    /// value is as good as none.
     pub(crate) literal: bool,
     pub(crate) found: Found,
 }
@@ -66,6 +67,18 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What the file says under a key of a section.
+    #[must_use]
+    pub fn said<'node>(
+        &self,
+        entries: &'node [(Name, Node)],
+        key: &str,
+    ) -> Option<&'node (Name, Node)> {
+        let said = entries.iter().find(|(name, _)| name.text == key)?;
+        let nothing = self.literal && matches!(said.1.kind, Kind::Null);
+        (!nothing).then_some(said)
+    }
+
     /// Notes a fault at `place`, under the key that is being read. The message
     /// must not hold the value; [`Reader::quote`] gives what may stand for it.
     pub fn fault(&mut self, place: &Place, message: impl Into<String>) {

@@ -43,7 +43,7 @@ pub fn read_all<T: Value + Default>(
 }
 
 /// Like [`read_all`] for a file of another program's grammar: the environment
-/// says nothing, and `${` stands for itself.
+/// says nothing, `${` stands for itself, and a key without a value is as good as none.
 pub fn read_literal<T: Value + Default>(file: &Path, text: &str) -> Reading<T> {
     let mut reader = Reader::new(file.parent().unwrap_or(Path::new("")), &|_| None);
     reader.literal = true;

@@ -80,6 +80,22 @@ fn every_key_has_a_default() {
 }
 
 #[test]
+fn a_key_without_a_value_is_as_good_as_none_in_a_file_of_another_program() {
+    let text = "mail:\n  smarthost:\n  timeout:\n  password:\n  tls: ~\n  to:\nroute:\n";
+    let read = settings::read_literal::<File>("a.yml".as_ref(), text).end();
+    assert_eq!(read, (File::default(), vec![]));
+    let both = "mail: {password: , password_file: /nowhere/a}";
+    let (_, found) = settings::read_literal::<File>("a.yml".as_ref(), both).end();
+    assert!(
+        found[0]
+            .message
+            .starts_with("cannot read the file it names")
+    );
+    // One's own file is to say what it means.
+    assert_eq!(faults("mail: {timeout: }", &[]).len(), 1);
+}
+
+#[test]
 fn all_faults_are_told_at_once_with_their_places() {
     let text = "mail:\n  smarthots: x\n  timeout: soon\n  tls: ssl\n  to: [a, [b]]\nroute:\n  routes:\n    - recever: x\nnothing_like_it: 1\n";
     let file = "/etc/belfry/belfry.yml";

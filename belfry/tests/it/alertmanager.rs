@@ -12,7 +12,8 @@ use crate::support::process::Process;
 use crate::support::sink::{Act, Sink};
 use crate::support::{http, poll, program};
 
-/// As people write them: anchors, old and new matchers, receivers of many kinds.
+/// As people write them: anchors, old and new matchers, receivers of many kinds, keys that
+/// say nothing.
 /// `PORT` is a mail server's.
 const CONFIG: &str = r#"
 global:
@@ -20,6 +21,9 @@ global:
   smtp_smarthost: '127.0.0.1:PORT'
   smtp_from: 'Alertmanager <am@example.org>'
   smtp_require_tls: false
+  smtp_auth_username:
+  smtp_auth_password:
+  smtp_auth_secret:
   slack_api_url: https://hooks.slack.com/services/T/B/hunter2
   http_config:
     follow_redirects: true
@@ -31,6 +35,7 @@ route:
   group_wait: 0s
   group_interval: 1s
   repeat_interval: 3h
+  continue:
   routes:
     - matchers:
         - severity=~"critical|page"
@@ -65,6 +70,8 @@ receivers:
     webhook_configs:
       - url: 'http://127.0.0.1:1/hook'
         http_config: {basic_auth: {username: u, password: hunter2}}
+        max_alerts:
+        send_resolved:
   - name: duty
     pagerduty_configs: [{service_key: hunter2}]
     opsgenie_configs: [{api_key: hunter2, responders: [{name: a, type: team}]}]
