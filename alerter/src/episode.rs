@@ -115,6 +115,8 @@ pub struct Episode {
     pub ack: Option<Ack>,
     /// What happened to it on its way, the oldest first.
     pub steps: Vec<Step>,
+    /// When it was told to have ended lately, believed or not, also in earlier episodes.
+    pub ends: Vec<i64>,
 }
 
 /// An episode while its alert is known: what the alert itself does not say.
@@ -159,7 +161,7 @@ impl Open {
             told_ms: row.told_ms,
             ack: row.ack,
             steps: row.steps,
-            ends: Vec::new(),
+            ends: row.ends,
         };
         Self {
             id: row.id,

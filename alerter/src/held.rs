@@ -1,17 +1,20 @@
 //! Which silence held an alert back: by the steps that its history has.
 //!
-//! Pure. Of several silences that mute an alert each is named, so that the last of them to
-//! end is the one that lets it be told.
+//! Pure. Of several silences that mute an alert those are named that end last, so that the
+//! last of them to end is the one that lets it be told.
 
 use crate::episode::{DETAIL, Step, StepKind};
+
+/// Silences that have room in a step.
+pub(crate) const NAMED: usize = 6;
 
 /// How a silence is named in the step of what it mutes.
 pub(crate) fn name(id: &str) -> String {
     format!("silence {id}")
 }
 
-/// Characters for what is said of each of so many silences, so that all have their names in
-/// one step.
+/// Characters for what is said of each of so many silences, so that all of them that are
+/// named have room in one step.
 pub(crate) fn room(silences: usize) -> usize {
     match silences {
         0 | 1 => DETAIL,
@@ -97,9 +100,12 @@ mod tests {
     #[test]
     fn all_names_have_room_in_a_step() {
         let id = "00000000-0000-4000-8000-000000000000";
-        for count in 2..=6 {
+        for count in 2..=NAMED {
             let one = format!("{}{}; ", name(id), "x".repeat(room(count)));
             assert!(one.len() * count <= DETAIL, "{count}");
         }
+        let all = format!("{}; ", name(id)).repeat(NAMED);
+        assert_eq!(room(NAMED + 1), 0);
+        assert!(all.len() + "and 1000000 more".len() <= DETAIL);
     }
 }

@@ -3,6 +3,9 @@
 //!
 //! Pure: the policy, when the alert ended before, and the time.
 
+/// Ends that are remembered of an alert, or as many as make it one that flaps.
+const MOST: usize = 100;
+
 /// How ends are believed. Times in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recovery {
@@ -31,6 +34,9 @@ impl Recovery {
     pub(crate) fn hold_ms(&self, ends: &mut Vec<i64>, now_ms: i64) -> i64 {
         ends.retain(|end_ms| *end_ms > now_ms - self.window_ms);
         if self.flaps > 0 {
+            if ends.len() >= self.flaps.max(MOST) {
+                ends.remove(0);
+            }
             ends.push(now_ms);
         }
         match self.flaps > 0 && ends.len() >= self.flaps {
@@ -63,6 +69,10 @@ mod tests {
         ] {
             assert_eq!(policy.hold_ms(&mut ends, now_ms), hold_ms, "{now_ms}");
         }
+        for now_ms in 2_000..2_500 {
+            policy.hold_ms(&mut ends, now_ms);
+        }
+        assert_eq!(ends, (2_400..2_500).collect::<Vec<_>>());
         let mut ends = Vec::new();
         for now_ms in 0..10 {
             assert_eq!(Recovery::NONE.hold_ms(&mut ends, now_ms), 0);

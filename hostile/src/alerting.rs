@@ -11,13 +11,14 @@ use tower::ServiceExt as _;
 
 use crate::NOW;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     include_str!("../../belfry/migrations/0002_alerter.sql"),
     include_str!("../../belfry/migrations/0003_silences.sql"),
     include_str!("../../belfry/migrations/0010_episodes.sql"),
     include_str!("../../belfry/migrations/0020_intake.sql"),
     include_str!("../../belfry/migrations/0025_mails.sql"),
     include_str!("../../belfry/migrations/0027_reached.sql"),
+    include_str!("../../belfry/migrations/0032_ends.sql"),
 ];
 
 /// Reads a configuration, and compiles it if it is sound.

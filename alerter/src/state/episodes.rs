@@ -1,6 +1,7 @@
 //! Episodes in the alerter's state: when they begin and end, and what is noted in
 //! them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bounced::Late;
@@ -10,6 +11,7 @@ use crate::HistoryFilter;
 use crate::episode::{self, Episode, Open, StepKind};
 use crate::held;
 use crate::notification::highest_severity;
+use crate::silence::Id;
 use crate::windows::{MUTED_BY, OUTSIDE_OF};
 
 /// Episodes that wait for the database at most after their alert began anew;
@@ -23,7 +25,8 @@ pub(super) struct Book {
     next: u64,
     /// Alerts whose episode is to be stored now.
     dirty: BTreeSet<u64>,
-    /// Alerts whose episode may wait: it says nothing that the alert does not.
+    /// Alerts whose episode may wait: it says nothing that the alert does not, or only
+    /// when that ended lately.
     lazy: BTreeSet<u64>,
     /// Those whose alert has another one by now.
     past: BTreeMap<u64, Episode>,
@@ -87,6 +90,11 @@ impl Book {
         if let Some(row) = self.past.get_mut(&id) {
             episode::add_step(&mut row.steps, now_ms, late.kind, &late.detail);
         }
+    }
+
+    /// The alert's episode is to be stored, and that may wait.
+    pub(super) fn touch_lazily(&mut self, fingerprint: u64) {
+        self.lazy.insert(fingerprint);
     }
 
     pub(super) fn touch(&mut self, fingerprint: u64) -> Option<&mut Open> {
@@ -214,9 +222,12 @@ impl Alerter {
                 format!("hidden by {}", name.unwrap_or("another alert"))
             }
             Mute::Silenced => {
-                let silences = self.silenced_by(&alert.labels, now_ms);
+                let mut silences = self.silenced_by(&alert.labels, now_ms);
+                let ends_ms = |id: &Id| self.silences.get(*id).map(|kept| kept.ends_ms);
+                silences.sort_by_key(|id| Reverse(ends_ms(id)));
                 let room = held::room(silences.len());
-                let words = silences.iter().filter_map(|id| {
+                let more = silences.len().saturating_sub(held::NAMED);
+                let words = silences.iter().take(held::NAMED).filter_map(|id| {
                     let silence = self.silence_of(*id, now_ms)?;
                     let by = match &*silence.created_by {
                         "" => String::new(),
@@ -226,7 +237,8 @@ impl Alerter {
                     let words: String = words.chars().take(room).collect();
                     Some(format!("{}{words}", held::name(&id.to_string())))
                 });
-                words.collect::<Vec<_>>().join("; ")
+                let more = (more > 0).then(|| format!("and {more} more"));
+                words.chain(more).collect::<Vec<_>>().join("; ")
             }
             Mute::Inactive | Mute::Window => {
                 let names = self.group_muted_by(id, now_ms);
@@ -253,7 +265,7 @@ impl Alerter {
                 && (!alert.ended || alert.ends_ms >= wanted.since_ms)
         });
         let mut newest: Vec<_> = alerts.collect();
-        newest.sort_by_key(|(_, alert)| std::cmp::Reverse(alert.starts_ms));
+        newest.sort_by_key(|(_, alert)| Reverse(alert.starts_ms));
         newest.truncate(wanted.limit as usize);
         let rows = newest.into_iter();
         rows.filter_map(|(fingerprint, alert)| self.row_of(*fingerprint, alert))
@@ -274,6 +286,7 @@ impl Alerter {
             told_ms: past.told_ms,
             ack: past.ack.clone(),
             steps: past.steps.clone(),
+            ends: past.ends.clone(),
         })
     }
 
@@ -305,7 +318,9 @@ impl Alerter {
     pub(super) fn load_episodes(&mut self, rows: Vec<Episode>, next: u64, now_ms: i64) {
         self.episodes.next = next;
         let mut last: BTreeMap<u64, Episode> = BTreeMap::new();
-        for row in rows {
+        for mut row in rows {
+            // Those of a clock that was ahead would count for too long.
+            row.ends.retain(|end_ms| *end_ms <= now_ms);
             let started_ms = row.started_ms;
             let earlier = last.insert(row.fingerprint, row);
             self.close(earlier, started_ms);

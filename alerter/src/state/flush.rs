@@ -328,6 +328,7 @@ impl Alerter {
                 alert.ended
                     && alert.ends_ms + FORGET_MS <= now_ms
                     && !untold.contains(fingerprint)
+                    && !self.ended_lately(**fingerprint, now_ms)
                     && !alert.groups.iter().any(held)
             })
             .map(|(fingerprint, _)| *fingerprint)

@@ -7,6 +7,9 @@ impl Alerter {
     pub(super) fn hold_end(&mut self, fingerprint: u64, alert: &mut Active, now_ms: i64) -> bool {
         let policy = self.plan.recovery;
         let hold_ms = self.ends_of(fingerprint, |ends| policy.hold_ms(ends, now_ms));
+        if policy.flaps > 0 {
+            self.episodes.touch_lazily(fingerprint);
+        }
         if hold_ms <= 0 {
             return false;
         }
@@ -21,6 +24,13 @@ impl Alerter {
     pub(super) fn is_held(&self, fingerprint: u64) -> bool {
         let alert = self.alerts.get(&fingerprint);
         alert.is_some_and(|alert| alert.held_end_ms.is_some())
+    }
+
+    /// Whether it says of an alert that comes back that it comes and goes.
+    pub(super) fn ended_lately(&self, fingerprint: u64, now_ms: i64) -> bool {
+        let window_ms = self.plan.recovery.window_ms;
+        let mut ends = self.known_ends(fingerprint).iter();
+        ends.any(|end_ms| *end_ms > now_ms - window_ms)
     }
 
     /// How often the alerts ended within the policy's window, the most of any; 0

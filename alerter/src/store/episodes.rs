@@ -22,7 +22,8 @@ pub(super) async fn write(db: &mut SqliteConnection, episodes: &[Episode]) -> sq
             .push_bind(episode.pages)
             .push_bind(episode.told_ms)
             .push_bind(json(&episode.ack))
-            .push_bind(json(&episode.steps));
+            .push_bind(json(&episode.steps))
+            .push_bind(json(&episode.ends));
     });
     query.build().execute(db).await?;
     Ok(())
@@ -105,6 +106,7 @@ fn row(row: &SqliteRow) -> sqlx::Result<Episode> {
         told_ms: row.try_get("told_ms")?,
         ack: read_json(row, "ack")?,
         steps: read_json(row, "steps")?,
+        ends: read_json(row, "ends")?,
     })
 }
 

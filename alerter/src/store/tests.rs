@@ -15,7 +15,8 @@ const TABLES: &str = concat!(
     include_str!("../../../belfry/migrations/0010_episodes.sql"),
     include_str!("../../../belfry/migrations/0020_intake.sql"),
     include_str!("../../../belfry/migrations/0025_mails.sql"),
-    include_str!("../../../belfry/migrations/0027_reached.sql")
+    include_str!("../../../belfry/migrations/0027_reached.sql"),
+    include_str!("../../../belfry/migrations/0032_ends.sql")
 );
 
 pub(crate) async fn database() -> SqlitePool {

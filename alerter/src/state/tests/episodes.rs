@@ -247,3 +247,33 @@ fn alerts_are_found_by_name_and_by_the_beginning_of_their_fingerprint() {
     }
     assert_eq!(world.alerter.sharing(*all.first().unwrap()), all);
 }
+
+#[test]
+fn of_many_silences_those_that_end_last_are_named_and_the_others_counted() {
+    let mut world = World::new(tree("group_wait: 10s, group_interval: 1m", ""));
+    let ends_s = [230, 170, 250, 190, 210, 150, 240, 180, 220];
+    let mut silences: Vec<_> = ends_s
+        .iter()
+        .map(|until_s| (*until_s, world.silence("a", *until_s)))
+        .collect();
+    world.fire("alertname=a");
+    world.run(20);
+    silences.sort_unstable_by_key(|(until_s, _)| std::cmp::Reverse(*until_s));
+    let names = |count: usize| -> String {
+        let named = silences.iter().take(count);
+        named.map(|(_, id)| format!("silence {id}; ")).collect()
+    };
+    let episode = world.episodes().remove(0);
+    let [muted] = &*episode.steps else {
+        panic!("{episode:?}");
+    };
+    assert_eq!(*muted.detail, format!("{}and 3 more", names(6)));
+    world.run(200);
+    // Those that ended meanwhile are not among them.
+    let episode = world.episodes().remove(0);
+    let last = &episode.steps.last().unwrap().detail;
+    assert!(!last.contains("more"), "{last}");
+    let (until_s, id) = silences[0];
+    let held = |id: &str| crate::held::by_silence(&episode.steps, id, until_s * 1_000);
+    assert!(held(&id.to_string()));
+}

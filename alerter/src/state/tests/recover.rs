@@ -1,5 +1,6 @@
 //! Ends that must hold, and alerts that come and go.
 
+use super::kept::Disk;
 use super::*;
 
 fn default() -> World {
@@ -81,6 +82,42 @@ fn what_comes_and_goes_says_so_and_is_over_only_when_that_lasts() {
         .map(|it| it.notification.flaps)
         .collect();
     assert_eq!(flaps, [0, 0, 0, 0, 2, 0]);
+}
+
+#[test]
+fn what_comes_and_goes_does_so_still_after_a_restart() {
+    let mut world = default();
+    let mut disk = Disk::default();
+    let mut restart = |world: &mut World| {
+        disk.write(world.alerter.changes(true, world.now_ms));
+        // What could wait is written in portions.
+        while world.alerter.folds() {
+            disk.write(world.alerter.changes(true, world.now_ms));
+        }
+        let mut reborn = default();
+        reborn.now_ms = world.now_ms;
+        reborn.mails = std::mem::take(&mut world.mails);
+        reborn.alerter.load(disk.stored(), reborn.now_ms);
+        *world = reborn;
+    };
+    let mut flaps = Vec::new();
+    for round in 0..5 {
+        world.run(round * 200);
+        world.fire(ALERT);
+        world.run(round * 200 + 100);
+        world.end(ALERT, round * 200);
+        // Once while it is over, then while its end is not believed yet.
+        world.run(round * 200 + if round < 2 { 150 } else { 110 });
+        flaps.extend(world.attempts.iter().map(|it| it.notification.flaps));
+        restart(&mut world);
+    }
+    world.fire(ALERT);
+    world.run(1_050);
+    world.end(ALERT, 1_000);
+    world.run(5_000);
+    let told: Vec<i64> = world.sent().into_iter().map(|(at_s, _)| at_s).collect();
+    assert_eq!(told, [10, 130, 210, 330, 410, 1_670]);
+    assert_eq!(flaps, [0, 0, 0, 0, 2]);
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn episode(id: u64, name: &str, started_ms: i64, ended_ms: Option<i64>) -> Episo
             kind: StepKind::Told,
             detail: Arc::from("mail: first"),
         }],
+        ends: vec![started_ms, started_ms + 3],
     }
 }
 

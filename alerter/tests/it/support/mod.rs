@@ -29,7 +29,8 @@ const TABLES: &str = concat!(
     include_str!("../../../../belfry/migrations/0010_episodes.sql"),
     include_str!("../../../../belfry/migrations/0020_intake.sql"),
     include_str!("../../../../belfry/migrations/0025_mails.sql"),
-    include_str!("../../../../belfry/migrations/0027_reached.sql")
+    include_str!("../../../../belfry/migrations/0027_reached.sql"),
+    include_str!("../../../../belfry/migrations/0032_ends.sql")
 );
 
 /// Longer than anything takes on a slow machine; reached only by a failing test.
