@@ -1,11 +1,12 @@
 //! From what the alerter says to the view that a mail is written from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use alerter::{Notification, Reason, Rendered, Told};
 use dashboards::fact::{Event, Severity};
-use dashboards::mail::{Kind, Links, Mail, MailAlert, Why};
+use dashboards::mail::{Hidden, Kind, Links, Mail, MailAlert, Why};
 use dashboards::time::Zone;
 
 use super::context::Contexts;
@@ -156,7 +157,7 @@ fn notification_mail(writer: &Writer, shelf: &Shelf, from: &Notification) -> Mai
             .iter()
             .map(|told| alert(writer, shelf, told))
             .collect(),
-        hidden: count_names(&from.inhibits),
+        hidden: hidden(&from.inhibits, &writer.host),
         mails_before: from.sent_before,
         changed,
         next: from.next_repeat_ms.map(|at_ms| Event {
@@ -223,14 +224,40 @@ fn alert(writer: &Writer, shelf: &Shelf, told: &Told) -> MailAlert {
     }
 }
 
-fn count_names(sets: &[alert::Set]) -> Vec<(String, usize)> {
-    let mut counts = std::collections::BTreeMap::new();
+/// Labels that say what an alert is about, the one that says most first.
+const ABOUT: [&str; 12] = [
+    "service",
+    "container",
+    "name",
+    "site",
+    "probe",
+    "heartbeat",
+    "unit",
+    "queue_name",
+    "datname",
+    "mountpoint",
+    "job_name",
+    "instance",
+];
+
+/// What is hidden behind the alerts of a mail of this host.
+fn hidden(sets: &[alert::Set], host: &str) -> Vec<Hidden> {
+    let mut names: BTreeMap<&str, (usize, BTreeSet<&str>)> = BTreeMap::new();
     for set in sets {
-        *counts
-            .entry(set.get("alertname").cloned().unwrap_or_default())
-            .or_insert(0) += 1;
+        let value = |label: &&str| set.get(*label).map(String::as_str);
+        let name = value(&"alertname").unwrap_or_default();
+        let (count, about) = names.entry(name).or_default();
+        *count += 1;
+        let mut known = ABOUT.iter().filter_map(value);
+        let said = known.find(|value| !value.is_empty());
+        about.extend(said.filter(|value| *value != host));
     }
-    counts.into_iter().collect()
+    let hidden = names.into_iter().map(|(name, (count, about))| Hidden {
+        name: name.to_owned(),
+        count,
+        about: about.into_iter().map(str::to_owned).collect(),
+    });
+    hidden.collect()
 }
 
 /// The matchers of a group key without its labels: `{}/{severity="critical"}:{...}`.
@@ -253,6 +280,37 @@ fn route(group_key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_hidden_is_told_by_name_and_by_what_it_is_about() {
+        let set = |labels: &[(&str, &str)]| -> alert::Set {
+            let pairs = labels.iter();
+            pairs
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let down = ("alertname", "ServiceDown");
+        let sets = [
+            set(&[down, ("service", "web"), ("instance", "vps1")]),
+            set(&[down, ("service", "api"), ("name", "shop-api-1")]),
+            set(&[down, ("service", ""), ("name", "lone")]),
+            set(&[down, ("service", "api"), ("instance", "vps2")]),
+            set(&[("alertname", "HostLoad"), ("instance", "vps1")]),
+            set(&[("alertname", "HostLoad"), ("instance", "vps2")]),
+            set(&[("job", "x")]),
+        ];
+        let told: Vec<_> = hidden(&sets, "vps1")
+            .into_iter()
+            .map(|it| (it.name, it.count, it.about.join(" ")))
+            .collect();
+        let wanted = [
+            ("", 1, ""),
+            ("HostLoad", 2, "vps2"),
+            ("ServiceDown", 4, "api lone web"),
+        ];
+        let wanted = wanted.map(|(name, count, about)| (name.to_owned(), count, about.to_owned()));
+        assert_eq!(told, wanted);
+    }
 
     #[test]
     fn a_route_is_named_by_its_matchers() {

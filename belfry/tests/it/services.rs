@@ -194,7 +194,8 @@ fn what_is_down_for_want_of_another_is_hidden_behind_it_by_labels_and_compose_fi
         "{mail:?}"
     );
     assert!(
-        mail.text.contains("Hidden by this: 2 (2 x NotReady)"),
+        mail.text
+            .contains("Hidden by this: 2 (2 x NotReady: page, worker)"),
         "{}",
         mail.text
     );

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Kind, Mail, MailAlert, subject};
+use super::{Hidden, Kind, Mail, MailAlert, subject};
 use crate::fact::{CONTEXTS, Runbook, Severity, Then, Trend};
 use crate::{amount, spark, time, untrusted};
 
@@ -12,6 +12,8 @@ use crate::{amount, spark, time, untrusted};
 const WHOLE: usize = 20;
 /// Names that are counted.
 const NAMES: usize = 30;
+/// Of what is hidden, so many of a name are told apart.
+const ABOUT: usize = 10;
 const LABELS: usize = 16;
 const STEPS: usize = 5;
 /// Width of a line of blocks.
@@ -257,18 +259,36 @@ fn steps(runbook: &Runbook) -> Option<Steps> {
     })
 }
 
-/// `4 (3 x SiteDown, 1 x ProbeSlow)`
+/// `4 (3 x SiteDown: blog, docs, shop; 1 x ProbeSlow: shop)`
 fn hidden(mail: &Mail) -> String {
-    let total: usize = mail.hidden.iter().map(|(_, count)| count).sum();
+    let total: usize = mail.hidden.iter().map(|hidden| hidden.count).sum();
     if total == 0 {
         return String::new();
     }
-    let names = counted(
-        mail.hidden
-            .iter()
-            .map(|(name, count)| (name.as_str(), *count)),
-    );
-    format!("{total} ({})", names.join(", "))
+    let mut sorted: Vec<_> = mail.hidden.iter().collect();
+    sorted.sort_by_key(|hidden| std::cmp::Reverse(hidden.count));
+    let more = sorted.len().saturating_sub(NAMES);
+    let mut out: Vec<String> = sorted.into_iter().take(NAMES).map(about).collect();
+    if more > 0 {
+        out.push(format!("and {}", amount::count(more, "other name")));
+    }
+    format!("{total} ({})", out.join("; "))
+}
+
+fn about(hidden: &Hidden) -> String {
+    let name = untrusted::line(&hidden.name, 60);
+    let mut about = hidden.about.iter();
+    let mut out: Vec<String> = about
+        .by_ref()
+        .take(ABOUT)
+        .map(|about| untrusted::line(about, 60))
+        .collect();
+    match about.len() {
+        0 => {}
+        more => out.push(format!("and {more} more")),
+    }
+    let parted = if out.is_empty() { "" } else { ": " };
+    format!("{} x {name}{parted}{}", hidden.count, out.join(", "))
 }
 
 /// `480 x ApiDown`, the most frequent first.

@@ -23,7 +23,7 @@ pub struct Mail {
     /// The alerts, worst first; those beyond the first 20 are only counted.
     pub alerts: Vec<MailAlert>,
     /// Alerts that these hide, by name.
-    pub hidden: Vec<(String, usize)>,
+    pub hidden: Vec<Hidden>,
     /// How many mails about this went out before.
     pub mails_before: u32,
     /// What changed since the last mail, in one line; may be empty.
@@ -57,6 +57,17 @@ pub enum Kind {
     Resolved,
     /// Somebody asked whether mail arrives.
     Test,
+}
+
+/// Alerts of one name that others hide.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Hidden {
+    /// The rule's name.
+    pub name: String,
+    /// How many they are.
+    pub count: usize,
+    /// The services, containers and the like that they are about, each once.
+    pub about: Vec<String>,
 }
 
 /// One alert in a mail.

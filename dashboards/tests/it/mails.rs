@@ -76,6 +76,14 @@ fn disk() -> MailAlert {
     }
 }
 
+fn hidden(name: &str, count: usize, about: &[&str]) -> Hidden {
+    Hidden {
+        name: name.into(),
+        count,
+        about: about.iter().map(ToString::to_string).collect(),
+    }
+}
+
 pub(crate) fn first() -> Mail {
     Mail {
         host: "vps1".into(),
@@ -87,7 +95,10 @@ pub(crate) fn first() -> Mail {
             context: Some(context()),
             ..alert()
         }],
-        hidden: vec![("SiteDown".into(), 3), ("ProbeSlow".into(), 1)],
+        hidden: vec![
+            hidden("SiteDown", 3, &["blog", "docs", "shop"]),
+            hidden("ProbeSlow", 1, &["shop"]),
+        ],
         next: Some(Event {
             what: "mail again".into(),
             at_ms: NOW + 56 * MINUTE,
@@ -193,7 +204,7 @@ pub(crate) fn hostile() -> Mail {
     let mut mail = first();
     mail.host = format!("vps1; rm -rf /{attack}");
     mail.changed = attack.into();
-    mail.hidden = vec![(attack.into(), 3)];
+    mail.hidden = vec![hidden(attack, 3, &[attack, &long])];
     mail.why.route = attack.into();
     mail.links.public_url = "javascript:alert(1)".into();
     let alert = &mut mail.alerts[0];
@@ -262,6 +273,31 @@ fn five_hundred_alerts_stay_one_readable_mail() {
     // Large mail services cut a mail at 102 KB.
     assert!(mail.html.len() < 60_000, "{}", mail.html.len());
     assert!(plain(&many()).text.lines().count() < 120);
+}
+
+#[test]
+fn of_much_that_is_hidden_each_name_is_listed_and_the_rest_counted() {
+    let sites: Vec<String> = (0..12).map(|at| format!("site{at}")).collect();
+    let sites: Vec<&str> = sites.iter().map(String::as_str).collect();
+    let mut mail = first();
+    mail.hidden = vec![
+        hidden("ProbeSlow", 1, &[]),
+        hidden("SiteDown", 12, &sites),
+        hidden("ServiceDown", 3, &["api", "web"]),
+    ];
+    let text = |mail: &Mail| {
+        let text = render(mail).unwrap().text;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let ten = sites[..10].join(", ");
+    let line = format!(
+        "Hidden by this: 16 (12 x SiteDown: {ten}, and 2 more; 3 x ServiceDown: api, web; 1 x ProbeSlow)"
+    );
+    assert!(text(&mail).contains(&line), "{}", text(&mail));
+    let names = (0..40).map(|at| hidden(&format!("Rule{at}"), 1, &[]));
+    mail.hidden = names.collect();
+    let line = "1 x Rule29; and 10 other names)";
+    assert!(text(&mail).contains(line), "{}", text(&mail));
 }
 
 #[test]
