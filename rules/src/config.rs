@@ -14,6 +14,9 @@ use settings::{Fault, Place};
 
 use crate::{Job, Source, pack};
 
+/// An hour at the default interval: beyond, what is over would be repeated as if it fired.
+const MOST_RECOVERY: u32 = 240;
+
 settings::section! {
     /// Rules that turn what is measured into alerts.
     pub struct Config {
@@ -29,7 +32,7 @@ settings::section! {
         pub interval: Option<Duration> = None,
         /// Time after which an alert that goes on is handed to the alerter again.
         pub resend: Duration = Duration::from_secs(60),
-        /// How many evaluations in a row must find the condition of an alert over until it ends; those that fail do not count, nor those sooner after another than the interval. When an end is told is for `alerter.recovery` to say.
+        /// How many evaluations in a row must find the condition of an alert over until it ends; those that fail do not count, nor those sooner after another than the interval; 240 at most. When an end is told is for `alerter.recovery` to say.
         pub recovery: u32 = 1,
         /// Labels for every alert that does not have them.
         pub external_labels: BTreeMap<String, String> = BTreeMap::new(),
@@ -47,6 +50,11 @@ impl Config {
     #[must_use]
     pub fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
+        if self.recovery > MOST_RECOVERY {
+            let given = self.recovery;
+            let message = format!("{given} evaluations are too many, the most is {MOST_RECOVERY}");
+            faults.push(("recovery".into(), message));
+        }
         for (at, job) in self.scrape.iter().enumerate() {
             let key = |inner: String| format!("scrape[{at}].{inner}");
             let found = job.faults().into_iter();

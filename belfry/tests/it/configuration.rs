@@ -82,7 +82,7 @@ fn faults_of_every_kind_are_told_in_one_run_and_each_once() {
     scratch.file(
         "belfry.yml",
         "interval: soon\ntimezone: Mars/Olympus\nmial: {}\nmail: {smarthost: 'a:b', from: x, timeout: never}\n\
-         rules: {files: [lost.yml, bad.yml], disable: [X, HostRebooted, NoSuchRule]}\n\
+         rules: {files: [lost.yml, bad.yml], disable: [X, HostRebooted, NoSuchRule], recovery: 100000}\n\
          alerter:\n  route: {receiver: nobody, routes: [{receiver: ops, matchers: ['=']}]}\n  receivers: [{name: ops}]\n",
     );
     let told = |arguments: &[&str]| {
@@ -95,6 +95,7 @@ fn faults_of_every_kind_are_told_in_one_run_and_each_once() {
         "belfry.yml:3:1: unknown key \"mial\"; did you mean \"mail\"?",
         "belfry.yml:4:19: mail.smarthost: ",
         "belfry.yml:4:44: mail.timeout: \"never\" is not a duration",
+        "belfry.yml:5:87: rules.recovery: 100000 evaluations are too many, the most is 240",
         "lost.yml:1:1: cannot read the rule file: ",
         "bad.yml:1:50: ",
         "alerter.route.receiver: ",

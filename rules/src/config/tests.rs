@@ -52,3 +52,22 @@ fn the_section_is_read_from_the_configuration() {
     assert!(!config.pack);
     assert_eq!(config.external_labels["cluster"], "eu");
 }
+
+#[test]
+fn so_many_evaluations_that_no_alert_would_end_are_a_fault() {
+    for (recovery, fault) in [
+        (0, ""),
+        (240, ""),
+        (241, "241 evaluations are too many, the most is 240"),
+        (
+            u32::MAX,
+            "4294967295 evaluations are too many, the most is 240",
+        ),
+    ] {
+        let text = format!("recovery: {recovery}");
+        let config: Config = settings::read("belfry.yml".as_ref(), &text, &|_| None).unwrap();
+        let wanted = [("recovery".to_owned(), fault.to_owned())];
+        let wanted = if fault.is_empty() { &[][..] } else { &wanted };
+        assert_eq!(config.faults(), wanted, "{recovery}");
+    }
+}
