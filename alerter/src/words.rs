@@ -23,6 +23,9 @@ const DEFAULTS: [&str; 2] = [
     include_str!("words/vendors.tmpl"),
 ];
 
+/// A file of templates is no longer than this, in bytes.
+const LONGEST: u64 = 16 << 20;
+
 /// Templates by name: ours, then those of the files in order.
 ///
 /// # Errors
@@ -52,7 +55,7 @@ pub(crate) fn set(patterns: &[PathBuf]) -> Result<Set, Vec<String>> {
 }
 
 fn add(set: &mut Set, file: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(file)
+    let text = settings::read_file(file, LONGEST)
         .map_err(|err| format!("cannot read {}: {err}", file.display()))?;
     set.add(&text)
         .map_err(|err| format!("{}:{err}", file.display()))

@@ -58,6 +58,9 @@ pub(crate) struct Flags {
     /// The form of the log: logfmt or json
     #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
     pub log_format: Form,
+    /// Alerts of one name; any number is taken, so only 0 is known
+    #[arg(long = "alerts.per-alertname-limit", hide = true, default_value_t = 0)]
+    alerts_limit: u64,
     #[command(flatten)]
     ignored: Ignored,
 }
@@ -106,12 +109,18 @@ struct Ignored {
     data_maintenance: Option<String>,
     #[arg(long = "alerts.gc-interval", hide = true)]
     alerts_gc: Option<String>,
+    #[arg(long = "dispatch.start-delay", hide = true)]
+    dispatch_start: Option<String>,
     #[arg(long = "dispatch.maintenance-interval", hide = true)]
     dispatch_maintenance: Option<String>,
     #[arg(long = "web.get-concurrency", hide = true)]
     get_concurrency: Option<u64>,
     #[arg(long = "web.timeout", hide = true)]
     web_timeout: Option<String>,
+    #[arg(long = "web.ui-path", hide = true)]
+    web_ui: Option<String>,
+    #[arg(long = "log.silences", hide = true)]
+    log_silences: bool,
     #[arg(long = "auto-gomemlimit.ratio", hide = true)]
     memory_ratio: Option<String>,
     #[arg(long = "enable-feature", hide = true)]
@@ -129,6 +138,9 @@ impl Flags {
             return Err(format!(
                 "--web.external-url={url}: it does not begin with http:// or https://"
             ));
+        }
+        if self.alerts_limit > 0 {
+            return Err("--alerts.per-alertname-limit: no alert is dropped here".to_owned());
         }
         for feature in &self.ignored.features {
             for feature in feature.split(',') {
@@ -155,6 +167,9 @@ impl Flags {
         let mut notes = Vec::new();
         if !ignored.cluster_peer.is_empty() {
             notes.push("--cluster.peer changes nothing: this alerter works alone");
+        }
+        if ignored.dispatch_start.is_some() {
+            notes.push("--dispatch.start-delay changes nothing: alerts are known after a restart");
         }
         if !ignored.features.is_empty() {
             notes.push("--enable-feature changes nothing: matchers are read in either form");
@@ -245,10 +260,14 @@ mod tests {
             "--cluster.peer=a:1",
             "--cluster.peer=b:1",
             "--log.level=debug",
+            "--log.silences",
+            "--web.ui-path=/usr/share/prometheus/alertmanager/ui",
+            "--alerts.per-alertname-limit=0",
+            "--dispatch.start-delay=1m",
         ]);
         assert_eq!(flags.addresses(), ["[::]:9193", "127.0.0.1:9094"]);
         assert_eq!(flags.retention, Duration::from_secs(5 * 86_400));
-        assert_eq!(flags.notes().len(), 1);
+        assert_eq!(flags.notes().len(), 2);
         assert_eq!(flags.refusal(), Ok(()));
     }
 
@@ -292,6 +311,7 @@ mod tests {
         for words in [
             "--web.external-url=ftp://x",
             "--enable-feature=event-recorder",
+            "--alerts.per-alertname-limit=5",
         ] {
             assert!(flags(&[words]).refusal().is_err(), "{words}");
         }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use alerter::{Alerter, Parts, Rendered};
 use anyhow::Context as _;
+use rustix::io::Errno;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -120,8 +121,7 @@ impl Alone {
     async fn start(flags: &Flags, source: Source, door: Option<Arc<Door>>) -> anyhow::Result<Self> {
         let mut listeners = Vec::new();
         for address in flags.addresses() {
-            let listener = TcpListener::bind(&address).await;
-            listeners.push(listener.with_context(|| format!("cannot listen on {address}"))?);
+            listeners.push(listen(&address).await?);
         }
         let addresses = listeners.iter().map(TcpListener::local_addr);
         let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
@@ -246,6 +246,18 @@ impl Shared {
     fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Listens on an address; on any address of this host where it is `[::]`, also where the
+/// kernel knows no IPv6.
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    let mut listener = TcpListener::bind(address).await;
+    if let (Err(err), Some(port)) = (&listener, address.strip_prefix("[::]:"))
+        && err.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
+    {
+        listener = TcpListener::bind(format!("0.0.0.0:{port}")).await;
+    }
+    listener.with_context(|| format!("cannot listen on {address}"))
 }
 
 /// This host, and its time zone: there is no file of our own that names others.
