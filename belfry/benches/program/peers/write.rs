@@ -1,6 +1,7 @@
 //! A day of samples for those who take remote_write: requests by hand.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use tokio::task::JoinSet;
@@ -67,15 +68,30 @@ fn body(some: Range<usize>, steps: &(impl Iterator<Item = u64> + Clone)) -> Byte
     packed.expect("a packed body").into()
 }
 
+/// Sends again what a server could not take just then, as who writes to one does.
 async fn send(client: reqwest::Client, url: String, body: Bytes) {
-    let request = client
-        .post(&url)
-        .header("content-type", "application/x-protobuf")
-        .header("content-encoding", "snappy")
-        .header("x-prometheus-remote-write-version", "0.1.0")
-        .body(body);
-    let answer = request.send().await.expect("an answer");
-    assert!(answer.status().is_success(), "{url}: {answer:?}");
+    let mut left = 10;
+    loop {
+        let request = client
+            .post(&url)
+            .header("content-type", "application/x-protobuf")
+            .header("content-encoding", "snappy")
+            .header("x-prometheus-remote-write-version", "0.1.0")
+            .body(body.clone());
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status();
+        if status.is_success() {
+            return;
+        }
+        let said = answer.text().await.unwrap_or_default();
+        left -= 1;
+        assert!(
+            status.is_server_error() && left > 0,
+            "{url}: {status} {said}"
+        );
+        println!("{url}: {status} {said}");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 fn series(at: usize, steps: impl Iterator<Item = u64>) -> Vec<u8> {
