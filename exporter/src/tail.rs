@@ -199,6 +199,7 @@ impl Tail {
 
 /// Reads the bytes as any log that is followed, for those who throw any at it.
 pub(crate) fn any(bytes: &[u8]) {
+    file::any(bytes);
     frames::any(bytes);
     journal::any(bytes);
 }

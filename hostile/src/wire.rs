@@ -1,5 +1,6 @@
 //! What servers answer to probes: messages of DNS, certificates and what is stapled to
-//! them, HTTP, gRPC, events of Celery, words of systemd.
+//! them, HTTP, what proxies say to a tunnel, JSON, frames of WebSockets, replies to pings,
+//! gRPC, events of Celery, words of systemd.
 
 use healthchecks::probe::wire;
 
@@ -13,7 +14,12 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
     let mut answer = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x04shop\x04test\0\0\x01\0\x01".to_vec();
     answer.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01");
     let mut samples = vec![answer, vec![0, 0, 0, 0, 2, 8, 1], certificate(), stapled()];
+    // A ping and a message in two pieces; the reply to a question, with a header in front.
+    samples.push(b"\x89\x01x\x01\x02ab\x80\x01c\x88\0".to_vec());
+    samples.push(reply());
     samples.extend(crate::texts(&[
+        "HTTP/1.1 200 Connection established\r\nVia: a\r\n\r\n",
+        "{\"a\": [{\"b\": {\"c\": [1]}}]}",
         "{\"status\": \"SUCCESS\", \"task_id\": \"a\"}",
         // An event: {"type": "task-succeeded", "uuid": "a"}
         "{\"body\": \"eyJ0eXBlIjogInRhc2stc3VjY2VlZGVkIiwgInV1aWQiOiAiYSJ9\"}",
@@ -22,6 +28,15 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
         "LoadState=loaded\nActiveState=active\nSubState=waiting\nResult=success\nLastTriggerUSec=Sun 2026-11-29 10:27:02 UTC\n",
     ]));
     samples
+}
+
+/// What comes back when 99 is asked as number 7.
+fn reply() -> Vec<u8> {
+    let mut packet = vec![0x45];
+    packet.resize(20, 0);
+    packet.extend([0, 0, 0, 0, 0, 0, 0, 7]);
+    packet.extend(99_u64.to_be_bytes());
+    packet
 }
 
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {

@@ -306,25 +306,11 @@ impl Open {
             let window = &mut buffer[..front + LONGEST];
             let read = self.file.read_at(window, self.at - front as u64)?;
             let new = window.get(front..read).unwrap_or_default();
-            let taken = match new.iter().rposition(|byte| *byte == b'\n') {
-                Some(end) => {
-                    let mut lines = &new[..=end];
-                    if self.skipping {
-                        let first = lines.iter().position(|byte| *byte == b'\n').unwrap_or(end);
-                        lines = &lines[first + 1..];
-                        self.skipping = false;
-                    }
-                    batch.text.extend_from_slice(lines);
-                    end + 1
-                }
-                None if new.len() == LONGEST => {
-                    batch.too_long += u64::from(!self.skipping);
-                    self.skipping = true;
-                    LONGEST
-                }
-                // A line without its end, or nothing.
-                None => return Ok(()),
-            };
+            let taken = cut(new, &mut self.skipping, batch);
+            // A line without its end, or nothing.
+            if taken == 0 {
+                return Ok(());
+            }
             self.stirred = Instant::now();
             self.at += taken as u64;
             let end = front + taken;
@@ -332,6 +318,43 @@ impl Open {
             self.mark = checksum(&window[end - marked..end]);
         }
     }
+}
+
+/// Adds the whole lines of what is new; how much of it is done with.
+fn cut(new: &[u8], skipping: &mut bool, batch: &mut Batch) -> usize {
+    match new.iter().rposition(|byte| *byte == b'\n') {
+        Some(end) => {
+            let mut lines = &new[..=end];
+            if *skipping {
+                let first = lines.iter().position(|byte| *byte == b'\n').unwrap_or(end);
+                lines = &lines[first + 1..];
+                *skipping = false;
+            }
+            batch.text.extend_from_slice(lines);
+            end + 1
+        }
+        None if new.len() == LONGEST => {
+            batch.too_long += u64::from(!*skipping);
+            *skipping = true;
+            LONGEST
+        }
+        None => 0,
+    }
+}
+
+/// Reads the bytes as a file that grows, for those who throw any at it.
+///
+/// # Panics
+/// If what was read is not all whole lines.
+pub(super) fn any(bytes: &[u8]) {
+    let (mut at, mut skipping, mut batch) = (0, false, Batch::default());
+    for there in [bytes.len() / 3, bytes.len() / 2, bytes.len()] {
+        let there = there.min(at + LONGEST);
+        at += cut(&bytes[at..there], &mut skipping, &mut batch);
+    }
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+    let whole = whole.map_or(0, |end| end + 1);
+    assert!(bytes.len() > LONGEST || batch.text == bytes[..whole]);
 }
 
 /// FNV-1a: the same in every build, since it is kept over restarts.

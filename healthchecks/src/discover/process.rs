@@ -59,7 +59,7 @@ fn read(proc: &Path, pid: i32) -> Option<Process> {
     Some(Process {
         pid,
         parent,
-        name: stat[name + 1..rest].to_owned(),
+        name: stat.get(name + 1..rest)?.to_owned(),
         command,
         ports: Vec::new(),
     })

@@ -22,7 +22,9 @@ use super::samples::Samples;
 
 pub(super) use exchange::broken;
 pub use fetch::fetch;
+pub(super) use json::any as any_json;
 pub(super) use once::any;
+pub(super) use proxy::any as any_tunnel;
 
 const PHASES: &str = "probe_http_duration_seconds";
 

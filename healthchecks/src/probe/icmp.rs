@@ -82,15 +82,7 @@ async fn echo(address: IpAddr, icmp: &Icmp, deadline: Instant, samples: &mut Sam
         let bytes = &buffer[..length];
         // A raw socket of IPv4 gives the packet with its own header.
         let headed = raw && address.is_ipv4();
-        let start = if headed {
-            bytes.first().map_or(0, |first| usize::from(first & 15) * 4)
-        } else {
-            0
-        };
-        if bytes
-            .get(start..)
-            .is_some_and(|reply| replies(reply, address.is_ipv6(), sequence, &asked))
-        {
+        if replies(packet(bytes, headed), address.is_ipv6(), sequence, &asked) {
             samples.phase(PHASES, "rtt", began.elapsed().as_secs_f64());
             if headed {
                 samples.set("probe_icmp_reply_hop_limit", f64::from(bytes[8]));
@@ -153,6 +145,22 @@ fn request(six: bool, sequence: u16, token: u64, payload: usize) -> Vec<u8> {
         bytes[2..4].copy_from_slice(&sum.to_be_bytes());
     }
     bytes
+}
+
+/// What is in a packet; one that is `headed` has a header of IPv4 in front, which says
+/// how long it is.
+fn packet(bytes: &[u8], headed: bool) -> &[u8] {
+    let header = bytes.first().map_or(0, |first| usize::from(first & 15) * 4);
+    let start = if headed { header } else { 0 };
+    bytes.get(start..).unwrap_or_default()
+}
+
+/// Whether the bytes reply to a question, for those who throw any at it.
+pub(super) fn any(bytes: &[u8]) -> bool {
+    let asked = request(false, 7, 99, 8);
+    [false, true]
+        .into_iter()
+        .any(|headed| replies(packet(bytes, headed), false, 7, &asked))
 }
 
 /// Whether a packet replies to what was asked. The kernel may have changed the

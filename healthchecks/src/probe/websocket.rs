@@ -113,6 +113,15 @@ pub(super) async fn probe(
     said
 }
 
+/// Whether a message comes, for those who throw any bytes at it; all of them are read.
+pub(super) async fn any(mut talk: Talk) -> bool {
+    let mut came = false;
+    while frames::message(&mut talk).await.is_ok() {
+        came = true;
+    }
+    came
+}
+
 /// One step of a talk: a message that must come, and one that is sent.
 async fn exchange(talk: &mut Talk, step: &Exchange, samples: &mut Samples) -> Step<()> {
     let mut send = step.send.clone();

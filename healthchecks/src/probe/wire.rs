@@ -1,7 +1,16 @@
 //! What is read from bytes that others send, for those who throw any bytes at it.
 
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
+
 use super::certificate::Certificate;
-use super::{celery, grpc, http, message, stapled, systemd};
+use super::talk::Talk;
+use super::{celery, grpc, http, icmp, message, stapled, systemd, websocket};
+
+/// A talk that waits for longer than that hangs.
+const DEADLINE: Duration = Duration::from_secs(1);
 
 /// Reads the bytes as everything that a probe reads, and says how much of that
 /// could be read. It never panics, whatever they are.
@@ -15,7 +24,25 @@ pub fn read(bytes: &[u8]) -> usize {
         celery::ends(bytes),
         systemd::tells(&text),
         http::any(bytes),
+        http::any_json(bytes),
         stapled::any(bytes),
+        icmp::any(bytes),
+        talked(bytes, websocket::any),
+        talked(bytes, http::any_tunnel),
     ];
     read.into_iter().filter(|read| *read).count()
+}
+
+/// Has the bytes come in a talk, and then its end.
+fn talked(bytes: &[u8], with: impl AsyncFnOnce(Talk) -> bool) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let Ok(runtime) = runtime else { return false };
+    runtime.block_on(async {
+        // What is answered has room, so that nobody waits for its being read.
+        let (here, mut there) = tokio::io::duplex(64 + bytes.len() * 8);
+        let sent = there.write_all(bytes).await.is_ok() && there.shutdown().await.is_ok();
+        sent && with(Talk::new(Box::new(here), Instant::now() + DEADLINE)).await
+    })
 }

@@ -59,7 +59,6 @@ impl Proxy {
             first: Protocol::Ip4,
             fallback: true,
         };
-        let told = |failure: Failure| Failure::new(Reason::Proxy, failure.to_string());
         let found = addresses(&self.host, wanted, deadline, &mut unseen)
             .await
             .map_err(told)?;
@@ -88,24 +87,40 @@ impl Proxy {
         request.push_str("\r\n");
         let mut talk = Talk::new(Box::new(stream), deadline);
         talk.send(request.as_bytes()).await.map_err(told)?;
-        let head = talk.line().await.map_err(told)?;
-        let head = String::from_utf8_lossy(&head).into_owned();
-        let status = head
-            .strip_prefix("HTTP/1.")
-            .and_then(|rest| rest.split(' ').nth(1)?.parse::<u16>().ok());
-        match status {
-            Some(200..=299) => {}
-            Some(status) => {
-                return Err(Failure::new(
-                    Reason::Proxy,
-                    format!("the proxy answers with the status {status}"),
-                ));
-            }
-            None => return Err(Failure::new(Reason::Proxy, "this is no proxy")),
-        }
-        while !talk.line().await.map_err(told)?.is_empty() {}
+        opened(&mut talk).await?;
         Ok(talk.into_stream())
     }
+}
+
+/// Reads what a proxy says to a tunnel, up to the end of its head.
+async fn opened(talk: &mut Talk) -> Step<()> {
+    let head = talk.line().await.map_err(told)?;
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let status = head
+        .strip_prefix("HTTP/1.")
+        .and_then(|rest| rest.split(' ').nth(1)?.parse::<u16>().ok());
+    match status {
+        Some(200..=299) => {}
+        Some(status) => {
+            return Err(Failure::new(
+                Reason::Proxy,
+                format!("the proxy answers with the status {status}"),
+            ));
+        }
+        None => return Err(Failure::new(Reason::Proxy, "this is no proxy")),
+    }
+    while !talk.line().await.map_err(told)?.is_empty() {}
+    Ok(())
+}
+
+/// Whether a tunnel is opened, for those who throw any bytes at it.
+pub(in super::super) async fn any(mut talk: Talk) -> bool {
+    opened(&mut talk).await.is_ok()
+}
+
+/// A failure on the way to the proxy is the proxy's.
+fn told(failure: Failure) -> Failure {
+    Failure::new(Reason::Proxy, failure.to_string())
 }
 
 /// A login without the signs that stand for others in a URL.
