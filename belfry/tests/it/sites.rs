@@ -185,7 +185,9 @@ fn targets_stand_in_a_table_and_end_with_their_rows() {
     let most = "{source=\"series max by (name, url) (shop_sites)\"}";
     for (name, expected) in [("up", 0.0), ("targets", 1.0)] {
         let name = format!("belfry_probe_discovery_{name}{most}");
-        assert_eq!(belfry.metric(&name), Some(expected), "{name}");
+        poll::holds(&format!("{name} should be {expected}"), || {
+            belfry.metric(&name) == Some(expected)
+        });
     }
     postgres.start_again();
     poll::holds("it should be read again", || {
