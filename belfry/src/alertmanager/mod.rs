@@ -11,6 +11,7 @@ mod metrics;
 mod page;
 mod router;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -248,16 +249,22 @@ impl Shared {
     }
 }
 
-/// Listens on an address; on any address of this host where it is `[::]`, also where the
-/// kernel knows no IPv6.
+/// Listens on an address, or on what it means where that cannot be.
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     let mut listener = TcpListener::bind(address).await;
-    if let (Err(err), Some(port)) = (&listener, address.strip_prefix("[::]:"))
-        && err.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
+    if let Err(err) = &listener
+        && let Some(instead) = without_ipv6(address, err)
     {
-        listener = TcpListener::bind(format!("0.0.0.0:{port}")).await;
+        listener = TcpListener::bind(instead).await;
     }
     listener.with_context(|| format!("cannot listen on {address}"))
+}
+
+/// What `[::]`, any address of this host, is where the kernel knows no IPv6.
+fn without_ipv6(address: &str, err: &io::Error) -> Option<String> {
+    let port = address.strip_prefix("[::]:")?;
+    let unknown = err.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error());
+    unknown.then(|| format!("0.0.0.0:{port}"))
 }
 
 /// This host, and its time zone: there is no file of our own that names others.
@@ -271,4 +278,23 @@ fn site() -> app::Site {
 
 fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_address_is_one_of_ipv4_only_where_the_kernel_knows_no_other() {
+        let unknown = io::Error::from(Errno::AFNOSUPPORT);
+        let taken = io::Error::from(Errno::ADDRINUSE);
+        for (address, err, instead) in [
+            ("[::]:9093", &unknown, Some("0.0.0.0:9093")),
+            ("[::]:9093", &taken, None),
+            ("[::1]:9093", &unknown, None),
+            ("127.0.0.1:9093", &unknown, None),
+        ] {
+            assert_eq!(without_ipv6(address, err).as_deref(), instead, "{address}");
+        }
+    }
 }
