@@ -75,6 +75,13 @@ impl Talk {
         Ok(())
     }
 
+    /// The status of an answer of HTTP/1, by its first line; nothing where it is none.
+    pub(super) async fn status(&mut self) -> Step<Option<u16>> {
+        let line = String::from_utf8_lossy(&self.line().await?).into_owned();
+        let rest = line.strip_prefix("HTTP/1.");
+        Ok(rest.and_then(|rest| rest.split(' ').nth(1)?.parse().ok()))
+    }
+
     /// The next line, without its end.
     pub(super) async fn line(&mut self) -> Step<Vec<u8>> {
         loop {

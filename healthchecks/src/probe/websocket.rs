@@ -67,13 +67,9 @@ pub(super) async fn probe(
     };
     talk.send(request(authority, &path, &key, websocket)?.as_bytes())
         .await?;
-    let head = talk.line().await;
+    let status = talk.status().await;
     samples.phase(PHASES, "processing", began.elapsed().as_secs_f64());
-    let head = String::from_utf8_lossy(&head?).into_owned();
-    let status = head
-        .strip_prefix("HTTP/1.")
-        .and_then(|rest| rest.split(' ').nth(1)?.parse::<u16>().ok());
-    let status = status.ok_or_else(|| Failure::new(Reason::Protocol, "this is not HTTP"))?;
+    let status = status?.ok_or_else(|| Failure::new(Reason::Protocol, "this is not HTTP"))?;
     samples.set("probe_websocket_status_code", f64::from(status));
     if status != 101 {
         return Err(Failure::new(

@@ -94,12 +94,7 @@ impl Proxy {
 
 /// Reads what a proxy says to a tunnel, up to the end of its head.
 async fn opened(talk: &mut Talk) -> Step<()> {
-    let head = talk.line().await.map_err(told)?;
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let status = head
-        .strip_prefix("HTTP/1.")
-        .and_then(|rest| rest.split(' ').nth(1)?.parse::<u16>().ok());
-    match status {
+    match talk.status().await.map_err(told)? {
         Some(200..=299) => {}
         Some(status) => {
             return Err(Failure::new(
