@@ -23,7 +23,7 @@ use crate::manifest::{Manifest, Postgres};
 use crate::postgres::{Server, Session};
 pub use crate::restore::asked::Check;
 use crate::restore::asked::ask;
-use crate::restore::beside;
+use crate::restore::beside::{self, Purpose};
 use crate::restore::fetched::{Fetched, fetched};
 use crate::restore::{Room, Schema};
 use crate::run::{Lock, Say};
@@ -155,7 +155,15 @@ async fn database(
         beside::create(&mut admin, facts, name)
             .await
             .map_err(around)?;
-        let schema = beside::fill(&server, &dump, facts, name, &[], say).await;
+        let schema = beside::fill(
+            &server,
+            &dump,
+            facts,
+            name,
+            Purpose::Proof { elsewhere: false },
+            say,
+        )
+        .await;
         report.compared(schema.map_err(|err| sort(copy, err))?)?;
         report.checks = ask(&server, name, job).await.map_err(around)?;
         Ok(())

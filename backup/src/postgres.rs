@@ -7,17 +7,21 @@
 mod contents;
 mod dump;
 mod facts;
+mod noted;
 mod revision;
 mod session;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use settings::Secret;
 
 pub use contents::{Checker, Contents, Offset};
 pub use dump::{Dumped, dump, globals};
 pub use facts::{count as rows, written_since};
+pub use noted::noted_rows;
 pub(crate) use revision::revisions;
 pub use session::{Session, ident, literal};
 
@@ -132,7 +136,8 @@ impl Server {
         let places = self.places().await;
         // Any psql can ask any server for its version.
         let mut asking = self.clone();
-        if let Some((place, _)) = places.last() {
+        let newest = places.iter().map(|(_, found)| *found).max();
+        if let Some((place, _)) = places.iter().find(|(_, found)| Some(*found) == newest) {
             asking.place = place.clone();
         }
         let mut session = Session::open(&asking).await?;
@@ -177,17 +182,13 @@ impl Server {
             Place::Container { .. } | Place::Host { bin: Some(_) } => vec![self.place.clone()],
             Place::Host { bin: None } => installed(),
         };
-        let mut places = Vec::new();
-        for place in candidates {
+        let found = candidates.into_iter().map(async |place| {
             let call = self.call("pg_dump", &["--version"]);
-            let Ok(running) = place.start(call).await else {
-                continue;
-            };
-            let major = running.text().await.ok().and_then(|text| major(&text));
-            if let Some(major) = major {
-                places.push((place, major));
-            }
-        }
+            let text = place.start(call).await.ok()?.text().await.ok()?;
+            Some((place, major(&text)?))
+        });
+        let found = join_all(found).await;
+        let mut places: Vec<_> = found.into_iter().flatten().collect();
         places.sort_by_key(|(_, major)| *major);
         places
     }
@@ -205,22 +206,38 @@ fn told(places: &[(Place, u32)]) -> String {
 /// Debian's file of authorities; libpq has no default of its own.
 const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Where packages put the programs, and `PATH`.
+/// Where packages put the programs, and `PATH`, which comes last: what Debian puts there is
+/// a script that looks for one of these, and takes longer than the program does.
 fn installed() -> Vec<Place> {
-    let mut folders = vec![None];
+    let mut folders = Vec::new();
     for (base, inner) in [("/usr/lib/postgresql", "bin"), ("/usr/local/pgsql", "")] {
         for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
-            folders.push(Some(entry.path().join(inner)));
+            folders.push(entry.path().join(inner));
         }
     }
     for entry in std::fs::read_dir("/usr").into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with("pgsql-") {
-            folders.push(Some(entry.path().join("bin")));
+            folders.push(entry.path().join("bin"));
         }
     }
-    let there = |bin: &Option<PathBuf>| bin.as_ref().is_none_or(|bin| bin.join("pg_dump").exists());
-    folders.retain(there);
-    folders.into_iter().map(|bin| Place::Host { bin }).collect()
+    folders.retain(|bin| bin.join("pg_dump").exists());
+    let on_path = folders.is_empty() || !is_script(std::env::var_os("PATH"));
+    let mut places: Vec<_> = folders
+        .into_iter()
+        .map(|bin| Place::Host { bin: Some(bin) })
+        .collect();
+    if on_path {
+        places.push(Place::Host { bin: None });
+    }
+    places
+}
+
+/// Whether the first `pg_dump` of a search path is Debian's script.
+fn is_script(path: Option<OsString>) -> bool {
+    let path = path.unwrap_or_default();
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join("pg_dump"));
+    let first = found.find_map(|file| file.canonicalize().ok());
+    first.is_some_and(|file| file.ends_with("pg_wrapper"))
 }
 
 /// `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
@@ -233,6 +250,22 @@ fn major(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debians_script_is_not_started_where_the_programs_are_there_that_it_looks_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (script, own) = (folder.path().join("script"), folder.path().join("own"));
+        for (at, name) in [(&script, "pg_wrapper"), (&own, "pg_dump")] {
+            std::fs::create_dir(at).unwrap();
+            std::fs::write(at.join(name), "").unwrap();
+        }
+        std::os::unix::fs::symlink("pg_wrapper", script.join("pg_dump")).unwrap();
+        let path = |folders: &[&PathBuf]| std::env::join_paths(folders).ok();
+        assert!(is_script(path(&[&script, &own])));
+        assert!(!is_script(path(&[&own, &script])));
+        assert!(!is_script(path(&[&folder.path().to_owned()])));
+        assert!(!is_script(None));
+    }
 
     #[test]
     fn the_version_of_a_program_is_read_in_every_form() {

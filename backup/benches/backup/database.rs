@@ -44,9 +44,10 @@ pub(crate) fn run(mib: usize, runs: usize) {
     let store = runtime.block_on(store::Store::with_volumes_of(1024));
     // As people run it: their pg_restore waits for its log of writes too.
     let (cluster, ()) = Cluster::set(15, |_| {}, &[]);
-    let sink = Sink::start();
     fill(&cluster, mib);
     let place = Place::new();
+    let sink = Sink::start(None);
+    let lean = Sink::start(Some(place.path("parts")));
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/awscli");
     assert!(tools.is_dir(), "no aws command: run `make bench`");
     let (socket, port) = (
@@ -70,7 +71,7 @@ pub(crate) fn run(mib: usize, runs: usize) {
     plain("dump, before it is compressed", mib, "MiB");
 
     let (mut ours, mut bares, mut gzips, mut uploads) = (vec![], vec![], vec![], vec![]);
-    let (mut alone, mut sunk) = (vec![], vec![]);
+    let (mut alone, mut sunk, mut leans) = (vec![], vec![], vec![]);
     // Who else is at work on this machine's processors.
     let mut store_used = Used::by(&store.server);
     let (mut server_used, mut bare_used) = (Used::by(&cluster.server), Used::by(&cluster.server));
@@ -80,6 +81,10 @@ pub(crate) fn run(mib: usize, runs: usize) {
         place.forget_copies();
         bares.push(bare_used.during(|| place.shell(&bare)));
         sunk.push(place.ours("backup", &[&socket, &sink.port.to_string()]));
+        place.forget_copies();
+        lean.forget();
+        leans.push(place.ours("backup", &[&socket, &lean.port.to_string()]));
+        lean.forget();
         place.forget_copies();
         let backed_up = || place.ours("backup", &[&socket, &port]);
         ours.push(store_used.during(|| server_used.during(backed_up)));
@@ -99,7 +104,7 @@ pub(crate) fn run(mib: usize, runs: usize) {
         "s",
     );
     budget(
-        "backup, into a folder and a bucket",
+        "backup, into a folder and a bucket: SeaweedFS",
         ours_s,
         "s",
         bare_s * 1.1,
@@ -115,6 +120,9 @@ pub(crate) fn run(mib: usize, runs: usize) {
     let store_s = store_used.median();
     plain("  the S3 server's processor time for it", store_s, "s");
     // What a bucket elsewhere leaves to this machine: all but the server's own work.
+    let name = "backup, into a folder and a receiver that writes it down";
+    budget(name, seconds(&leans), "s", bare_s * 1.1);
+    own(&leans);
     let name = "backup, into a folder and a sink that keeps nothing";
     budget(name, seconds(&sunk), "s", bare_s * 1.1);
     own(&sunk);

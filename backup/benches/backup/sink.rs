@@ -1,10 +1,12 @@
-//! A bucket that takes an upload and keeps nothing: it answers as S3 does, at the least
-//! work that a receiver can have. What a run takes with it is what a bucket elsewhere
-//! leaves to this machine.
+//! A bucket that takes an upload at the least work that a receiver can have: it answers as
+//! S3 does, and puts the parts on the disk as they come, or keeps nothing at all. What a run
+//! takes with it is about what a bucket elsewhere leaves to this machine.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -16,6 +18,9 @@ use rustix::net::{RecvFlags, recv};
 struct Taken {
     keys: Mutex<HashMap<String, u64>>,
     all: AtomicU64,
+    /// Where bodies are put, each as a file of its own.
+    folder: Option<PathBuf>,
+    files: AtomicU64,
 }
 
 /// It goes on until the program ends.
@@ -25,10 +30,14 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    pub(crate) fn start() -> Self {
+    /// One that keeps what it takes in a folder, or nothing.
+    pub(crate) fn start(folder: Option<PathBuf>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its port").port();
-        let taken = Arc::new(Taken::default());
+        let taken = Arc::new(Taken {
+            folder,
+            ..Taken::default()
+        });
         let theirs = Arc::clone(&taken);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -38,6 +47,14 @@ impl Sink {
             }
         });
         Self { port, taken }
+    }
+
+    /// Takes away what it keeps.
+    pub(crate) fn forget(&self) {
+        if let Some(folder) = &self.taken.folder {
+            let _ = fs::remove_dir_all(folder);
+            fs::create_dir(folder).expect("a folder for parts");
+        }
     }
 
     /// What it took, in MiB.
@@ -69,9 +86,31 @@ fn serve(stream: TcpStream, taken: &Taken) -> io::Result<()> {
                 length = value.trim().parse().unwrap_or(0);
             }
         }
-        lose(&mut reader, length)?;
+        match &taken.folder {
+            Some(folder) if method == "PUT" => {
+                let number = taken.files.fetch_add(1, Ordering::Relaxed);
+                let mut file = File::create(folder.join(number.to_string()))?;
+                keep(&mut reader, length, &mut file)?;
+            }
+            _ => lose(&mut reader, length)?,
+        }
         answer(&stream, method, path, length, taken)?;
     }
+}
+
+/// Writes a body down.
+fn keep(reader: &mut BufReader<TcpStream>, mut left: u64, file: &mut File) -> io::Result<()> {
+    let mut room = vec![0; 256 << 10];
+    while left > 0 {
+        let most = room.len().min(usize::try_from(left).unwrap_or(room.len()));
+        let read = reader.read(&mut room[..most])?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.write_all(&room[..read])?;
+        left -= read as u64;
+    }
+    Ok(())
 }
 
 /// Takes a body without looking at it: the kernel need not even copy it.

@@ -10,7 +10,7 @@ use crate::manifest::Postgres;
 use crate::postgres::{Server, Session};
 use crate::restore::Room;
 use crate::restore::asked::ask;
-use crate::restore::beside;
+use crate::restore::beside::{self, Purpose};
 use crate::restore::fetched::{Fetched, fetched};
 use crate::restore::globals;
 use crate::run::Say;
@@ -102,7 +102,15 @@ async fn filled(
         .await
         .map_err(around)?;
     // It has none but the disk that it is on.
-    let schema = beside::fill(server, dump, facts, &name, &["--no-tablespaces"], say).await;
+    let schema = beside::fill(
+        server,
+        dump,
+        facts,
+        &name,
+        Purpose::Proof { elsewhere: true },
+        say,
+    )
+    .await;
     report.compared(schema.map_err(|err| sort(copy, err))?)?;
     report.checks = ask(server, &name, job).await.map_err(around)?;
     Ok(())

@@ -17,8 +17,7 @@ FROM pg_database d WHERE d.datname = current_database()";
 
 /// Tables with rows of their own that a dump holds: not those of extensions, of
 /// sessions, or on other servers.
-const TABLES: &str = "SELECT json_build_array(n.nspname, c.relname, format('%I.%I', n.nspname, c.relname)) \
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+const TABLES: &str = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
 AND NOT EXISTS (SELECT FROM pg_depend p WHERE p.classid = 'pg_class'::regclass AND p.objid = c.oid AND p.deptype = 'e') \
 ORDER BY n.nspname, c.relname";
@@ -48,6 +47,14 @@ struct Row {
     daticulocale: Option<String>,
     datlocale: Option<String>,
     datacl: Option<Vec<String>>,
+}
+
+/// The question for the schema and the name of each such table, its name as SQL takes it,
+/// and what else is asked.
+pub(super) fn tables(more: &str) -> String {
+    format!(
+        "SELECT json_build_array(n.nspname, c.relname, format('%I.%I', n.nspname, c.relname){more}) {TABLES}"
+    )
 }
 
 /// What is known without counting.
@@ -111,28 +118,39 @@ async fn counted(
     if let Some(begin) = &begin {
         session.lines(begin).await?;
     }
-    let names: Vec<(String, String, String)> = session.json(TABLES).await?;
+    let names: Vec<(String, String, String)> = session.json(&tables("")).await?;
     let mut tables = Vec::with_capacity(names.len());
-    // Many at once: each answer is one number on a line.
-    for names in names.chunks(200) {
+    for names in names.chunks(AT_ONCE) {
         if let Some(begin) = &begin {
             session.lines(&format!("COMMIT; {begin}")).await?;
         }
-        let questions: Vec<_> = names
-            .iter()
-            .map(|(_, _, name)| format!("SELECT count(*) FROM ONLY {name} {which}"))
-            .collect();
-        let lines = session.lines(&questions.join(";\n")).await?;
-        if lines.len() != names.len() {
-            return Err(Error::Answer("not all tables were counted".into()));
-        }
-        for ((schema, name, _), line) in names.iter().zip(lines) {
-            let rows = line.parse().map_err(|_| Error::Answer(line))?;
+        let which = names.iter().map(|(_, _, name)| format!("{name} {which}"));
+        let counts = numbers(session, which).await?;
+        for ((schema, name, _), rows) in names.iter().zip(counts) {
             let (schema, name) = (schema.clone(), name.clone());
             tables.push(Table { schema, name, rows });
         }
     }
     Ok(tables)
+}
+
+/// So many tables are counted at once.
+pub(super) const AT_ONCE: usize = 200;
+
+/// How many rows there are in each of these: each answer is one number on a line.
+pub(super) async fn numbers(
+    session: &mut Session,
+    of: impl Iterator<Item = String>,
+) -> Result<Vec<u64>, Error> {
+    let questions: Vec<_> = of
+        .map(|of| format!("SELECT count(*) FROM ONLY {of}"))
+        .collect();
+    let lines = session.lines(&questions.join(";\n")).await?;
+    if lines.len() != questions.len() {
+        return Err(Error::Answer("not all tables were counted".into()));
+    }
+    let number = |line: String| line.parse().map_err(|_| Error::Answer(line));
+    lines.into_iter().map(number).collect()
 }
 
 /// Rows of each table that were written after a moment of this very database: new

@@ -9,7 +9,7 @@ use super::fetched::Fetched;
 use super::schema::{self, Schema};
 use super::{haste, progress};
 use crate::manifest::{Postgres, Table};
-use crate::postgres::{Error as PostgresError, Server, Session, ident, literal, rows};
+use crate::postgres::{Error as PostgresError, Server, Session, ident, literal, noted_rows, rows};
 use crate::run::Say;
 use crate::tool::Place;
 
@@ -87,8 +87,20 @@ pub async fn create(
     admin.lines(&sql).await.map(|_| ())
 }
 
-/// Restores a dump into a database, with what `only` says, and compares. Another revision
-/// of the schema is told, and is for the caller to judge.
+/// How a dump is restored, and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Into what is about to be used: what the server noted of it counts as well.
+    Use,
+    /// As a proof: every table is counted.
+    Proof {
+        /// Whether it is somewhere else, where there are no such tablespaces.
+        elsewhere: bool,
+    },
+}
+
+/// Restores a dump into a database, and compares. Another revision of the schema is told,
+/// and is for the caller to judge.
 ///
 /// # Errors
 /// When the dump does not go in, or what came out is something else.
@@ -97,7 +109,7 @@ pub async fn fill(
     dump: &Fetched,
     facts: &Postgres,
     name: &str,
-    only: &[&str],
+    purpose: Purpose,
     say: Say<'_>,
 ) -> Result<Schema, String> {
     let into = Server {
@@ -110,47 +122,50 @@ pub async fn fill(
     let size = async || asking.as_mut()?.line(&sql).await.ok()?.parse().ok();
     let told = |err: PostgresError| err.to_string();
     haste::begin(server, name).await.map_err(told)?;
+    let only: &[_] = match purpose {
+        Purpose::Proof { elsewhere: true } => &["--no-tablespaces"],
+        _ => &[],
+    };
     let filling = restore(&into, dump, only);
     progress::told("restore", facts.size.unwrap_or(0), size, say, filling)
         .await
         .map_err(|err| err.to_string())?;
     haste::end(server, name).await.map_err(told)?;
     say(format!("restore all of it is in {name}"));
-    let counting = async {
-        let mut session = Session::open(&into).await.map_err(told)?;
-        let found = rows(&mut session).await.map_err(told)?;
-        compare(&facts.tables, &found)?;
-        // Where none was noted nothing is asked: an earlier version noted none. All rows
-        // are there by now: what their tools note of them costs no restore.
-        let noted = match facts.revisions.is_empty() {
-            true => Ok(Vec::new()),
-            false => schema::noted(&mut session).await,
-        };
-        let schema = match noted {
-            Ok(noted) => {
-                session.close().await.map_err(told)?;
-                schema::compared(&facts.revisions, &noted)
-            }
-            Err(err) => {
-                say(format!(
-                    "warn    the schema's revision cannot be read: {err}"
-                ));
-                Schema::Unasked
-            }
-        };
-        Ok::<_, String>((found, schema))
-    };
-    // Enough for plans that are not absurd; all of it is read when somebody can use it.
-    // Statistics that a crash loses are made again.
-    let glance = "SET synchronous_commit = off; SET default_statistics_target = 10; ANALYZE";
-    let glancing = analyze(&into, glance);
-    let (found, glanced) = tokio::join!(counting, glancing);
-    let (found, schema) = found?;
-    let counted: u64 = found.iter().map(|table| table.rows).sum();
+    let mut session = Session::open(&into).await.map_err(told)?;
+    let (found, counted) = match purpose {
+        Purpose::Use => noted_rows(&mut session, &facts.tables).await,
+        Purpose::Proof { .. } => rows(&mut session).await.map(|found| {
+            let counted = found.len();
+            (found, counted)
+        }),
+    }
+    .map_err(told)?;
+    compare(&facts.tables, &found)?;
+    let all: u64 = found.iter().map(|table| table.rows).sum();
     say(format!(
-        "compare {} tables, {counted} rows, as in the backup",
+        "compare {} tables, {all} rows, as in the backup; {counted} of the tables were counted",
         found.len()
     ));
+    // Where none was noted nothing is asked: an earlier version noted none. All rows
+    // are there by now: what their tools note of them costs no restore.
+    let noted = match facts.revisions.is_empty() {
+        true => Ok(Vec::new()),
+        false => schema::noted(&mut session).await,
+    };
+    let schema = match noted {
+        Ok(noted) => {
+            session.close().await.map_err(told)?;
+            schema::compared(&facts.revisions, &noted)
+        }
+        Err(err) => {
+            say(format!(
+                "warn    the schema's revision cannot be read: {err}"
+            ));
+            Schema::Unasked
+        }
+    };
+    analyze(&into, GLANCE).await.map_err(told)?;
     match &schema {
         Schema::Same => {
             for revision in &facts.revisions {
@@ -160,9 +175,14 @@ pub async fn fill(
         Schema::Other(other) => say(format!("warn    {other}")),
         Schema::Unasked => {}
     }
-    glanced.map_err(told)?;
     Ok(schema)
 }
+
+/// What PostgreSQL's own tools make first of a new database: enough for plans that are not
+/// absurd. Statistics that a crash loses are made again. A table that the server's own
+/// cleaning is at would be waited for, a second each, and has statistics from that soon.
+const GLANCE: &str =
+    "SET synchronous_commit = off; SET default_statistics_target = 1; ANALYZE (SKIP_LOCKED)";
 
 /// Statistics of all that was restored: takes as long as counting all rows, while the
 /// database can be used.
@@ -174,7 +194,12 @@ pub(super) async fn planned(server: &Server, name: &str) -> Result<(), PostgresE
         database: name.to_owned(),
         ..server.clone()
     };
-    analyze(&of, "ANALYZE").await
+    // Those that are good enough for most are there soon.
+    analyze(
+        &of,
+        "SET default_statistics_target = 10; ANALYZE; RESET default_statistics_target; ANALYZE",
+    )
+    .await
 }
 
 async fn analyze(server: &Server, sql: &str) -> Result<(), PostgresError> {

@@ -8,7 +8,7 @@
 //! be half of it. Numbers tell after a crash whether it is still it, and whether what has
 //! the live name is what we made: no other database is ever dropped.
 
-use super::beside;
+use super::beside::{self, Purpose};
 use super::fetched::Fetched;
 use super::{Names, dress, journal, kept, kept::Kept, room::Room, swap};
 use crate::catalogue::Copy;
@@ -130,7 +130,7 @@ async fn filled(
 ) -> Result<(), String> {
     let told = |err: crate::postgres::Error| err.to_string();
     // Another revision of the schema is told, and its rows are all there.
-    beside::fill(server, dump, facts, &names.beside, &[], say).await?;
+    beside::fill(server, dump, facts, &names.beside, Purpose::Use, say).await?;
     dress::dress(admin, facts, &names.beside)
         .await
         .map_err(told)

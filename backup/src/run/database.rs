@@ -26,14 +26,18 @@ impl Work<'_> {
         let (server, _) = self.answered(server.prepared()).await?;
         let server = &server;
         let mut pieces = Vec::new();
-        let (dumped, piece) = self
+        let ((dumped, (globals, warning)), piece) = self
             .piece(sinks, ("dump", "pgdump"), before, async |feed: &Feed| {
                 let give = async |bytes| {
                     feed.give(bytes)
                         .await
                         .map_err(|Stopped| postgres::Error::Stopped)
                 };
-                postgres::dump(server, give).await.map_err(Fault::from)
+                // They need not be waited for when it has ended.
+                let both = async {
+                    tokio::try_join!(postgres::dump(server, give), postgres::globals(server))
+                };
+                both.await.map_err(Fault::from)
             })
             .await?;
         pieces.push(piece);
@@ -49,7 +53,8 @@ impl Work<'_> {
             "dump    {}: {tables} tables, {rows} rows, whole",
             facts.dumped_by
         ));
-        let (warning, piece) = self.globals(sinks, before, server).await?;
+        let known = std::future::ready(Ok((globals, ())));
+        let ((), piece) = self.globals(sinks, before, known).await?;
         pieces.push(piece);
         warnings.extend(warning);
         Ok(self.manifest(before, pieces, warnings, |manifest| {

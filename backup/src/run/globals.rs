@@ -4,26 +4,22 @@ use super::sink::Sink;
 use super::work::{Before, Fault, Work};
 use crate::flow::Feed;
 use crate::manifest::{Manifest, Piece};
-use crate::postgres::{self, Server};
+use crate::postgres;
 
 impl Work<'_> {
-    /// Sends a server's globals into all targets; what a person should know.
-    pub(super) async fn globals(
+    /// Sends a server's globals into all targets, once they are known.
+    pub(super) async fn globals<T>(
         &self,
         sinks: &mut [Sink],
         before: &Before,
-        server: &Server,
-    ) -> Result<(Option<String>, Piece), String> {
-        self.piece(
-            sinks,
-            ("globals", "globals.sql"),
-            before,
-            async |feed: &Feed| {
-                let (text, warning) = postgres::globals(server).await?;
-                feed.give(text.into()).await?;
-                Ok::<_, Fault>(warning)
-            },
-        )
+        known: impl Future<Output = Result<(String, T), Fault>>,
+    ) -> Result<(T, Piece), String> {
+        let name = ("globals", "globals.sql");
+        self.piece(sinks, name, before, async |feed: &Feed| {
+            let (text, value) = known.await?;
+            feed.give(text.into()).await?;
+            Ok::<_, Fault>(value)
+        })
         .await
     }
 
@@ -35,7 +31,8 @@ impl Work<'_> {
     ) -> Result<Manifest, String> {
         let server = self.setup.admin(self.job)?;
         let (server, _) = self.answered(server.prepared()).await?;
-        let (warning, piece) = self.globals(sinks, before, &server).await?;
+        let known = async { postgres::globals(&server).await.map_err(Fault::from) };
+        let (warning, piece) = self.globals(sinks, before, known).await?;
         let woken = self.loud().await;
         (self.say)(format!("globals {} bytes, whole", piece.raw_bytes));
         let warnings = warning.into_iter().chain(woken).collect();

@@ -22,6 +22,8 @@ mod listed;
 #[cfg(test)]
 mod many;
 #[cfg(test)]
+mod noted;
+#[cfg(test)]
 mod ping;
 #[cfg(test)]
 mod place;

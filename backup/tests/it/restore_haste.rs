@@ -1,9 +1,12 @@
 //! What is put off while a database is filled that nobody uses yet.
 
 use std::fs;
+use std::process::{Child, Stdio};
 use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use backup::restore::restore;
+use backup::restore::{Names, restore};
 
 use crate::cluster::Cluster;
 use crate::place::Bench;
@@ -49,4 +52,57 @@ async fn what_was_put_off_is_on_the_disk_before_its_place_is_taken_and_the_live_
     assert!(asked(&names.beside, off));
     assert!(asked("shop", "ANALYZE"));
     assert!(!asked("shop", off));
+}
+
+/// Somebody who is at the table `users`, as the server's own cleaning is.
+struct At(Child);
+
+impl At {
+    fn users_of(cluster: &Cluster, database: &str) -> Self {
+        let mut psql = cluster.psql(database);
+        let lock = "BEGIN; LOCK TABLE users IN SHARE UPDATE EXCLUSIVE MODE; SELECT pg_sleep(3600)";
+        let at = psql.args(["-c", lock]).stderr(Stdio::null()).spawn();
+        let at = Self(at.unwrap());
+        let began = Instant::now();
+        let held = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND granted \
+            AND mode = 'ShareUpdateExclusiveLock'";
+        while cluster.sql(database, held) != "1" {
+            assert!(began.elapsed() < Duration::from_secs(120), "it is there");
+            thread::sleep(Duration::from_millis(20));
+        }
+        at
+    }
+}
+
+impl Drop for At {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_the_server_cleans_is_not_waited_for_before_the_swap() {
+    let (cluster, ()) = Cluster::set(15, |_| {}, &["autovacuum=off", "fsync=off"]);
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    // Who waited for it would fail at once.
+    bench.change(|config| config.jobs[0].lock_wait = Duration::from_millis(1));
+    bench.good().await;
+    let copy = bench.newest().await;
+    let beside = Names::new("shop", &copy.manifest.id).beside;
+    let at = Mutex::new(None);
+    let say = |line: String| {
+        if line.starts_with("restore all of it ") {
+            *at.lock().unwrap() = Some(At::users_of(&cluster, &beside));
+        }
+    };
+    let target = bench.target("local");
+    let restored = restore(&bench.setup, bench.job(), &target, &copy, &say).await;
+    let at = at.into_inner().unwrap();
+    assert!(at.is_some());
+    restored.unwrap();
+    // By then all of it is made of each.
+    let made = "SELECT count(*) > 0 FROM pg_stats WHERE tablename = 'users'";
+    assert_eq!(cluster.sql("shop", made), "t");
 }
