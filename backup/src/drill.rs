@@ -156,7 +156,7 @@ async fn database(
             .await
             .map_err(around)?;
         let schema = beside::fill(
-            &server,
+            (&server, &mut admin),
             &dump,
             facts,
             name,

@@ -73,15 +73,6 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(into)?;
-        let (bytes, _) = into.split_at(read);
-        self.note(bytes);
-        Ok(read)
-    }
-}
-
 /// Gathers bytes to blocks for a receiver.
 struct Gather<F> {
     blocks: Blocks,
@@ -237,20 +228,51 @@ pub fn open(
     })
 }
 
-/// Opens a stream for whoever takes its blocks; the bytes and the sum of what is stored.
+/// Opens a stream for whoever takes its blocks; the bytes and the sum of what is stored,
+/// which is hashed on a thread of its own: what is unpacked waits for less then.
 fn unsealed(
     stored: impl Read,
     identities: &[Identity],
     sealed: bool,
     give: SyncSender<Block>,
 ) -> io::Result<(u64, String)> {
-    let mut stored = BufReader::with_capacity(256 << 10, Counted::new(stored));
+    let (note, noted) = sync_channel::<Block>(AHEAD);
+    thread::scope(|scope| {
+        let hashing = thread::Builder::new()
+            .name("backup".to_owned())
+            .spawn_scoped(scope, move || {
+                let mut stored = Counted::new(io::sink());
+                for block in noted {
+                    stored.note(block.as_ref());
+                }
+                stored.sum()
+            })?;
+        let stored = Noted {
+            inner: stored,
+            blocks: Blocks::of(OPENED),
+            note,
+        };
+        let opened = opened(stored, identities, sealed, &give);
+        let hashed = hashing.join();
+        opened?;
+        let (bytes, sha256, _) = hashed.map_err(|_| io::Error::other("hashing it panicked"))?;
+        Ok((bytes, sha256))
+    })
+}
+
+fn opened(
+    stored: impl Read,
+    identities: &[Identity],
+    sealed: bool,
+    give: &SyncSender<Block>,
+) -> io::Result<()> {
+    let mut stored = BufReader::with_capacity(OPENED, stored);
     if sealed {
         let mut opened =
             BufReader::with_capacity(64 << 10, Decrypting::new(&mut stored, identities)?);
-        unpack(&mut opened, &give)?;
+        unpack(&mut opened, give)?;
     } else {
-        unpack(&mut stored, &give)?;
+        unpack(&mut stored, give)?;
     }
     if !stored.fill_buf()?.is_empty() {
         return Err(io::Error::new(
@@ -258,8 +280,28 @@ fn unsealed(
             "there is more than there should be",
         ));
     }
-    let (bytes, sha256, _) = stored.into_inner().sum();
-    Ok((bytes, sha256))
+    Ok(())
+}
+
+/// Passes on what is read to whoever hashes it.
+struct Noted<T> {
+    inner: T,
+    blocks: Blocks,
+    note: SyncSender<Block>,
+}
+
+impl<T: Read> Read for Noted<T> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        let mut rest = &into[..read];
+        while !rest.is_empty() {
+            let mut block = self.blocks.lend();
+            rest = &rest[block.take(rest)..];
+            let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+            self.note.send(block).map_err(gone)?;
+        }
+        Ok(read)
+    }
 }
 
 fn unpack(packed: &mut impl BufRead, give: &SyncSender<Block>) -> io::Result<()> {

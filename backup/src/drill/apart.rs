@@ -103,7 +103,7 @@ async fn filled(
         .map_err(around)?;
     // It has none but the disk that it is on.
     let schema = beside::fill(
-        server,
+        (server, &mut admin),
         dump,
         facts,
         &name,

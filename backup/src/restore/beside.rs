@@ -105,7 +105,7 @@ pub enum Purpose {
 /// # Errors
 /// When the dump does not go in, or what came out is something else.
 pub async fn fill(
-    server: &Server,
+    (server, admin): (&Server, &mut Session),
     dump: &Fetched,
     facts: &Postgres,
     name: &str,
@@ -121,7 +121,7 @@ pub async fn fill(
     let sql = format!("SELECT pg_database_size({})", literal(name));
     let size = async || asking.as_mut()?.line(&sql).await.ok()?.parse().ok();
     let told = |err: PostgresError| err.to_string();
-    haste::begin(server, name).await.map_err(told)?;
+    haste::begin((server, admin), name).await.map_err(told)?;
     let only: &[_] = match purpose {
         Purpose::Proof { elsewhere: true } => &["--no-tablespaces"],
         _ => &[],
@@ -130,7 +130,7 @@ pub async fn fill(
     progress::told("restore", facts.size.unwrap_or(0), size, say, filling)
         .await
         .map_err(|err| err.to_string())?;
-    haste::end(server, name).await.map_err(told)?;
+    haste::end(admin, name).await.map_err(told)?;
     say(format!("restore all of it is in {name}"));
     let mut session = Session::open(&into).await.map_err(told)?;
     let (found, counted) = match purpose {
@@ -154,18 +154,18 @@ pub async fn fill(
         false => schema::noted(&mut session).await,
     };
     let schema = match noted {
-        Ok(noted) => {
-            session.close().await.map_err(told)?;
-            schema::compared(&facts.revisions, &noted)
-        }
+        Ok(noted) => schema::compared(&facts.revisions, &noted),
         Err(err) => {
             say(format!(
                 "warn    the schema's revision cannot be read: {err}"
             ));
+            // What broke it need not break anything else.
+            session = Session::open(&into).await.map_err(told)?;
             Schema::Unasked
         }
     };
-    analyze(&into, GLANCE).await.map_err(told)?;
+    session.lines(GLANCE).await.map_err(told)?;
+    session.close().await.map_err(told)?;
     match &schema {
         Schema::Same => {
             for revision in &facts.revisions {

@@ -21,12 +21,15 @@ pub(super) fn jobs(place: &Place) -> usize {
 ///
 /// # Errors
 /// When the server refuses.
-pub(super) async fn begin(server: &Server, name: &str) -> Result<(), PostgresError> {
+pub(super) async fn begin(
+    (server, admin): (&Server, &mut Session),
+    name: &str,
+) -> Result<(), PostgresError> {
     let cores = available_parallelism().map_or(1, usize::from);
     let set = |setting| format!("ALTER DATABASE {} SET {setting}", ident(name));
     let settings = settings(jobs(&server.place), cores);
     let all: Vec<_> = settings.iter().map(set).collect();
-    told(server, &all.join(";\n")).await
+    admin.lines(&all.join(";\n")).await.map(|_| ())
 }
 
 /// Takes it back. What the server had put off is on its disk when this has returned:
@@ -35,16 +38,10 @@ pub(super) async fn begin(server: &Server, name: &str) -> Result<(), PostgresErr
 ///
 /// # Errors
 /// When the server refuses.
-pub(super) async fn end(server: &Server, name: &str) -> Result<(), PostgresError> {
+pub(super) async fn end(admin: &mut Session, name: &str) -> Result<(), PostgresError> {
     let reset = format!("ALTER DATABASE {} RESET ALL", ident(name));
     let sql = format!("BEGIN; SET LOCAL synchronous_commit = on; {reset}; COMMIT");
-    told(server, &sql).await
-}
-
-async fn told(server: &Server, sql: &str) -> Result<(), PostgresError> {
-    let mut session = Session::open(server).await?;
-    session.lines(sql).await?;
-    session.close().await
+    admin.lines(&sql).await.map(|_| ())
 }
 
 /// An index that several build at once has its memory parted among them, and is sorted

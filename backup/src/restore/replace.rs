@@ -130,7 +130,15 @@ async fn filled(
 ) -> Result<(), String> {
     let told = |err: crate::postgres::Error| err.to_string();
     // Another revision of the schema is told, and its rows are all there.
-    beside::fill(server, dump, facts, &names.beside, Purpose::Use, say).await?;
+    beside::fill(
+        (server, &mut *admin),
+        dump,
+        facts,
+        &names.beside,
+        Purpose::Use,
+        say,
+    )
+    .await?;
     dress::dress(admin, facts, &names.beside)
         .await
         .map_err(told)
