@@ -138,6 +138,10 @@ impl Index {
             Some(last) if *last >= slot => slots.partition_point(|have| *have < slot),
             _ => slots.len(),
         };
+        if slots.len() == slots.capacity() {
+            // Not twice the room: the lists of a series' labels are a tenth of what it takes.
+            slots.reserve_exact((slots.len() / 8).max(4));
+        }
         slots.insert(at, slot);
         label
     }
@@ -147,17 +151,19 @@ impl Index {
         let mut leaves = vec![false; self.slots.len()];
         let mut lists = Vec::new();
         for series in series {
-            let slot = &mut self.slots[series.slot as usize];
-            if !slot.as_ref().is_some_and(|have| Arc::ptr_eq(have, series)) {
-                continue;
-            }
             let hash = self.hasher.hash_one(&series.labels);
-            if let Ok(entry) = self.by_labels.find_entry(hash, |slot| *slot == series.slot) {
-                entry.remove();
-            }
-            *slot = None;
-            leaves[series.slot as usize] = true;
-            self.free.push(series.slot);
+            let slots = &self.slots;
+            let stands = |slot: &u32| {
+                let there = slots[*slot as usize].as_ref();
+                there.is_some_and(|have| Arc::ptr_eq(have, series))
+            };
+            let Ok(entry) = self.by_labels.find_entry(hash, stands) else {
+                continue;
+            };
+            let (slot, _) = entry.remove();
+            self.slots[slot as usize] = None;
+            leaves[slot as usize] = true;
+            self.free.push(slot);
             self.bytes -= cost_of_series(&series.labels);
             lists.extend(series.labels.shared().iter().cloned());
             if series.lock().was_logged() {
