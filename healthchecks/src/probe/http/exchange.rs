@@ -239,13 +239,16 @@ fn request(
         request = request.header(header::HOST, host);
     }
     let has = |wanted: &header::HeaderName| {
-        http.headers
-            .keys()
-            .any(|name| name.eq_ignore_ascii_case(wanted.as_str()))
+        let mut own = http.headers.keys().chain(http.http_headers.keys());
+        own.any(|name| name.eq_ignore_ascii_case(wanted.as_str()))
     };
     if !has(&header::USER_AGENT) {
         let own = concat!("belfry/", env!("CARGO_PKG_VERSION"));
         request = request.header(header::USER_AGENT, HeaderValue::from_static(own));
+    }
+    // There is no next request: who answers need not wait for one.
+    if !two && !has(&header::CONNECTION) {
+        request = request.header(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if !http.compression.is_empty() && !has(&header::ACCEPT_ENCODING) {
         request = request.header(header::ACCEPT_ENCODING, &http.compression);
@@ -351,6 +354,34 @@ mod tests {
                 let request = request(&Http::default(), &asked, two, None).unwrap();
                 assert_eq!(request.uri().to_string(), expected, "{url}");
             }
+        }
+    }
+
+    #[test]
+    fn a_request_says_that_it_is_the_last_one_where_that_means_something() {
+        let url: Uri = "http://a/".parse().unwrap();
+        let asked = Asked {
+            url: &url,
+            method: "GET",
+            to_first: true,
+        };
+        let own = Http {
+            headers: [("Connection".to_owned(), "keep-alive".to_owned())].into(),
+            ..Http::default()
+        };
+        let mut newer = Http::default();
+        let values = newer.http_headers.entry("connection".to_owned());
+        values.or_default().values = vec!["keep-alive".to_owned()];
+        let none = Http::default();
+        for (http, two, expected) in [
+            (&none, false, Some("close")),
+            (&none, true, None),
+            (&own, false, Some("keep-alive")),
+            (&newer, false, Some("keep-alive")),
+        ] {
+            let request = request(http, &asked, two, None).unwrap();
+            let values: Vec<_> = request.headers().get_all("connection").iter().collect();
+            assert_eq!(values, expected.as_slice(), "{two}");
         }
     }
 }
