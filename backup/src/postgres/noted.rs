@@ -75,7 +75,6 @@ pub async fn noted_rows(
 
 /// Whether both are what is wanted. What was read is noted to 24 bits. Nothing is what is
 /// noted as well where nothing ever is.
-#[expect(clippy::float_cmp, reason = "the same number, cut in the same way")]
 fn is_right(rows: u64, taken: Option<i64>, read: Option<f32>) -> bool {
     let taken = taken.and_then(|taken| u64::try_from(taken).ok());
     rows > 0 && taken == Some(rows) && read == Some(rows as f32)

@@ -26,20 +26,18 @@ impl Work<'_> {
         let (server, _) = self.answered(server.prepared()).await?;
         let server = &server;
         let mut pieces = Vec::new();
-        let ((dumped, (globals, warning)), piece) = self
-            .piece(sinks, ("dump", "pgdump"), before, async |feed: &Feed| {
-                let give = async |bytes| {
-                    feed.give(bytes)
-                        .await
-                        .map_err(|Stopped| postgres::Error::Stopped)
-                };
-                // They need not be waited for when it has ended.
-                let both = async {
-                    tokio::try_join!(postgres::dump(server, give), postgres::globals(server))
-                };
-                both.await.map_err(Fault::from)
-            })
-            .await?;
+        let dumping = self.piece(sinks, ("dump", "pgdump"), before, async |feed: &Feed| {
+            let give = async |bytes| {
+                feed.give(bytes)
+                    .await
+                    .map_err(|Stopped| postgres::Error::Stopped)
+            };
+            // They need not be waited for when it has ended.
+            let both =
+                async { tokio::try_join!(postgres::dump(server, give), postgres::globals(server)) };
+            both.await.map_err(Fault::from)
+        });
+        let ((dumped, (globals, warning)), piece) = Box::pin(dumping).await?;
         pieces.push(piece);
         let woken = self.loud().await;
         let Dumped {
@@ -54,7 +52,7 @@ impl Work<'_> {
             facts.dumped_by
         ));
         let known = std::future::ready(Ok((globals, ())));
-        let ((), piece) = self.globals(sinks, before, known).await?;
+        let ((), piece) = Box::pin(self.globals(sinks, before, known)).await?;
         pieces.push(piece);
         warnings.extend(warning);
         Ok(self.manifest(before, pieces, warnings, |manifest| {

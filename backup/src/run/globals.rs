@@ -32,7 +32,7 @@ impl Work<'_> {
         let server = self.setup.admin(self.job)?;
         let (server, _) = self.answered(server.prepared()).await?;
         let known = async { postgres::globals(&server).await.map_err(Fault::from) };
-        let (warning, piece) = self.globals(sinks, before, known).await?;
+        let (warning, piece) = Box::pin(self.globals(sinks, before, known)).await?;
         let woken = self.loud().await;
         (self.say)(format!("globals {} bytes, whole", piece.raw_bytes));
         let warnings = warning.into_iter().chain(woken).collect();
