@@ -84,8 +84,14 @@ impl Server {
     /// What a program is started with.
     #[must_use]
     pub fn call(&self, program: &str, arguments: &[&str]) -> Call {
+        // It goes to a database of its own choice, and whoever backs that one up would take
+        // it for left over.
+        let name = match program {
+            "pg_dumpall" => "belfry_globals",
+            _ => "belfry_backup",
+        };
         let mut environment = vec![
-            ("PGAPPNAME".to_owned(), "belfry_backup".to_owned()),
+            ("PGAPPNAME".to_owned(), name.to_owned()),
             ("PGCONNECT_TIMEOUT".to_owned(), "15".to_owned()),
             ("PGDATABASE".to_owned(), self.database.clone()),
             ("PGUSER".to_owned(), self.user.clone()),

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::{Checker, Error, Server, Session, facts, revisions};
 use crate::manifest::Postgres;
+use crate::tool::is_of_surroundings;
 
 /// What a dump turned out to hold.
 #[derive(Debug)]
@@ -18,12 +19,16 @@ pub struct Dumped {
 /// Dumps the database; its bytes go to `give`. It has ended well only when this
 /// returns well: the exit code is known, the dump is whole, all was counted.
 ///
+/// What is done `beside` it begins after the dump's snapshot is taken: whoever owns a table
+/// of it is known by then.
+///
 /// # Errors
 /// In every other case.
-pub async fn dump(
+pub async fn dump<T>(
     server: &Server,
     mut give: impl AsyncFnMut(Bytes) -> Result<(), Error>,
-) -> Result<Dumped, Error> {
+    beside: impl Future<Output = Result<T, Error>>,
+) -> Result<(Dumped, T), Error> {
     let mut session = Session::open(server).await?;
     // Of a run that was killed the programs inside a container may live on.
     session.lines(ORPHANS).await?;
@@ -66,7 +71,7 @@ pub async fn dump(
         };
         Ok((tables, revisions.await))
     };
-    let (contents, (tables, revisions)) = tokio::try_join!(dumping, counting)?;
+    let (contents, (tables, revisions), beside) = tokio::try_join!(dumping, counting, beside)?;
     session.lines("COMMIT").await?;
     session.close().await?;
     let mut warnings = Vec::new();
@@ -82,10 +87,11 @@ pub async fn dump(
         Ok(revisions) => known.revisions = revisions,
         Err(err) => warnings.push(format!("the schema's revision cannot be read: {err}")),
     }
-    Ok(Dumped {
+    let dumped = Dumped {
         facts: known,
         warnings,
-    })
+    };
+    Ok((dumped, beside))
 }
 
 /// Nobody else may back up this database now, so whoever seems to is left over.
@@ -102,6 +108,8 @@ pub async fn globals(server: &Server) -> Result<(String, Option<String>), Error>
     let first = server.start("pg_dumpall", &all).await?.text().await;
     let (text, warning) = match first {
         Ok(text) => (text, None),
+        // Whoever was cut off or turned away may read them all the same.
+        Err(err) if is_of_surroundings(&err.to_string()) => return Err(err.into()),
         Err(_) => {
             let some = ["--globals-only", "--no-password", "--no-role-passwords"];
             let text = server.start("pg_dumpall", &some).await?.text().await?;

@@ -94,7 +94,9 @@ pub(super) async fn keep(
             let given = feed.give(bytes).await;
             given.map_err(|flow::Stopped| postgres::Error::Stopped)
         };
-        postgres::dump(&live, give).await
+        let nothing = async { Ok(()) };
+        let dumped = postgres::dump(&live, give, nothing).await;
+        dumped.map(|(dumped, ())| dumped)
     };
     let sent = flow::send(&targets, &key, 0, &sealing, dump).await;
     let mut sent = match sent {

@@ -33,8 +33,7 @@ impl Work<'_> {
                     .map_err(|Stopped| postgres::Error::Stopped)
             };
             // They need not be waited for when it has ended.
-            let both =
-                async { tokio::try_join!(postgres::dump(server, give), postgres::globals(server)) };
+            let both = postgres::dump(server, give, postgres::globals(server));
             both.await.map_err(Fault::from)
         });
         let ((dumped, (globals, warning)), piece) = Box::pin(dumping).await?;

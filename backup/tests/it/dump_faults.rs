@@ -8,6 +8,7 @@ use backup::run::{Outcome, Report};
 use settings::Secret;
 
 use crate::cluster::{BIN, Cluster};
+use crate::faults::tool::instead;
 use crate::place::{Bench, Mount, folder};
 
 /// PostgreSQL's programs in a folder, with another `pg_dump`.
@@ -236,4 +237,60 @@ async fn a_folder_that_is_not_there_is_not_made() {
             .unwrap_err()
             .contains("is not there")
     );
+}
+
+/// A session as `pg_dumpall` has one, to a database of its own choice, that goes on until
+/// it may end.
+const HELD: &str = r#"
+coproc { exec "${real%/*}/psql" -d postgres -qAt 2>/dev/null; }
+echo "SELECT 1;" >&"${COPROC[1]}"
+read -r one <&"${COPROC[0]}"
+touch FOLDER/connected
+until [[ -e FOLDER/go ]]; do sleep 0.02; done
+echo "SELECT 2;" >&"${COPROC[1]}"
+read -r two <&"${COPROC[0]}"
+[[ $one$two == 12 ]] || exit 3
+exec "$real" "$@"
+"#;
+
+#[tokio::test]
+async fn who_reads_the_roles_is_not_taken_for_left_over_by_another_backup() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    let folder = bench.scratch.path().to_owned();
+    let script = HELD.replace("FOLDER", &folder.display().to_string());
+    instead(&mut bench, "pg_dumpall", &script);
+    let mut other = Bench::new(&cluster);
+    other.change(|config| config.jobs[0].database = "postgres".to_owned());
+    let meanwhile = async {
+        while !folder.join("connected").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let other = other.good().await;
+        std::fs::write(folder.join("go"), "").unwrap();
+        other
+    };
+    let (report, other) = tokio::join!(bench.run(), meanwhile);
+    assert_eq!(report.outcome, Outcome::Good, "{report:?}");
+    let own = bench.newest().await.manifest;
+    for warning in own.warnings.iter().chain(&other.warnings) {
+        assert!(!warning.contains("passwords"), "{warning}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_cut_off_while_he_reads_the_roles_is_not_taken_for_one_who_may_not() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    let why = "FATAL:  terminating connection due to administrator command";
+    let script = format!(
+        r#"[[ $* == *--no-role-passwords* ]] && exec "$real" "$@"
+echo "pg_dumpall: error: query failed: {why}" >&2
+exit 1"#
+    );
+    instead(&mut bench, "pg_dumpall", &script);
+    let report = bench.run().await;
+    nothing_is_left(&bench, &report, "terminating connection");
 }
