@@ -3,7 +3,8 @@
 //! It notes how many rows a table took in, and how many it read of it to build an index.
 //! Where both are the number that is wanted, its rows went in and were read back already.
 //! All else is counted: a table without an index, which nobody has read, one of which
-//! anything else is noted, and all where the server may lose what it notes.
+//! anything else is noted, and all where the server may lose what it notes or where
+//! somebody else is in the database.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,7 +21,7 @@ const SURE: u32 = 150_000;
 /// What went into a table, less what was deleted, and what was read for an index. Statistics
 /// made since then leave an estimate, which is the number only where it is right.
 const NOTED: &str = ", pg_stat_get_tuples_inserted(c.oid) - pg_stat_get_tuples_deleted(c.oid), \
-CASE WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid) THEN c.reltuples END";
+CASE WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid) THEN c.reltuples::float8 END";
 
 /// Whoever filled it tells what was noted when he goes, and may go a moment later.
 const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -29,7 +30,7 @@ const MOMENT: Duration = Duration::from_millis(10);
 const MOMENTS: u32 = 100;
 
 /// A table's schema, its name, both as SQL takes them, and what is noted.
-type Noted = (String, String, String, Option<i64>, Option<f32>);
+type Noted = (String, String, String, Option<i64>, Option<f64>);
 
 /// The rows of each table that has some of its own, and how many of these were counted. The
 /// database was made and filled by us, and nobody else has used it.
@@ -40,12 +41,15 @@ pub async fn noted_rows(
     session: &mut Session,
     wanted: &[Table],
 ) -> Result<(Vec<Table>, usize), Error> {
-    let sure = session.version().await? >= SURE;
-    for _ in 0..MOMENTS {
-        if !sure || session.line(OTHERS).await? == "0" {
-            break;
+    let mut sure = false;
+    if session.version().await? >= SURE {
+        for _ in 0..MOMENTS {
+            sure = session.line(OTHERS).await? == "0";
+            if sure {
+                break;
+            }
+            sleep(MOMENT).await;
         }
-        sleep(MOMENT).await;
     }
     let wanted: HashMap<_, _> = wanted
         .iter()
@@ -75,9 +79,9 @@ pub async fn noted_rows(
 
 /// Whether both are what is wanted. What was read is noted to 24 bits. Nothing is what is
 /// noted as well where nothing ever is.
-fn is_right(rows: u64, taken: Option<i64>, read: Option<f32>) -> bool {
+fn is_right(rows: u64, taken: Option<i64>, read: Option<f64>) -> bool {
     let taken = taken.and_then(|taken| u64::try_from(taken).ok());
-    rows > 0 && taken == Some(rows) && read == Some(rows as f32)
+    rows > 0 && taken == Some(rows) && read == Some(f64::from(rows as f32))
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub async fn fill(
     progress::told("restore", facts.size.unwrap_or(0), size, say, filling)
         .await
         .map_err(|err| err.to_string())?;
-    haste::end(admin, name).await.map_err(told)?;
+    haste::end((server, admin), name).await.map_err(told)?;
     say(format!("restore all of it is in {name}"));
     let mut session = Session::open(&into).await.map_err(told)?;
     let (found, counted) = match purpose {

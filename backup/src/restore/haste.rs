@@ -38,9 +38,17 @@ pub(super) async fn begin(
 ///
 /// # Errors
 /// When the server refuses.
-pub(super) async fn end(admin: &mut Session, name: &str) -> Result<(), PostgresError> {
+pub(super) async fn end(
+    (server, admin): (&Server, &mut Session),
+    name: &str,
+) -> Result<(), PostgresError> {
     let reset = format!("ALTER DATABASE {} RESET ALL", ident(name));
     let sql = format!("BEGIN; SET LOCAL synchronous_commit = on; {reset}; COMMIT");
+    if admin.lines(&sql).await.is_ok() {
+        return Ok(());
+    }
+    // It was idle for as long as all of that took, and may have been cut off for it.
+    *admin = Session::open(server).await?;
     admin.lines(&sql).await.map(|_| ())
 }
 
