@@ -101,6 +101,10 @@ fn open(
             if wrong == Some(&OpenError::WrongKey) {
                 return Err(Error::Key(piece.name.clone()));
             }
+            if err.kind() == io::ErrorKind::WouldBlock {
+                // The kernel had no thread to give, which says nothing of the copy.
+                return Err(Error::Write(err));
+            }
             return Err(damaged(err.to_string()));
         }
     };
