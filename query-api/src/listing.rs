@@ -85,11 +85,9 @@ fn shared(series: &[Labels], label: Option<&str>) -> BTreeSet<Arc<str>> {
     let mut seen = HashSet::new();
     let labels = series.iter().flat_map(Labels::shared);
     let texts = labels
+        .filter(|one| label.is_none_or(|label| one.name() == label))
         .filter(|one| seen.insert(one.address()))
-        .filter_map(|one| match label {
-            None => Some(one.name()),
-            Some(label) => (one.name() == label).then(|| one.value()),
-        });
+        .map(|one| label.map_or_else(|| one.name(), |_| one.value()));
     let texts: BTreeSet<&str> = texts.collect();
     texts.into_iter().map(Arc::from).collect()
 }

@@ -20,7 +20,7 @@ pub(crate) fn sorted(mut found: Vec<Arc<Series>>) -> Vec<Arc<Series>> {
         return found;
     }
     let mut seen = Seen::default();
-    let mut numbers = Vec::with_capacity(found.len() * found[0].labels.len());
+    let mut numbers = Vec::with_capacity(found.iter().map(|series| series.labels.len()).sum());
     let mut before: Vec<(usize, u32)> = Vec::new();
     for series in &found {
         for (at, label) in series.labels.shared().iter().enumerate() {
