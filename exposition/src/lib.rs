@@ -17,7 +17,7 @@ mod text;
 mod write;
 
 pub use format::Format;
-pub use labels::{Label, Labels, LabelsBuilder, NAME};
+pub use labels::{Labels, LabelsBuilder, NAME};
 pub use number::{format_bound, format_value, parse_value};
 pub use open::open_metrics;
 pub use parse::{Entry, ParseError, parse};

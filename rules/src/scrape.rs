@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exposition::{Format, Label, Labels, LabelsBuilder, NAME, stale};
+use exposition::{Format, Labels, LabelsBuilder, NAME, stale};
 use series::{Appender, Finished, Store};
 
 use crate::relabel::Relabel;
@@ -101,7 +101,7 @@ pub struct Status {
 #[derive(Debug)]
 pub struct Intake {
     target: Target,
-    labels: Vec<Label>,
+    labels: Vec<(Arc<str>, Arc<str>)>,
     known: Appender,
     status: Status,
 }
@@ -110,14 +110,16 @@ impl Intake {
     /// An intake that knows no series yet.
     #[must_use]
     pub fn new(target: Target) -> Self {
-        let mut labels = LabelsBuilder::default();
-        for (name, value) in &target.labels {
-            labels.set(name, value);
-        }
-        labels.set("job", &target.job);
-        labels.set("instance", &target.instance);
+        let mut labels: BTreeMap<Arc<str>, Arc<str>> = target
+            .labels
+            .iter()
+            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+            .collect();
+        labels.insert("job".into(), target.job.as_str().into());
+        labels.insert("instance".into(), target.instance.as_str().into());
+        labels.retain(|_, value| !value.is_empty());
         Self {
-            labels: labels.build().shared().to_vec(),
+            labels: labels.into_iter().collect(),
             target,
             known: Appender::new(),
             status: Status::default(),
@@ -274,8 +276,8 @@ impl Intake {
     fn own(&self, name: &str) -> Labels {
         let mut builder = LabelsBuilder::default();
         builder.set(NAME, name);
-        for label in &self.labels {
-            builder.put(label.clone());
+        for (name, value) in &self.labels {
+            builder.set(Arc::clone(name), Arc::clone(value));
         }
         builder.build()
     }

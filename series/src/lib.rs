@@ -17,7 +17,6 @@ mod index;
 mod listing;
 mod maintain;
 mod matcher;
-mod order;
 mod rollup;
 mod samples;
 mod select;

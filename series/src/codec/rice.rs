@@ -4,7 +4,7 @@
 //! chosen once for all numbers of a stream. A number far off the others is
 //! written whole behind a mark, so that one outlier costs ten bytes and no more.
 
-use super::bits::{Bits as _, Reader, Writer};
+use super::bits::{Reader, Writer};
 use super::varint::{fold, unfold};
 
 /// So many ones announce a whole number.
