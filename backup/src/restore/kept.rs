@@ -94,7 +94,7 @@ pub(super) async fn keep(
             let given = feed.give(bytes).await;
             given.map_err(|flow::Stopped| postgres::Error::Stopped)
         };
-        let nothing = async { Ok(()) };
+        let nothing = std::future::ready(Ok(()));
         let dumped = postgres::dump(&live, give, nothing).await;
         dumped.map(|(dumped, ())| dumped)
     };

@@ -36,7 +36,7 @@ impl Work<'_> {
             let both = postgres::dump(server, give, postgres::globals(server));
             both.await.map_err(Fault::from)
         });
-        let ((dumped, (globals, warning)), piece) = Box::pin(dumping).await?;
+        let ((dumped, globals), piece) = Box::pin(dumping).await?;
         pieces.push(piece);
         let woken = self.loud().await;
         let Dumped {
@@ -50,8 +50,8 @@ impl Work<'_> {
             "dump    {}: {tables} tables, {rows} rows, whole",
             facts.dumped_by
         ));
-        let known = std::future::ready(Ok((globals, ())));
-        let ((), piece) = Box::pin(self.globals(sinks, before, known)).await?;
+        let known = std::future::ready(Ok(globals));
+        let (warning, piece) = Box::pin(self.globals(sinks, before, known)).await?;
         pieces.push(piece);
         warnings.extend(warning);
         Ok(self.manifest(before, pieces, warnings, |manifest| {

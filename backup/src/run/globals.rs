@@ -7,18 +7,18 @@ use crate::manifest::{Manifest, Piece};
 use crate::postgres;
 
 impl Work<'_> {
-    /// Sends a server's globals into all targets, once they are known.
-    pub(super) async fn globals<T>(
+    /// Sends a server's globals into all targets, once they are known; what a person should know.
+    pub(super) async fn globals(
         &self,
         sinks: &mut [Sink],
         before: &Before,
-        known: impl Future<Output = Result<(String, T), Fault>>,
-    ) -> Result<(T, Piece), String> {
+        known: impl Future<Output = Result<(String, Option<String>), Fault>>,
+    ) -> Result<(Option<String>, Piece), String> {
         let name = ("globals", "globals.sql");
         self.piece(sinks, name, before, async |feed: &Feed| {
-            let (text, value) = known.await?;
+            let (text, warning) = known.await?;
             feed.give(text.into()).await?;
-            Ok::<_, Fault>(value)
+            Ok::<_, Fault>(warning)
         })
         .await
     }
