@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backup::run::{Outcome, Report};
 use settings::Secret;
@@ -263,8 +263,10 @@ async fn who_reads_the_roles_is_not_taken_for_left_over_by_another_backup() {
     instead(&mut bench, "pg_dumpall", &script);
     let mut other = Bench::new(&cluster);
     other.change(|config| config.jobs[0].database = "postgres".to_owned());
+    let began = Instant::now();
     let meanwhile = async {
         while !folder.join("connected").exists() {
+            assert!(began.elapsed() < Duration::from_secs(120), "it is there");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let other = other.good().await;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use backup::restore::{Names, restore};
 
 use crate::cluster::Cluster;
+use crate::faults::tool::instead;
 use crate::place::Bench;
 
 #[tokio::test]
@@ -105,4 +106,31 @@ async fn a_table_that_the_server_cleans_is_not_waited_for_before_the_swap() {
     // By then all of it is made of each.
     let made = "SELECT count(*) > 0 FROM pg_stats WHERE tablename = 'users'";
     assert_eq!(cluster.sql("shop", made), "t");
+}
+
+/// Those who wait for `pg_restore` in the meantime are cut off, as the server does with
+/// whoever is idle for too long.
+const CUT: &str = r#"
+"${real%/*}/psql" -d postgres -qAtc "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+WHERE application_name = 'belfry_backup' AND datname = 'postgres' AND pid <> pg_backend_pid()" >>FOLDER/cut
+exec "$real" "$@"
+"#;
+
+#[tokio::test]
+async fn a_session_that_is_cut_off_while_a_database_is_filled_is_opened_again() {
+    let (cluster, ()) = Cluster::set(15, |_| {}, &["autovacuum=off", "fsync=off"]);
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    bench.good().await;
+    let wanted = cluster.fingerprint("shop");
+    let folder = bench.scratch.path().to_owned();
+    let script = CUT.replace("FOLDER", &folder.display().to_string());
+    instead(&mut bench, "pg_restore", &script);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
+    restore(&bench.setup, bench.job(), &target, &copy, &|_| {})
+        .await
+        .unwrap();
+    let cut = fs::read_to_string(folder.join("cut")).unwrap();
+    assert!(cut.contains('t'), "somebody was cut off: {cut:?}");
+    assert_eq!(cluster.fingerprint("shop"), wanted);
 }
