@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Watched;
+use crate::disaster::store;
 use crate::setup::Setup;
 use crate::support::container::Container;
 use crate::support::engine::Engine;
@@ -78,6 +79,36 @@ fn the_rule_about_unread_backups_fires_where_none_was_read_to_its_end() {
         ],
         || {},
     );
+}
+
+#[test]
+fn a_copy_in_a_bucket_is_tried_by_schedule_and_the_one_beside_it_is_not_called_untried() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let store = runtime.block_on(store::Store::start());
+    let place = Scratch::new();
+    for folder in ["files", "copies"] {
+        fs::create_dir(place.path.join(folder)).expect("a folder");
+    }
+    fs::write(place.path.join("files/one"), "one").expect("a file");
+    let folder = place.path.display();
+    let watched = Watched::start(Setup::new().part(&format!(
+        "backup:\n  targets:\n  - {{name: here, folder: {folder}/copies, reserve: 1MiB}}\n  \
+         - {{name: r2, bucket: {}, endpoint: 'http://127.0.0.1:{}', access_key_id: {}, secret_access_key: {}}}\n  \
+         jobs: [{{name: files, directory: {folder}/files, schedule: '* * * * *', verify: '* * * * *', \
+         drill: '* * * * *', jitter: 0s}}]",
+        store::BUCKET,
+        store.port,
+        store::KEY_ID,
+        store::SECRET,
+    )));
+    for proof in ["verified", "drilled"] {
+        let last = format!("belfry_backup_last_{proof}_timestamp_seconds");
+        watched.is_known(&format!("{last}{{target=\"r2\"}} > 0"));
+        watched.is_known(&format!("{last}{{target=\"here\"}} == 0"));
+    }
+    for name in ["BackupNotVerified", "BackupNotDrilled"] {
+        watched.is_known(&format!("absent(ALERTS{{alertname=\"{name}\"}})"));
+    }
 }
 
 #[test]
