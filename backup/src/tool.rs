@@ -120,6 +120,8 @@ pub struct Running {
     said: Said,
     end: oneshot::Receiver<Result<Option<i64>, String>>,
     _keeper: AbortOnDropHandle<()>,
+    /// Of a program in a container: it does not end with our connection.
+    _killing: Option<exec::Killing>,
 }
 
 impl Place {

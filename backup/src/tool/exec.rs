@@ -4,6 +4,7 @@
 //! engine. And the end of our connection does not end the program: it is started
 //! by a shell that tells its number first, and killed by it.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -21,6 +22,8 @@ use super::{Call, Error, Running, Said};
 /// Tells the number of the process that becomes the program.
 const SHELL: &str = "echo $$ >&2; exec \"$@\"";
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long whoever lets go of a program waits for an engine that does not answer.
+const AT_THE_END: Duration = Duration::from_secs(10);
 
 pub(super) async fn start(engine: &Docker, container: &str, call: Call) -> Result<Running, Error> {
     let failed = |reason: String| Error::Start {
@@ -76,13 +79,14 @@ pub(super) async fn start(engine: &Docker, container: &str, call: Call) -> Resul
     let (give, output) = mpsc::channel(4);
     let (tell, end) = oneshot::channel();
     let listening = said.clone();
-    let (engine, container) = (engine.clone(), container.to_owned());
+    let pid = Pid::default();
+    let killing = Killing {
+        engine: engine.clone(),
+        container: container.to_owned(),
+        pid: pid.clone(),
+    };
+    let engine = engine.clone();
     let keeper = tokio::spawn(async move {
-        let mut killing = Killing {
-            engine: engine.clone(),
-            container,
-            pid: None,
-        };
         let mut first = Vec::new();
         while let Some(next) = stream.next().await {
             match next {
@@ -91,13 +95,13 @@ pub(super) async fn start(engine: &Docker, container: &str, call: Call) -> Resul
                         return;
                     }
                 }
-                Ok(LogOutput::StdErr { message }) if killing.pid.is_none() => {
+                Ok(LogOutput::StdErr { message }) if pid.get().is_none() => {
                     first.extend_from_slice(&message);
                     if let Some(end) = first.iter().position(|byte| *byte == b'\n') {
                         let number = String::from_utf8_lossy(&first[..end]);
-                        killing.pid = number.trim().parse().ok();
+                        pid.set(number.trim().parse().ok());
                         // A container without a shell says something else.
-                        let rest = if killing.pid.is_some() { end + 1 } else { 0 };
+                        let rest = if pid.get().is_some() { end + 1 } else { 0 };
                         listening.note(&first[rest..]);
                     }
                 }
@@ -112,7 +116,7 @@ pub(super) async fn start(engine: &Docker, container: &str, call: Call) -> Resul
         drop(give);
         let code = exit_code(&engine, &created.id).await;
         if code.is_ok() {
-            killing.pid = None;
+            pid.set(None);
         }
         let _ = tell.send(code);
     });
@@ -123,6 +127,7 @@ pub(super) async fn start(engine: &Docker, container: &str, call: Call) -> Resul
         said,
         end,
         _keeper: AbortOnDropHandle::new(keeper),
+        _killing: Some(killing),
     })
 }
 
@@ -154,36 +159,59 @@ fn told(err: &bollard::errors::Error) -> String {
     err.to_string().chars().take(200).collect()
 }
 
+/// The number of a program's process in its container, while it runs.
+#[derive(Clone, Default)]
+struct Pid(Arc<Mutex<Option<u32>>>);
+
+impl Pid {
+    fn get(&self) -> Option<u32> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, pid: Option<u32>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = pid;
+    }
+}
+
 /// Kills the program when the one who wanted it has gone.
-struct Killing {
+pub(super) struct Killing {
     engine: Docker,
     container: String,
-    pid: Option<u32>,
+    pid: Pid,
 }
 
 impl Drop for Killing {
     fn drop(&mut self) {
-        let Some(pid) = self.pid.take() else { return };
+        let Some(pid) = self.pid.get() else { return };
         let (engine, container) = (self.engine.clone(), self.container.clone());
-        let kill = async move {
-            let options = CreateExecOptions {
-                cmd: Some(vec![
-                    "sh".to_owned(),
-                    "-c".to_owned(),
-                    format!("kill -TERM {pid}"),
-                ]),
-                ..CreateExecOptions::default()
-            };
-            if let Ok(exec) = engine.create_exec(&container, options).await {
-                let detached = StartExecOptions {
-                    detach: true,
-                    ..StartExecOptions::default()
-                };
-                let _ = engine.start_exec(&exec.id, Some(detached)).await;
-            }
+        // We may end right afterwards, and what we leave to others would not be done.
+        let thread = std::thread::Builder::new().name("kill".to_owned());
+        let killing = thread.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let Ok(runtime) = runtime else { return };
+            let kill = async { timeout(AT_THE_END, kill(&engine, &container, pid)).await };
+            let _ = runtime.block_on(kill);
+        });
+        let _ = killing.map(std::thread::JoinHandle::join);
+    }
+}
+
+async fn kill(engine: &Docker, container: &str, pid: u32) {
+    let options = CreateExecOptions {
+        cmd: Some(vec![
+            "sh".to_owned(),
+            "-c".to_owned(),
+            format!("kill -TERM {pid}"),
+        ]),
+        ..CreateExecOptions::default()
+    };
+    if let Ok(exec) = engine.create_exec(container, options).await {
+        let detached = StartExecOptions {
+            detach: true,
+            ..StartExecOptions::default()
         };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { timeout(PATIENCE, kill).await });
-        }
+        let _ = engine.start_exec(&exec.id, Some(detached)).await;
     }
 }

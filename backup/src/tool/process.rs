@@ -94,6 +94,7 @@ pub(super) fn start(bin: Option<&Path>, call: Call) -> Result<Running, Error> {
         said,
         end,
         _keeper: AbortOnDropHandle::new(keeper),
+        _killing: None,
     })
 }
 

@@ -29,6 +29,8 @@ mod backup_drill;
 #[cfg(test)]
 mod backup_drill_late;
 #[cfg(test)]
+mod backup_exec;
+#[cfg(test)]
 mod backup_files;
 #[cfg(test)]
 mod backup_kill_requests;
