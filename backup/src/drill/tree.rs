@@ -8,9 +8,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Check, Report, Trouble};
+use super::{Check, DROPPING, Report, Trouble, late};
 use crate::archive::{self, Error};
 use crate::catalogue::Copy;
 use crate::files::{self, Kind, Manner, check_sqlite, is_sqlite, same_tree, unpack};
@@ -41,10 +41,19 @@ pub(super) async fn scratch(
     if let Some(broken) = &copy.broken {
         return Err(Trouble::Unsound(broken.clone()));
     }
+    let deadline = Instant::now() + job.timeout;
     let folder = setup.scratch(job).map_err(Trouble::Around)?;
-    let done = within(setup, job, (target, copy), &folder, report, say).await;
-    let removed = spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
-    if let Ok(Err(err)) = removed {
+    let done = within(setup, (target, copy), &folder, report, say);
+    let done = timeout_at(deadline, done).await;
+    let done = done.unwrap_or_else(|_| Err(late(job)));
+    // Whoever still unpacks or compares finds nothing more, and ends.
+    let removing = spawn_blocking(move || std::fs::remove_dir_all(folder));
+    let stays = match timeout(DROPPING, removing).await {
+        Ok(Ok(Err(err))) => Some(err.to_string()),
+        Ok(_) => None,
+        Err(_) => Some("the disk does not answer".to_owned()),
+    };
+    if let Some(err) = stays {
         // The next one takes it away.
         say(format!("warn    the scratch folder stays: {err}"));
     }
@@ -53,7 +62,6 @@ pub(super) async fn scratch(
 
 async fn within(
     setup: &Setup,
-    job: &Job,
     (target, copy): (&Target, &Copy),
     folder: &Path,
     report: &mut Report,
@@ -91,7 +99,7 @@ async fn within(
     report.files = Some(found.files);
     say(format!("compare {} files, hash by hash", found.files));
     databases(&tree, found.databases, report).await;
-    repositories(job, &tree, found.heads, report).await;
+    repositories(&tree, found.heads, report).await;
     Ok(())
 }
 
@@ -138,17 +146,14 @@ async fn databases(tree: &Path, found: Vec<PathBuf>, report: &mut Report) {
 }
 
 /// Asks git about its repositories.
-async fn repositories(job: &Job, tree: &Path, heads: Vec<PathBuf>, report: &mut Report) {
+async fn repositories(tree: &Path, heads: Vec<PathBuf>, report: &mut Report) {
     for path in heads {
         let folder = tree.join(&path);
         let repository = folder.join("objects").is_dir() && folder.join("refs").is_dir();
         if !repository {
             continue;
         }
-        let answer = match timeout(job.timeout, fsck(&folder)).await {
-            Ok(answer) => answer,
-            Err(_) => Err("it took too long".to_owned()),
-        };
+        let answer = fsck(&folder).await;
         report.checks.push(Check {
             sql: format!("git fsck of {}", path.display()),
             passed: answer.is_ok(),

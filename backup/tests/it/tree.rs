@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use backup::Job;
 use backup::drill::drill;
@@ -93,7 +94,7 @@ pub(crate) fn fill(root: &Path) {
         .set_len(5 << 20)
         .unwrap();
     let old = File::options().write(true).open(root.join("a.b")).unwrap();
-    let before = std::time::UNIX_EPOCH - std::time::Duration::from_nanos(1_500_000_007);
+    let before = std::time::UNIX_EPOCH - Duration::from_nanos(1_500_000_007);
     old.set_modified(before).unwrap();
     fs::set_permissions(root.join("a/b"), fs::Permissions::from_mode(0o2555)).unwrap();
 }
@@ -221,6 +222,21 @@ async fn a_copy_of_files_is_verified_and_drilled_and_a_damaged_one_is_unsound() 
         (now.last(Kind::Verified), now.last(Kind::Drilled)),
         (Some(LATER), Some(LATER))
     );
+    assert!(bench.files("work/scratch").is_empty());
+
+    // One that has no time ends, leaves nothing, and says nothing against the copy.
+    let hasty = Job {
+        timeout: Duration::from_nanos(1),
+        ..bench.job().clone()
+    };
+    let report = drill(&bench.setup, &hasty, &target, &copy, LATER + 1, &|_| {})
+        .await
+        .unwrap();
+    assert!(!report.passed && !report.unsound, "{report:?}");
+    let why = report.error.unwrap();
+    assert!(why.contains("it took longer than"), "{why}");
+    let now = bench.newest().await;
+    assert!(now.is_good() && now.last(Kind::Drilled) == Some(LATER));
     assert!(bench.files("work/scratch").is_empty());
 
     for name in ["tar", "index"] {
