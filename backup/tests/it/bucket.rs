@@ -2,6 +2,7 @@
 
 mod again;
 pub(crate) mod bench;
+mod limited;
 
 use std::collections::BTreeMap;
 
