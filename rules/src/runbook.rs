@@ -97,7 +97,7 @@ mod tests {
     }
 
     /// Words of commands that change something.
-    const CHANGING: [&str; 20] = [
+    const CHANGING: [&str; 28] = [
         " restart ",
         "prune",
         " up -d",
@@ -118,6 +118,14 @@ mod tests {
         "set-ntp",
         "mkswap",
         "mdadm --manage",
+        "backup run ",
+        " replicate ",
+        "backup verify ",
+        "backup drill ",
+        "backup pin ",
+        " --table ",
+        " --undo",
+        " --confirm",
     ];
 
     /// Whether a command changes something: by a word of its own, since it writes a

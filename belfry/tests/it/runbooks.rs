@@ -151,3 +151,47 @@ fn a_folder_of_runbooks_takes_the_place_of_shipped_ones_and_follows_a_reload() {
     let (_, said, _) = runbook(&["--config", &config]);
     assert!(said.contains("Our memory (yours)"), "{said}");
 }
+
+/// The commands of ours that a runbook names, without their blanks.
+fn named(text: &str) -> Vec<Vec<String>> {
+    let spans = text.split('`').skip(1).step_by(2);
+    let lines = text.lines().chain(spans.flat_map(|span| span.split("||")));
+    let ours = lines.filter_map(|line| line.trim().strip_prefix("belfry "));
+    let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
+    ours.map(words).collect()
+}
+
+#[test]
+fn runbooks_about_backups_name_commands_that_there_are_and_every_one_that_helps() {
+    let mut found = std::collections::BTreeSet::new();
+    for name in ["backup", "restore"] {
+        let file = format!("{}/../rules/runbooks/{name}.md", env!("CARGO_MANIFEST_DIR"));
+        for words in named(&fs::read_to_string(file).unwrap()) {
+            let command = words
+                .iter()
+                .take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
+            let command: Vec<_> = command.cloned().collect();
+            let mut asked = Command::new(env!("CARGO_BIN_EXE_belfry"));
+            let told = asked.args(&command).arg("--help").output().unwrap();
+            let help = String::from_utf8_lossy(&told.stdout).into_owned();
+            assert!(told.status.success(), "{name}: {words:?}: {told:?}");
+            for flag in words.iter().filter(|word| word.starts_with("--")) {
+                assert!(help.contains(&**flag), "{name}: {words:?}");
+            }
+            found.insert(command.join(" "));
+        }
+    }
+    for wanted in [
+        "backup attest",
+        "backup coverage",
+        "backup drill",
+        "backup list",
+        "backup pin",
+        "backup replicate",
+        "backup run",
+        "backup verify",
+        "restore",
+    ] {
+        assert!(found.contains(wanted), "{wanted}: {found:?}");
+    }
+}

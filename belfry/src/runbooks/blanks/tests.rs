@@ -10,10 +10,12 @@ fn labels(pairs: &[(&str, &str)]) -> alert::Set {
 }
 
 /// What only a person can know, and what the text explains.
-const PERSONS: [&str; 10] = [
+const PERSONS: [&str; 14] = [
     "FILE",
     "FOLDER",
+    "GLOB",
     "IMAGE_TAG",
+    "KEY",
     "MAILHOST",
     "NETWORK",
     "NEWDISK",
@@ -21,6 +23,8 @@ const PERSONS: [&str; 10] = [
     "PORT",
     "PREVIOUS",
     "SERVER",
+    "TABLE",
+    "TIME",
 ];
 
 /// Words in capitals that belong to the commands.
