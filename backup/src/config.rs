@@ -75,7 +75,7 @@ settings::section! {
         pub targets: Vec<String> = Vec::new(),
         /// How long a lock in the database may be waited for.
         pub lock_wait: Duration = Duration::from_secs(60),
-        /// How long a run may take, and a drill in a scratch database.
+        /// How long a run may take, and a drill.
         pub timeout: Duration = Duration::from_secs(6 * 3600),
         /// How old the newest good copy may become before it is overdue.
         pub max_age: Duration = Duration::from_secs(26 * 3600),
@@ -117,7 +117,7 @@ settings::section! {
         pub hook_container: String = String::new(),
         /// How long each of them may take.
         pub hook_timeout: Duration = Duration::from_secs(300),
-        /// An address that hears of each scheduled run: `/start` is added when it begins, `/fail` when it fails, nothing when it was good.
+        /// An address that hears of each run: `/start` is added when it begins, `/fail` when it fails, nothing when it was good.
         pub ping: Secret = Secret::default(),
         /// What goes on around a restore of it.
         pub restore: Around = Around::default(),

@@ -1,14 +1,18 @@
 //! What is known of backups, as data for a page or a program: of each job where its
-//! newest copies are, what is proven of them, how its tasks went, and what is due.
+//! newest copies are, what is proven of them, how its tasks went, what is due, and its
+//! last runs.
 
 use backup::known::{Known, KnownTarget, LastRun};
 use serde_json::{Value, json};
 
 use super::Watch;
+use crate::state::Noted;
 
 pub(crate) fn page(watch: &Watch) -> Value {
     let config = watch.config();
-    let jobs: Vec<_> = watch.jobs.known(&config).iter().map(job).collect();
+    let known = watch.jobs.known(&config);
+    let of = |known: &Known| job(known, &watch.jobs.runs(&known.job));
+    let jobs: Vec<_> = known.iter().map(of).collect();
     let left = watch.jobs.left().into_iter();
     let stopped: Vec<_> = left
         .filter(|(_, container)| !container.is_empty())
@@ -22,7 +26,7 @@ pub(crate) fn page(watch: &Watch) -> Value {
     })
 }
 
-fn job(known: &Known) -> Value {
+fn job(known: &Known, runs: &[Noted]) -> Value {
     json!({
         "job": known.job,
         "max_age_s": known.max_age.as_secs(),
@@ -31,6 +35,7 @@ fn job(known: &Known) -> Value {
         "can_be_drilled": !known.no_drill,
         "targets": known.targets.iter().map(target).collect::<Vec<_>>(),
         "tasks": known.runs.iter().map(task).collect::<Vec<_>>(),
+        "runs": runs.iter().map(run).collect::<Vec<_>>(),
     })
 }
 
@@ -56,5 +61,19 @@ fn task(run: &LastRun) -> Value {
         "good": run.last.map(|(good, _)| good),
         "incomplete": run.partly,
         "seconds": run.last.map(|(_, seconds)| seconds),
+    })
+}
+
+/// One that was begun by hand was never due.
+fn run(run: &Noted) -> Value {
+    json!({
+        "task": run.task,
+        "scheduled_ms": (run.scheduled_ms > 0).then_some(run.scheduled_ms),
+        "started_ms": run.started_ms,
+        "finished_ms": run.finished_ms,
+        "status": run.status,
+        "backup": run.backup,
+        "bytes": run.bytes,
+        "error": run.error,
     })
 }

@@ -1,16 +1,16 @@
 //! Backup jobs by their schedules: what is due is begun, each in a task of its
 //! own; what became of it goes into the database and onto the metrics page.
 
+mod kept;
 mod look;
 mod perform;
 mod recover;
 mod times;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use backup::known::Known;
 use backup::quiet::Of;
 use backup::schedule::{Decision, Slot, decide, jitter_ms};
 use backup::{Job, Setup};
@@ -26,9 +26,11 @@ use super::{Watch, engine_socket};
 use crate::config::Config;
 use crate::state;
 
+pub(crate) use kept::Jobs;
 use look::{bring, look};
+pub(crate) use perform::outcome;
 use perform::{end, ended, note, perform};
-use recover::{Past, Remains, put_back, remains, start_again};
+use recover::{Past, put_back, remains, start_again, written};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(5);
@@ -38,67 +40,6 @@ const AT_ONCE: usize = 2;
 const SILENCE: Duration = Duration::from_secs(120);
 /// How often the targets are looked at, when nothing was run.
 const LOOK: Duration = Duration::from_secs(900);
-
-/// What is known of the jobs, for the page.
-#[derive(Debug, Default)]
-pub(crate) struct Jobs {
-    known: Mutex<Vec<Known>>,
-    /// What runs left stopped that are over, with the job.
-    left: Mutex<Vec<(String, String)>>,
-    /// When a key that is kept elsewhere was last attested, if backups are encrypted.
-    attested_ms: Mutex<Option<i64>>,
-}
-
-impl Jobs {
-    /// What is known now; jobs that are no longer configured are left out.
-    pub(super) fn known(&self, config: &Config) -> Vec<Known> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let configured = |known: &&Known| config.backup.job(&known.job).is_some();
-        known.iter().filter(configured).cloned().collect()
-    }
-
-    /// Keeps what was found in the work folder.
-    fn found(&self, remains: &Remains) {
-        let mut attested_ms = self
-            .attested_ms
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *attested_ms = remains.attested_ms;
-        if let Some(stopped) = &remains.stopped {
-            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            left.clone_from(stopped);
-        }
-    }
-
-    fn put(&self, fresh: Known) {
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|known| known.job != fresh.job);
-        all.push(fresh);
-        all.sort_by(|one, other| one.job.cmp(&other.job));
-    }
-
-    /// When a key that is kept elsewhere was last attested; nothing where nothing is
-    /// encrypted.
-    pub(super) fn attested_ms(&self) -> Option<i64> {
-        *self
-            .attested_ms
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What runs left stopped that are over: the job and the container.
-    pub(super) fn left(&self) -> Vec<(String, String)> {
-        self.left
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn of(&self, job: &str) -> Option<Known> {
-        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|known| known.job == job).cloned()
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
@@ -170,6 +111,7 @@ pub(super) async fn run(
     let mut past = Past::default();
     let mut looked: BTreeMap<String, Instant> = BTreeMap::new();
     let mut going = Going::new();
+    let mut others = None;
     let mut ticks = time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -219,6 +161,12 @@ pub(super) async fn run(
             }
         }
         watch.jobs.found(&remains);
+        // A command has noted a run of its own: what there is now is told at once.
+        let theirs = written(&watch.state.pool).await;
+        if theirs.is_some() && others != theirs {
+            others = theirs;
+            looked.clear();
+        }
         let mut slots = past.slots(&watch).await;
         for job in &config.backup.jobs {
             let again = looked.get(&job.name).is_none_or(|at| at.elapsed() >= LOOK);
@@ -383,7 +331,8 @@ pub(crate) fn setup(config: &Config) -> Setup {
     }
 }
 
-fn zone(config: &Config, job: &Job) -> TimeZone {
+/// The zone of a job: of its schedules, and of the days that its retention keeps.
+pub(crate) fn zone(config: &Config, job: &Job) -> TimeZone {
     if job.timezone.is_empty() {
         return config.zone();
     }

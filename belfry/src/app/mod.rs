@@ -54,7 +54,9 @@ pub(crate) use health::{
     compare_certificate, discover_faults, evidence_faults, page as health_page, services, sight,
     with_evidence,
 };
-pub(crate) use jobs::{faults as job_faults, setup as backup_setup};
+pub(crate) use jobs::{
+    faults as job_faults, outcome as backup_outcome, setup as backup_setup, zone as backup_zone,
+};
 pub(crate) use letter::test_letter;
 pub(crate) use notices::{Notices, Wants};
 pub(crate) use now::{status, view};

@@ -8,6 +8,7 @@ mod coverage;
 pub(super) mod init;
 mod list;
 mod make;
+mod noted;
 mod pin;
 mod prove;
 mod prune;
@@ -16,7 +17,6 @@ pub(super) mod restore;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use backup::Setup;
-use backup::prune::Manner;
 use clap::{Args, Subcommand};
 
 use super::Place;
@@ -170,14 +170,7 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
                 dry_run,
                 force,
                 json,
-            } => {
-                let manner = Manner {
-                    dry: *dry_run,
-                    force: *force,
-                    zone: config.zone(),
-                };
-                prune::run(&setup, job, &manner, *json).await
-            }
+            } => prune::run(&setup, &config, job, (*dry_run, *force), *json).await,
         }
     })
 }

@@ -23,6 +23,21 @@ pub(crate) struct Last {
     pub status: String,
 }
 
+/// A run as it was noted.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Noted {
+    pub task: String,
+    /// When it was due; 0 where it was begun by hand.
+    pub scheduled_ms: i64,
+    pub started_ms: i64,
+    /// Nothing while it goes on.
+    pub finished_ms: Option<i64>,
+    pub status: String,
+    pub backup: String,
+    pub bytes: i64,
+    pub error: String,
+}
+
 /// Runs older than this are forgotten, but the newest of each task.
 const KEPT_MS: i64 = 400 * 86_400_000;
 
@@ -119,6 +134,22 @@ pub(crate) async fn last_runs(pool: &SqlitePool) -> sqlx::Result<Vec<Last>> {
     .await
 }
 
+/// The newest runs of a job, the newest first.
+pub(crate) async fn newest_runs(
+    pool: &SqlitePool,
+    job: &str,
+    most: u32,
+) -> sqlx::Result<Vec<Noted>> {
+    sqlx::query_as(
+        "SELECT task, scheduled_ms, started_ms, finished_ms, status, backup, bytes, error
+         FROM backup_runs WHERE job = ?1 ORDER BY id DESC LIMIT ?2",
+    )
+    .bind(job)
+    .bind(most)
+    .fetch_all(pool)
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +184,10 @@ mod tests {
         );
         assert_eq!(interrupt_runs(&pool, 6).await.unwrap(), 1);
         assert_eq!(last_runs(&pool).await.unwrap()[0].status, "interrupted");
+        let newest = newest_runs(&pool, "db", 1).await.unwrap();
+        let newest = newest.first().map(|run| (run.started_ms, &*run.status));
+        assert_eq!(newest, Some((5, "interrupted")));
+        assert_eq!(newest_runs(&pool, "db", 9).await.unwrap().len(), 2);
         let skipped = begin_run(&pool, "db", "backup", 7, 7).await.unwrap();
         let ended = Ended {
             status: "skipped",

@@ -35,6 +35,27 @@ pub(crate) async fn open(file: &Path) -> Result<SqlitePool, Error> {
         .map_err(|err| sort(&err).map_or(Error::Unusable(err), Error::NotWritable))
 }
 
+/// Opens a file that is there, beside the process that keeps it; it is neither made nor
+/// migrated.
+pub(crate) async fn beside(file: &Path) -> sqlx::Result<SqlitePool> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5));
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+}
+
+/// A number that is another one when another process has written to the file.
+pub(crate) async fn data_version(pool: &SqlitePool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("PRAGMA data_version")
+        .fetch_one(pool)
+        .await
+}
+
 /// A database that ends with the process.
 pub(crate) async fn memory() -> anyhow::Result<SqlitePool> {
     connect(SqliteConnectOptions::new().in_memory(true)).await

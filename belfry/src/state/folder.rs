@@ -32,6 +32,11 @@ pub(crate) enum Error {
     NotWritable(io::Error),
 }
 
+/// The database's file in a data folder.
+pub(crate) fn database_of(dir: &Path) -> PathBuf {
+    dir.join("belfry.db")
+}
+
 /// Where the data are when nobody says.
 pub(crate) fn default_folder() -> PathBuf {
     if rustix::process::geteuid().is_root() {
@@ -94,7 +99,7 @@ impl Folder {
 
     /// The database's file.
     pub(crate) fn database(&self) -> PathBuf {
-        self.dir.join("belfry.db")
+        database_of(&self.dir)
     }
 
     /// The folder itself.

@@ -17,14 +17,15 @@ mod rule_state;
 mod secret;
 
 pub(crate) use backups::{
-    Ended, Last, begin_run, end_run, interrupt_runs, last_runs, load_slots, save_slot,
+    Ended, Last, Noted, begin_run, end_run, interrupt_runs, last_runs, load_slots, newest_runs,
+    save_slot,
 };
 pub(crate) use celery::{load_celery, save_celery};
 pub(crate) use check::check;
 pub(crate) use counts::{load_counts, save_counts};
-pub(crate) use database::{memory, write_heartbeat};
+pub(crate) use database::{beside, data_version, memory, write_heartbeat};
 pub(crate) use discovered::{load_discovered, save_discovered};
-pub(crate) use folder::{Folder, default_folder, in_use, read_address, read_place};
+pub(crate) use folder::{Folder, database_of, default_folder, in_use, read_address, read_place};
 pub(crate) use heartbeats::{load_heartbeats, save_heartbeats};
 pub(crate) use notices::{notices, set_notice};
 pub(crate) use peers::{load_peers, save_peers};

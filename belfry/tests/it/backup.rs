@@ -268,6 +268,37 @@ fn ear() -> (String, Arc<Mutex<Vec<String>>>) {
     (address, heard)
 }
 
+/// What was heard of a job whose address has this path.
+fn heard_of(heard: &Mutex<Vec<String>>, job: &str) -> Vec<String> {
+    let paths = heard.lock().unwrap();
+    let of_job = paths.iter().filter(|path| path.starts_with(job));
+    of_job.cloned().collect()
+}
+
+#[test]
+fn a_run_by_hand_is_told_outside_too_be_it_good_or_not() {
+    let place = Place::new();
+    let (ear, heard) = ear();
+    let config = std::fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
+    let pinging = config.replace("password", &format!("ping: '{ear}/x', password"));
+    place.scratch.file("belfry.yml", &pinging);
+    place.belfry(&["backup", "run", "db"]);
+    let lost = pinging.replace("database: postgres", "database: nowhere");
+    place.scratch.file("belfry.yml", &lost);
+    place.belfry(&["backup", "run", "db"]);
+    let told = heard.lock().unwrap().clone();
+    assert_eq!(told, ["/x/start", "/x", "/x/start", "/x/fail"]);
+    // Whoever is not there holds up nobody, and is told to the one at the terminal.
+    place.scratch.file(
+        "belfry.yml",
+        &config.replace("password", "ping: 'http://127.0.0.1:1/x', password"),
+    );
+    assert_eq!(
+        place.belfry(&["backup", "run", "db"]).status.code(),
+        Some(0)
+    );
+}
+
 #[test]
 fn a_job_runs_by_its_schedule_and_is_told_outside_and_known_after_a_restart() {
     let place = Place::new();
@@ -279,7 +310,12 @@ fn a_job_runs_by_its_schedule_and_is_told_outside_and_known_after_a_restart() {
         .replace("folder: copies", &format!("folder: {copies}"))
         .replace(
             "jobs: [{",
-            &format!("jobs: [{{schedule: '* * * * *', jitter: 0s, ping: '{ear}/x', "),
+            &format!(
+                "jobs: [{{name: lost, database: nowhere, host: 127.0.0.1, port: {}, \
+                 schedule: '* * * * *', jitter: 0s, ping: '{ear}/lost'}}, \
+                 {{schedule: '* * * * *', jitter: 0s, ping: '{ear}/x', ",
+                place.postgres.port()
+            ),
         );
     let mut running = Launch::with(&config).start();
     let last = "belfry_backup_last_run_success{job_name=\"db\",task=\"backup\"}";
@@ -293,9 +329,14 @@ fn a_job_runs_by_its_schedule_and_is_told_outside_and_known_after_a_restart() {
         std::thread::sleep(Duration::from_millis(200));
     }
     // Somebody outside hears of it: that it began, and that it was good.
-    let told = || heard.lock().unwrap().clone();
-    poll::holds("the run should be told outside", || told().len() >= 2);
-    assert_eq!(told()[..2], ["/x/start", "/x"]);
+    for (job, wanted) in [
+        ("/x", ["/x/start", "/x"]),
+        ("/lost", ["/lost/start", "/lost/fail"]),
+    ] {
+        let told = || heard_of(&heard, job);
+        poll::holds("the run should be told outside", || told().len() >= 2);
+        assert_eq!(told()[..2], wanted);
+    }
     for sample in [
         "belfry_backup_target_readable{job_name=\"db\",target=\"local\"} 1\n",
         "belfry_backup_target_copies{job_name=\"db\",target=\"local\"} ",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Output;
 
+use ::backup::manifest::Manifest;
 use serde_json::Value;
 
 use crate::backup_files::command;
@@ -127,4 +128,52 @@ fn a_pinned_backup_stays_in_all_targets_and_what_cannot_be_pinned_is_told() {
     ]);
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
     place.expect(3, &["backup", "pin", "files", "--days", "many"]);
+}
+
+#[test]
+fn the_days_that_retention_keeps_are_those_of_the_jobs_own_zone() {
+    let place = Place::new();
+    fs::create_dir(place.0.path.join("late")).unwrap();
+    place.expect(0, &["backup", "run", "files"]);
+    let folder = place.0.path.join("copies/here/directory/files");
+    let entries = fs::read_dir(&folder).unwrap().flatten();
+    let paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    let made = paths
+        .iter()
+        .find(|path| path.to_string_lossy().ends_with("manifest.json"));
+    let made = Manifest::parse(&fs::read(made.unwrap()).unwrap()).unwrap();
+    // Around a midnight of the island, within one day of UTC.
+    let ids = ["20260110T093000Z-00000000", "20260110T103000Z-00000000"];
+    for (id, at) in ids
+        .iter()
+        .zip(["2026-01-10T09:30:00Z", "2026-01-10T10:30:00Z"])
+    {
+        let mut earlier = made.clone();
+        earlier.id = (*id).to_owned();
+        earlier.started_ms = at.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        for piece in &mut earlier.pieces {
+            let key = piece.key.replace(&made.id, id);
+            let at = |key: &str| place.0.path.join("copies").join(key);
+            fs::copy(at(&piece.key), at(&key)).unwrap();
+            piece.key = key;
+        }
+        let file = folder.join(format!("{id}.manifest.json"));
+        fs::write(file, earlier.text()).unwrap();
+    }
+    let file = place.0.path.join("belfry.yml");
+    let config = fs::read_to_string(&file).unwrap();
+    for (zone, days) in [("UTC", 1), ("Pacific/Kiritimati", 2)] {
+        let keep = format!(
+            "timezone: {zone}, keep: {{last: 1, daily: 7, weekly: 0, monthly: 0, min_keep: 1}}"
+        );
+        let (head, _) = config.split_once("keep:").unwrap();
+        fs::write(&file, format!("timezone: UTC\n{head}{keep}}}]\n")).unwrap();
+        let plan = place.json(0, &["backup", "prune", "files", "--dry-run", "--json"]);
+        let plan = plan[0]["plan"].as_array().unwrap();
+        let stays = |id: &&&str| {
+            plan.iter()
+                .any(|one| one["id"] == **id && one["stays"][0] == "daily")
+        };
+        assert_eq!(ids.iter().filter(stays).count(), days, "{zone}: {plan:?}");
+    }
 }

@@ -196,7 +196,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
     let told = place.expect(0, &["restore", "--bootstrap", "--plan"]);
     let order: Vec<_> = told
         .lines()
-        .filter_map(|line| line.split_whitespace().skip(1).nth(1))
+        .filter_map(|line| line.split_whitespace().nth(2))
         .collect();
     let folder = format!("{}:", platform.display());
     // By name the certificates would come before the repositories, which matter most.

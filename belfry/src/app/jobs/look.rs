@@ -11,6 +11,9 @@ use crate::app::Watch;
 use crate::config::Config;
 use crate::state::{self, Last};
 
+/// So many of a job's runs are shown.
+const SHOWN: u32 = 50;
+
 /// Brings the newest backups to a target that was down when they were made.
 pub(super) async fn bring(watch: &Watch, job: &Job) {
     let newest = |known: &Known| {
@@ -60,6 +63,10 @@ pub(super) async fn look(watch: &Watch, job: &Job) {
             return;
         }
     };
+    match state::newest_runs(pool, &job.name, SHOWN).await {
+        Ok(runs) => watch.jobs.ran(&job.name, runs),
+        Err(err) => watch.state_failed("backup runs", &err),
+    }
     for task in Task::ALL {
         let of_task = |run: &&Last| run.job == job.name && run.task == task.as_str();
         let last = last.iter().find(of_task).map(|run| {

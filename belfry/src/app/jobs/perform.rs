@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backup::ping::{Told, ping};
 use backup::prune::Manner;
 use backup::restore::pick_to_try;
-use backup::run::Outcome;
+use backup::run::{Outcome, Report};
 use backup::{Job, Setup, catalogue};
 
 use super::{Task, setup, zone};
@@ -78,6 +78,36 @@ async fn back_up(
         Ok(report) => report,
         Err(taken) => return Ok(ended("skipped", &taken.to_string())),
     };
+    // Only after a good run: a job that fails keeps all that it has.
+    if report.outcome == Outcome::Good {
+        let manner = Manner {
+            dry: false,
+            force: false,
+            zone: zone(config, job),
+        };
+        let pruned = Box::pin(backup::prune::prune(
+            setup,
+            job,
+            &manner,
+            watch.clock.now_ms(),
+        ))
+        .await;
+        // The backup is good whatever becomes of older ones.
+        let pruned = pruned.unwrap_or_else(|err| {
+            tracing::warn!(job = job.name, "retention: {err}");
+            Vec::new()
+        });
+        for pruned in pruned {
+            for error in &pruned.errors {
+                tracing::warn!(job = job.name, target = pruned.target, "retention: {error}");
+            }
+        }
+    }
+    Ok(outcome(&report))
+}
+
+/// What is written down of a run.
+pub(crate) fn outcome(report: &Report) -> Ended {
     let failed = report
         .targets
         .iter()
@@ -94,7 +124,7 @@ async fn back_up(
     let why = report.error.clone().unwrap_or_else(|| partly.join("; "));
     let mut done = Ended {
         status: if report.unchanged { UNCHANGED } else { "ok" },
-        backup: report.id,
+        backup: report.id.clone(),
         bytes: report
             .manifest
             .as_ref()
@@ -105,33 +135,9 @@ async fn back_up(
     match report.outcome {
         Outcome::Failed => (done.status, done.error) = ("failed", why),
         Outcome::Partly => (done.status, done.error) = ("warn", why),
-        // Only after a good run: a job that fails keeps all that it has.
-        Outcome::Good => {
-            let manner = Manner {
-                dry: false,
-                force: false,
-                zone: zone(config, job),
-            };
-            let pruned = Box::pin(backup::prune::prune(
-                setup,
-                job,
-                &manner,
-                watch.clock.now_ms(),
-            ))
-            .await;
-            // The backup is good whatever becomes of older ones.
-            let pruned = pruned.unwrap_or_else(|err| {
-                tracing::warn!(job = job.name, "retention: {err}");
-                Vec::new()
-            });
-            for pruned in pruned {
-                for error in &pruned.errors {
-                    tracing::warn!(job = job.name, target = pruned.target, "retention: {error}");
-                }
-            }
-        }
+        Outcome::Good => {}
     }
-    Ok(done)
+    done
 }
 
 /// That there is nothing to try is for the rules about the age of backups.
@@ -188,8 +194,13 @@ async fn drill(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String>
     let Some((target, copy)) = newest(setup, job).await? else {
         return Ok(ended("skipped", NOTHING));
     };
-    let report =
-        backup::drill::drill(setup, job, &target, &copy, watch.clock.now_ms(), &|_| {}).await?;
+    let drilled =
+        backup::drill::drill(setup, job, &target, &copy, watch.clock.now_ms(), &|_| {}).await;
+    // Somebody else is at work on the job.
+    let report = match drilled {
+        Ok(report) => report,
+        Err(taken) => return Ok(ended("skipped", &taken)),
+    };
     let status = if report.passed { "ok" } else { "failed" };
     Ok(Ended {
         backup: report.backup,

@@ -75,6 +75,12 @@ impl Past {
     }
 }
 
+/// A number that is another one when somebody else has written to our database; nothing
+/// while the disk does not tell.
+pub(super) async fn written(pool: &SqlitePool) -> Option<i64> {
+    in_time(state::data_version(pool)).await.ok()
+}
+
 async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
     match time::timeout(DISK, asked).await {
         Ok(answer) => answer.map_err(|err| err.to_string()),

@@ -1,13 +1,17 @@
 //! `belfry backup run`: one run, told while it happens.
 
+use backup::ping::{Told, ping};
 use backup::prune::Manner;
 use backup::run::{Outcome, Report};
 use backup::{Job, Setup};
 use serde_json::{Value, json};
 
+use super::noted::noted;
+use crate::app::{backup_outcome, backup_zone};
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
+use crate::state::Ended;
 
 pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) -> Exit {
     let Some(job) = setup.config.job(name) else {
@@ -18,7 +22,28 @@ pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) 
             out::line(line);
         }
     };
-    let report = match backup::run::run(setup, job, &super::now_ms, &say).await {
+    let run = noted(
+        config,
+        (name, "backup"),
+        Box::pin(backup::run::run(setup, job, &super::now_ms, &say)),
+        |done| match done {
+            Ok(report) => backup_outcome(report),
+            Err(taken) => Ended {
+                status: "skipped",
+                error: taken.to_string(),
+                ..Ended::default()
+            },
+        },
+    );
+    // Nobody waits for who does not listen.
+    let (done, ()) = tokio::join!(run, ping(job, Told::Start));
+    match &done {
+        Ok(report) if report.outcome == Outcome::Good => ping(job, Told::Success).await,
+        Ok(_) => ping(job, Told::Fail).await,
+        // Another run of it tells for itself.
+        Err(_) => {}
+    }
+    let report = match done {
         Ok(report) => report,
         Err(taken) => {
             out::error(format_args!("belfry: {taken}"));
@@ -77,7 +102,7 @@ async fn retain(setup: &Setup, config: &Config, job: &Job, json: bool) -> Exit {
     let manner = Manner {
         dry: false,
         force: false,
-        zone: config.zone(),
+        zone: backup_zone(config, job),
     };
     let pruned = backup::prune::prune(setup, job, &manner, super::now_ms()).await;
     let mut code = exit::OK;

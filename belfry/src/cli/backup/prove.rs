@@ -6,9 +6,11 @@ use serde_json::json;
 
 use super::Wanted;
 use super::copies;
+use super::noted::noted;
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
+use crate::state::Ended;
 
 pub(super) async fn verify(setup: &Setup, config: &Config, wanted: &Wanted, json: bool) -> Exit {
     let told = async {
@@ -21,7 +23,28 @@ pub(super) async fn verify(setup: &Setup, config: &Config, wanted: &Wanted, json
                 out::line(line);
             }
         };
-        let result = backup::verify::verify(setup, job, target, copy, super::now_ms(), &say).await;
+        let result = noted(
+            config,
+            (&job.name, "verify"),
+            Box::pin(backup::verify::verify(
+                setup,
+                job,
+                target,
+                copy,
+                super::now_ms(),
+                &say,
+            )),
+            |result| Ended {
+                status: if result.is_ok() { "ok" } else { "failed" },
+                backup: copy.manifest.id.clone(),
+                bytes: copy.manifest.stored_bytes(),
+                error: result
+                    .as_ref()
+                    .err()
+                    .map_or_else(String::new, ToString::to_string),
+            },
+        )
+        .await;
         Ok::<_, String>((copy.manifest.id.clone(), target.name().to_owned(), result))
     };
     let (id, target, result) = match told.await {
@@ -56,7 +79,32 @@ pub(super) async fn drill(setup: &Setup, config: &Config, wanted: &Wanted, json:
                 out::line(line);
             }
         };
-        backup::drill::drill(setup, job, target, copy, super::now_ms(), &say).await
+        noted(
+            config,
+            (&job.name, "drill"),
+            Box::pin(backup::drill::drill(
+                setup,
+                job,
+                target,
+                copy,
+                super::now_ms(),
+                &say,
+            )),
+            |done| match done {
+                Ok(report) => Ended {
+                    status: if report.passed { "ok" } else { "failed" },
+                    backup: report.backup.clone(),
+                    bytes: report.raw_bytes,
+                    error: report.error.clone().unwrap_or_default(),
+                },
+                Err(taken) => Ended {
+                    status: "skipped",
+                    error: taken.clone(),
+                    ..Ended::default()
+                },
+            },
+        )
+        .await
     };
     let report = match told.await {
         Ok(report) => report,

@@ -4,14 +4,27 @@ use backup::Setup;
 use backup::prune::{Manner, Pruned};
 use serde_json::{Value, json};
 
+use crate::app::backup_zone;
+use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
 
-pub(super) async fn run(setup: &Setup, name: &str, manner: &Manner, json: bool) -> Exit {
+pub(super) async fn run(
+    setup: &Setup,
+    config: &Config,
+    name: &str,
+    (dry, force): (bool, bool),
+    json: bool,
+) -> Exit {
     let Some(job) = setup.config.job(name) else {
         return exit::USAGE;
     };
-    let pruned = match backup::prune::prune(setup, job, manner, super::now_ms()).await {
+    let manner = Manner {
+        dry,
+        force,
+        zone: backup_zone(config, job),
+    };
+    let pruned = match backup::prune::prune(setup, job, &manner, super::now_ms()).await {
         Ok(pruned) => pruned,
         Err(err) => return super::unable(&err),
     };

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use super::Watched;
+use crate::backup_files::command;
 use crate::disaster::store;
 use crate::setup::Setup;
 use crate::support::container::Container;
 use crate::support::engine::Engine;
+use crate::support::poll;
 use crate::support::postgres::Postgres;
 use crate::support::scratch::Scratch;
 
@@ -109,6 +111,69 @@ fn a_copy_in_a_bucket_is_tried_by_schedule_and_the_one_beside_it_is_not_called_u
     for name in ["BackupNotVerified", "BackupNotDrilled"] {
         watched.is_known(&format!("absent(ALERTS{{alertname=\"{name}\"}})"));
     }
+}
+
+#[test]
+fn runs_by_hand_are_known_at_once_and_a_good_one_ends_the_alert_about_the_one_before() {
+    let place = Scratch::new();
+    for folder in ["files", "copies"] {
+        fs::create_dir(place.path.join(folder)).expect("a folder");
+    }
+    let folder = place.path.display();
+    // It has no schedule: nothing but what is done by hand ends anything.
+    let watched = Watched::start(Setup::new().part(&format!(
+        "backup:\n  targets: [{{name: here, folder: {folder}/copies, reserve: 1MiB}}]\n  \
+         jobs: [{{name: files, directory: {folder}/files, before: [test, -e, {folder}/mended]}}]"
+    )));
+    let data = watched.belfry.data();
+    let by_hand = |task: &str| {
+        let beside = data.parent().expect("a folder around the data");
+        let mut command = command(beside, &["backup", task, "files", "--data"]);
+        let done = command.arg(&data).output().expect("the binary runs");
+        done.status.code()
+    };
+    assert_eq!(by_hand("run"), Some(2));
+    watched.fires(&[("BackupFailed", "warning")], || {});
+    fs::write(place.path.join("mended"), "").expect("a file");
+    for task in ["run", "verify", "drill"] {
+        assert_eq!(by_hand(task), Some(0), "{task}");
+    }
+    watched.is_known("absent(ALERTS{alertname=\"BackupFailed\"})");
+    for task in ["backup", "verify", "drill"] {
+        watched.is_known(&format!(
+            "belfry_backup_last_run_success{{task=\"{task}\"}} == 1"
+        ));
+    }
+    watched.is_known("belfry_backup_last_drilled_timestamp_seconds > 0");
+    let runs = || watched.belfry.get("/api/belfry/v1/backups").json()["jobs"][0]["runs"].clone();
+    poll::holds("all runs should be told", || {
+        runs().as_array().is_some_and(|runs| runs.len() == 4)
+    });
+    let runs = runs();
+    for (at, (task, status)) in [
+        ("drill", "ok"),
+        ("verify", "ok"),
+        ("backup", "ok"),
+        ("backup", "failed"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let run = &runs[at];
+        assert_eq!(
+            (&run["task"], &run["status"]),
+            (&task.into(), &status.into()),
+            "{runs}"
+        );
+        assert!(run["scheduled_ms"].is_null(), "{runs}");
+        assert!(
+            run["finished_ms"].as_i64() >= run["started_ms"].as_i64(),
+            "{runs}"
+        );
+    }
+    assert_eq!(runs[0]["backup"], runs[2]["backup"]);
+    let why = runs[3]["error"].as_str().unwrap_or_default();
+    assert!(why.contains("the command before the run"), "{runs}");
 }
 
 #[test]
