@@ -7,6 +7,8 @@
 mod check;
 mod file;
 #[cfg(test)]
+mod missing;
+#[cfg(test)]
 mod mutants;
 mod notation;
 #[cfg(test)]
@@ -62,16 +64,31 @@ pub fn run(
     run::file(&file, &sources)
 }
 
-/// The alerts that a test file asks about, a time each: the name, and the severities
-/// that are expected there; none where nothing is to fire.
+/// What a test asks about an alert at a time: its name, and the severities that are
+/// expected; none where nothing is to fire.
 #[cfg(test)]
-pub(crate) fn asked(test: &Source) -> Vec<(String, Vec<String>)> {
+pub(crate) type Asked = (String, Vec<String>);
+
+/// The alerts that each test of a file asks about, in the order of time.
+#[cfg(test)]
+pub(crate) fn asked(test: &Source) -> Vec<Vec<Asked>> {
+    let of = |mut test: file::Test| {
+        test.alerts.sort_by_key(|case| case.at_ms);
+        let cases = test.alerts.into_iter();
+        cases
+            .map(|case| {
+                let severity = |(labels, _): &(alert::Set, _)| labels["severity"].clone();
+                (case.name, case.expected.iter().map(severity).collect())
+            })
+            .collect()
+    };
     let tests = file::read(test).unwrap().tests;
-    let cases = tests.into_iter().flat_map(|test| test.alerts);
-    cases
-        .map(|case| {
-            let severity = |(labels, _): &(alert::Set, _)| labels["severity"].clone();
-            (case.name, case.expected.iter().map(severity).collect())
-        })
-        .collect()
+    tests.into_iter().map(of).collect()
+}
+
+/// Each alert that fires in a test file, the name of some of the series that its rule reads
+/// there, and whether it fires without these as well.
+#[cfg(test)]
+pub(crate) fn without_each(test: &Source, rules: &[Source]) -> Vec<(String, String, bool)> {
+    missing::without_each(&file::read(test).unwrap(), rules)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use exposition::Labels;
 use promql::{Engine, Limits};
 use series::Store;
 use settings::Fault;
@@ -37,35 +38,26 @@ pub(super) fn file(file: &TestFile, rules: &[Source]) -> Result<Report, Vec<Faul
 }
 
 /// As promtool has it, a subquery without a step takes the evaluation interval.
-fn engine(interval_ms: i64) -> Engine {
+pub(super) fn engine(interval_ms: i64) -> Engine {
     Engine::new(Limits {
         subquery_step: Duration::from_millis(interval_ms.unsigned_abs()),
         ..Limits::default()
     })
 }
 
-struct Play<'a> {
-    file: &'a TestFile,
-    test: &'a Test,
-    set: RuleSet,
-    store: Store,
-    engine: Engine,
-    report: &'a mut Report,
+pub(super) struct Play<'a> {
+    pub(super) file: &'a TestFile,
+    pub(super) test: &'a Test,
+    pub(super) set: RuleSet,
+    pub(super) store: Store,
+    pub(super) engine: Engine,
+    pub(super) report: &'a mut Report,
 }
 
 impl Play<'_> {
     fn run(mut self) {
         let test = self.test;
-        for (labels, values) in &test.series {
-            let mut time_ms = test.start_ms;
-            for value in values {
-                if let Some(value) = value {
-                    // The times of one series only rise.
-                    let _ = self.store.append(labels, time_ms, *value);
-                }
-                time_ms += test.interval_ms;
-            }
-        }
+        self.fill(|_| true);
         let order = self.order();
         let last = test
             .alerts
@@ -92,6 +84,49 @@ impl Play<'_> {
                 self.fail(&case.place, message);
             }
         }
+    }
+
+    /// Puts the series of the test into the store that are wanted.
+    pub(super) fn fill(&self, wanted: impl Fn(&Labels) -> bool) {
+        let test = self.test;
+        for (labels, values) in test.series.iter().filter(|(labels, _)| wanted(labels)) {
+            let mut time_ms = test.start_ms;
+            for value in values {
+                if let Some(value) = value {
+                    // The times of one series only rise.
+                    let _ = self.store.append(labels, time_ms, *value);
+                }
+                time_ms += test.interval_ms;
+            }
+        }
+    }
+
+    /// Evaluates for so long up to a time, and compares nothing.
+    #[cfg(test)]
+    pub(super) fn evaluate_to(&mut self, last_ms: i64, span_ms: i64) {
+        let order = self.order();
+        let every_ms = self.file.interval_ms;
+        let mut at_ms = (last_ms - span_ms).max(0) / every_ms * every_ms;
+        while at_ms <= last_ms {
+            for &group in &order {
+                let now_ms = self.test.start_ms + at_ms;
+                self.set.evaluate(group, now_ms, &self.store, &self.engine);
+            }
+            at_ms += self.file.interval_ms;
+        }
+    }
+
+    /// The alerts of this name that fire.
+    pub(super) fn firing(&self, name: &str) -> Vec<(alert::Set, alert::Set)> {
+        let rules = self.set.groups().iter().flat_map(|group| &group.rules);
+        let mut firing: Vec<_> = rules
+            .filter(|rule| rule.spec.name == name)
+            .flat_map(|rule| rule.alerts.active())
+            .filter(|(_, alert)| alert.state == State::Firing)
+            .map(|(labels, alert)| (set(labels), alert.annotations.clone()))
+            .collect();
+        firing.sort();
+        firing
     }
 
     /// Groups that the file puts in order come first, the others as they stand.
@@ -134,17 +169,7 @@ impl Play<'_> {
             .iter()
             .filter(|case| step.contains(&case.at_ms))
         {
-            let mut firing: Vec<(alert::Set, alert::Set)> = self
-                .set
-                .groups()
-                .iter()
-                .flat_map(|group| &group.rules)
-                .filter(|rule| rule.spec.name == case.name)
-                .flat_map(|rule| rule.alerts.active())
-                .filter(|(_, alert)| alert.state == State::Firing)
-                .map(|(labels, alert)| (set(labels), alert.annotations.clone()))
-                .collect();
-            firing.sort();
+            let firing = self.firing(&case.name);
             self.report.checked += 1;
             if let Err(message) = check::alerts(case, &firing) {
                 self.fail(&case.place, message);
