@@ -1,21 +1,16 @@
 //! Rules that can never fire here, because nothing that is collected has what they read.
 
-use std::sync::Arc;
-
+use promql::Engine;
+use rules::Reads;
 use serde_json::{Value, json};
-
-use super::Watch;
+use series::Store;
 
 /// What had no sample for so long is not there, unless a rule looks back further.
 const SPAN_MS: i64 = 3_600_000;
 
 /// Which these are. To be asked where waiting is allowed: every selector is looked up.
-pub(crate) fn page(watch: &Arc<Watch>) -> Value {
-    let (reads, now_ms) = {
-        let rules = watch.rules();
-        (rules.reads(), watch.clock.now_ms())
-    };
-    let found = reads.unmatched(&watch.store, &watch.engine(), now_ms - SPAN_MS, now_ms);
+pub(crate) fn page(reads: &Reads, store: &Store, engine: &Engine, now_ms: i64) -> Value {
+    let found = reads.unmatched(store, engine, now_ms - SPAN_MS, now_ms);
     let found: Vec<_> = found
         .iter()
         .map(|one| {

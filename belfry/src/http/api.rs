@@ -56,7 +56,18 @@ pub(crate) async fn logs(
 
 /// The rules that can never fire here, and what they lack.
 pub(crate) async fn unmatched(State(watch): State<Arc<Watch>>) -> (StatusCode, Json<Value>) {
-    match task::spawn_blocking(move || app::unmatched::page(&watch)).await {
+    unmatched_by(move || {
+        let (reads, now_ms) = (watch.rules().reads(), watch.clock.now_ms());
+        app::unmatched::page(&reads, &watch.store, &watch.engine(), now_ms)
+    })
+    .await
+}
+
+/// The same, of whoever has rules and a store.
+pub(crate) async fn unmatched_by(
+    page: impl FnOnce() -> Value + Send + 'static,
+) -> (StatusCode, Json<Value>) {
+    match task::spawn_blocking(page).await {
         Ok(page) => (StatusCode::OK, Json(page)),
         Err(err) => (
             StatusCode::INTERNAL_SERVER_ERROR,

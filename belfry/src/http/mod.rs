@@ -1,7 +1,7 @@
 //! What is served: one listener, all of it read from memory.
 
 mod ack;
-mod api;
+pub(crate) mod api;
 mod bounce;
 pub(crate) mod guard;
 mod health;

@@ -10,6 +10,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use super::{Shared, figures, source};
+use crate::app;
+use crate::http::api;
 use crate::http::guard;
 use crate::http::room::{self, Room};
 
@@ -40,7 +42,12 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
             .route("/", get(move || async move { Redirect::to(&home) }))
             .nest(&prefix, inner)
     };
-    all.layer(from_fn_with_state(Arc::clone(shared), check))
+    // Where `belfry rules unmatched` asks, which knows of no prefix.
+    let own = Router::new()
+        .route("/api/belfry/v1/rules/unmatched", get(unmatched))
+        .with_state(Arc::clone(shared));
+    all.merge(own)
+        .layer(from_fn_with_state(Arc::clone(shared), check))
         .layer(from_fn_with_state(Room::without_pings(), room::enter))
 }
 
@@ -69,6 +76,15 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The rules that can never fire here, and what they lack.
+async fn unmatched(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    api::unmatched_by(move || {
+        let (reads, now_ms) = (shared.rules().reads(), shared.clock.now_ms());
+        app::unmatched::page(&reads, &shared.store, &shared.engine(), now_ms)
+    })
+    .await
 }
 
 async fn only_post() -> impl IntoResponse {

@@ -4,6 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::process::{Command, Output};
 
 use crate::setup::Setup;
+use crate::support::alone::Alone;
 use crate::support::belfry::Launch;
 use crate::support::poll;
 use crate::support::program;
@@ -186,4 +187,23 @@ fn rules_that_can_never_fire_here_are_named_as_long_as_nothing_has_what_they_rea
     let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!(told["rules"], 3);
     assert_eq!(told["unmatched"][0]["missing"][0], "nothing{a=\"1\"}");
+}
+
+#[test]
+fn rules_that_can_never_fire_are_named_in_prometheus_place_as_well() {
+    let scratch = Scratch::new();
+    scratch.file(
+        "rules.yml",
+        "groups: [{name: g, rules: [{alert: Never, expr: nothing > 1}, {alert: Ever, expr: vector(1)}]}]",
+    );
+    let flags = ["--web.route-prefix=/p"];
+    let alone = Alone::start(scratch, "rule_files: [rules.yml]", &flags);
+    let data = alone.scratch.path.join("data").display().to_string();
+    assert_eq!(
+        rules(&Scratch::new(), &["unmatched", "--data", &data]),
+        (
+            Some(0),
+            "Never (g): there is no nothing\n1 of 2 rules can never fire here, so far\n".to_owned()
+        )
+    );
 }
