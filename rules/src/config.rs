@@ -1,18 +1,20 @@
 //! The `rules` section of belfry.yml, and the files it names.
 
+mod files;
 mod glob;
 #[cfg(test)]
 mod tests;
 
+pub use files::RuleFiles;
+pub(crate) use glob::fault as pattern_fault;
 pub use glob::files as matching_files;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use settings::{Fault, Place};
-
-use crate::{Job, Source, pack};
+use crate::Job;
+use crate::foreign::engine_faults;
 
 /// An hour at the default interval: beyond, what is over would be repeated as if it fired.
 const MOST_RECOVERY: u32 = 240;
@@ -20,7 +22,7 @@ const MOST_RECOVERY: u32 = 240;
 settings::section! {
     /// Rules that turn what is measured into alerts.
     pub struct Config {
-        /// Rule files in Prometheus' format; `*` and `?` stand for parts of a file's name.
+        /// Rule files in Prometheus' format; `?` and `[a-z]` stand for parts of a name, and so does `*` in the last part of a path.
         pub files: Vec<String> = vec![],
         /// Whether the shipped rules are used.
         pub pack: bool = true,
@@ -55,6 +57,11 @@ impl Config {
             let message = format!("{given} evaluations are too many, the most is {MOST_RECOVERY}");
             faults.push(("recovery".into(), message));
         }
+        for (at, pattern) in self.files.iter().enumerate() {
+            if let Some(message) = glob::fault(Path::new(pattern)) {
+                faults.push((format!("files[{at}]"), message.to_owned()));
+            }
+        }
         for (at, job) in self.scrape.iter().enumerate() {
             let key = |inner: String| format!("scrape[{at}].{inner}");
             let found = job.faults().into_iter();
@@ -65,49 +72,12 @@ impl Config {
                 faults.push((key("job_name".into()), message));
             }
         }
+        let engines = self.scrape.iter().enumerate().flat_map(|(at, job)| {
+            let key = move |inner: String| format!("scrape[{at}].{inner}");
+            job.engines()
+                .map(move |(inner, engine)| (key(inner), engine))
+        });
+        faults.extend(engine_faults(engines));
         faults
-    }
-
-    /// The shipped rules, unless they are off, and the text of every file. A
-    /// pattern without any file behind it is no fault, as in Prometheus; a file
-    /// named in full that is not there is one.
-    pub fn sources(&self) -> Result<Vec<Source>, Vec<Fault>> {
-        let mut sources = if self.pack {
-            pack::sources()
-        } else {
-            Vec::new()
-        };
-        let mut faults = Vec::new();
-        for pattern in &self.files {
-            match glob::files(Path::new(pattern)) {
-                Ok(paths) => {
-                    for path in paths {
-                        let name = path.display().to_string();
-                        match std::fs::read_to_string(&path) {
-                            Ok(text) => sources.push(Source { name, text }),
-                            Err(err) => faults.push(unreadable(&name, &err)),
-                        }
-                    }
-                }
-                Err(err) => faults.push(unreadable(pattern, &err)),
-            }
-        }
-        if faults.is_empty() {
-            Ok(sources)
-        } else {
-            Err(faults)
-        }
-    }
-}
-
-fn unreadable(name: &str, err: &std::io::Error) -> Fault {
-    Fault {
-        place: Place::Line {
-            file: name.into(),
-            line: 1,
-            column: 1,
-        },
-        key: String::new(),
-        message: format!("cannot read the rule file: {err}"),
     }
 }

@@ -23,12 +23,13 @@ use reqwest::Client;
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use discovery::engine_faults;
 pub use discovery::{
     Container, Discovery, DockerConfig, Dropped, FileConfig, Network, NetworkFacts, Port, Scrapes,
     StaticConfig,
 };
 pub use fetch::Fetched;
-pub use job::{Authorization, BasicAuth, Job, Protocol, Scheme};
+pub use job::{Authorization, BasicAuth, Job, Offer, Protocol, Scheme};
 pub use rhythm::Rhythm;
 pub use tls::{Clients, Tls};
 
@@ -45,6 +46,8 @@ pub struct Foreign {
     pub every: Duration,
     /// The longest wait for a page.
     pub timeout: Duration,
+    /// Why it is not asked at all, and fails all the same.
+    pub fault: Option<String>,
     asking: fetch::Asking,
     reach: tls::Reach,
 }
@@ -69,12 +72,12 @@ impl Foreign {
                 _ = ticks.tick() => {}
             }
             let began = Instant::now();
-            let page = match client {
-                Ok(client) => tokio::select! {
+            let page = match (&self.fault, client) {
+                (None, Ok(client)) => tokio::select! {
                     () = stop.cancelled() => return,
                     page = self.fetch(client) => page,
                 },
-                Err(why) => Err(why.clone()),
+                (Some(why), _) | (None, Err(why)) => Err(why.clone()),
             };
             take(page.as_ref().map_err(String::as_str), began.elapsed());
         }

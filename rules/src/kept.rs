@@ -11,7 +11,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::set::Awaited;
 use crate::template::set;
-use crate::{Active, RuleSet, State};
+use crate::{Active, RuleKind, RuleSet, State};
+
+/// What becomes of alerts that were pending when the program went down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// After a longer one they begin anew, in milliseconds.
+    pub tolerance_ms: i64,
+    /// None fires sooner than this after the start, in milliseconds; those whose `for` is
+    /// shorter begin anew.
+    pub grace_ms: i64,
+}
+
+impl Default for Outage {
+    /// As current Prometheus bounds it, but without the grace, which would delay a page.
+    fn default() -> Self {
+        Self {
+            tolerance_ms: 3_600_000,
+            grace_ms: 0,
+        }
+    }
+}
 
 /// The state of all rules that have alerts, ready for any serde format.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -86,6 +106,36 @@ impl RuleSet {
                 found.alerts.0 = rule.alerts.into_iter().map(take_up).collect();
             }
         }
+    }
+
+    /// Takes the time of an outage out of the `for` of the alerts that are pending: while
+    /// nobody looked, nobody knows that the condition held. To be called after
+    /// [`RuleSet::restore`] with the times at which the program went down and came back.
+    pub fn resume(&mut self, down_ms: i64, now_ms: i64, outage: Outage) {
+        let Outage {
+            tolerance_ms,
+            grace_ms,
+        } = outage;
+        let away_ms = (now_ms - down_ms).max(0);
+        for rule in self.groups.iter_mut().flat_map(|group| &mut group.rules) {
+            let RuleKind::Alert { for_ms, .. } = rule.spec.kind else {
+                continue;
+            };
+            rule.alerts.0.retain(|_, alert| {
+                if alert.state != State::Pending {
+                    return true;
+                }
+                let rest_ms = for_ms - (down_ms - alert.active_at_ms);
+                // With no time left it fires as soon as its condition is seen.
+                if rest_ms > 0 && rest_ms < grace_ms {
+                    alert.active_at_ms = now_ms + grace_ms - for_ms;
+                } else if rest_ms > 0 {
+                    alert.active_at_ms += away_ms;
+                }
+                away_ms <= tolerance_ms && for_ms >= grace_ms
+            });
+        }
+        self.changed = true;
     }
 
     /// How many alerts are in `state`.

@@ -3,9 +3,8 @@
 //! A page of metrics goes in through [`Intake`], which stores its samples and
 //! ends the series that are gone. A [`RuleSet`] is loaded from rule files as
 //! Prometheus has them, asks the store at each group's time, and returns the
-//! alerts that the alerter must hear of. Time is a parameter; only
-//! [`Config::sources`] and [`Runbooks::read`] open files, and only [`Foreign`]
-//! opens sockets.
+//! alerts that the alerter must hear of. Time is a parameter; only [`RuleFiles`],
+//! [`Discovery`] and [`Runbooks::read`] open files, and only [`Foreign`] opens sockets.
 
 mod alerting;
 mod behind;
@@ -34,18 +33,18 @@ mod unmatched;
 
 pub use alerting::{Active, State};
 pub use check::{Checked, check};
-pub use config::{Config, matching_files};
+pub use config::{Config, RuleFiles, matching_files};
 pub use evaluation::Evaluation;
 pub use figures::write_target_figures;
 pub use file::{GroupSpec, RuleKind, RuleSpec, Source};
 pub use foreign::{
     Authorization, BasicAuth, Clients, Container, Discovery, DockerConfig, Dropped, Fetched,
-    FileConfig, Foreign, Job, Network, NetworkFacts, Port, Protocol, Rhythm, Scheme, Scrapes,
-    StaticConfig, Tls,
+    FileConfig, Foreign, Job, Network, NetworkFacts, Offer, Port, Protocol, Rhythm, Scheme,
+    Scrapes, StaticConfig, Tls,
 };
 pub use format::{Formatted, format};
 pub use group::Group;
-pub use kept::{Kept, KeptAlert, KeptRule};
+pub use kept::{Kept, KeptAlert, KeptRule, Outage};
 pub use prometheus::{Alertmanager, PrometheusFile};
 pub use rule::{Health, Rule};
 pub use runbook::{ALL as RUNBOOKS, PATH as RUNBOOK_PATH, Runbook, Runbooks};

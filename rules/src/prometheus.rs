@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use settings::{Fault, Page, Place, Reading};
 
+use crate::config::pattern_fault;
+use crate::foreign::{Offer, engine_faults};
 use crate::relabel::Relabel;
 use crate::{Config, Job};
 use alerting::Alerting;
@@ -52,6 +54,8 @@ settings::section! {
         pub sample_limit: usize = 0,
         /// The most targets of a job.
         pub target_limit: usize = 0,
+        /// The forms of pages that are asked for.
+        pub scrape_protocols: Vec<Offer> = vec![],
         /// The most labels of a series.
         pub label_limit: usize = 0,
         /// The longest name of a label.
@@ -136,6 +140,16 @@ impl PrometheusFile {
 }
 
 impl PrometheusFile {
+    /// The engine that it names; empty where it leaves that open.
+    #[must_use]
+    pub fn engine(&self) -> &str {
+        let jobs = self.jobs.iter().flat_map(|job| &job.docker_sd_configs);
+        let alerting = self.alertmanagers.iter();
+        let all = jobs.chain(alerting.flat_map(|one| &one.docker_sd_configs));
+        let mut hosts = all.map(|config| &*config.host);
+        hosts.find(|host| !host.is_empty()).unwrap_or_default()
+    }
+
     /// The configuration as a file would say it, without secrets.
     #[must_use]
     pub fn print(&self) -> String {
@@ -174,6 +188,11 @@ fn check(reading: &mut Reading<File>) {
     if global.scrape_timeout > Some(global.scrape_interval) {
         told.push(("global.scrape_timeout".to_owned(), longer.to_owned()));
     }
+    for (at, pattern) in file.rule_files.iter().enumerate() {
+        if let Some(message) = pattern_fault(pattern) {
+            told.push((format!("rule_files[{at}]"), message.to_owned()));
+        }
+    }
     for (at, job) in file.scrape_configs.iter().enumerate() {
         let key = |name: &str| format!("scrape_configs[{at}].{name}");
         if job.job_name.is_empty() {
@@ -186,12 +205,6 @@ fn check(reading: &mut Reading<File>) {
         } else if job.scrape_timeout > Some(every) {
             told.push((key("scrape_timeout"), longer.to_owned()));
         }
-        for (inner, docker) in job.docker_sd_configs.iter().enumerate() {
-            if !docker.host.is_empty() && !docker.host.starts_with("unix://") {
-                let message = "only an engine on this host can be asked: unix://...".to_owned();
-                told.push((key(&format!("docker_sd_configs[{inner}].host")), message));
-            }
-        }
     }
     let jobs = Config {
         scrape: file.scrape_configs.clone(),
@@ -200,6 +213,10 @@ fn check(reading: &mut Reading<File>) {
     let found = jobs.faults().into_iter();
     told.extend(found.map(|(key, message)| (key.replacen("scrape", "scrape_configs", 1), message)));
     told.extend(file.alerting.faults());
+    let engines = file.scrape_configs.iter().flat_map(Job::engines);
+    let engines = engines.chain(file.alerting.engines());
+    let ours = |(key, _): &(String, String)| key.starts_with("alerting.");
+    told.extend(engine_faults(engines).into_iter().filter(ours));
     for (key, message) in told {
         reading.contradict(&key, &message);
     }

@@ -1,14 +1,19 @@
 //! What a former run left: its series, and what its rules knew.
 
-use rules::RuleSet;
+use rules::{Outage, RuleSet};
 use series::Store;
 
 use crate::state::{self, State};
 
-/// The series on the disk, or none where it cannot be read; what is lost is told.
-pub(crate) fn open_series(state: &State, settings: series::Settings, now_ms: i64) -> Store {
+/// The series on the disk, or none where it cannot be read, with the time of their newest
+/// sample; what is lost is told.
+pub(crate) fn open_series(
+    state: &State,
+    settings: series::Settings,
+    now_ms: i64,
+) -> (Store, Option<i64>) {
     let Some(folder) = &state.folder else {
-        return Store::in_memory(settings);
+        return (Store::in_memory(settings), None);
     };
     let (store, found) = Store::open(folder.path(), settings);
     if let Some(err) = &found.error {
@@ -21,7 +26,18 @@ pub(crate) fn open_series(state: &State, settings: series::Settings, now_ms: i64
     if let Some(newest_ms) = found.newest_ms.filter(|newest_ms| *newest_ms > now_ms) {
         store.shift(now_ms - newest_ms);
     }
-    store
+    (store, found.newest_ms)
+}
+
+/// When the program was seen last, when it has come back, and what that means to alerts
+/// that were pending.
+pub(crate) struct Away {
+    /// The time of the newest sample.
+    pub newest_ms: Option<i64>,
+    /// That of the start.
+    pub now_ms: i64,
+    /// What becomes of alerts.
+    pub outage: Outage,
 }
 
 /// The rules with what they knew before this start; until each of `jobs` has
@@ -30,8 +46,9 @@ pub(crate) async fn restored(
     mut rules: RuleSet,
     state: &State,
     jobs: Vec<String>,
-    now_ms: i64,
+    away: Away,
 ) -> RuleSet {
+    let now_ms = away.now_ms;
     let kept = match state::load_rules(&state.pool).await {
         Ok(None) => return rules,
         Ok(Some((saved_ms, body))) => serde_json::from_str(&body)
@@ -45,6 +62,10 @@ pub(crate) async fn restored(
             // The clock was set back while nobody watched.
             if saved_ms > now_ms {
                 rules.shift(now_ms - saved_ms);
+            } else {
+                // What rules know is written when it changes, samples are all the time.
+                let down_ms = away.newest_ms.unwrap_or(saved_ms).max(saved_ms);
+                rules.resume(down_ms.min(now_ms), now_ms, away.outage);
             }
         }
         Err(err) => {

@@ -19,13 +19,14 @@ use tokio::sync::{Notify, watch};
 use super::backups::Backups;
 use super::counts::Kept;
 use super::families::Families;
+use super::former::{self, Away};
 use super::health::Health;
 use super::jobs::Jobs;
 use super::keeper::{self, Keeper};
 use super::pages::Pages;
 use super::readers::Readers;
 use super::ticket::Tickets;
-use super::{Job, context, engine, former, health, letter, own};
+use super::{Job, context, engine, health, letter, own};
 use crate::cli::Place;
 use crate::clock::Clock;
 use crate::config::{Config, Elsewhere, Loaded};
@@ -126,10 +127,16 @@ impl Watch {
             rollup_bytes: config.series.rollups.disk.bytes(),
             ..series::Settings::default()
         };
-        let store = Arc::new(former::open_series(&state, settings, now_ms));
+        let (store, newest_ms) = former::open_series(&state, settings, now_ms);
+        let store = Arc::new(store);
         let foreign = config.rules.scrape.iter().map(|job| job.name().to_owned());
         let own = Job::ALL.iter().map(|job| job.as_str().to_owned());
-        let rules = former::restored(rules, &state, own.chain(foreign).collect(), now_ms).await;
+        let away = Away {
+            newest_ms,
+            now_ms,
+            outage: rules::Outage::default(),
+        };
+        let rules = former::restored(rules, &state, own.chain(foreign).collect(), away).await;
 
         let socket = engine::socket(&config);
         let containers = Containers::new(config.exporter.container.clone(), &socket);

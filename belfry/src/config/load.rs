@@ -88,7 +88,11 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
     for (key, message) in reading.value.faults() {
         reading.contradict(&key, &message);
     }
+    let own = reading.value.rules.scrape.len();
     let prometheus = prometheus::join(&mut reading.value.rules);
+    for (key, message) in prometheus::other_engines(&reading.value, own, prometheus.as_ref().ok()) {
+        reading.contradict(&key, &message);
+    }
     let rules = rule_files::load(
         &reading.value,
         prometheus.as_ref().ok(),

@@ -5,11 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rules::relabel::Relabel;
-use rules::{Alertmanager, PrometheusFile};
+use rules::{Alertmanager, DockerConfig, PrometheusFile};
 use settings::{Fault, Place};
+
+use super::Config;
+use crate::app;
 
 /// A file is no longer than this, in bytes.
 const LONGEST: u64 = 4 << 20;
+
+/// The key that names the file.
+const FILE: &str = "rules.prometheus_file";
 
 /// Reads a `prometheus.yml`; the faults are complete.
 pub(crate) fn read(file: &Path) -> Result<PrometheusFile, Vec<Fault>> {
@@ -72,6 +78,49 @@ pub(super) fn join(rules: &mut rules::Config) -> Result<Joined, Vec<Fault>> {
         evaluation_interval: file.evaluation_interval,
         remarks: file.idle,
     })
+}
+
+/// Where containers are looked for at another engine than the one that is watched, as
+/// (key, message). The jobs behind the first `own` are those of the `joined` file.
+pub(super) fn other_engines(
+    config: &Config,
+    own: usize,
+    joined: Option<&Joined>,
+) -> Vec<(String, String)> {
+    let watched = app::engine_socket(config);
+    // One socket has several names where /var/run is a link.
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let known = real(&watched);
+    let fault = |key: String, engine: &DockerConfig| {
+        let path = Path::new(engine.host.strip_prefix("unix://")?);
+        (real(path) != known).then(|| {
+            let (path, watched) = (path.display(), watched.display());
+            (
+                key,
+                format!("the engine at {path} is not the one that is watched, at {watched}"),
+            )
+        })
+    };
+    let jobs = config.rules.scrape.iter().enumerate();
+    let mut faults: Vec<_> = jobs
+        .flat_map(|(at, job)| {
+            let engines = job.docker_sd_configs.iter().enumerate();
+            engines.map(move |(inner, engine)| (at, inner, engine))
+        })
+        .filter_map(|(at, inner, engine)| {
+            let key = match at < own {
+                true => format!("rules.scrape[{at}].docker_sd_configs[{inner}].host"),
+                false => FILE.to_owned(),
+            };
+            fault(key, engine)
+        })
+        .collect();
+    let others = joined
+        .iter()
+        .flat_map(|joined| &joined.elsewhere.alertmanagers);
+    let engines = others.flat_map(|one| &one.docker_sd_configs);
+    faults.extend(engines.filter_map(|engine| fault(FILE.to_owned(), engine)));
+    faults
 }
 
 /// From the root: relative names of our own section are taken from another folder.

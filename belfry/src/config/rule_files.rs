@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use rules::{RuleSet, Site, Source};
+use rules::{RuleFiles, RuleSet, Site, Source};
 use settings::Fault;
 
 use super::Config;
@@ -75,22 +75,14 @@ fn site(config: &Config, joined: Option<&Joined>) -> Site {
 /// must not hide what is wrong in the next.
 fn sources(config: &Config, file: Option<&Path>) -> (Vec<Source>, Vec<Fault>) {
     let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-    let (mut sources, mut faults) = (Vec::new(), Vec::new());
-    let pack = rules::Config {
-        files: Vec::new(),
-        ..config.rules.clone()
+    let patterns = config.rules.files.iter();
+    let found = RuleFiles::read(patterns.map(|pattern| folder.join(pattern)));
+    let mut sources = match config.rules.pack {
+        true => rules::pack::sources(),
+        false => Vec::new(),
     };
-    let files = config.rules.files.iter().map(|pattern| rules::Config {
-        files: vec![folder.join(pattern).display().to_string()],
-        pack: false,
-        ..rules::Config::default()
-    });
-    for part in std::iter::once(pack).chain(files) {
-        match part.sources() {
-            Ok(read) => sources.extend(read),
-            Err(unread) => faults.extend(unread),
-        }
-    }
+    let faults = found.faults();
+    sources.extend(found.sources);
     (sources, faults)
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use settings::{Size, format_duration};
 
-use super::parsed::{address, duration, external_url, level, size};
-use super::shared::{RETENTION, ROLLUPS};
+use super::parsed::{address, duration, duration_or_none, external_url, level, size};
+use super::shared::{RETENTION, ROLLUPS, millis};
 use crate::config::Level;
 use crate::log::Form;
 
@@ -88,6 +88,13 @@ pub(crate) struct Flags {
     /// An alert that goes on is sent again after so long
     #[arg(long = "rules.alert.resend-delay", value_name = "TIME", default_value = "1m", value_parser = duration)]
     pub resend: Duration,
+    /// After a longer time down, alerts that were pending begin anew
+    #[arg(long = "rules.alert.for-outage-tolerance", value_name = "TIME", default_value = "1h", value_parser = duration_or_none)]
+    pub outage_tolerance: Duration,
+    /// Alerts that were pending fire no sooner than this after a start; those whose
+    /// `for` is shorter begin anew
+    #[arg(long = "rules.alert.for-grace-period", value_name = "TIME", default_value = "10m", value_parser = duration_or_none)]
+    pub for_grace: Duration,
     /// Alerts that may wait for one Alertmanager; beyond them the oldest are dropped
     #[arg(
         long = "alertmanager.notification-queue-capacity",
@@ -133,6 +140,14 @@ impl Flags {
         said.unwrap_or(ARCHIVE)
     }
 
+    /// What becomes of alerts that were pending before a start.
+    pub(super) fn outage(&self) -> rules::Outage {
+        rules::Outage {
+            tolerance_ms: millis(self.outage_tolerance),
+            grace_ms: millis(self.for_grace),
+        }
+    }
+
     /// What the series store is to keep.
     pub(super) fn series(&self) -> series::Settings {
         series::Settings {
@@ -166,6 +181,14 @@ impl Flags {
             of("query.max-samples", self.query_samples.to_string()),
             of("query.lookback-delta", format_duration(self.lookback)),
             of("rules.alert.resend-delay", format_duration(self.resend)),
+            of(
+                "rules.alert.for-outage-tolerance",
+                format_duration(self.outage_tolerance),
+            ),
+            of(
+                "rules.alert.for-grace-period",
+                format_duration(self.for_grace),
+            ),
             of(
                 "alertmanager.notification-queue-capacity",
                 self.queue.to_string(),

@@ -14,6 +14,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a duration; write 15s, 5m or 1h30m".to_owned())
 }
 
+/// The same, or none: `0s`.
+pub(super) fn duration_or_none(text: &str) -> Result<Duration, String> {
+    settings::parse_duration(text).ok_or_else(|| "not a duration; write 15s, 5m or 0s".to_owned())
+}
+
 /// `256MiB`. In Prometheus' flags `256MB` means the same: its units are powers of two.
 pub(super) fn size(text: &str) -> Result<Size, String> {
     const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];

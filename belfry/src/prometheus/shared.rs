@@ -2,19 +2,19 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use exporter::container::Containers;
-use rules::{Job, Kept, PrometheusFile, RuleSet, Site, Source};
+use rules::{Job, Kept, PrometheusFile, RuleFiles, RuleSet, Site};
 use series::Store;
-use settings::{Fault, Place};
+use settings::Fault;
 use tokio::sync::{Notify, watch};
 use tokio::{task, time};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Flags;
-use crate::app::former;
+use crate::app::former::{self, Away};
 use crate::clock::Clock;
 use crate::config;
 use crate::scraping::Scraping;
@@ -44,29 +44,11 @@ impl Setup {
     pub(crate) fn load(flags: &Flags, port: u16) -> Result<Self, Vec<Fault>> {
         let file = config::read_prometheus(&flags.config_file)?;
         let mut remarks: Vec<_> = file.idle.iter().map(Fault::to_string).collect();
-        let (mut sources, mut faults) = (Vec::new(), Vec::new());
-        for pattern in &file.rule_files {
-            let found = match rules::matching_files(pattern) {
-                Ok(found) => found,
-                Err(err) => {
-                    faults.push(unreadable(pattern, &err));
-                    continue;
-                }
-            };
-            for path in found {
-                match std::fs::read_to_string(&path) {
-                    Ok(text) => sources.push(Source {
-                        name: path.display().to_string(),
-                        text,
-                    }),
-                    // As Prometheus has it: a pattern that fits no file names none.
-                    Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
-                        remarks.push(format!("no rule file is at {}", path.display()));
-                    }
-                    Err(err) => faults.push(unreadable(&path, &err)),
-                }
-            }
-        }
+        let found = RuleFiles::read(&file.rule_files);
+        let mut faults = found.unreadable;
+        // As Prometheus has it: a pattern that fits no file names none.
+        let nowhere = found.missing.iter().chain(&found.empty);
+        remarks.extend(nowhere.map(|path| format!("no rule file is at {}", path.display())));
         let site = Site {
             interval_ms: millis(file.evaluation_interval),
             external_labels: file.external_labels.clone(),
@@ -75,7 +57,7 @@ impl Setup {
             tell_value: false,
             ..Site::default()
         };
-        match RuleSet::load(&sources, site) {
+        match RuleSet::load(&found.sources, site) {
             Ok(rules) if faults.is_empty() => Ok(Self {
                 file,
                 rules,
@@ -116,6 +98,27 @@ pub(super) struct Reloaded {
     pub(super) at_ms: i64,
 }
 
+/// The engine that is asked for containers, until this goes.
+struct Engine {
+    path: String,
+    containers: Containers,
+    _end: DropGuard,
+}
+
+impl Engine {
+    fn ask(path: &str, stop: &CancellationToken) -> Self {
+        let containers = Containers::new(exporter::container::Config::default(), Path::new(path));
+        let (watching, end) = (containers.clone(), stop.child_token());
+        let until = end.clone();
+        tokio::spawn(async move { watching.run(until).await });
+        Self {
+            path: path.to_owned(),
+            containers,
+            _end: end.drop_guard(),
+        }
+    }
+}
+
 /// The parts.
 pub(crate) struct Shared {
     pub(super) flags: Flags,
@@ -133,7 +136,7 @@ pub(crate) struct Shared {
     pub(super) started_ms: i64,
     file: RwLock<Arc<PrometheusFile>>,
     rules: Mutex<RuleSet>,
-    containers: OnceLock<Containers>,
+    engine: Mutex<Option<Engine>>,
     reload: Mutex<Reloaded>,
     reloading: tokio::sync::Mutex<()>,
 }
@@ -148,9 +151,15 @@ impl Shared {
     ) -> Self {
         let clock = Arc::new(Clock::start());
         let now_ms = clock.now_ms();
-        let store = Arc::new(former::open_series(&state, flags.series(), now_ms));
+        let (store, newest_ms) = former::open_series(&state, flags.series(), now_ms);
+        let store = Arc::new(store);
         let jobs = setup.file.jobs.iter().map(|job| job.name().to_owned());
-        let rules = former::restored(setup.rules, &state, jobs.collect(), now_ms).await;
+        let away = Away {
+            newest_ms,
+            now_ms,
+            outage: flags.outage(),
+        };
+        let rules = former::restored(setup.rules, &state, jobs.collect(), away).await;
         Self {
             scraping: Arc::new(Scraping::new(Arc::clone(&clock), Arc::clone(&store))),
             outbox: Arc::new(Outbox::new(flags.queue)),
@@ -158,7 +167,7 @@ impl Shared {
             reloaded: Default::default(),
             file: RwLock::new(Arc::new(setup.file)),
             rules: Mutex::new(rules),
-            containers: OnceLock::new(),
+            engine: Mutex::default(),
             reload: Mutex::new(Reloaded {
                 refused: false,
                 at_ms: now_ms,
@@ -201,22 +210,21 @@ impl Shared {
         reload.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The containers, if a job looks for them; the first time the engine is asked
-    /// from here on.
+    /// The containers, if a job looks for them. From the first time on, and while the
+    /// configuration names no other, the engine is asked.
     pub(super) fn containers(&self, jobs: &[Job]) -> Vec<rules::Container> {
-        let mut hosts = jobs.iter().flat_map(|job| &job.docker_sd_configs);
-        let Some(first) = hosts.next() else {
+        if jobs.iter().all(|job| job.docker_sd_configs.is_empty()) {
             return Vec::new();
-        };
-        let known = self.containers.get_or_init(|| {
-            let path = first.host.strip_prefix("unix://").unwrap_or(ENGINE);
-            let config = exporter::container::Config::default();
-            let containers = Containers::new(config, Path::new(path));
-            let (watching, stop) = (containers.clone(), self.stop.clone());
-            tokio::spawn(async move { watching.run(stop).await });
-            containers
-        });
-        crate::scraping::containers(known)
+        }
+        let file = self.file();
+        let path = file.engine().strip_prefix("unix://").unwrap_or(ENGINE);
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if engine.as_ref().is_none_or(|engine| engine.path != path) {
+            *engine = Some(Engine::ask(path, &self.stop));
+        }
+        let known = engine.as_ref().map(|engine| engine.containers.clone());
+        drop(engine);
+        known.map_or_else(Vec::new, |known| crate::scraping::containers(&known))
     }
 
     /// Reads the configuration again and applies it whole; on any fault the
@@ -269,18 +277,6 @@ pub(crate) fn lines(faults: &[Fault]) -> String {
     lines.join("\n")
 }
 
-fn unreadable(path: &Path, err: &std::io::Error) -> Fault {
-    Fault {
-        place: Place::Line {
-            file: path.display().to_string().into(),
-            line: 1,
-            column: 1,
-        },
-        key: String::new(),
-        message: format!("cannot read the rule file: {err}"),
-    }
-}
-
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

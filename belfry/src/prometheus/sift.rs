@@ -20,8 +20,6 @@ const IDLE: &[(&str, bool)] = &[
     ("storage.remote.read-sample-limit", true),
     ("storage.remote.read-concurrent-limit", true),
     ("storage.remote.read-max-bytes-in-frame", true),
-    ("rules.alert.for-outage-tolerance", true),
-    ("rules.alert.for-grace-period", true),
     ("rules.max-concurrent-evals", true),
     ("scrape.adjust-timestamps", false),
     ("scrape.timestamp-tolerance", true),

@@ -291,33 +291,6 @@ fn without_lifecycle_nothing_is_changed_over_http() {
 }
 
 #[test]
-fn a_restart_goes_on_with_series_and_with_the_for_of_alerts() {
-    let page = Page::serve("broken 1\n");
-    let scratch = Scratch::new();
-    rules(&scratch, "1h");
-    let mut alone = Alone::start(scratch, &config(&page, ""), &[]);
-    let active = |alone: &Alone| {
-        let alert = alone.data("/api/v1/alerts")["alerts"][0].clone();
-        alert["activeAt"].as_str().map(str::to_owned)
-    };
-    let before = poll::until("the alert should be pending", || active(&alone));
-    poll::until("the rule should be recorded", || alone.value("app:broken"));
-    assert_eq!(alone.stop(), Some(0));
-    alone.restart();
-    let evaluated = || {
-        let groups = alone.data("/api/v1/rules");
-        let last = groups["groups"][0]["lastEvaluation"].as_str()?.to_owned();
-        (!last.starts_with("0001")).then_some(())
-    };
-    poll::until("the rules should be evaluated again", evaluated);
-    assert_eq!(active(&alone), Some(before));
-    let count = alone
-        .value("count_over_time(app:broken[1h])")
-        .expect("samples of before");
-    assert!(count.parse::<f64>().expect("a number") >= 1.0);
-}
-
-#[test]
 fn the_watch_takes_over_what_a_prometheus_yml_wants_scraped_and_judged() {
     let page = Page::serve("# TYPE broken gauge\nbroken 1\n");
     let scratch = Scratch::new();

@@ -98,6 +98,8 @@ mod memory_cap;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod peers;
@@ -107,6 +109,8 @@ mod probers;
 mod probes;
 #[cfg(test)]
 mod prometheus;
+#[cfg(test)]
+mod prometheus_files;
 #[cfg(test)]
 mod prometheus_flags;
 #[cfg(test)]

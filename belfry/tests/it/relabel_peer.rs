@@ -85,6 +85,9 @@ const SERIES: &[&str] = &[
     "metrics_path: /other",
     "scheme: https",
     "body_size_limit: 10B",
+    "target_limit: 1",
+    "target_limit: 2",
+    "target_limit: 1\n  relabel_configs: [{source_labels: [a], regex: foo, action: keep}]",
 ];
 
 const PAGE: &str = "# TYPE requests counter

@@ -1,45 +1,59 @@
 use super::*;
 
 #[test]
-fn files_are_found_by_pattern_and_in_order() {
+fn files_are_found_by_pattern_in_order_and_each_is_read_once() {
     let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
     for name in ["b.yml", "a.yml", "c.txt"] {
-        std::fs::write(folder.path().join(name), name).unwrap();
+        std::fs::write(path(name), name).unwrap();
     }
-    std::fs::create_dir(folder.path().join("d.yml")).unwrap();
-    let config = Config {
-        files: vec![format!("{}/*.yml", folder.path().display())],
-        pack: false,
-        ..Config::default()
-    };
-    let texts: Vec<String> = config
-        .sources()
-        .unwrap()
-        .into_iter()
-        .map(|source| source.text)
-        .collect();
-    assert_eq!(texts, ["a.yml", "b.yml"]);
+    std::fs::create_dir(path("d.yml")).unwrap();
+    for (patterns, wanted) in [
+        (&["*.yml"][..], &["a.yml", "b.yml"][..]),
+        (
+            &["*.yml", "a.yml", "./b.yml", "[a-c].yml"],
+            &["a.yml", "b.yml"],
+        ),
+        (&["b.yml", "*.yml"], &["b.yml", "a.yml"]),
+    ] {
+        let found = RuleFiles::read(patterns.iter().map(|pattern| path(pattern)));
+        assert_eq!(found.faults(), []);
+        let texts: Vec<_> = found
+            .sources
+            .into_iter()
+            .map(|source| source.text)
+            .collect();
+        assert_eq!(texts, wanted, "{patterns:?}");
+    }
 }
 
 #[test]
-fn a_named_file_that_is_not_there_is_a_fault_and_an_empty_pattern_is_none() {
-    let of = |files: &[&str]| Config {
-        files: files.iter().map(ToString::to_string).collect(),
-        ..Config::default()
-    };
+fn a_file_that_is_not_there_is_told_apart_from_an_empty_pattern_and_from_one_without_an_end() {
+    let found = RuleFiles::read([
+        "/nowhere/*.yml",
+        "/nowhere/a.yml",
+        "/dev/zero",
+        "/nowhere/b.yml",
+    ]);
+    assert_eq!(found.empty, [PathBuf::from("/nowhere/*.yml")]);
+    assert_eq!(found.missing.len(), 2);
+    let told: Vec<_> = found.faults().iter().map(ToString::to_string).collect();
     assert_eq!(
-        of(&["/nowhere/*.yml"]).sources().unwrap().len(),
-        pack::FILES.len()
+        told,
+        [
+            "/nowhere/a.yml:1:1: cannot read the rule file: there is no such file",
+            "/nowhere/b.yml:1:1: cannot read the rule file: there is no such file",
+            "/dev/zero:1:1: cannot read the rule file: it is a device, not a regular file",
+        ]
     );
-    let faults = of(&["/nowhere/a.yml", "/nowhere/b.yml"])
-        .sources()
-        .unwrap_err();
-    assert_eq!(faults.len(), 2);
-    assert!(
-        faults[0]
-            .to_string()
-            .starts_with("/nowhere/a.yml:1:1: cannot read the rule file")
-    );
+}
+
+#[test]
+fn stars_in_the_folder_of_a_rule_file_are_a_fault() {
+    let text = "files: [a.yml, 'rules/*/a.yml', 'rules-?/*.yml']";
+    let config: Config = settings::read("belfry.yml".as_ref(), text, &|_| None).unwrap();
+    let message = "a * can stand only in the last part of a path".to_owned();
+    assert_eq!(config.faults(), [("files[1]".to_owned(), message)]);
 }
 
 #[test]

@@ -50,6 +50,26 @@ settings::section! {
     }
 }
 
+/// What is wrong with the engines that are named under these keys, as (key, message): only
+/// one can be asked, on this host.
+pub(crate) fn engine_faults<'a>(
+    named: impl Iterator<Item = (String, &'a DockerConfig)>,
+) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    let mut asked: Option<&str> = None;
+    for (key, config) in named.filter(|(_, config)| !config.host.is_empty()) {
+        let host = &*config.host;
+        if !host.starts_with("unix://") {
+            let message = "only an engine on this host can be asked: unix://...";
+            faults.push((key, message.to_owned()));
+        } else if *asked.get_or_insert(host) != host {
+            let message = format!("only one engine can be asked, and {host} is not the first");
+            faults.push((key, message));
+        }
+    }
+    faults
+}
+
 /// A target before relabelling.
 pub(super) type Labels = BTreeMap<String, String>;
 

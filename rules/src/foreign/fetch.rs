@@ -11,7 +11,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use settings::Secret;
 use tokio::time;
 
-use super::{Foreign, body};
+use super::{Foreign, Offer, body};
 use crate::Page;
 
 /// What we can read, the preferred first.
@@ -48,6 +48,33 @@ pub(super) struct Asking {
     pub(super) fallback: Option<Format>,
     /// Whether a packed page is asked for.
     pub(super) packed: bool,
+    /// The forms that are asked for; empty for all.
+    pub(super) offers: Vec<Offer>,
+}
+
+impl Asking {
+    /// What is asked for, the preferred first.
+    fn accept(&self) -> String {
+        let mut out = String::new();
+        let mut weight = 9;
+        for offer in &self.offers {
+            let form = match offer {
+                Offer::Text004 => "text/plain;version=0.0.4",
+                Offer::Text100 => "text/plain;version=1.0.0;escaping=allow-utf-8",
+                Offer::OpenMetrics001 => "application/openmetrics-text;version=0.0.1",
+                Offer::OpenMetrics100 => {
+                    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8"
+                }
+                Offer::Proto => continue,
+            };
+            out.push_str(&format!("{form};q=0.{weight},"));
+            weight -= 1;
+        }
+        if out.is_empty() {
+            return FORMATS.to_owned();
+        }
+        out + "*/*;q=0.1"
+    }
 }
 
 impl Foreign {
@@ -90,7 +117,7 @@ impl Foreign {
         let timeout = self.timeout.as_secs_f64().to_string();
         let mut request = client
             .get(&self.url)
-            .header(ACCEPT, FORMATS)
+            .header(ACCEPT, self.asking.accept())
             .header("X-Prometheus-Scrape-Timeout-Seconds", timeout);
         // One that waits for the next scrape keeps room for a whole page meanwhile.
         // Where it is secured, that is less than shaking hands anew.

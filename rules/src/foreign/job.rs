@@ -11,6 +11,7 @@ use super::discovery::{DockerConfig, FileConfig, StaticConfig};
 use super::fetch::Asking;
 use super::tls::Tls;
 use crate::Limits;
+use crate::config::pattern_fault;
 use crate::relabel::Relabel;
 
 settings::section! {
@@ -80,12 +81,14 @@ settings::section! {
         pub label_name_length_limit: usize = 512,
         /// The longest value of a label, in bytes; 0 is no limit.
         pub label_value_length_limit: usize = 4096,
-        /// The most targets; beyond it all of them fail. 0 is no limit.
+        /// The most targets; beyond it all of them fail, without being asked. 0 is no limit.
         pub target_limit: usize = 0,
         /// The largest page, unpacked; 0 is no limit.
         pub body_limit: Size = Size::mib(16),
         /// The same, as Prometheus calls it.
         pub body_size_limit: Option<Size> = None,
+        /// The forms of pages that are asked for, the preferred first. Empty: all that are read, OpenMetrics first.
+        pub scrape_protocols: Vec<Offer> = vec![],
         /// What a page is taken for that does not say what it is. Absent: such a page fails.
         pub fallback_scrape_protocol: Option<Protocol> = None,
     }
@@ -112,6 +115,22 @@ settings::choice! {
         OpenMetrics001 = "OpenMetricsText0.0.1",
         /// OpenMetrics, version 1.0.0.
         OpenMetrics100 = "OpenMetricsText1.0.0",
+    }
+}
+
+settings::choice! {
+    /// Formats of pages that can be asked for, as Prometheus names them.
+    pub enum Offer {
+        /// Text, version 0.0.4.
+        Text004 = "PrometheusText0.0.4",
+        /// Text, version 1.0.0.
+        Text100 = "PrometheusText1.0.0",
+        /// OpenMetrics, version 0.0.1.
+        OpenMetrics001 = "OpenMetricsText0.0.1",
+        /// OpenMetrics, version 1.0.0.
+        OpenMetrics100 = "OpenMetricsText1.0.0",
+        /// Protocol buffers; never asked for, as they are not read.
+        Proto = "PrometheusProto",
     }
 }
 
@@ -170,6 +189,12 @@ impl Job {
         !self.file_sd_configs.is_empty() || self.tls_config.is_in_files()
     }
 
+    /// Where it looks for containers, each with its key in the job.
+    pub(crate) fn engines(&self) -> impl Iterator<Item = (String, &DockerConfig)> {
+        let all = self.docker_sd_configs.iter().enumerate();
+        all.map(|(at, config)| (format!("docker_sd_configs[{at}].host"), config))
+    }
+
     pub(super) fn metrics_path(&self) -> &str {
         either(&self.path, &self.metrics_path, "/metrics")
     }
@@ -213,6 +238,7 @@ impl Job {
             authorization,
             fallback: self.fallback_scrape_protocol.map(Protocol::format),
             packed: self.enable_compression,
+            offers: self.scrape_protocols.clone(),
         }
     }
 
@@ -266,6 +292,20 @@ impl Job {
                 faults.extend(
                     found.map(|(inner, message)| (format!("{key}[{at}].{inner}"), message)),
                 );
+            }
+        }
+        for (at, offer) in self.scrape_protocols.iter().enumerate() {
+            if self.scrape_protocols[..at].contains(offer) {
+                let message = format!("{} stands twice", offer.as_str());
+                faults.push((format!("scrape_protocols[{at}]"), message));
+            }
+        }
+        for (at, config) in self.file_sd_configs.iter().enumerate() {
+            for (inner, pattern) in config.files.iter().enumerate() {
+                if let Some(message) = pattern_fault(pattern) {
+                    let key = format!("file_sd_configs[{at}].files[{inner}]");
+                    faults.push((key, message.to_owned()));
+                }
             }
         }
         if let Err(message) = self.tls_config.check() {

@@ -45,13 +45,13 @@ pub(super) fn add(job: &Job, found: Vec<Labels>, every: Duration, out: &mut Scra
     }
     let count = out.targets.len() - before;
     if job.target_limit > 0 && count > job.target_limit {
-        // As Prometheus has it: none of them is scraped, so that it is noticed.
-        out.targets.truncate(before);
-        out.faults.push(format!(
-            "job {}: {count} targets, the limit is {}",
-            job.name(),
-            job.target_limit
-        ));
+        // As Prometheus has it, in its words: all of them fail, so that it is noticed.
+        let limit = job.target_limit;
+        let fault = format!("target_limit exceeded (number of targets: {count}, limit: {limit})");
+        for target in &mut out.targets[before..] {
+            target.fault = Some(fault.clone());
+        }
+        out.faults.push(format!("job {}: {fault}", job.name()));
     }
 }
 
@@ -132,6 +132,7 @@ fn target(
         url,
         every,
         timeout,
+        fault: None,
         asking: job.asking(),
         reach: reach.clone(),
     })

@@ -41,6 +41,77 @@ fn a_pending_alert_fires_on_time_across_a_restart() {
     assert_eq!(told[0].starts_at, Some(60_000));
 }
 
+/// What a rule with this `for` comes back with that was pending for `held`, after the
+/// program was `away`: when it fires from the start on, in minutes.
+fn fires_after(hold: i64, held: i64, away: i64, outage: Outage) -> i64 {
+    let minutes = |minutes: i64| minutes * 60_000;
+    let rules = format!(
+        "groups: [{{name: g, interval: 1m, rules: [{{alert: Down, expr: 'up == 0', for: {hold}m}}]}}]"
+    );
+    let bench = Bench::new();
+    let mut set = load(&rules);
+    for at in 0..=held {
+        bench.put("up", "a", minutes(at), 0.0);
+        bench.evaluate(&mut set, minutes(at));
+    }
+    let kept = set.snapshot();
+    let mut set = load(&rules);
+    set.restore(kept, []);
+    let start = held + away;
+    set.resume(minutes(held), minutes(start), outage);
+    let mut after = 0;
+    loop {
+        bench.put("up", "a", minutes(start + after), 0.0);
+        bench.evaluate(&mut set, minutes(start + after));
+        if set.count(State::Firing) == 1 {
+            return after;
+        }
+        after += 1;
+    }
+}
+
+#[test]
+fn an_outage_is_no_time_for_which_the_condition_held() {
+    let minutes = |tolerance: i64, grace: i64| Outage {
+        tolerance_ms: tolerance * 60_000,
+        grace_ms: grace * 60_000,
+    };
+    let own = Outage::default();
+    assert_eq!(own, minutes(60, 0));
+    // As current Prometheus has it by default.
+    let theirs = minutes(60, 10);
+    for (hold, held, away, outage, wanted) in [
+        (60, 5, 30, own, 55),
+        (60, 5, 30, theirs, 55),
+        (60, 55, 30, own, 5),
+        (60, 55, 30, theirs, 10),
+        (60, 50, 30, theirs, 10),
+        (60, 5, 60, own, 55),
+        (60, 5, 61, own, 60),
+        (60, 5, 61, theirs, 60),
+        (60, 5, 61, minutes(61, 0), 55),
+        (8, 5, 1, own, 3),
+        (8, 5, 1, theirs, 8),
+        (10, 5, 1, theirs, 10),
+        (60, 5, 0, own, 55),
+    ] {
+        let fires = fires_after(hold, held, away, outage);
+        assert_eq!(
+            fires, wanted,
+            "for {hold}, held {held}, away {away}, {outage:?}"
+        );
+    }
+}
+
+#[test]
+fn an_outage_leaves_alerts_that_fire_as_they_are() {
+    let bench = Bench::new();
+    let mut set = firing(&bench);
+    let before = set.snapshot();
+    set.resume(60_000, 600_000_000, Outage::default());
+    assert_eq!(set.snapshot(), before);
+}
+
 #[test]
 fn a_restart_tells_nothing_twice() {
     let bench = Bench::new();

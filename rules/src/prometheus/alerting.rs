@@ -103,6 +103,18 @@ impl Alertmanager {
 }
 
 impl Alerting {
+    /// Where containers are looked for, each with its key.
+    pub(super) fn engines(&self) -> impl Iterator<Item = (String, &DockerConfig)> {
+        let all = self.alertmanagers.iter().enumerate();
+        all.flat_map(|(at, one)| {
+            let configs = one.docker_sd_configs.iter().enumerate();
+            configs.map(move |(inner, config)| {
+                let key = format!("alerting.alertmanagers[{at}].docker_sd_configs[{inner}].host");
+                (key, config)
+            })
+        })
+    }
+
     /// What contradicts itself, as (key, message).
     pub(super) fn faults(&self) -> Vec<(String, String)> {
         let mut told = Vec::new();

@@ -13,8 +13,8 @@ const IDLE: &[(&str, &[&str], &str)] = &[
         &["query_log_file", "scrape_failure_log_file"],
         "there is no such log; failures are in /api/v1/targets",
     ),
-    ("global", NEGOTIATED, NEGOTIATION),
-    ("scrape_configs[]", NEGOTIATED, NEGOTIATION),
+    ("global", NAMES_AND_FORMS, NOTHING),
+    ("scrape_configs[]", NAMES_AND_FORMS, NOTHING),
     (
         "scrape_configs[]",
         &["scrape_failure_log_file"],
@@ -23,9 +23,8 @@ const IDLE: &[(&str, &[&str], &str)] = &[
     ("*", &["enable_http2"], "HTTP/1.1 is spoken"),
 ];
 
-const NEGOTIATION: &str = "formats are agreed upon with the target";
-const NEGOTIATED: &[&str] = &[
-    "scrape_protocols",
+const NOTHING: &str = "nothing of it is here";
+const NAMES_AND_FORMS: &[&str] = &[
     "keep_dropped_targets",
     "metric_name_validation_scheme",
     "metric_name_escaping_scheme",
@@ -100,15 +99,16 @@ const SHORT: &[(&str, &str)] = &[
     ("body_limit", "body_size_limit"),
 ];
 
-/// Limits that a job takes from `global`, and what holds where neither says one.
+/// What a job takes from `global`, and what holds where neither says anything.
 /// A page without an end must not take all memory, so its size has a limit always.
-const LIMITS: &[(&str, &str)] = &[
-    ("body_size_limit", "64MiB"),
-    ("sample_limit", "0"),
-    ("target_limit", "0"),
-    ("label_limit", "0"),
-    ("label_name_length_limit", "0"),
-    ("label_value_length_limit", "0"),
+const INHERITED: &[(&str, Option<&str>)] = &[
+    ("body_size_limit", Some("64MiB")),
+    ("sample_limit", Some("0")),
+    ("target_limit", Some("0")),
+    ("label_limit", Some("0")),
+    ("label_name_length_limit", Some("0")),
+    ("label_value_length_limit", Some("0")),
+    ("scrape_protocols", None),
 ];
 
 /// What was found, and taken out.
@@ -118,7 +118,7 @@ pub(super) struct Found {
     pub(super) refused: Vec<Fault>,
 }
 
-/// Takes out of the file what is not for us, and puts in the limits of its jobs.
+/// Takes out of the file what is not for us, and puts in what its jobs inherit.
 pub(super) fn survey(root: &mut Node) -> Found {
     let mut found = Found::default();
     walk(root, "", "", &mut found);
@@ -207,7 +207,7 @@ fn fault(name: &Name, key: String, message: String) -> Fault {
     }
 }
 
-/// Writes the limits of `global` into the jobs that state none.
+/// Writes what `global` says into the jobs that do not say it.
 fn inherit(root: &mut Node) {
     let Kind::Map(entries) = &mut root.kind else {
         return;
@@ -235,26 +235,24 @@ fn inherit(root: &mut Node) {
         let Kind::Map(entries) = &mut job.kind else {
             continue;
         };
-        for (limit, otherwise) in LIMITS {
-            if entries.iter().any(|(name, _)| name.text == *limit) {
+        for (key, otherwise) in INHERITED {
+            if entries.iter().any(|(name, _)| name.text == *key) {
                 continue;
             }
-            let said = global.iter().find(|(name, _)| name.text == *limit);
-            let value = said.map_or_else(
-                || Node {
-                    place: place.clone(),
-                    kind: Kind::Scalar {
-                        text: (*otherwise).to_owned(),
-                        quoted: false,
-                    },
+            let said = global.iter().find(|(name, _)| name.text == *key);
+            let said = said.map(|(_, value)| value.clone());
+            let otherwise = otherwise.map(|text| Node {
+                place: place.clone(),
+                kind: Kind::Scalar {
+                    text: text.to_owned(),
+                    quoted: false,
                 },
-                |(_, value)| value.clone(),
-            );
+            });
             let name = Name {
-                text: (*limit).to_owned(),
+                text: (*key).to_owned(),
                 place: place.clone(),
             };
-            entries.push((name, value));
+            entries.extend(said.or(otherwise).map(|value| (name, value)));
         }
     }
 }

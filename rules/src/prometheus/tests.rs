@@ -172,6 +172,54 @@ alerting:
 }
 
 #[test]
+fn only_one_engine_can_be_asked_whoever_is_looked_for() {
+    let read = |jobs: &str, alertmanagers: &str| {
+        read(&format!(
+            "scrape_configs:\n- job_name: a\n  docker_sd_configs: [{jobs}]\nalerting:\n  alertmanagers:\n  - docker_sd_configs: [{alertmanagers}]\n"
+        ))
+    };
+    let (one, two) = ("{host: 'unix:///a'}", "{host: 'unix:///b'}");
+    for (jobs, alertmanagers, engine) in [
+        ("{}", "{}", ""),
+        ("{}", one, "unix:///a"),
+        (one, "{}", "unix:///a"),
+        (
+            "{host: 'unix:///a', port: 1}, {host: 'unix:///a'}",
+            one,
+            "unix:///a",
+        ),
+    ] {
+        let file = read(jobs, alertmanagers).unwrap();
+        assert_eq!(file.engine(), engine);
+    }
+    let not_first = "only one engine can be asked, and unix:///b is not the first";
+    let job = "etc/prometheus.yml:3";
+    let other = "etc/prometheus.yml:6";
+    for (jobs, alertmanagers, wanted) in [
+        (
+            "{}",
+            "{host: 'tcp://a:2375'}",
+            format!(
+                "{other}:32: alerting.alertmanagers[0].docker_sd_configs[0].host: only an engine on this host can be asked: unix://..."
+            ),
+        ),
+        (
+            one,
+            two,
+            format!("{other}:32: alerting.alertmanagers[0].docker_sd_configs[0].host: {not_first}"),
+        ),
+        (
+            &format!("{one}, {two}"),
+            one,
+            format!("{job}:51: scrape_configs[0].docker_sd_configs[1].host: {not_first}"),
+        ),
+    ] {
+        let faults = read(jobs, alertmanagers).unwrap_err();
+        assert_eq!(told(&faults), [wanted]);
+    }
+}
+
+#[test]
 fn what_contradicts_itself_is_told_where_it_stands() {
     let faults = read(
         "
@@ -246,7 +294,7 @@ global:
 scrape_configs:
 - job_name: a
   enable_http2: true
-  scrape_protocols: [PrometheusText0.0.4]
+  keep_dropped_targets: 7
   static_configs: [{targets: [a], labels: {enable_http2: '1', sigv4: '2'}}]
 ",
     )
@@ -257,11 +305,32 @@ scrape_configs:
         "etc/prometheus.yml:2:1: storage: it changes nothing here: the store has its own limits",
         "etc/prometheus.yml:4:3: global.query_log_file: it changes nothing here: ",
         "etc/prometheus.yml:7:3: scrape_configs[0].enable_http2: it changes nothing here: HTTP/1.1",
-        "etc/prometheus.yml:8:3: scrape_configs[0].scrape_protocols: it changes nothing here: ",
+        "etc/prometheus.yml:8:3: scrape_configs[0].keep_dropped_targets: it changes nothing here: ",
     ]) {
         assert!(line.starts_with(expected), "{line}");
     }
     assert_eq!(file.jobs[0].static_configs[0].labels.len(), 2);
+}
+
+#[test]
+fn the_forms_of_pages_that_are_asked_for_come_from_the_job_else_from_global() {
+    let text = "
+global: {scrape_protocols: [PrometheusText0.0.4, OpenMetricsText1.0.0]}
+scrape_configs:
+- {job_name: a, scrape_protocols: [PrometheusProto, PrometheusText1.0.0]}
+- {job_name: b}
+";
+    let file = read(text).unwrap();
+    assert_eq!(file.idle, []);
+    let asked = |at: usize| file.jobs[at].scrape_protocols.clone();
+    assert_eq!(asked(0), [Offer::Proto, Offer::Text100]);
+    assert_eq!(asked(1), [Offer::Text004, Offer::OpenMetrics100]);
+    let twice = text.replace("PrometheusProto", "PrometheusText1.0.0");
+    let place = "etc/prometheus.yml:4:57: scrape_configs[0].scrape_protocols[1]";
+    assert_eq!(
+        told(&read(&twice).unwrap_err()),
+        [format!("{place}: PrometheusText1.0.0 stands twice")]
+    );
 }
 
 #[test]

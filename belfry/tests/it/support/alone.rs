@@ -22,6 +22,7 @@ pub(crate) struct Alone {
     process: Process,
     address: String,
     flags: Vec<String>,
+    environment: Vec<(String, String)>,
     pub(crate) scratch: Scratch,
 }
 
@@ -29,13 +30,25 @@ impl Alone {
     /// Starts it on a free port, and waits until it serves.
     #[track_caller]
     pub(crate) fn start(scratch: Scratch, config: &str, flags: &[&str]) -> Self {
+        Self::within(scratch, config, flags, Vec::new())
+    }
+
+    /// The same with these in its environment.
+    #[track_caller]
+    pub(crate) fn within(
+        scratch: Scratch,
+        config: &str,
+        flags: &[&str],
+        environment: Vec<(String, String)>,
+    ) -> Self {
         scratch.file("prometheus.yml", config);
         let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let process = spawn(&scratch.path, &flags);
+        let process = spawn(&scratch.path, &flags, &environment);
         let mut alone = Self {
             process,
             address: String::new(),
             flags,
+            environment,
             scratch,
         };
         alone.wait_until_it_serves();
@@ -111,8 +124,15 @@ impl Alone {
     /// Starts it again on the same data.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
-        self.process = spawn(&self.scratch.path, &self.flags);
+        self.process = spawn(&self.scratch.path, &self.flags, &self.environment);
         self.wait_until_it_serves();
+    }
+
+    /// The same with other flags.
+    #[track_caller]
+    pub(crate) fn restart_with(&mut self, flags: &[&str]) {
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self.restart();
     }
 
     #[track_caller]
@@ -134,7 +154,7 @@ impl Alone {
     }
 }
 
-fn spawn(folder: &Path, flags: &[String]) -> Process {
+fn spawn(folder: &Path, flags: &[String], environment: &[(String, String)]) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
     command
         .arg("prometheus")
@@ -143,6 +163,7 @@ fn spawn(folder: &Path, flags: &[String]) -> Process {
             "--storage.tsdb.path=data",
         ])
         .args(flags)
+        .envs(environment.iter().cloned())
         .env_remove("BELFRY_CONFIG")
         .current_dir(folder);
     Process::spawn("belfry prometheus", &mut command, &folder.join("log"))

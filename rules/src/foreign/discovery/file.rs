@@ -10,6 +10,9 @@ use super::Labels;
 use crate::config::matching_files;
 use crate::file::fields::{entries, get, list, text, texts};
 
+/// A file of targets is no longer than this, in bytes.
+const LONGEST: u64 = 16 << 20;
+
 /// What tells that a file has changed.
 type Stamp = (SystemTime, u64);
 
@@ -72,7 +75,7 @@ fn look(path: &Path, known: &mut Known) {
     }
     known.stamp = stamp;
     let name = path.display().to_string();
-    let found = match std::fs::read_to_string(path) {
+    let found = match settings::read_file(path, LONGEST) {
         Ok(body) => read(&name, &body).map_err(|fault| fault.to_string()),
         Err(err) => Err(format!("{name}: cannot be read: {err}")),
     };

@@ -206,9 +206,15 @@ fn only_the_first_network_counts_unless_all_do() {
 }
 
 #[test]
-fn too_many_targets_are_none() {
+fn too_many_targets_all_fail() {
     let job = job("job: a\ntargets: ['a:1', 'b:1']\ntarget_limit: 1");
     let found = Discovery::default().look(&[job], &[], EVERY, false);
-    assert_eq!(found.targets, []);
-    assert_eq!(found.faults, ["job a: 2 targets, the limit is 1"]);
+    let told = "target_limit exceeded (number of targets: 2, limit: 1)";
+    let faults: Vec<_> = found
+        .targets
+        .iter()
+        .map(|one| one.fault.as_deref())
+        .collect();
+    assert_eq!(faults, [Some(told); 2]);
+    assert_eq!(found.faults, [format!("job a: {told}")]);
 }

@@ -260,6 +260,14 @@ async fn both_formats_are_asked_for_and_told_apart() {
         "{accept}"
     );
     assert!(accept.contains("text/plain;version=0.0.4"), "{accept}");
+    let plain = Job {
+        scrape_protocols: vec![Offer::Text004, Offer::Proto, Offer::OpenMetrics001],
+        ..at(address, "/accept")
+    };
+    assert_eq!(
+        text(&plain).await.unwrap(),
+        "text/plain;version=0.0.4;q=0.9\n# application/openmetrics-text;version=0.0.1;q=0.8\n# */*;q=0.1"
+    );
     for (path, format) in [("/open", Format::OpenMetrics), ("/metrics", Format::Text)] {
         assert_eq!(fetch(&at(address, path)).await.unwrap().format, format);
     }
