@@ -107,8 +107,9 @@ async fn probe(
             None => "succeeded".to_owned(),
         };
         return format!(
-            "Probe of {} with {module:#?}\n\n{said}\n\nMetrics:\n{page}",
-            asked.target
+            "Probe of {} with {:#?}\n\n{said}\n\nMetrics:\n{page}",
+            asked.target,
+            module.shown()
         )
         .into_response();
     }

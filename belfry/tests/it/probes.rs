@@ -115,10 +115,10 @@ fn the_page_for_one_probe_is_for_what_is_configured_or_allowed() {
     let setup = Setup::new();
     let file = setup.file(
         "blackbox.yml",
-        "modules:\n  mine: {prober: http, timeout: 20s, http: {preferred_ip_protocol: ip4, valid_status_codes: [200]}}\n",
+        "modules:\n  mine: {prober: http, timeout: 20s, http: {preferred_ip_protocol: ip4, valid_status_codes: [200], headers: {Authorization: Bearer sesame}}}\n",
     );
     let setup = setup.part(&format!(
-            "probe:\n  blackbox: {file:?}\n  targets: [{{target: 'http://127.0.0.1:{port}/'}}]\n  allow: [{{target: 'http://localhost:{port}/.*', module: mine}}]"
+            "probe:\n  blackbox: {file:?}\n  targets: [{{target: 'http://127.0.0.1:{port}/'}}]\n  allow: [{{target: 'http://localhost:{port}/|http://localhost:{port}/x', module: mine}}]"
     ));
     let belfry = Launch::with(&setup.config()).start();
     let ask =
@@ -126,6 +126,7 @@ fn the_page_for_one_probe_is_for_what_is_configured_or_allowed() {
     for (target, module, status) in [
         (format!("http://127.0.0.1:{port}/"), "http_2xx", 200),
         (format!("http://localhost:{port}/x"), "mine", 200),
+        (format!("http://localhost:{port}/xy"), "mine", 403),
         (format!("http://localhost:{port}/x"), "http_2xx", 403),
         ("http://169.254.169.254/latest".to_owned(), "http_2xx", 403),
         ("127.0.0.1:22".to_owned(), "tcp_connect", 403),
@@ -141,6 +142,15 @@ fn the_page_for_one_probe_is_for_what_is_configured_or_allowed() {
             answer.body
         );
     }
+    let said = belfry.get(&format!(
+        "/probe?target=http://localhost:{port}/x&module=mine&debug=true"
+    ));
+    assert!(
+        said.body.contains("succeeded") && said.body.contains("Authorization"),
+        "{}",
+        said.body
+    );
+    assert!(!said.body.contains("sesame"), "{}", said.body);
     // As rules made for blackbox_exporter ask.
     poll::holds("the unknown module should be counted", || {
         belfry.metric("blackbox_module_unknown_total") == Some(1.0)

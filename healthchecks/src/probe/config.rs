@@ -21,7 +21,7 @@ settings::section! {
     pub struct Config {
         /// What is looked at.
         pub targets: Vec<Target> = vec![],
-        /// How it is looked at: modules as in blackbox.yml, beside those that are there already (http_2xx, tcp_connect, tls_connect, ssh_banner, smtp, smtp_starttls, icmp, grpc, grpc_plain, websocket, postgres, redis, http_post_2xx, http_redirect, domain, docker, systemd).
+        /// How it is looked at: modules as in blackbox.yml, beside those that are there already (http_2xx, tcp_connect, tls_connect, ssh_banner, smtp, smtp_starttls, icmp, grpc, grpc_plain, websocket, postgres, redis, http_post_2xx, http_redirect, http_answers, domain, docker, systemd).
         pub modules: BTreeMap<String, Module> = BTreeMap::new(),
         /// A blackbox.yml whose modules are used too.
         pub blackbox: PathBuf = PathBuf::new(),
@@ -287,10 +287,8 @@ impl Loaded {
             .iter()
             .any(|one| one.target == target && one.module == module_name);
         let allowed = self.config.allow.iter().any(|one| {
-            let whole = one.target.regex().find(target.as_bytes());
-            let whole =
-                whole.is_some_and(|found| found.start() == 0 && found.end() == target.len());
-            whole && (one.module.is_empty() || one.module == module_name)
+            one.target.is_whole(target.as_bytes())
+                && (one.module.is_empty() || one.module == module_name)
         });
         if configured || allowed {
             Ok(known)

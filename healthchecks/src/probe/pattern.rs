@@ -1,5 +1,7 @@
 //! Values that keys of modules can have beside the plain ones.
 
+use std::sync::OnceLock;
+
 use regex::bytes::{Regex, RegexBuilder};
 use settings::{Node, Reader, Value};
 
@@ -12,6 +14,8 @@ pub struct Pattern {
     /// As it is written.
     text: String,
     regex: Regex,
+    /// The same for a whole text, once somebody asked.
+    whole: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
@@ -22,7 +26,18 @@ impl Pattern {
         Ok(Self {
             text: text.to_owned(),
             regex: regex.map_err(|err| err.to_string())?,
+            whole: OnceLock::new(),
         })
+    }
+
+    /// Whether a text matches from its begin to its end.
+    #[must_use]
+    pub fn is_whole(&self, text: &[u8]) -> bool {
+        let whole = self.whole.get_or_init(|| {
+            let spelt = re2::rust_regex(&format!("^(?:{})$", self.text)).ok()?;
+            RegexBuilder::new(&spelt).size_limit(2 * MOST).build().ok()
+        });
+        whole.as_ref().is_some_and(|whole| whole.is_match(text))
     }
 
     /// As it is written.
@@ -158,6 +173,21 @@ mod tests {
                 "{pattern} {text}"
             );
             assert_eq!(compiled.show(), pattern);
+        }
+        for (pattern, text, whole) in [
+            ("a|ab", "ab", true),
+            ("a|ab", "a", true),
+            ("a|b", "ab", false),
+            ("a*?", "aa", true),
+            ("", "", true),
+            ("", "a", false),
+            ("^a$", "a", true),
+            ("a.*", "xa", false),
+            ("(?i)a|B", "b", true),
+            ("a", "a\n", false),
+        ] {
+            let told = Pattern::new(pattern).unwrap().is_whole(text.as_bytes());
+            assert_eq!(told, whole, "{pattern} {text:?}");
         }
         assert!(Pattern::new("a**").is_err());
         assert!(Pattern::new("(").is_err());
