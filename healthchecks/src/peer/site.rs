@@ -7,16 +7,20 @@ use exposition::{Kind, Writer};
 use serde::{Deserialize, Serialize};
 
 use super::{Config, Peers, Verdict};
-use crate::probe::{self, Loaded, Prober, Reason, Target};
+use crate::probe::{self, Http, Loaded, Module, Prober, Reason, Target};
 
 /// So many sites of a peer are looked at.
 const SITES: usize = 50;
 /// A target is no longer than this, in bytes.
 const LONG: usize = 512;
+/// Why a site is down is said in one word.
+const WORD: usize = 64;
 /// How a peer may ask us to look: what ships with every Belfry, and takes nothing
 /// from the other side but its answer.
-const MODULES: [&str; 5] = [
+const MODULES: [&str; 7] = [
     "http_2xx",
+    "http_answers",
+    "http_redirect",
     "tls_connect",
     "tcp_connect",
     "grpc",
@@ -56,15 +60,22 @@ pub fn shared(config: &Config, probes: &Loaded) -> Vec<Shared> {
         config.share.iter().map(String::as_str).collect()
     };
     let targets = probes.config.targets.iter();
+    let shipped = probe::shipped();
     targets
         .filter(|target| named.contains(target.called()))
         .filter_map(|target| {
             let own = &*target.module;
-            let module = match probes.modules.get(own)?.prober {
-                _ if MODULES.contains(&own) => own,
-                // Others do not have a module of ours; they see whether it answers at all.
-                Prober::Http => "http_2xx",
-                _ => return None,
+            let module = &**probes.modules.get(own)?;
+            let theirs = shipped.get(own).filter(|_| MODULES.contains(&own));
+            let http = module.prober == Prober::Http;
+            let same = theirs.filter(|theirs| {
+                theirs.prober == module.prober && (!http || theirs.http == module.http)
+            });
+            let module = match same {
+                Some(_) => own,
+                // Others do not have a module of ours, be it of a name that they know.
+                None if http => elsewhere(module)?,
+                None => return None,
             };
             Some(Shared {
                 name: target.called().to_owned(),
@@ -74,6 +85,45 @@ pub fn shared(config: &Config, probes: &Loaded) -> Vec<Shared> {
         })
         .take(SITES)
         .collect()
+}
+
+/// How others look at what we look at by a module of our own: where it asks for nothing
+/// special, as at any site; else they see whether it answers at all, as they have neither
+/// our authorities nor our logins, and do not know which status is good. Nothing where
+/// they could not reach it without more.
+fn elsewhere(module: &Module) -> Option<&'static str> {
+    let http = &module.http;
+    let by_name = http.headers.keys().chain(http.http_headers.keys());
+    let wants_more = !http.proxy_url.is_empty()
+        || !http.tls_config.cert_file.as_os_str().is_empty()
+        || !http.tls_config.server_name.is_empty()
+        || by_name
+            .into_iter()
+            .any(|name| name.eq_ignore_ascii_case("host"));
+    if wants_more {
+        return None;
+    }
+    // What is expected of the answer beside its status is our own affair.
+    let asked = Http {
+        valid_http_versions: Vec::new(),
+        preferred_ip_protocol: Http::default().preferred_ip_protocol,
+        ip_protocol_fallback: true,
+        fail_if_ssl: false,
+        fail_if_not_ssl: false,
+        fail_if_body_matches_regexp: Vec::new(),
+        fail_if_body_not_matches_regexp: Vec::new(),
+        fail_if_header_matches: Vec::new(),
+        fail_if_header_not_matches: Vec::new(),
+        json: Vec::new(),
+        compression: String::new(),
+        body_size_limit: settings::Size(0),
+        enable_http2: true,
+        ..http.clone()
+    };
+    Some(match asked == Http::default() {
+        true => "http_2xx",
+        false => "http_answers",
+    })
 }
 
 /// What a peer's site is called here.
@@ -102,8 +152,10 @@ impl Peers {
     #[must_use]
     pub fn seen(&self, peer: &str, looks: &[probe::View]) -> Vec<Seen> {
         let sites = self.all.get(peer).map(|known| &known.sight.sites);
-        let sites = sites.into_iter().flatten();
+        let mut named = BTreeSet::new();
+        let sites = sites.into_iter().flatten().take(SITES);
         sites
+            .filter(|site| named.insert(&site.name))
             .filter_map(|site| {
                 let name = called(peer, &site.name);
                 let look = looks.iter().find(|look| look.name == name)?;
@@ -134,7 +186,12 @@ impl Peers {
             let Some(known) = self.all.get(&view.name) else {
                 continue;
             };
-            outside.extend(known.sight.seen.iter().map(|seen| (&*view.name, seen)));
+            let mut named = BTreeSet::new();
+            let all = known.sight.seen.iter().take(SITES);
+            let taken = all.filter(|seen| {
+                seen.name.len() <= LONG && seen.reason.len() <= WORD && named.insert(&seen.name)
+            });
+            outside.extend(taken.map(|seen| (&*view.name, seen)));
         }
         write(
             page,
@@ -224,6 +281,68 @@ mod tests {
             let told = shared(&read(text), &probes);
             let told: Vec<_> = told.iter().map(|one| (&*one.name, &*one.module)).collect();
             assert_eq!(told, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_module_of_our_own_is_no_reason_for_peers_to_see_a_site_down() {
+        for (module, told) in [
+            (
+                "mine: {http: {fail_if_body_not_matches_regexp: [ok], json: [{path: a, equals: b}]}}",
+                Some("http_2xx"),
+            ),
+            (
+                "mine: {http: {valid_status_codes: [401]}}",
+                Some("http_answers"),
+            ),
+            (
+                "mine: {http: {method: POST, body: x}}",
+                Some("http_answers"),
+            ),
+            (
+                "mine: {http: {basic_auth: {username: u, password: p}}}",
+                Some("http_answers"),
+            ),
+            (
+                "mine: {http: {tls_config: {ca_file: /etc/ca.pem}}}",
+                Some("http_answers"),
+            ),
+            (
+                "mine: {http: {follow_redirects: false}}",
+                Some("http_answers"),
+            ),
+            ("mine: {http: {tls_config: {cert_file: /etc/me.pem}}}", None),
+            ("mine: {http: {headers: {host: shop.example}}}", None),
+            ("mine: {prober: tcp}", None),
+            (
+                "http_2xx: {http: {valid_status_codes: [204, 401]}}",
+                Some("http_answers"),
+            ),
+            (
+                "http_redirect: {http: {follow_redirects: false, valid_status_codes: [301, 302, 303, 307, 308]}}",
+                Some("http_redirect"),
+            ),
+            (
+                "http_post_2xx: {http: {method: POST}}",
+                Some("http_answers"),
+            ),
+            (
+                "tcp_connect: {prober: tcp, tcp: {preferred_ip_protocol: ip4}}",
+                Some("tcp_connect"),
+            ),
+        ] {
+            let (name, _) = module.split_once(':').unwrap();
+            let probes: probe::Config = read(&format!(
+                "{{addresses: [192.0.2.1], modules: {{{module}}}, \
+                 targets: [{{name: site, target: 'https://shop.example/', module: {name}}}]}}"
+            ));
+            let probes = probes.load().unwrap();
+            let all = shared(&read("share: [site]"), &probes);
+            assert_eq!(all.first().map(|one| &*one.module), told, "{module}");
+            assert!(all.iter().all(taken), "{module}");
+        }
+        for name in MODULES {
+            assert!(probe::shipped().contains_key(name), "{name}");
         }
     }
 
