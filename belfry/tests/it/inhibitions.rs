@@ -131,7 +131,7 @@ const SCENES: &[(&[Alert], &[Alert])] = &[
             "BelfryStateNotWritable severity=critical component=belfry",
         ],
         &[
-            "PeerLinkCut severity=warning component=peer peer=b instance=c",
+            "PeerLinkCut severity=info component=peer peer=b instance=c",
             "BelfrySeriesNotKept severity=warning component=belfry",
         ],
     ),

@@ -17,6 +17,26 @@ pub(super) const RULES: &str = "\
   annotations: {summary: '{{ $labels.site }} is down from outside'}
 ";
 
+/// Those, and the shipped one about a link that is cut, which here fires soon.
+fn rules() -> String {
+    let (_, pack) = rules::pack::FILES
+        .iter()
+        .find(|(name, _)| *name == "probe.yml")
+        .expect("the pack has it");
+    let (_, rest) = pack
+        .split_once("- alert: PeerLinkCut\n")
+        .expect("the rule is shipped");
+    let (rule, _) = rest.split_once("annotations:").expect("it says something");
+    let lines = rule.lines().map(str::trim);
+    let kept: Vec<_> = lines
+        .filter(|line| line.starts_with("expr:") || line.starts_with("labels:"))
+        .collect();
+    format!(
+        "{RULES}- alert: PeerLinkCut\n  {}\n  for: 1s\n  annotations: {{summary: 'cannot see {{{{ $labels.peer }}}}'}}\n",
+        kept.join("\n  ")
+    )
+}
+
 /// Three Belfrys that name each other.
 pub(super) struct Three {
     pub(super) lan: Lan,
@@ -54,14 +74,15 @@ impl Three {
             }
             let peer = format!("peer: {{name: {host}, interval: 1s, peers: [{others}], {keys}}}");
             let mail = format!(
-                "mail: {{smarthost: '{}:{}', from: belfry@example.org, to: {host}@example.org, tls: none, timeout: 1m}}\n\
-                 alerter:\n  route: {{receiver: ops, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\n  \
-                 receivers: [{{name: ops, email_configs: [{{to: {host}@example.org, send_resolved: true}}]}}]",
+                "mail: {{smarthost: '{}:{}', from: belfry@example.org, to: {host}@example.org, tls: none, timeout: 1m, digest: ''}}\n\
+                 alerter:\n  route:\n    {{receiver: ops, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h, \
+                 routes: [{{receiver: page, matchers: [severity=\"info\"]}}]}}\n  \
+                 receivers: [{{name: ops, email_configs: [{{to: {host}@example.org, send_resolved: true}}]}}, {{name: page}}]",
                 lan.outside(),
                 sink.port()
             );
             let setup = Setup::new()
-                .rules(RULES)
+                .rules(&rules())
                 .part(&peer)
                 .part(&mail)
                 .part(&sections);
@@ -119,7 +140,12 @@ impl Three {
         let mut pages = Vec::new();
         for host in hosts {
             let alerts = self.belfry(host).get("/api/v1/alerts").json();
-            for alert in alerts["data"]["alerts"].as_array().expect("alerts") {
+            let alerts = alerts["data"]["alerts"].as_array().expect("alerts");
+            // What is only for the page of that host calls nobody.
+            for alert in alerts
+                .iter()
+                .filter(|alert| alert["labels"]["severity"] != "info")
+            {
                 pages.push(format!(
                     "{host}: {}",
                     alert["annotations"]["summary"].as_str().unwrap_or_default()
@@ -127,6 +153,24 @@ impl Three {
             }
         }
         pages
+    }
+
+    /// Whether a host shows that it cannot see this peer.
+    pub(super) fn shows_cut(&self, host: &str, peer: &str) -> bool {
+        let query = format!(
+            "/api/v1/query?query=ALERTS%7Balertname%3D%22PeerLinkCut%22%2Calertstate%3D%22firing%22%2Cpeer%3D%22{peer}%22%7D"
+        );
+        let answer = self.belfry(host).get(&query).json();
+        let found = answer["data"]["result"].as_array();
+        found.is_some_and(|found| !found.is_empty())
+    }
+
+    /// The subjects of all mails that any of them has sent.
+    pub(super) fn subjects(&self) -> Vec<String> {
+        let mails = self.sink.received().into_iter();
+        mails
+            .map(|got| got.mail.header("Subject").to_owned())
+            .collect()
     }
 
     /// For whom each of these hosts has ever said that it is dead.
