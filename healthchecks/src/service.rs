@@ -141,6 +141,8 @@ pub struct Evidence<'a> {
     pub heartbeat_down: &'a dyn Fn(&str) -> bool,
     /// Whether a probe of this name is up; nothing while that is not known.
     pub probe_up: &'a dyn Fn(&str) -> Option<bool>,
+    /// Whether there is no probe of this name.
+    pub no_probe: &'a dyn Fn(&str) -> bool,
     /// Whether an expression holds, or in words why not; nothing while that is not known.
     pub holds: &'a dyn Fn(&str) -> Option<Result<(), String>>,
 }
@@ -322,8 +324,13 @@ impl Services {
                 format!("the heartbeat {} is down", declared.heartbeat),
             ));
         }
-        if !declared.probe.is_empty() && (evidence.probe_up)(&declared.probe) == Some(false) {
-            reasons.push((Cause::Probe, format!("the probe {} fails", declared.probe)));
+        if !declared.probe.is_empty() {
+            if (evidence.probe_up)(&declared.probe) == Some(false) {
+                reasons.push((Cause::Probe, format!("the probe {} fails", declared.probe)));
+            } else if (evidence.no_probe)(&declared.probe) {
+                let said = format!("there is no probe {}", declared.probe);
+                reasons.push((Cause::Probe, said));
+            }
         }
         if !declared.ready_when.is_empty()
             && let Some(Err(why)) = (evidence.holds)(&declared.ready_when)

@@ -27,7 +27,7 @@ pub(crate) use discover::faults as discover_faults;
 pub(crate) use evidence::faults as evidence_faults;
 pub(super) use heartbeats::write as write_heartbeats;
 pub(crate) use probes::compare as compare_certificate;
-pub(crate) use services::{answers, needs, services, with_evidence};
+pub(crate) use services::{Doubt, answers, doubt, needs, services, with_evidence};
 
 use super::Watch;
 use crate::config::Config;
@@ -85,9 +85,14 @@ impl Health {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is known what there is to be looked at.
+    fn targets_known(&self) -> bool {
+        self.targets_known.load(Ordering::Relaxed)
+    }
+
     /// Whether all was looked at once that is on the page of probes: what was not says nothing.
     pub(super) fn all_looked_at(&self, config: &Config) -> bool {
-        self.targets_known.load(Ordering::Relaxed)
+        self.targets_known()
             && self.probes.all_looked_at()
             && self.abroad.all_looked_at()
             && self.peers().were_asked(&config.peer)
@@ -142,6 +147,7 @@ pub(crate) fn page(watch: &Watch) -> Value {
         "now_ms": now_ms,
         "heartbeats": watch.health.beats.views(now_ms),
         "services": answers(watch),
+        "engine": doubt(watch),
         "deadman": watch.health.told.views(),
         "peers": peers(watch),
         "peer_sites": watch.health.abroad.views(now_ms),

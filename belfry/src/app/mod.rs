@@ -51,8 +51,8 @@ pub(crate) use engine::{
 };
 pub(crate) use exporters::Exporters;
 pub(crate) use health::{
-    compare_certificate, discover_faults, evidence_faults, page as health_page, services, sight,
-    with_evidence,
+    Doubt, compare_certificate, discover_faults, doubt, evidence_faults, page as health_page,
+    services, sight, with_evidence,
 };
 pub(crate) use jobs::{
     faults as job_faults, outcome as backup_outcome, setup as backup_setup, zone as backup_zone,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use healthchecks::service::Answer;
+use healthchecks::service::{Answer, Cause};
 use serde_json::json;
 use settings::Secret;
 
 use super::health::{Form, status};
 use super::ping::bearer;
-use crate::app::{self, Watch};
+use crate::app::{self, Doubt, Watch};
 
 /// Whether a process of the service runs.
 pub(crate) async fn live(
@@ -55,10 +55,32 @@ fn answer(
     headers: &HeaderMap,
     (word, well): Question,
 ) -> Response {
+    let details = allowed(watch, headers);
+    // Asked first: what is listed meanwhile is among the services.
+    let doubt = app::doubt(watch);
+    let unlisted = doubt.as_ref().filter(|doubt| doubt.listed_ms.is_none());
+    let unknown = |doubt: &Doubt| {
+        if form.text(headers) {
+            let mut text = format!("not {word}\n");
+            if details {
+                text.push_str(&line("engine", &doubt.reason));
+            }
+            return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+        }
+        let mut body = json!({ "status": "fail" });
+        if details {
+            body["engine"] = json!(doubt);
+        }
+        super::health::json(StatusCode::SERVICE_UNAVAILABLE, &body)
+    };
     let services = app::services(watch);
     let (service, project) = match services.named(name)[..] {
         [found] => found,
         [] => {
+            // Until the engine has told, nobody can say what there is not.
+            if let Some(doubt) = unlisted {
+                return unknown(doubt);
+            }
             // A service that is known and gone is told as missing; one that was never known is a slip of the pen.
             return (StatusCode::NOT_FOUND, "no service is named so\n").into_response();
         }
@@ -70,21 +92,35 @@ fn answer(
     let answer = app::with_evidence(watch, |evidence| {
         services.answer(service, project, evidence)
     });
+    let missing = answer.reasons.iter().any(|(why, _)| *why == Cause::Missing);
+    if let Some(doubt) = unlisted.filter(|_| missing) {
+        return unknown(doubt);
+    }
+    let doubt = doubt.filter(|_| missing || !answer.containers.is_empty());
     let well = well(&answer);
     let code = status(well);
-    let details = allowed(watch, headers);
     if form.text(headers) {
         let mut text = format!("{}{word}\n", if well { "" } else { "not " });
         for (cause, detail) in answer.reasons.iter().filter(|_| details) {
-            text.push_str(&format!("{:<10} {detail}\n", cause.as_str()));
+            text.push_str(&line(cause.as_str(), detail));
+        }
+        if let Some(doubt) = doubt.filter(|_| details) {
+            text.push_str(&line("engine", &doubt.reason));
         }
         return (code, text).into_response();
     }
     let mut body = json!({ "status": if well { "pass" } else { "fail" } });
     if details {
         body["service"] = json!(answer);
+        if let Some(doubt) = doubt {
+            body["engine"] = json!(doubt);
+        }
     }
     super::health::json(code, &body)
+}
+
+fn line(what: &str, detail: &str) -> String {
+    format!("{what:<10} {detail}\n")
 }
 
 /// Whether more than pass or fail is told.

@@ -60,6 +60,7 @@ fn without_an_engine_the_host_is_watched() {
     poll::holds("the page should say that there is no engine", || {
         belfry.get("/").body.contains("No Docker engine")
     });
+    assert_eq!(belfry.get("/health/ready/api").status, 404);
 }
 
 #[test]
@@ -69,10 +70,28 @@ fn an_engine_that_dies_is_reported_and_taken_up_when_it_returns() {
     let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
     poll::holds("the container should be seen", || running(&belfry, "api"));
 
+    let api = belfry.wait_for_status("/health/ready/api", 200).json();
+    assert!(api["engine"].is_null(), "{api}");
     engine.crash();
     poll::holds("the engine should be reported as gone", || {
         belfry.metric(UP) == Some(0.0)
     });
+    // It was well, which balancers go on with; whoever asks is told of when that is.
+    let api = belfry.get("/health/ready/api");
+    assert_eq!(api.status, 200, "{}", api.body);
+    let api = api.json();
+    assert!(api["engine"]["listed_ms"].is_i64(), "{api}");
+    assert!(
+        api["engine"]["since_ms"].as_i64() >= api["engine"]["listed_ms"].as_i64(),
+        "{api}"
+    );
+    let said = belfry.get("/health/ready/api?format=text").body;
+    assert!(
+        said.starts_with("ready\nengine     does not answer since 2"),
+        "{said}"
+    );
+    let all = belfry.get("/api/belfry/v1/health").json();
+    assert!(all["engine"]["reason"].is_string(), "{all}");
     poll::holds("readiness should name it", || {
         let ready = belfry.get("/health/ready").json();
         let all = ready["dependencies"]
@@ -87,6 +106,10 @@ fn an_engine_that_dies_is_reported_and_taken_up_when_it_returns() {
     engine.revive();
     poll::holds("the engine should be seen again", || {
         belfry.metric(UP) == Some(1.0)
+    });
+    poll::holds("there should be no more doubt", || {
+        let api = belfry.get("/health/ready/api").json();
+        api["engine"].is_null()
     });
     engine.run(&Container::named("late"));
     poll::holds("its events should arrive again", || {
@@ -113,6 +136,13 @@ fn an_engine_that_hangs_delays_nothing() {
     poll::holds("the engine should be reported as hung", || {
         belfry.metric(UP) == Some(0.0)
     });
+    let api = belfry.get("/health/ready/api?format=text");
+    assert_eq!(api.status, 200, "{}", api.body);
+    assert!(
+        api.body.contains("engine     does not answer since 2"),
+        "{}",
+        api.body
+    );
     engine.thaw();
     poll::holds("the engine should be well again", || {
         belfry.metric(UP) == Some(1.0)
@@ -125,9 +155,28 @@ fn a_socket_that_accepts_and_never_answers_is_reported() {
     let path = setup.file("silent.sock", "");
     std::fs::remove_file(&path).unwrap();
     let _silent = UnixListener::bind(&path).unwrap();
-    let belfry = Launch::with(&setup.socket(path).config()).start();
+    let setup = setup
+        .socket(path)
+        .part("health: {services: {declared: {}, elsewhere: {container: false}}}");
+    let belfry = Launch::with(&setup.config()).start();
     goes_on(&belfry);
     assert_eq!(belfry.metric(UP), Some(0.0));
+    // Which services there are nobody knows: none of them is misspelt, or missing.
+    for name in ["api", "declared"] {
+        let answer = belfry.get(&format!("/health/ready/{name}?format=text"));
+        assert_eq!(answer.status, 503, "{name}: {}", answer.body);
+        assert!(
+            answer
+                .body
+                .starts_with("not ready\nengine     has not listed its containers yet"),
+            "{name}: {}",
+            answer.body
+        );
+        let answer = belfry.get(&format!("/health/live/{name}")).json();
+        assert!(answer["engine"]["listed_ms"].is_null(), "{answer}");
+        assert_eq!(answer["status"], "fail");
+    }
+    assert_eq!(belfry.get("/health/ready/elsewhere").status, 200);
     poll::holds("the page should say so", || {
         belfry.get("/").body.contains("No Docker engine answers")
     });

@@ -38,6 +38,36 @@ fn a_worker_is_ready_while_its_queue_is_short_and_somebody_consumes_it() {
 }
 
 #[test]
+fn a_heartbeat_that_nobody_expects_is_refused_and_a_probe_that_there_is_not_is_told() {
+    let services = "health: {services: {a: {container: false, heartbeat: job}, b: {container: false, probe: look}}}";
+    let setup = Setup::new().part(services);
+    let (code, log) = Launch::with(&setup.config()).fail();
+    assert_eq!(code, Some(3));
+    assert!(
+        log.contains("health.services[a].heartbeat")
+            && log.contains("no heartbeat of heartbeat.expect is named \"job\""),
+        "{log}"
+    );
+    let setup = Setup::new()
+        .part(services)
+        .part("heartbeat: {create: true}");
+    let mut belfry = Launch::with(&setup.config()).start();
+    belfry.wait_for_status("/health/ready/b", 503);
+    assert_eq!(
+        belfry.get("/health/ready/b?format=text").body,
+        "not ready\nprobe      there is no probe look\n"
+    );
+    assert_eq!(belfry.get("/health/ready/a").status, 200);
+    let look = format!(
+        "probe: {{targets: [{{name: look, target: 'http://{}/health/live'}}]}}",
+        belfry.address()
+    );
+    let setup = setup.part(&look);
+    belfry.reload(&setup.config());
+    belfry.wait_for_status("/health/ready/b", 200);
+}
+
+#[test]
 fn an_expression_that_is_none_is_refused_by_its_key() {
     let setup = Setup::new().part("health: {services: {a: {ready_when: 'sum('}}}");
     let (code, log) = Launch::with(&setup.config()).fail();

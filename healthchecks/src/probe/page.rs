@@ -40,6 +40,12 @@ pub struct View {
 }
 
 impl Board {
+    /// Whether there is a probe of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.lock().entries.contains_key(name)
+    }
+
     /// All probes, by name.
     #[must_use]
     pub fn views(&self, now_ms: i64) -> Vec<View> {

@@ -5,6 +5,7 @@ use super::*;
 const NOTHING: Evidence<'_> = Evidence {
     heartbeat_down: &|_| false,
     probe_up: &|_| None,
+    no_probe: &|_| false,
     holds: &|_| None,
 };
 
@@ -125,6 +126,7 @@ fn the_configuration_adds_what_labels_do_not_say() {
         let evidence = Evidence {
             heartbeat_down: &|name| name == "beat" && down,
             probe_up: &|name| up.filter(|_| name == "look"),
+            no_probe: &|_| false,
             holds: &|_| None,
         };
         assert_eq!(
@@ -133,6 +135,20 @@ fn the_configuration_adds_what_labels_do_not_say() {
             "{down} {up:?}"
         );
     }
+}
+
+#[test]
+fn a_probe_that_there_is_not_is_no_evidence_that_all_is_well() {
+    let said = config("services: {worker: {container: false, probe: look}}");
+    let services = Services::new(&said, Vec::new());
+    let evidence = Evidence {
+        no_probe: &|name| name == "look",
+        ..NOTHING
+    };
+    let answer = services.answer("worker", "", evidence);
+    let told = (Cause::Probe, "there is no probe look".to_owned());
+    assert_eq!((answer.ready, answer.reasons), (false, vec![told]));
+    assert!(services.answer("worker", "", NOTHING).ready);
 }
 
 #[test]

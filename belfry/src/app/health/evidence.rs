@@ -30,19 +30,26 @@ impl Proofs {
     }
 }
 
-/// What is wrong with the expressions, as (key, message).
+/// What is wrong with the expressions and the heartbeats, as (key, message). Probes may
+/// be found later.
 pub(crate) fn faults(config: &Config) -> Vec<(String, String)> {
-    let services = config.health.services.iter();
-    services
-        .filter(|(_, declared)| !declared.ready_when.is_empty())
-        .filter_map(|(name, declared)| {
-            let fault = promql::parse(&declared.ready_when).err()?;
-            Some((
-                format!("health.services[{name}].ready_when"),
-                fault.to_string(),
-            ))
-        })
-        .collect()
+    let mut faults = Vec::new();
+    for (name, declared) in &config.health.services {
+        let mut fault = |key: &str, message: String| {
+            faults.push((format!("health.services[{name}].{key}"), message));
+        };
+        if !declared.ready_when.is_empty()
+            && let Err(err) = promql::parse(&declared.ready_when)
+        {
+            fault("ready_when", err.to_string());
+        }
+        let (beat, beats) = (&declared.heartbeat, &config.heartbeat);
+        if !beat.is_empty() && !beats.create && !beats.expect.contains_key(beat) {
+            let message = format!("no heartbeat of heartbeat.expect is named {beat:?}");
+            fault("heartbeat", message);
+        }
+    }
+    faults
 }
 
 /// Evaluates until told to stop.

@@ -27,6 +27,47 @@ pub(crate) fn answers(watch: &Watch) -> Vec<Answer> {
     with_evidence(watch, |evidence| services(watch).answers(evidence))
 }
 
+/// Why what is known of containers may not be so any more, or is not known at all.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Doubt {
+    /// When the engine last listed them, in milliseconds since 1970; nothing if it
+    /// has not yet.
+    pub(crate) listed_ms: Option<i64>,
+    /// Since when it does not answer; nothing while it may still come to it.
+    since_ms: Option<i64>,
+    /// In words.
+    pub(crate) reason: String,
+}
+
+/// What is to be said of the engine by whoever tells of its containers; nothing while
+/// it answers, or where there is none.
+pub(crate) fn doubt(watch: &Watch) -> Option<Doubt> {
+    let engine = watch.containers.engine();
+    let well = match engine.listed_ms {
+        Some(_) => engine.up,
+        None => watch.knows_containers(),
+    };
+    if well {
+        return None;
+    }
+    let since_ms = engine.since_ms.filter(|_| !engine.up);
+    let why = engine.last_error.filter(|_| !engine.up);
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let since = since_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let reason = match (engine.listed_ms, since) {
+        (Some(_), Some(since)) => format!(
+            "does not answer since {}, containers are told as they were{why}",
+            since.strftime("%Y-%m-%dT%H:%M:%SZ")
+        ),
+        _ => format!("has not listed its containers yet{why}"),
+    };
+    Some(Doubt {
+        listed_ms: engine.listed_ms,
+        since_ms,
+        reason,
+    })
+}
+
 /// Judges by what heartbeats and probes say now.
 pub(crate) fn with_evidence<T>(watch: &Watch, judge: impl FnOnce(Evidence<'_>) -> T) -> T {
     let now_ms = watch.clock.now_ms();
@@ -34,6 +75,8 @@ pub(crate) fn with_evidence<T>(watch: &Watch, judge: impl FnOnce(Evidence<'_>) -
     judge(Evidence {
         heartbeat_down: &|name| beats.state(name, now_ms) == Some(heartbeat::State::Down),
         probe_up: &|name| watch.health.probes.up(name),
+        // What containers and others ask for is known only by and by.
+        no_probe: &|name| watch.health.targets_known() && !watch.health.probes.has(name),
         holds: &|expr| watch.health.proofs.of(expr),
     })
 }
