@@ -106,6 +106,62 @@ fn a_service_without_http_is_ready_as_its_containers_checks_and_needs_are() {
 }
 
 #[test]
+fn services_that_are_frozen_crash_or_are_there_to_end_are_told_as_they_are() {
+    let engine = Engine::start();
+    let once = "com.docker.compose.depends_on";
+    engine.run(&Container::named("shop-frozen-1").compose("shop", "frozen"));
+    engine.run(
+        &Container::named("shop-looping-1")
+            .compose("shop", "looping")
+            .script("exit 3")
+            .option("--restart", "always"),
+    );
+    // Two that end, one well; and of those that end well, one that nobody waits for.
+    for (service, code) in [("migrate", 0), ("broken", 4), ("batch", 0)] {
+        engine.run(
+            &Container::named(&format!("shop-{service}-1"))
+                .compose("shop", service)
+                .script(&format!("exit {code}")),
+        );
+    }
+    for (service, needs) in [("app", "migrate"), ("other", "broken")] {
+        engine.run(
+            &Container::named(&format!("shop-{service}-1"))
+                .compose("shop", service)
+                .label(
+                    once,
+                    &format!("{needs}:service_completed_successfully:false"),
+                ),
+        );
+    }
+    let belfry = Launch::with(&Setup::new().engine(&engine).config()).start();
+    let is = |service: &str, status: u16, live: u16, first: &str| {
+        poll::holds(&format!("{service} should be {status} ({first})"), || {
+            let ready = belfry.get(&format!("/health/ready/{service}?format=text"));
+            ready.status == status
+                && belfry.get(&format!("/health/live/{service}")).status == live
+                && ready.body.lines().nth(1).unwrap_or_default().trim() == first
+        });
+    };
+    is("frozen", 200, 200, "");
+    is("migrate", 200, 200, "");
+    is("app", 200, 200, "");
+    is("broken", 503, 503, "stopped    shop-broken-1 does not run");
+    is("other", 503, 200, "dependency broken: stopped");
+    is("batch", 503, 503, "stopped    shop-batch-1 does not run");
+    is(
+        "looping",
+        503,
+        503,
+        "restarting shop-looping-1 is started again and again",
+    );
+    engine.docker(&["pause", "shop-frozen-1"]);
+    is("frozen", 503, 503, "paused     shop-frozen-1 is frozen");
+    engine.docker(&["unpause", "shop-frozen-1"]);
+    is("frozen", 200, 200, "");
+}
+
+#[test]
 fn a_service_that_compose_files_declare_is_missing_without_a_container() {
     let engine = Engine::start();
     let scratch = Scratch::new();
