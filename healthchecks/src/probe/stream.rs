@@ -152,7 +152,49 @@ pub(super) fn host_and_port(target: &str, default: Option<u16>) -> Step<(String,
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener as Listener, TcpStream as Plain};
+
+    use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
+
     use super::*;
+
+    /// A port of 127.0.0.1 whose queue is full, so that the kernel answers nobody, and
+    /// of 127.0.0.2 one that answers.
+    fn hanging_and_living() -> (u16, Vec<Plain>, [Listener; 2]) {
+        loop {
+            let full = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+            bind(&full, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            listen(&full, 0).unwrap();
+            let full = Listener::from(full);
+            let address = full.local_addr().unwrap();
+            let Ok(living) = Listener::bind(("127.0.0.2", address.port())) else {
+                continue;
+            };
+            let wait = || Plain::connect_timeout(&address, Duration::from_millis(300)).ok();
+            let waiting = std::iter::from_fn(wait).take(64).collect();
+            return (address.port(), waiting, [full, living]);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_hangs_leaves_the_others_their_time() {
+        let (port, _waiting, _listeners) = hanging_and_living();
+        let [hangs, lives] = ["127.0.0.1", "127.0.0.2"].map(|text| text.parse::<IpAddr>().unwrap());
+        let mut samples = Samples::default();
+        let deadline = || Instant::now() + Duration::from_secs(9);
+        let stream = connect(&[hangs, hangs, lives], port, None, deadline(), &mut samples).await;
+        assert_eq!(stream.unwrap().peer_addr().unwrap().ip(), lives);
+        assert_eq!(
+            samples.get("probe_ip_addr_hash", &[]),
+            Some(f64::from(super::super::hash::address(lives)))
+        );
+        // The one that answers is first: no other is waited for.
+        let stream = connect(&[lives, hangs], port, None, deadline(), &mut samples).await;
+        assert_eq!(stream.unwrap().peer_addr().unwrap().ip(), lives);
+        let soon = Instant::now() + Duration::from_secs(1);
+        let failure = connect(&[hangs, hangs], port, None, soon, &mut samples).await;
+        assert_eq!(failure.unwrap_err().reason, Reason::ConnectTimeout);
+    }
 
     #[test]
     fn targets_are_taken_apart() {
