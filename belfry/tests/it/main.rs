@@ -43,6 +43,8 @@ mod backup_quiet;
 #[cfg(test)]
 mod backup_restore;
 #[cfg(test)]
+mod bad_probes;
+#[cfg(test)]
 mod bad_targets;
 mod bounces;
 #[cfg(test)]
