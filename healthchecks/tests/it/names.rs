@@ -26,6 +26,18 @@ pub(crate) fn serve(zone: &str) -> (Server, u16) {
 pub(crate) const ZONE: &str = "$ORIGIN shop.test.\n$TTL 60\n@ SOA ns.shop.test. ops.shop.test. 2026112901 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n\
     www A 192.0.2.10\nwww A 192.0.2.11\nwww AAAA 2001:db8::10\n@ MX 10 mail\nmail A 192.0.2.20\n@ TXT \"v=spf1 -all\"\nalias CNAME www\n";
 
+/// An address of this machine's interfaces, by the word of `ip`.
+fn of_this_machine() -> String {
+    let mut command = Command::new(find("ip", "iproute2"));
+    command.args(["-4", "-o", "address", "show", "scope", "global"]);
+    let told = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let mut words = told
+        .split_ascii_whitespace()
+        .skip_while(|word| *word != "inet");
+    let address = words.nth(1).and_then(|word| word.split('/').next());
+    address.expect("this machine has a network").to_owned()
+}
+
 #[tokio::test]
 async fn an_authoritative_server_is_asked_and_its_answers_are_compared() {
     let (_nsd, port) = serve(ZONE);
@@ -117,6 +129,9 @@ async fn two_name_servers_are_held_against_each_other_and_against_what_is_expect
         .replace("192.0.2.11", "192.0.2.99")
         .replace("mail A 192.0.2.20\n", "");
     let (_other, other) = serve(&changed);
+    let own = of_this_machine();
+    let home = format!("{ZONE}home A {own}\nhalf A {own}\nhalf A 192.0.2.99\n");
+    let (_third, third) = serve(&home);
     // Who speaks only TCP is silent on UDP.
     let silent = crafted(drop);
     let closed = free_port();
@@ -211,6 +226,18 @@ async fn two_name_servers_are_held_against_each_other_and_against_what_is_expect
             "it does not lead to the interfaces of this host",
             "www.shop.test",
             domain(&[one], ", here: true"),
+            Some(Reason::DnsElsewhere),
+        ),
+        (
+            "it leads to an interface of this host",
+            "home.shop.test",
+            domain(&[third], ", here: true"),
+            None,
+        ),
+        (
+            "it leads there, and elsewhere too",
+            "half.shop.test",
+            domain(&[third], ", here: true"),
             Some(Reason::DnsElsewhere),
         ),
         (
