@@ -5,6 +5,7 @@ use crate::setup::Setup;
 use crate::support::belfry::{Belfry, Launch};
 use crate::support::container::Container;
 use crate::support::engine::Engine;
+use crate::support::lan::Lan;
 use crate::support::poll;
 
 fn has(belfry: &Belfry, name: &str, label: &str, value: &str) -> bool {
@@ -59,11 +60,58 @@ fn a_real_engine_answers_hangs_and_dies() {
 }
 
 #[test]
+fn a_host_that_replies_to_no_ping_is_told_from_one_that_cannot_be_reached() {
+    let lan = Lan::new(&["a", "b"]);
+    let setup = Setup::new().part(&format!(
+        "probe:\n  up_after: 1\n  modules: {{ping: {{prober: icmp, timeout: 2s}}}}\n  \
+         targets: [{{name: near, module: ping, target: '{}'}}, {{name: six, module: ping, target: '::1'}}, \
+         {{name: nowhere, module: ping, target: 192.0.2.1}}, {{name: nowhere6, module: ping, target: '2001:db8::1'}}]",
+        lan.address("b")
+    ));
+    let belfry = Launch::with(&setup.config())
+        .binary(&lan.on("a", env!("CARGO_BIN_EXE_belfry")))
+        .listen(&format!("{}:9911", lan.address("a")))
+        .start();
+    let fails = |probe: &str, reason: &str| {
+        let page = belfry.get("/metrics/probe").body;
+        page.lines().any(|line| {
+            line.starts_with("belfry_probe_failure_info{")
+                && line.contains(&format!("probe=\"{probe}\""))
+                && line.contains(&format!("reason=\"{reason}\""))
+                && line.ends_with(" 1")
+        })
+    };
+    let is_up = |probe: &str| {
+        has(
+            &belfry,
+            "belfry_probe_up",
+            &format!("probe=\"{probe}\""),
+            "1",
+        )
+    };
+    poll::holds("those that reply should be up", || {
+        is_up("near") && is_up("six")
+    });
+    for probe in ["nowhere", "nowhere6"] {
+        poll::holds("without a way that should be told", || {
+            fails(probe, "unreachable")
+        });
+    }
+    lan.mute("b", true);
+    poll::holds("without a reply that should be told", || {
+        fails("near", "no_reply")
+    });
+    assert!(is_up("six"));
+    lan.mute("b", false);
+    poll::holds("it should be up again", || is_up("near"));
+}
+
+#[test]
 fn a_command_is_looked_at_and_asked_for_as_all_else() {
     let setup = Setup::new();
     let flag = setup.file("state", "fine\n");
     let setup = setup.part(&format!(
-        "probe:\n  up_after: 1\n  modules:\n    state: {{prober: command, command: {{argv: [cat, {flag:?}], expect: fine}}}}\n  \
+        "probe:\n  up_after: 1\n  modules:\n    state: {{prober: command, command: {{argv: [cat, {flag:?}], user: root, expect: fine}}}}\n  \
          targets: [{{name: state, module: state, target: state}}]\n"
     ));
     let belfry = Launch::with(&setup.config()).start();
@@ -118,7 +166,7 @@ fn a_container_cannot_have_commands_run() {
     let file = setup.file("touched", "");
     std::fs::remove_file(&file).unwrap();
     let setup = setup.part(&format!(
-        "probe: {{modules: {{touch: {{prober: command, command: {{argv: [touch, {file:?}]}}}}}}}}"
+        "probe: {{modules: {{touch: {{prober: command, command: {{argv: [touch, {file:?}], user: root}}}}}}}}"
     ));
     let belfry = Launch::with(&setup.config()).start();
     poll::holds("the good one should be looked at", || {

@@ -197,11 +197,14 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_replies() {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let mut samples = Samples::default();
-        probe("127.0.0.1", &Icmp::default(), deadline, &mut samples)
-            .await
-            .unwrap();
-        assert!(samples.get(PHASES, &[("phase", "rtt")]) > Some(0.0));
+        for (target, version) in [("127.0.0.1", 4.0), ("::1", 6.0)] {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let mut samples = Samples::default();
+            probe(target, &Icmp::default(), deadline, &mut samples)
+                .await
+                .unwrap();
+            assert!(samples.get(PHASES, &[("phase", "rtt")]) > Some(0.0));
+            assert_eq!(samples.get("probe_ip_protocol", &[]), Some(version));
+        }
     }
 }

@@ -135,11 +135,17 @@ fn unstarted(err: &std::io::Error) -> Failure {
     Failure::new(reason, format!("it cannot be started: {err}"))
 }
 
+/// Who nobody is where no file says so, as in an image without users.
+const NOBODY: (u32, u32) = (65534, 65534);
+
 /// The numbers of a user and its group, in the words of `/etc/passwd`.
 fn ids(users: &str, user: &str) -> Option<(u32, u32)> {
-    let line = users
+    let known = users
         .lines()
-        .find(|line| line.split(':').next() == Some(user))?;
+        .find(|line| line.split(':').next() == Some(user));
+    let Some(line) = known else {
+        return (user == "nobody").then_some(NOBODY);
+    };
     let mut fields = line.split(':').skip(2);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
@@ -172,5 +178,6 @@ mod tests {
         ] {
             assert_eq!(ids(users, user), expected, "{user}");
         }
+        assert_eq!(ids("", "nobody"), Some(NOBODY));
     }
 }

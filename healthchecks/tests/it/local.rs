@@ -1,7 +1,9 @@
 //! What runs on the host itself: commands, and the sockets of engines that do
 //! every wrong thing.
 
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
@@ -123,6 +125,21 @@ async fn each_end_of_a_command_has_its_reason() {
             None,
         ),
         (
+            "nobody where we are root, who can write nowhere",
+            shell(
+                "id -u; touch /etc/belfry-was-here",
+                ", exit_codes: [1], expect: '^65534'",
+            ),
+            Some(1.0),
+            (!root).then_some(Reason::Body),
+        ),
+        (
+            "root only by name",
+            shell("id -u", ", user: root, expect: '^0'"),
+            root.then_some(0.0),
+            (!root).then_some(Reason::NotPermitted),
+        ),
+        (
             "another user, without our groups",
             shell(
                 "id -un; id -G",
@@ -145,6 +162,8 @@ async fn each_end_of_a_command_has_its_reason() {
 #[tokio::test]
 async fn all_that_a_command_started_ends_with_it() {
     let folder = tempfile::tempdir().unwrap();
+    // Whoever runs it writes there.
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
     let file = folder.path().join("pid");
     for (script, timeout, expected) in [
         (

@@ -128,6 +128,17 @@ impl Lan {
         program::run(command.args(["-p", "tcp", "--syn", "-j", "DROP"]));
     }
 
+    /// A host replies to no ping any more, or does again.
+    pub(crate) fn mute(&self, host: &str, mute: bool) {
+        let iptables = program::find("iptables", "iptables");
+        let mut command = Command::new(program::find("ip", "iproute2"));
+        command
+            .args(["netns", "exec", &self.space(host)])
+            .arg(iptables)
+            .args(["-w", if mute { "-A" } else { "-D" }, "INPUT"]);
+        program::run(command.args(["-p", "icmp", "-j", "DROP"]));
+    }
+
     /// Nobody but the host itself reaches a port of it any more, or all do again.
     pub(crate) fn shut(&self, host: &str, port: u16, shut: bool) {
         let iptables = program::find("iptables", "iptables");
