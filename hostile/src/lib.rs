@@ -15,6 +15,7 @@ mod health;
 mod kernel;
 mod log;
 mod page;
+mod peers;
 mod query;
 mod rule_file;
 mod sites;
@@ -32,6 +33,7 @@ pub use health::{blackbox, ping};
 pub use kernel::kernel;
 pub use log::log;
 pub use page::page;
+pub use peers::peers;
 pub use query::query;
 pub use rule_file::rule_file;
 pub use sites::sites;
@@ -44,7 +46,7 @@ pub use write::write;
 pub type Entry = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All ways in.
-pub const ENTRIES: [Entry; 19] = [
+pub const ENTRIES: [Entry; 20] = [
     ("archives", archive, archive::samples),
     ("alerting", alerting, alerting::alerting_samples),
     ("alert_api", alert_api, alerting::alert_api_samples),
@@ -52,6 +54,7 @@ pub const ENTRIES: [Entry; 19] = [
     ("blackbox", blackbox, health::blackbox_samples),
     ("compose_files", compose_files, compose_files::samples),
     ("exposition", page, page::samples),
+    ("peers", peers, peers::samples),
     ("ping", ping, health::ping_samples),
     ("promql", query, query::samples),
     ("rule_files", rule_file, rule_file::samples),

@@ -1,6 +1,7 @@
 //! What servers answer to probes: messages of DNS, certificates and what is stapled to
 //! them, HTTP, what proxies say to a tunnel, JSON, frames of WebSockets, replies to pings,
-//! gRPC, events of Celery, words of systemd.
+//! gRPC, events of Celery, words of systemd, servers of PostgreSQL, Redis and SMTP, a
+//! Docker engine, and whoever is talked with over TCP.
 
 use healthchecks::probe::wire;
 
@@ -17,7 +18,15 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
     // A ping and a message in two pieces; the reply to a question, with a header in front.
     samples.push(b"\x89\x01x\x01\x02ab\x80\x01c\x88\0".to_vec());
     samples.push(reply());
+    // PostgreSQL asks for a password; it has no room.
+    samples.push(b"R\0\0\0\x0c\0\0\0\x05salt".to_vec());
+    samples.push(b"E\0\0\0\x24SFATAL\0C28000\0Mno such user\0\0\0\0\0".to_vec());
+    samples.push(b"SSH-2.0-x y\r\nall is OK\r\nmore\0end".to_vec());
     samples.extend(crate::texts(&[
+        "+OK\r\n+PONG\r\n",
+        "220-mail.example\r\n220 ready\r\n250-mail.example\r\n250-STARTTLS\r\n250 SIZE 1000\r\n",
+        "{\"Version\": \"20.10\", \"ApiVersion\": \"1.41\"}",
+        "[{\"Id\": \"a\"}, {\"Id\": \"b\"}]",
         "HTTP/1.1 200 Connection established\r\nVia: a\r\n\r\n",
         "{\"a\": [{\"b\": {\"c\": [1]}}]}",
         "{\"status\": \"SUCCESS\", \"task_id\": \"a\"}",

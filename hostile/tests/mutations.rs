@@ -175,6 +175,11 @@ fn pings_are_taken_without_harm() {
 }
 
 #[test]
+fn answers_of_peers_are_taken_without_harm() {
+    throw("peers");
+}
+
+#[test]
 fn modules_for_probes_are_read_without_harm() {
     throw("blackbox");
 }

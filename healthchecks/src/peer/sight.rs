@@ -32,6 +32,16 @@ pub struct Sight {
     pub standing: Standing,
 }
 
+impl Sight {
+    /// Reads what a peer answered.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn read(answer: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(answer)
+    }
+}
+
 /// How a Belfry is: what is known of it when it does not answer any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {

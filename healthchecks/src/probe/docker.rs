@@ -52,8 +52,7 @@ pub(super) async fn probe(
         return Err(Failure::new(Reason::Protocol, "this is no Docker engine"));
     }
     let version = get(&mut sender, "version", "/version", deadline, samples).await?;
-    let version: Version = serde_json::from_slice(&version)
-        .map_err(|_| Failure::new(Reason::Protocol, "the engine tells no version"))?;
+    let version = version_of(&version)?;
     let labels = [
         ("api_version", version.api_version.as_str()),
         ("version", version.version.as_str()),
@@ -61,13 +60,26 @@ pub(super) async fn probe(
     samples.label("belfry_probe_docker_info", &labels, 1.0);
     if docker.list {
         let list = get(&mut sender, "list", "/containers/json", deadline, samples).await?;
-        let list: Vec<IgnoredAny> = serde_json::from_slice(&list)
-            .map_err(|_| Failure::new(Reason::Protocol, "the list of containers is none"))?;
-        let count = u32::try_from(list.len()).unwrap_or(u32::MAX);
-        samples.set("belfry_probe_docker_containers", f64::from(count));
+        samples.set("belfry_probe_docker_containers", f64::from(count(&list)?));
     }
     samples.set("belfry_probe_docker_ready", 1.0);
     Ok(())
+}
+
+fn version_of(answer: &[u8]) -> Step<Version> {
+    serde_json::from_slice(answer)
+        .map_err(|_| Failure::new(Reason::Protocol, "the engine tells no version"))
+}
+
+fn count(answer: &[u8]) -> Step<u32> {
+    let list: Vec<IgnoredAny> = serde_json::from_slice(answer)
+        .map_err(|_| Failure::new(Reason::Protocol, "the list of containers is none"))?;
+    Ok(u32::try_from(list.len()).unwrap_or(u32::MAX))
+}
+
+/// Whether an engine says such a thing, for those who throw any bytes at it.
+pub(super) fn any(bytes: &[u8]) -> bool {
+    version_of(bytes).is_ok() || count(bytes).is_ok()
 }
 
 struct Ending(tokio::task::JoinHandle<()>);

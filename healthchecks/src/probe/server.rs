@@ -149,6 +149,30 @@ async fn redis(mut talk: Talk, server: &Server) -> Step<()> {
     }
 }
 
+/// Whether a PostgreSQL server answers, for those who throw any bytes at it.
+pub(super) async fn any_postgres(talk: Talk) -> bool {
+    let (server, mut samples) = (Server::default(), Samples::default());
+    let stream = talk.into_stream();
+    let asked = postgres(stream, "", &server, super::wire::end(), &mut samples);
+    asked.await.is_ok()
+}
+
+/// Whether a Redis server answers that asks for a password.
+pub(super) async fn any_redis(talk: Talk) -> bool {
+    let server = Server {
+        password: settings::Secret::new("word"),
+        ..Server::default()
+    };
+    redis(talk, &server).await.is_ok()
+}
+
+/// Whether an SMTP server answers.
+pub(super) async fn any_smtp(talk: Talk) -> bool {
+    let (server, mut samples) = (Server::default(), Samples::default());
+    let asked = smtp(talk, "", &server, super::wire::end(), &mut samples);
+    asked.await.is_ok()
+}
+
 pub(super) fn redis_refusal(answer: &[u8]) -> Failure {
     let text: String = String::from_utf8_lossy(answer).chars().take(120).collect();
     let reason = match text

@@ -2,7 +2,8 @@
 
 use tokio::time::Instant;
 
-use super::module::{Exchange, Tcp};
+use super::module::{Exchange, ExpectLabel, Tcp};
+use super::pattern::Pattern;
 use super::reason::{Failure, Reason, Step};
 use super::samples::Samples;
 use super::stream::{Stream, Wanted, addresses, connect, host_and_port};
@@ -133,14 +134,47 @@ async fn exchange(
     Ok(talk)
 }
 
+/// Whether a talk of some steps goes well, for those who throw any bytes at it.
+pub(super) async fn any(mut talk: Talk) -> bool {
+    let pattern = |text| Pattern::new(text).ok();
+    let (Some(banner), Some(offer)) = (pattern("^SSH-([^ ]*)"), pattern("^(.*) OK$")) else {
+        return false;
+    };
+    let label = ExpectLabel {
+        name: "version".to_owned(),
+        value: "${1}".to_owned(),
+    };
+    let steps = [
+        Exchange {
+            expect: Some(banner),
+            send: "${1} hello".to_owned(),
+            labels: vec![label],
+            ..Exchange::default()
+        },
+        Exchange {
+            expect: Some(offer),
+            expect_bytes: "\0end".to_owned(),
+            send: "bye".to_owned(),
+            ..Exchange::default()
+        },
+    ];
+    let (tcp, mut samples) = (Tcp::default(), Samples::default());
+    for step in &steps {
+        let end = super::wire::end();
+        match exchange(talk, step, "", &tcp, end, &mut samples).await {
+            Ok(on) => talk = on,
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use tokio::io::AsyncWriteExt as _;
 
-    use super::super::module::ExpectLabel;
-    use super::super::pattern::Pattern;
     use super::*;
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::certificate::Certificate;
 use super::talk::Talk;
-use super::{celery, grpc, http, icmp, message, stapled, systemd, websocket};
+use super::{celery, docker, grpc, http, icmp, message, server, stapled, systemd, tcp, websocket};
 
 /// A talk that waits for longer than that hangs.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -29,8 +29,18 @@ pub fn read(bytes: &[u8]) -> usize {
         icmp::any(bytes),
         talked(bytes, websocket::any),
         talked(bytes, http::any_tunnel),
+        talked(bytes, server::any_postgres),
+        talked(bytes, server::any_redis),
+        talked(bytes, server::any_smtp),
+        talked(bytes, tcp::any),
+        docker::any(bytes),
     ];
     read.into_iter().filter(|read| *read).count()
+}
+
+/// When a talk that begins now is given up.
+pub(super) fn end() -> Instant {
+    Instant::now() + DEADLINE
 }
 
 /// Has the bytes come in a talk, and then its end.
@@ -41,8 +51,8 @@ fn talked(bytes: &[u8], with: impl AsyncFnOnce(Talk) -> bool) -> bool {
     let Ok(runtime) = runtime else { return false };
     runtime.block_on(async {
         // What is answered has room, so that nobody waits for its being read.
-        let (here, mut there) = tokio::io::duplex(64 + bytes.len() * 8);
+        let (here, mut there) = tokio::io::duplex(256 + bytes.len() * 8);
         let sent = there.write_all(bytes).await.is_ok() && there.shutdown().await.is_ok();
-        sent && with(Talk::new(Box::new(here), Instant::now() + DEADLINE)).await
+        sent && with(Talk::new(Box::new(here), end())).await
     })
 }

@@ -103,7 +103,7 @@ async fn ask(
     let url = format!("{}/health/peer", peer.url.trim_end_matches('/'));
     let body = probe::fetch(&url, &http, patience, MOST).await;
     let body = body.map_err(|failure| anyhow::anyhow!("{failure}"))?;
-    serde_json::from_slice(&body).context("this is no Belfry")
+    Sight::read(&body).context("this is no Belfry")
 }
 
 /// The name by which the others call this one.
