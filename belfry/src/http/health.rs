@@ -8,6 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use healthchecks::liveness::Stalled;
+use healthchecks::readiness::{Dependency, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -97,8 +98,33 @@ pub(crate) async fn ready(
     let mut body = json!({ "status": if verdict.ready { "pass" } else { "fail" } });
     if details {
         body["dependencies"] = json!(verdict.dependencies);
+        body["checks"] = checks(&verdict.dependencies);
     }
     json(code, &body)
+}
+
+/// The same in the form of `application/health+json`, for programs that know only that.
+fn checks(dependencies: &[Dependency]) -> Value {
+    let check = |of: &Dependency| {
+        let status = match of.status {
+            Status::Ok | Status::Absent => "pass",
+            Status::Failing | Status::Unknown if of.required => "fail",
+            Status::Failing | Status::Unknown => "warn",
+        };
+        let mut check = json!({ "status": status });
+        if let Ok(time) = jiff::Timestamp::from_millisecond(of.checked_ms) {
+            check["time"] = json!(time.to_string());
+        }
+        if let Some(seconds) = of.latency_seconds {
+            check["observedValue"] = json!(seconds);
+            check["observedUnit"] = json!("s");
+        }
+        if !of.reason.is_empty() {
+            check["output"] = json!(of.reason);
+        }
+        (of.name.to_owned(), json!([check]))
+    };
+    dependencies.iter().map(check).collect()
 }
 
 /// Prometheus' and Alertmanager's form of the first question.
@@ -150,6 +176,37 @@ mod tests {
     use axum::body::to_bytes;
 
     use super::*;
+
+    #[test]
+    fn each_dependency_is_a_check_as_well() {
+        let dependency = |name, status, required, reason: &str| Dependency {
+            name,
+            status,
+            required,
+            latency_seconds: (status == Status::Ok).then_some(0.5),
+            since_ms: 0,
+            checked_ms: 1_700_000_000_000,
+            reason: reason.to_owned(),
+        };
+        let told = checks(&[
+            dependency("state", Status::Ok, true, ""),
+            dependency("mail", Status::Failing, true, "refused"),
+            dependency("engine", Status::Failing, false, "silent"),
+            dependency("rules", Status::Unknown, true, ""),
+            dependency("series", Status::Absent, false, ""),
+        ]);
+        let time = "2023-11-14T22:13:20Z";
+        assert_eq!(
+            told,
+            json!({
+                "state": [{"status": "pass", "time": time, "observedValue": 0.5, "observedUnit": "s"}],
+                "mail": [{"status": "fail", "time": time, "output": "refused"}],
+                "engine": [{"status": "warn", "time": time, "output": "silent"}],
+                "rules": [{"status": "fail", "time": time}],
+                "series": [{"status": "pass", "time": time}],
+            })
+        );
+    }
 
     #[tokio::test]
     async fn a_loop_that_stands_still_or_has_ended_makes_it_not_live() {
