@@ -1,5 +1,7 @@
 //! Real servers of Debian: Caddy, sshd, exim, PostgreSQL, Redis.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -176,7 +178,7 @@ async fn postgres_takes_connections_with_or_without_a_login() {
         "-c",
         "unix_socket_directories=",
     ]);
-    let _postgres = Server::start(&mut command, folder, port);
+    let postgres = Server::start(&mut command, folder, port);
     let target = format!("127.0.0.1:{port}");
     let began = std::time::Instant::now();
     let outcome = loop {
@@ -196,6 +198,36 @@ async fn postgres_takes_connections_with_or_without_a_login() {
     assert_eq!(
         reason(&format!("127.0.0.1:{port}"), tls).await,
         Some(Reason::SslExpected)
+    );
+    // From now on it speaks TLS.
+    let papers = postgres.folder.path().join("papers");
+    std::fs::create_dir(&papers).unwrap();
+    let authority = Authority::make(&papers);
+    let (chain, key) = (authority.chain("good"), authority.key("good"));
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        run(Command::new("chown").args(["-R", "postgres"]).arg(&papers));
+    }
+    let settings = format!(
+        "ssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n",
+        chain.display(),
+        key.display()
+    );
+    std::fs::write(data.join("postgresql.auto.conf"), settings).unwrap();
+    postgres.reload();
+    let trusting = format!(
+        "{{prober: postgres, server: {{tls: true, tls_config: {{ca_file: {:?}, server_name: shop.test}}}}}}",
+        authority.root()
+    );
+    let began = std::time::Instant::now();
+    while let Some(told) = reason(&target, &trusting).await {
+        assert_eq!(told, Reason::SslExpected, "{}", postgres.log());
+        assert!(began.elapsed().as_secs() < 120, "{}", postgres.log());
+    }
+    let stranger = "{prober: postgres, server: {tls: true, tls_config: {server_name: shop.test}}}";
+    assert_eq!(
+        reason(&target, stranger).await,
+        Some(Reason::TlsUnknownAuthority)
     );
 }
 
