@@ -2,13 +2,16 @@
 
 use crate::{Config, Job};
 
-/// A Docker volume, as the containers that mount it name it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A Docker volume.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Volume {
     /// Its name.
     pub name: String,
-    /// The compose project of a container that mounts it; empty if there is none.
+    /// The compose project that it is of, or that a container that mounts it is of; empty
+    /// if there is none.
     pub project: String,
+    /// The name that its compose file gives it; empty if there is none, or it is not known.
+    pub short: String,
 }
 
 /// What is known of a volume's backup.
@@ -43,7 +46,12 @@ pub fn coverage(config: &Config, volumes: &[Volume]) -> Vec<(Volume, Coverage)> 
         .filter(|volume| !anonymous(&volume.name))
         .cloned()
         .collect();
-    volumes.sort();
+    // Where one is named twice, more is known of it by whoever knows its project.
+    volumes.sort_by(|one, other| {
+        let known = |volume: &Volume| (volume.short.is_empty(), volume.project.is_empty());
+        let by = one.name.cmp(&other.name);
+        by.then(known(one).cmp(&known(other))).then(one.cmp(other))
+    });
     volumes.dedup_by(|one, other| one.name == other.name);
     volumes
         .into_iter()
@@ -73,9 +81,12 @@ pub fn coverage(config: &Config, volumes: &[Volume]) -> Vec<(Volume, Coverage)> 
 fn covers(job: &Job, volume: &Volume) -> bool {
     let own = if job.project.is_empty() {
         job.volume == volume.name
-    } else {
-        // As compose calls it.
+    } else if volume.short.is_empty() {
+        // As compose calls it, unless its file says otherwise.
         volume.name == format!("{}_{}", job.project, job.volume)
+    } else {
+        // By its labels, as a run finds it.
+        (&volume.project, &volume.short) == (&job.project, &job.volume)
     };
     (own && !job.volume.is_empty()) || job.volumes.contains(&volume.name)
 }
@@ -235,6 +246,11 @@ mod tests {
         let volume = |name: &str| Volume {
             name: name.into(),
             project: "shop".into(),
+            short: String::new(),
+        };
+        let labelled = |name: &str, short: &str| Volume {
+            short: short.into(),
+            ..volume(name)
         };
         let volumes = [
             volume("shop_uploads"),
@@ -244,6 +260,17 @@ mod tests {
             volume("shop_cache"),
             volume("shop_pg"),
             volume(&"ab".repeat(32)),
+            // With a name of its own in the compose file, which a container tells too.
+            Volume {
+                name: "repositories".into(),
+                ..Volume::default()
+            },
+            labelled("repositories", "git"),
+            // What another project calls so is another.
+            Volume {
+                project: "other".into(),
+                ..labelled("foreign", "git")
+            },
         ];
         let words: Vec<_> = coverage(&config, &volumes)
             .into_iter()
@@ -252,6 +279,8 @@ mod tests {
         assert_eq!(
             words,
             [
+                ("foreign".to_owned(), "unknown"),
+                ("repositories".to_owned(), "backed_up"),
                 ("shop_cache".to_owned(), "excluded"),
                 ("shop_db".to_owned(), "backed_up"),
                 ("shop_git".to_owned(), "backed_up"),

@@ -30,8 +30,6 @@ pub struct Found {
 pub struct FoundVolume {
     /// Its name, and the compose project that it is of.
     pub volume: Volume,
-    /// The name that its compose file gives it; empty if there is none.
-    pub short: String,
     /// The running database servers that keep their data in it, by container.
     pub servers: Vec<String>,
 }
@@ -73,29 +71,37 @@ pub async fn look(engine: &Docker) -> Result<Found, String> {
             Err(why) => found.closed.push((server.container, why)),
         }
     }
-    let listed = timeout(PATIENCE, engine.list_volumes(None::<ListVolumesOptions>)).await;
-    let volumes = listed.map_err(|_| LATE)?.map_err(|err| told(&err))?;
-    for volume in volumes.volumes.unwrap_or_default() {
-        let label = |name: &str| volume.labels.get(name).cloned().unwrap_or_default();
+    for mut volume in volumes(engine).await? {
         let of = |(name, server): &(String, String)| (*name == volume.name).then(|| server.clone());
-        let project = label("com.docker.compose.project");
-        found.volumes.push(FoundVolume {
-            short: label("com.docker.compose.volume"),
-            servers: data.iter().filter_map(of).collect(),
-            volume: Volume {
-                project: if project.is_empty() {
-                    mounted_by(&containers, &volume.name)
-                } else {
-                    project
-                },
-                name: volume.name.clone(),
-            },
-        });
+        let servers = data.iter().filter_map(of).collect();
+        if volume.project.is_empty() {
+            volume.project = mounted_by(&containers, &volume.name);
+        }
+        found.volumes.push(FoundVolume { volume, servers });
     }
     found.volumes.sort();
     found.databases.sort();
     found.closed.sort();
     Ok(found)
+}
+
+/// The engine's volumes, whether a container mounts them or not.
+///
+/// # Errors
+/// When the engine does not answer.
+pub async fn volumes(engine: &Docker) -> Result<Vec<Volume>, String> {
+    let listed = timeout(PATIENCE, engine.list_volumes(None::<ListVolumesOptions>)).await;
+    let listed = listed.map_err(|_| LATE)?.map_err(|err| told(&err))?;
+    let volume = |volume: bollard::models::Volume| {
+        let label = |name: &str| volume.labels.get(name).cloned().unwrap_or_default();
+        Volume {
+            project: label("com.docker.compose.project"),
+            short: label("com.docker.compose.volume"),
+            name: volume.name.clone(),
+        }
+    };
+    let volumes = listed.volumes.unwrap_or_default();
+    Ok(volumes.into_iter().map(volume).collect())
 }
 
 const LATE: &str = "the engine does not answer";

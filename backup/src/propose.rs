@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::found::{Found, FoundVolume};
-use crate::{Config, Coverage, coverage, id, of_database};
+use crate::{Config, Coverage, Volume, coverage, id, of_database};
 
 /// The text of a `belfry.yml` with jobs for all that was found, and that no job of
 /// `config` covers yet. Times are apart from each other.
@@ -56,15 +56,21 @@ pub fn propose(config: &Config, found: &Found) -> String {
         }
         let name = unique(&mut names, &[&volume.volume.name]);
         let _ = writeln!(text, "    - name: {name}");
-        if volume.short.is_empty() {
-            let _ = writeln!(text, "      volume: {}", quoted(&volume.volume.name));
-        } else {
+        let Volume {
+            name,
+            project,
+            short,
+        } = &volume.volume;
+        // One that its compose file names otherwise is known by that name alone.
+        if !short.is_empty() && *name == format!("{project}_{short}") {
             let _ = write!(
                 text,
                 "      volume: {}\n      project: {}\n",
-                quoted(&volume.short),
-                quoted(&volume.volume.project)
+                quoted(short),
+                quoted(project)
             );
+        } else {
+            let _ = writeln!(text, "      volume: {}", quoted(name));
         }
         let _ = write!(
             text,
@@ -135,7 +141,6 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Volume;
     use crate::found::FoundDatabase;
 
     #[test]
@@ -144,8 +149,8 @@ mod tests {
             volume: Volume {
                 name: name.into(),
                 project: "shop".into(),
+                short: short.into(),
             },
-            short: short.into(),
             servers: servers.iter().map(|name| (*name).into()).collect(),
         };
         let database = |name: &str| FoundDatabase {
@@ -160,6 +165,7 @@ mod tests {
                 volume("shop_up", "up", &[]),
                 volume(&"ab".repeat(32), "", &[]),
                 volume("it's", "", &[]),
+                volume("repositories", "git", &[]),
             ],
             databases: vec![database("shop"), database("on")],
             closed: vec![("other".into(), "no way".into())],
@@ -170,6 +176,7 @@ mod tests {
             "- name: shop-on\n      container: shop-db-1\n      database: 'on'\n",
             "- name: shop_up\n      volume: up\n      project: shop\n",
             "- name: it_s\n      volume: 'it''s'\n",
+            "- name: repositories\n      volume: repositories\n      schedule",
             "# The databases of other cannot be told: no way\n",
         ] {
             assert!(text.contains(part), "{part}: {text}");
@@ -178,13 +185,13 @@ mod tests {
             !text.contains("abab") && !text.contains("volume: pg"),
             "{text}"
         );
-        assert_eq!(text.matches("schedule: ").count(), 4);
+        assert_eq!(text.matches("schedule: ").count(), 5);
         let config = Config {
             exclude_volumes: [("shop_up".to_owned(), "a cache".to_owned())].into(),
             exclude_databases: [("shop-db-1/on".to_owned(), "a trial".to_owned())].into(),
             ..Config::default()
         };
-        assert_eq!(propose(&config, &found).matches("schedule: ").count(), 2);
+        assert_eq!(propose(&config, &found).matches("schedule: ").count(), 3);
         assert!(propose(&config, &Found::default()).contains("    []\n"));
     }
 }

@@ -15,6 +15,9 @@ use super::Watch;
 /// A folder may lie on a dead mount.
 const DEADLINE: Duration = Duration::from_secs(2);
 
+/// How long the engine may take to tell its volumes.
+const ENGINE: Duration = Duration::from_secs(2);
+
 /// So many threads may hang on dead mounts.
 const THREADS: usize = 4;
 
@@ -24,6 +27,8 @@ const THREADS: usize = 4;
 pub(crate) struct Backups {
     threads: Arc<Semaphore>,
     looks: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// The engine's volumes when it last told them.
+    volumes: Mutex<Vec<Volume>>,
 }
 
 impl Default for Backups {
@@ -31,6 +36,7 @@ impl Default for Backups {
         Self {
             threads: Arc::new(Semaphore::new(THREADS)),
             looks: Mutex::default(),
+            volumes: Mutex::default(),
         }
     }
 }
@@ -39,7 +45,7 @@ impl Backups {
     /// The page: what is known of backups now.
     pub(super) async fn page(&self, watch: &Watch) -> String {
         let config = watch.config();
-        let volumes: Vec<_> = watch
+        let mounted = watch
             .containers
             .inventory()
             .into_iter()
@@ -51,10 +57,12 @@ impl Backups {
                 let of = |mount: &exporter::container::Mount| Volume {
                     name: mount.volume.clone(),
                     project: container.project.clone(),
+                    short: String::new(),
                 };
                 named.map(of).collect::<Vec<_>>()
-            })
-            .collect();
+            });
+        // With those that nobody mounts: what is in them may be needed all the same.
+        let volumes: Vec<_> = mounted.chain(self.volumes(watch).await).collect();
         let coverage = backup::coverage(&config.backup, &volumes);
         let watched = &config.backup.watch;
         let read = self.look(watched).await;
@@ -70,6 +78,18 @@ impl Backups {
         let attested_ms = watch.jobs.attested_ms();
         let page = backup::page(&read, &known, &left, &coverage, &databases, attested_ms);
         page + &backup::target::retries()
+    }
+
+    /// The engine's volumes, as it told them last.
+    async fn volumes(&self, watch: &Watch) -> Vec<Volume> {
+        let known = || self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
+        let connect = exporter::container::at_socket(&super::engine_socket(&watch.config()));
+        if let Ok(engine) = connect()
+            && let Ok(Ok(found)) = time::timeout(ENGINE, backup::found::volumes(&engine)).await
+        {
+            *known() = found;
+        }
+        known().clone()
     }
 
     /// All folders, in their order; one that does not answer in time is an error of its own.

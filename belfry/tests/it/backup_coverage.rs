@@ -4,6 +4,7 @@
 use std::fs;
 
 use crate::backup_files::Place;
+use crate::support::belfry::Launch;
 use crate::support::container::Container;
 use crate::support::poll;
 
@@ -64,6 +65,14 @@ fn every_volume_and_database_is_listed_and_gets_a_job_that_works() {
         ];
         place.engine.docker(&words);
     }
+    let words = [
+        "volume",
+        "create",
+        "--label=com.docker.compose.project=shop",
+        "--label=com.docker.compose.volume=git",
+        "repositories",
+    ];
+    place.engine.docker(&words);
     place.engine.run(&postgres("shop-db-1", "shop_pg"));
     place
         .engine
@@ -114,12 +123,34 @@ fn every_volume_and_database_is_listed_and_gets_a_job_that_works() {
         "rebuilt at each start",
         "backed up volume    shop_pg",
         "backed up volume    shop_up",
+        "backed up volume    repositories",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
     let told = place.expect(0, &["backup", "run", "shop-shop"]);
     assert!(told.contains("1 tables, 100 rows, whole"), "{told}");
     place.expect(0, &["backup", "run", "shop_up"]);
+    // By the name that the compose file has for it, as a job may say it too.
+    let by_project = whole.replace("volume: repositories", "volume: git\n      project: shop");
+    assert_ne!(by_project, whole);
+    // The watch tells it of every volume too, though no container mounts it.
+    let watched = by_project.replace("data: data\n", "");
+    let belfry = Launch::with(&watched).data(&folder.join("watched")).start();
+    for (volume, known) in [("repositories", "backed_up"), ("shop_cache", "excluded")] {
+        let series = format!(
+            "belfry_backup_volume_coverage{{volume=\"{volume}\",project=\"shop\",coverage=\"{known}\"}}"
+        );
+        poll::holds("the watch should know the volume", || {
+            belfry.metric(&series) == Some(1.0)
+        });
+    }
+    drop(belfry);
+    place.scratch.file("belfry.yml", &by_project);
+    place.expect(0, &["backup", "run", "repositories"]);
+    let told = place.expect(0, &["backup", "coverage"]);
+    assert!(told.contains("by repositories"), "{told}");
+    let told = place.expect(0, &["init"]);
+    assert!(told.contains("    []"), "nothing is left: {told}");
     let told = place.expect(0, &["backup", "coverage", "--json"]);
     let all: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
     assert!(
