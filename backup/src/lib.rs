@@ -26,6 +26,7 @@ pub mod known;
 pub mod manifest;
 pub mod marks;
 mod note;
+mod ours;
 mod page;
 pub mod ping;
 pub mod postgres;

@@ -4,35 +4,30 @@
 //! looks where we died, and by the engine when its time is over.
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HealthConfig, HostConfig};
 use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListContainersOptionsBuilder,
-    RemoveContainerOptions,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::ours::{ENGINE, WORK, all, asked, remove, work};
 use crate::postgres::{Server, Session};
 use crate::run::Lock;
 use crate::tool::{Call, Place};
 use crate::{Job, Setup};
 
-/// Whose drill a container is of, and of which folder of ours.
+/// Whose drill a container is of.
 const JOB: &str = "belfry.drill";
-const WORK: &str = "belfry.drill.work";
 /// Where the server in it keeps all that it has.
 const HOME: &str = "/tmp/belfry-drill";
 /// The first line that names a cause, but those that refuse us while it starts; the last
 /// one only says that it ended.
 const WHY: &str = "grep -E 'FATAL|PANIC' /tmp/belfry-drill/log | grep -v -m 1 'the database system is' \
     || tail -n 1 /tmp/belfry-drill/log";
-/// How long the engine may take.
-const ENGINE: Duration = Duration::from_secs(60);
 /// How long a server may take to begin.
 const BEGINNING: Duration = Duration::from_secs(180);
 
@@ -67,24 +62,6 @@ pub(super) struct Apart {
     pub(super) server: Server,
 }
 
-fn told(err: &Error) -> String {
-    err.to_string().chars().take(200).collect()
-}
-
-/// Which folder of ours it is: others may have one of the same path, in a container of
-/// theirs on the same engine.
-fn work(setup: &Setup) -> Result<String, String> {
-    let about = std::fs::metadata(&setup.work);
-    let about = about.map_err(|err| format!("{}: {err}", setup.work.display()))?;
-    Ok(format!("{}:{}", about.dev(), about.ino()))
-}
-
-async fn asked<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
-    let answer = timeout(ENGINE, asking).await;
-    let answer = answer.map_err(|_| "the engine does not answer".to_owned())?;
-    answer.map_err(|err| told(&err))
-}
-
 impl Apart {
     /// Begins a server like that of the job, for as long as the job may take, with what
     /// the one that was backed up preloads.
@@ -95,7 +72,9 @@ impl Apart {
         let config = live.config.unwrap_or_default();
         let name = format!("belfry-drill-{}", job.name);
         let work = work(setup)?;
-        remove(&engine, &work, &name).await?;
+        remove(&engine, &work, &name)
+            .await
+            .map_err(|stays| stays.to_string())?;
         let limit = job.timeout.as_secs().saturating_add(120);
         // What else it is told may be secret, and is of the live one alone.
         let kept = ["PATH=", "LANG=", "LC_", "LD_LIBRARY_PATH="];
@@ -257,7 +236,7 @@ impl Apart {
     pub(super) async fn end(mut self) -> Result<(), String> {
         let gone = remove(&self.engine, &self.work, &self.id).await;
         self.there = gone.is_err();
-        gone
+        gone.map_err(|stays| stays.to_string())
     }
 }
 
@@ -306,46 +285,6 @@ fn limits(job: &Job) -> HostConfig {
     }
 }
 
-/// With the volumes that its image wants, which have no name.
-fn all() -> RemoveContainerOptions {
-    RemoveContainerOptions {
-        force: true,
-        v: true,
-        ..RemoveContainerOptions::default()
-    }
-}
-
-/// Takes a container of ours away, by its name or number, and no other that has its name;
-/// well when it is gone.
-async fn remove(engine: &Docker, work: &str, which: &str) -> Result<(), String> {
-    let began = Instant::now();
-    loop {
-        let look = engine.inspect_container(which, None::<InspectContainerOptions>);
-        let found = match timeout(ENGINE, look).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(Error::DockerResponseServerError {
-                status_code: 404, ..
-            })) => return Ok(()),
-            Ok(Err(err)) => return Err(told(&err)),
-            Err(_) => return Err("the engine does not answer".to_owned()),
-        };
-        let name = found.name.unwrap_or_default();
-        let name = name.trim_start_matches('/');
-        let labels = found.config.and_then(|config| config.labels);
-        if labels.unwrap_or_default().get(WORK).map(String::as_str) != Some(work) {
-            return Err(format!("{name} is no container of ours, and stays"));
-        }
-        // By its number: another may have its name by then. It may be going already.
-        let id = found.id.unwrap_or_default();
-        let refused = asked(engine.remove_container(&id, Some(all()))).await.err();
-        if began.elapsed() > ENGINE {
-            let why = refused.unwrap_or_else(|| "it goes on".to_owned());
-            return Err(format!("{name} cannot be removed: {why}"));
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
 /// Takes away what drills that died have left, of all jobs; how many containers those
 /// were. Drills that go on are left alone.
 ///
@@ -373,7 +312,7 @@ pub async fn sweep(setup: &Setup) -> Result<usize, String> {
         };
         match remove(engine, &work, &id).await {
             Ok(()) => gone += 1,
-            Err(err) => failed.push(err),
+            Err(stays) => failed.push(stays.to_string()),
         }
     }
     if failed.is_empty() {

@@ -135,12 +135,16 @@ pub(super) async fn migrate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<()
         hook::run(setup, &job.name, hook).await?;
     } else {
         let engine = setup.engine.as_ref().ok_or("no engine is there")?;
-        let run = oneoff::run(engine, &job.name, &around.migrate_as, &around.migrate);
+        let what = (&*around.migrate_as, &*around.migrate);
+        let run = oneoff::run(engine, setup, job, what);
         match timeout(around.hook_timeout, run).await {
             Ok(done) => done.map_err(|err| format!("{called}: {err}"))?,
             Err(_) => {
-                oneoff::remove(engine, &job.name).await;
-                return Err(hook::late(called, around.hook_timeout));
+                let late = hook::late(called, around.hook_timeout);
+                return Err(match oneoff::ended(setup, job).await {
+                    Ok(()) => late,
+                    Err(worse) => format!("{late}; and {worse}"),
+                });
             }
         }
     }

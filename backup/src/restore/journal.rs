@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Names, Recovered, replace, swap, tree};
+use super::{Names, Recovered, oneoff, replace, swap, tree};
 use crate::postgres::{Server, Session};
 use crate::run::Lock;
 use crate::{Job, Setup, note};
@@ -100,6 +100,7 @@ pub(super) async fn recover_locked(
     let Ok(text) = std::fs::read(file(setup, job)) else {
         return Ok(None);
     };
+    oneoff::ended(setup, job).await?;
     let names = serde_json::from_slice::<Names>(&text).ok();
     let mut aside = None;
     if let Some((names, was)) = names.as_ref().and_then(|names| Some((names, names.was?))) {

@@ -1,47 +1,75 @@
 //! A command in a container of its own that is like another: of the same image, with
 //! the same environment, volumes and networks. It is removed whatever comes of it.
 
+use std::collections::HashMap;
+
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkConnectRequest};
 use bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, LogsOptions, RemoveContainerOptions,
-    WaitContainerOptions,
+    CreateContainerOptions, InspectContainerOptions, LogsOptions, WaitContainerOptions,
 };
 use futures_util::StreamExt;
 
-fn told(err: &bollard::errors::Error) -> String {
-    err.to_string().chars().take(200).collect()
+use crate::ours::{self, Stays, told};
+use crate::{Job, Setup};
+
+/// Whose migration a container is of.
+const JOB: &str = "belfry.migrate";
+
+fn name(job: &Job) -> String {
+    format!("belfry-migrate-{}", job.name)
 }
 
-fn name(job: &str) -> String {
-    format!("belfry-migrate-{job}")
-}
-
-/// Takes away the container of a job's command.
-pub(super) async fn remove(engine: &Docker, job: &str) {
-    let options = RemoveContainerOptions {
-        force: true,
-        v: true,
-        ..RemoveContainerOptions::default()
+async fn remove(engine: &Docker, setup: &Setup, job: &Job) -> Result<(), Stays> {
+    // Without a folder nothing can be marked with it.
+    let Ok(work) = ours::work(setup) else {
+        return Ok(());
     };
-    let _ = engine.remove_container(&name(job), Some(options)).await;
+    ours::remove(engine, &work, &name(job)).await
+}
+
+/// Sees to it that no migration of a restore that is put back goes on: it would write into
+/// what was there before.
+pub(super) async fn ended(setup: &Setup, job: &Job) -> Result<(), String> {
+    let Some(engine) = &setup.engine else {
+        return Ok(());
+    };
+    match remove(engine, setup, job).await {
+        // The job may have had a migration when it was restored; if it has none, an engine
+        // that does not answer is no reason to wait.
+        Err(Stays::Refused(why)) if !job.restore.migrate_as.is_empty() => {
+            Err(format!("{} may go on: {why}", name(job)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs a command to its end in a container like `like`, which need not run.
 pub(super) async fn run(
     engine: &Docker,
-    job: &str,
+    setup: &Setup,
+    job: &Job,
+    (like, line): (&str, &[String]),
+) -> Result<(), String> {
+    let gone = || async {
+        let gone = remove(engine, setup, job).await;
+        gone.map_err(|stays| stays.to_string())
+    };
+    // Of a restore that was killed.
+    gone().await?;
+    let work = ours::work(setup)?;
+    let labels = [(JOB, job.name.clone()), (ours::WORK, work)];
+    let labels = labels.map(|(key, value)| (key.to_owned(), value));
+    let done = inner(engine, (&name(job), labels.into()), like, line).await;
+    done.and(gone().await)
+}
+
+async fn inner(
+    engine: &Docker,
+    (name, labels): (&str, HashMap<String, String>),
     like: &str,
     line: &[String],
 ) -> Result<(), String> {
-    // Of a restore that was killed.
-    remove(engine, job).await;
-    let done = inner(engine, &name(job), like, line).await;
-    remove(engine, job).await;
-    done
-}
-
-async fn inner(engine: &Docker, name: &str, like: &str, line: &[String]) -> Result<(), String> {
     let asked = engine.inspect_container(like, None::<InspectContainerOptions>);
     let found = asked.await.map_err(|err| told(&err))?;
     let config = found.config.unwrap_or_default();
@@ -54,6 +82,7 @@ async fn inner(engine: &Docker, name: &str, like: &str, line: &[String]) -> Resu
         cmd: Some(line.to_vec()),
         user: config.user,
         working_dir: config.working_dir,
+        labels: Some(labels),
         host_config: Some(HostConfig {
             binds: had.binds,
             mounts: had.mounts,
