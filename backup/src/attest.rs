@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use crate::age::{Decrypting, Encrypting, Identity};
+use crate::age::{Decrypting, Encrypting, Identity, Recipient};
 use crate::{Setup, note};
 
 /// When which recipient was attested, in milliseconds since 1970.
@@ -21,17 +21,17 @@ fn read(setup: &Setup) -> Attested {
 }
 
 /// When a key of today's recipients was last attested, in milliseconds since 1970:
-/// nothing where nothing is encrypted, 0 where none was.
+/// nothing where nothing is encrypted, 0 where none was. Where jobs have recipients of
+/// their own, that of the key that was attested longest ago.
 #[must_use]
 pub fn last(setup: &Setup) -> Option<i64> {
-    let recipients = setup.sealing().recipients;
-    if recipients.is_empty() {
-        return None;
-    }
     let attested = read(setup);
-    let known = recipients.iter().map(ToString::to_string);
-    let known = known.filter_map(|recipient| attested.get(&recipient).copied());
-    Some(known.max().unwrap_or(0))
+    let sets = setup.config.recipient_sets().into_iter();
+    let newest = sets.map(|set| {
+        let known = set.iter().filter_map(|one| attested.get(one).copied());
+        known.max().unwrap_or(0)
+    });
+    newest.min()
 }
 
 /// Seals a sample as backups are, opens it with each of these keys, and notes which
@@ -40,10 +40,31 @@ pub fn last(setup: &Setup) -> Option<i64> {
 /// # Errors
 /// When none of the keys opens what is made here.
 pub fn attest(setup: &Setup, keys: &[Identity], now_ms: i64) -> Result<Vec<String>, String> {
-    let recipients = setup.sealing().recipients;
-    if recipients.is_empty() {
+    let sets = setup.config.recipient_sets();
+    if sets.is_empty() {
         return Err("backup.recipients is empty: backups are not encrypted".to_owned());
     }
+    let mut opened = Vec::new();
+    for set in sets {
+        for recipient in opens(set, keys)? {
+            if !opened.contains(&recipient) {
+                opened.push(recipient);
+            }
+        }
+    }
+    if opened.is_empty() {
+        return Err("none of these keys opens what is encrypted here".to_owned());
+    }
+    let mut attested = read(setup);
+    attested.extend(opened.iter().map(|recipient| (recipient.clone(), now_ms)));
+    note::write(&setup.work, &file(setup), &attested)?;
+    Ok(opened)
+}
+
+/// Which of these keys open what is encrypted to all of these recipients.
+fn opens(recipients: &[String], keys: &[Identity]) -> Result<Vec<String>, String> {
+    let recipients = recipients.iter().map(|one| one.parse::<Recipient>());
+    let recipients: Vec<_> = recipients.filter_map(Result::ok).collect();
     let mut sample = [0; 64];
     getrandom::fill(&mut sample).map_err(|err| err.to_string())?;
     let mut sealed = Vec::new();
@@ -62,12 +83,6 @@ pub fn attest(setup: &Setup, keys: &[Identity], now_ms: i64) -> Result<Vec<Strin
             opened.push(key.recipient().to_string());
         }
     }
-    if opened.is_empty() {
-        return Err("none of these keys opens what is encrypted here".to_owned());
-    }
-    let mut attested = read(setup);
-    attested.extend(opened.iter().map(|recipient| (recipient.clone(), now_ms)));
-    note::write(&setup.work, &file(setup), &attested)?;
     Ok(opened)
 }
 
@@ -105,5 +120,20 @@ mod tests {
         assert_eq!((opened.len(), last(&one)), (1, Some(7)));
         // Another key than the one that was attested.
         assert_eq!(last(&setup(&[&Identity::generate().unwrap()])), Some(0));
+        // A job whose backups another key opens needs that one attested too.
+        let (third, fourth) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+        let mut two = setup(&[&third]);
+        let job = |recipients: &[&Identity]| crate::Job {
+            recipients: recipients
+                .iter()
+                .map(|key| key.recipient().to_string())
+                .collect(),
+            ..crate::Job::default()
+        };
+        std::sync::Arc::make_mut(&mut two.config).jobs = vec![job(&[]), job(&[&fourth])];
+        attest(&two, &[third], 8).unwrap();
+        assert_eq!(last(&two), Some(0));
+        attest(&two, &[fourth], 9).unwrap();
+        assert_eq!(last(&two), Some(8));
     }
 }

@@ -1,6 +1,7 @@
 //! The section `backup` of the configuration.
 
 mod faults;
+mod keys;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -101,7 +102,9 @@ settings::section! {
         pub jitter: Duration = Duration::from_secs(120),
         /// Questions to a restored backup, in SQL, each of which must answer true.
         pub checks: Vec<String> = Vec::new(),
-        /// Whether it holds secrets: then it goes into no bucket unless backups are encrypted.
+        /// To whom its backups are encrypted, in place of the recipients of all. Empty: those of all.
+        pub recipients: Vec<String> = Vec::new(),
+        /// Whether it holds secrets: then it goes into no bucket unless backups are encrypted, nor beside others that the same key opens.
         pub secret: bool = false,
         /// What `belfry restore --bootstrap` restores first among its kind: the lowest.
         pub importance: u32 = 100,
@@ -213,6 +216,29 @@ settings::section! {
 }
 
 impl Config {
+    /// To whom a job's backups are encrypted.
+    #[must_use]
+    pub fn recipients<'a>(&'a self, job: &'a Job) -> &'a [String] {
+        if job.recipients.is_empty() {
+            &self.recipients
+        } else {
+            &job.recipients
+        }
+    }
+
+    /// Those of all jobs, each set once: what one key of each opens is all that is made.
+    #[must_use]
+    pub fn recipient_sets(&self) -> Vec<&[String]> {
+        let mut sets: Vec<_> = self.jobs.iter().map(|job| self.recipients(job)).collect();
+        if sets.is_empty() {
+            sets.push(&self.recipients);
+        }
+        sets.sort();
+        sets.dedup();
+        sets.retain(|set| !set.is_empty());
+        sets
+    }
+
     /// The job of this name.
     #[must_use]
     pub fn job(&self, name: &str) -> Option<&Job> {

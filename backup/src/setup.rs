@@ -28,7 +28,21 @@ pub struct Setup {
     pub work: PathBuf,
 }
 
+/// Eight letters that stand for a text.
+pub(crate) fn letters(text: &str) -> String {
+    let sum = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    data_encoding::HEXLOWER.encode(&sum.as_ref()[..4])
+}
+
 impl Setup {
+    /// A few letters that stand for this host and our folder on it.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        let work = std::fs::canonicalize(&self.work);
+        let work = work.unwrap_or_else(|_| self.work.clone());
+        letters(&format!("{}:{}", self.host, work.display()))
+    }
+
     /// Where manifests are kept that were read.
     #[must_use]
     pub fn kept(&self) -> PathBuf {
@@ -93,10 +107,10 @@ impl Setup {
         Ok(Bucket::new(access, Ledger::new(self.work.join("uploads")))?.into())
     }
 
-    /// How backups are sealed. The recipients were checked with the configuration.
+    /// How a job's backups are sealed. The recipients were checked with the configuration.
     #[must_use]
-    pub fn sealing(&self) -> Sealing {
-        let recipients = self.config.recipients.iter();
+    pub fn sealing(&self, job: &Job) -> Sealing {
+        let recipients = self.config.recipients(job).iter();
         Sealing {
             level: i32::try_from(self.config.level).unwrap_or(1),
             recipients: recipients

@@ -42,15 +42,12 @@ impl Config {
                 );
             }
             job.faults(&key, &mut fault);
-            let goes = |place: &&Place| job.targets.is_empty() || job.targets.contains(&place.name);
-            let leaves = |place: &Place| !place.bucket.is_empty();
-            if job.secret && self.recipients.is_empty() {
-                let mut targets = self.targets.iter().filter(goes);
-                if targets.any(leaves) {
-                    fault(
-                        format!("{key}.secret"),
-                        "it would leave this host unencrypted: backup.recipients is empty",
-                    );
+            if job.secret {
+                self.secret_faults(job, &key, &mut fault);
+            }
+            for (at, text) in job.recipients.iter().enumerate() {
+                if let Err(err) = text.parse::<Recipient>() {
+                    fault(format!("{key}.recipients[{at}]"), &err.to_string());
                 }
             }
             if self.targets.is_empty() {
@@ -86,14 +83,9 @@ impl Config {
                 );
             }
             place.faults(&key, &mut fault);
-            let folder = &place.folder;
-            if !folder.as_os_str().is_empty() && self.identity_file.starts_with(folder) {
-                fault(
-                    format!("{key}.folder"),
-                    "it holds the key that opens what would lie in it",
-                );
-            }
+            self.folder_faults(place, &key, &mut fault);
         }
+        self.key_faults(&mut fault);
         for (at, text) in self.recipients.iter().enumerate() {
             if let Err(err) = text.parse::<Recipient>() {
                 fault(format!("backup.recipients[{at}]"), &err.to_string());
@@ -295,6 +287,79 @@ mod tests {
             "{told:?}"
         );
         config.identity_file = "/var/backups2/belfry.key".into();
+        assert_eq!(config.faults(), []);
+        // By whatever name.
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("copies")).unwrap();
+        std::fs::write(at("copies/key"), "").unwrap();
+        std::os::unix::fs::symlink(at("copies"), at("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(at("copies/key"), at("key")).unwrap();
+        for (copies, key) in [
+            ("elsewhere", "copies/key"),
+            ("copies", "elsewhere/key"),
+            ("copies", "key"),
+        ] {
+            config.targets[0].folder = at(copies);
+            config.identity_file = at(key);
+            let told = config.faults();
+            let first = told.first().map(|told| told.0.as_str());
+            assert_eq!(first, Some("backup.targets[0].folder"), "{key}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_opens_nothing_of_what_is_made_is_told_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = || crate::age::Identity::generate().unwrap();
+        let (here, other) = (key(), key());
+        let mut config = config();
+        config.identity_file = folder.path().join("key");
+        std::fs::write(&config.identity_file, here.expose()).unwrap();
+        config.recipients = vec![other.recipient().to_string()];
+        let told = config.faults();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, "backup.identity_file");
+        config.recipients.push(here.recipient().to_string());
+        assert_eq!(config.faults(), []);
+        // One that is for another key may be verified elsewhere, but not here.
+        config.jobs[0].recipients = vec![other.recipient().to_string()];
+        assert_eq!(config.faults(), []);
+        config.jobs[0].verify = "@daily".into();
+        let told = config.faults();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, "backup.jobs[0].verify");
+        std::fs::write(&config.identity_file, "no key").unwrap();
+        let told = config.faults();
+        assert_eq!(told[0].0, "backup.identity_file", "{told:?}");
+    }
+
+    #[test]
+    fn secrets_lie_in_no_bucket_beside_what_the_same_key_opens() {
+        let key = || {
+            let key = crate::age::Identity::generate().unwrap();
+            key.recipient().to_string()
+        };
+        let mut config = config();
+        config.recipients = vec![key()];
+        let dump = |name: &str| Job {
+            name: name.into(),
+            database: "shop".into(),
+            ..Job::default()
+        };
+        config.jobs.push(dump("db"));
+        let told = config.faults();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, "backup.jobs[0].secret");
+        assert!(told[0].1.contains("db"), "{told:?}");
+        // Another key, or another place, or no bucket.
+        config.jobs[0].recipients = vec![key()];
+        assert_eq!(config.faults(), []);
+        config.jobs[0].recipients.clear();
+        config.jobs[1].targets = vec!["local".into()];
+        assert_eq!(config.faults(), []);
+        config.jobs[1].targets.clear();
+        config.jobs[0].targets = vec!["local".into()];
         assert_eq!(config.faults(), []);
     }
 }

@@ -82,7 +82,7 @@ pub(super) async fn keep(
     // It is no copy that leaves: who can read it can read the server's own files.
     let sealing = Sealing {
         recipients: Vec::new(),
-        ..setup.sealing()
+        ..setup.sealing(job)
     };
     let targets = [target(setup, job)];
     // It is about as large as the one that takes its place.

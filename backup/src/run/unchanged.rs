@@ -50,7 +50,7 @@ impl Work<'_> {
     /// What the newest good copies of all targets hold, if that is the same, and
     /// sealed as a new one would be.
     fn like<'a>(&self, sinks: &'a [Sink], root: &Root) -> Option<&'a Manifest> {
-        let recipients = self.setup.sealing().recipients;
+        let recipients = self.setup.sealing(self.job).recipients;
         let recipients: Vec<_> = recipients.iter().map(ToString::to_string).collect();
         let mut first: Option<&Manifest> = None;
         for sink in sinks.iter().filter(|sink| sink.failed.is_none()) {

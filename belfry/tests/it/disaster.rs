@@ -88,6 +88,8 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
     let home = tempfile::tempdir().unwrap();
     let platform = home.path().join("platform");
     let key = backup::age::Identity::generate().unwrap();
+    let other = backup::age::Identity::generate().unwrap();
+    let keys = format!("{}\n{}\n", &*key.expose(), &*other.expose());
 
     let containers = [
         postgres("shop-db-1", "shop_pg"),
@@ -108,7 +110,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
     };
     let (wanted, certificate) = {
         let place = Place::new("    []\n");
-        place.scratch.file("key", &key.expose());
+        place.scratch.file("key", &keys);
         fs::create_dir_all(platform.join("secrets")).unwrap();
         let script = platform.join("start.sh");
         fs::write(&script, start_script(&containers)).unwrap();
@@ -165,9 +167,10 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
             store.port,
             &format!(
                 "  recipients: [{}]\n  jobs:\n    - {{name: platform, directory: {platform:?}}}\n    - {{name: www, volume: shop_www}}\n    \
-                 - {{name: certs, volume: shop_certs, secret: true}}\n    \
+                 - {{name: certs, volume: shop_certs, secret: true, recipients: [{}]}}\n    \
                  - {{name: git, volume: shop_git, importance: 1}}\n    - {{name: db, container: shop-db-1, database: shop, user: owner}}\n",
-                key.recipient()
+                key.recipient(),
+                other.recipient()
             )
             .replace("HOST", "old"),
         );
@@ -187,7 +190,7 @@ fn a_platform_that_is_lost_with_its_host_comes_back_from_the_bucket_and_the_key(
     fs::remove_dir_all(&platform).unwrap();
 
     let place = Place::new("    []\n");
-    place.scratch.file("key", &key.expose());
+    place.scratch.file("key", &keys);
     config(&place, store.port, "");
     let text = fs::read_to_string(place.scratch.path.join("belfry.yml")).unwrap();
     place
