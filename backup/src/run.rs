@@ -6,6 +6,7 @@ mod globals;
 mod last;
 mod lock;
 mod sink;
+mod size;
 mod tree;
 mod unchanged;
 mod work;

@@ -55,6 +55,17 @@ impl Lock {
         }
     }
 
+    /// The jobs that ever had a lock.
+    pub(crate) fn all(work: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(work.join("locks"));
+        let names = entries.into_iter().flatten().flatten();
+        let name = |entry: std::fs::DirEntry| {
+            let name = entry.file_name().into_string().ok()?;
+            Some(name.strip_suffix(".lock")?.to_owned())
+        };
+        names.filter_map(name).collect()
+    }
+
     /// Whether somebody is known to hold it; a folder that cannot be written hides none.
     pub(crate) fn is_held(work: &Path, job: &str) -> bool {
         let Ok(file) = File::open(path(work, job)) else {

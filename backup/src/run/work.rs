@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Say;
 use super::doubt::{doubt, newest_good};
 use super::sink::{Sink, alive, nobody};
+use super::size;
 use crate::bootstrap::Origin;
 use crate::catalogue;
 use crate::flow::{self, Feed, Sent, Stopped};
@@ -47,13 +48,21 @@ pub(super) struct Before {
     pub(super) last: Option<Manifest>,
     /// How many doubted ones came after it.
     doubted: usize,
+    /// How large the source is now, where a target wants to know it.
+    size: Option<u64>,
 }
 
 impl Before {
     /// About how large a piece will be, before it is compressed and as stored.
     fn expected(&self, name: &str) -> (u64, u64) {
-        let piece = self.last.as_ref().and_then(|last| last.piece(name));
-        piece.map_or((0, 0), |piece| (piece.raw_bytes, piece.stored_bytes))
+        let whole = ["dump", "archive"].contains(&name);
+        let size = self.size.filter(|_| whole);
+        let Some(last) = &self.last else {
+            return (0, size.unwrap_or(0));
+        };
+        let piece = last.piece(name);
+        let (raw, stored) = piece.map_or((0, 0), |piece| (piece.raw_bytes, piece.stored_bytes));
+        (raw, size::expected(stored, last, size))
     }
 }
 
@@ -205,7 +214,11 @@ impl Work<'_> {
         }
         match nobody(sinks) {
             Some(nobody) => Err(nobody),
-            None => Ok(Before { last, doubted }),
+            None => Ok(Before {
+                last,
+                doubted,
+                size: self.size(sinks).await,
+            }),
         }
     }
 
@@ -217,7 +230,7 @@ impl Work<'_> {
         before: &Before,
         source: impl AsyncFnOnce(&Feed) -> Result<T, Fault>,
     ) -> Result<(T, Piece), String> {
-        let sealing = self.setup.sealing();
+        let sealing = self.setup.sealing(self.job);
         let age = if sealing.recipients.is_empty() {
             ""
         } else {

@@ -11,12 +11,16 @@ mod claim;
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
+mod drill_left;
+#[cfg(test)]
 mod drill_told;
 mod dump;
 #[cfg(test)]
 mod dump_faults;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod large;
 #[cfg(test)]
 mod listed;
 #[cfg(test)]
