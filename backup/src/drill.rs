@@ -146,7 +146,7 @@ async fn database(
 ) -> Result<(), Trouble> {
     let deadline = Instant::now() + job.timeout;
     let facts = facts(copy)?;
-    let scratch = Scratch::new(job, &copy.manifest.id);
+    let scratch = Scratch::new(&setup.mark(), job, &copy.manifest.id);
     let ready = ready(setup, job, (target, copy), (facts, &scratch), say);
     let ready = timeout_at(deadline, ready).await.map_err(|_| late(job))?;
     let (server, mut admin, dump) = ready?;
@@ -214,7 +214,7 @@ async fn ready(
     let admin = setup.admin(job).map_err(Trouble::Around)?;
     let (server, version) = admin.prepared().await.map_err(around)?;
     let mut admin = Session::open(&server).await.map_err(around)?;
-    scratch.sweep(&mut admin).await.map_err(around)?;
+    scratch.sweep(setup, &mut admin).await.map_err(around)?;
     beside::preflight(&mut admin, facts, version)
         .await
         .map_err(Trouble::Around)?;

@@ -97,7 +97,7 @@ async fn filled(
             room.free, room.needed
         )));
     }
-    let name = Scratch::new(job, &copy.manifest.id).name;
+    let name = Scratch::new("alone", job, &copy.manifest.id).name;
     beside::create(&mut admin, facts, &name)
         .await
         .map_err(around)?;

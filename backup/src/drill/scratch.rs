@@ -1,47 +1,94 @@
 //! A scratch database: made, filled, looked at and dropped. Nothing else can be
 //! dropped here.
+//!
+//! Its name says of which job it is and of which folder of ours on which host: somebody
+//! else who drills on the same server has others.
 
-use crate::Job;
 use crate::postgres::{Error, Session, ident, literal};
+use crate::run::Lock;
+use crate::{Job, Setup, setup};
 
 const NAME: &str = "belfry_drill_";
+/// So many letters have the mark of the folder, and those of a backup.
+const MARK: usize = 8;
+/// So many letters of a job's name, since the server cuts longer names.
+const SHORT: usize = 30;
 
-/// The name of a scratch database, and of those that dead runs of the job left.
+/// The name of a scratch database.
 #[derive(Debug, Clone)]
 pub(crate) struct Scratch {
     pub(crate) name: String,
-    /// What all of this job's begin with, but for the backup's letters.
-    ours: String,
+    job: String,
+    mark: String,
 }
 
 impl Scratch {
     /// The one for a backup of a job.
-    pub(crate) fn new(job: &Job, id: &str) -> Self {
-        let short: String = job.name.chars().take(30).collect();
-        let ours = format!("{NAME}{short}_");
+    pub(crate) fn new(mark: &str, job: &Job, id: &str) -> Self {
+        let (job, mark) = (short(&job.name), mark.to_owned());
         let tail = id.rsplit('-').next().unwrap_or_default();
         Self {
-            name: format!("{ours}{tail}"),
-            ours,
+            name: format!("{NAME}{job}_{mark}_{tail}"),
+            job,
+            mark,
         }
     }
 
-    /// Drops what dead drills of this job left. Drills of other jobs may go on.
-    pub(crate) async fn sweep(&self, admin: &mut Session) -> Result<(), Error> {
-        let length = self.ours.chars().count() + 8;
+    /// Drops what dead drills left, of this job and of such as are there no more. Drills
+    /// of other jobs may go on, and theirs are swept by themselves.
+    pub(crate) async fn sweep(&self, setup: &Setup, admin: &mut Session) -> Result<(), Error> {
         let sql = format!(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, {}) AND length(datname) = {length}",
-            literal(&self.ours)
+            "SELECT datname FROM pg_database WHERE starts_with(datname, {})",
+            literal(NAME)
         );
         for name in admin.lines(&sql).await? {
+            let Some(job) = self.is_of(&name) else {
+                continue;
+            };
+            let _held = match job == self.job {
+                true => None,
+                false => match orphaned(setup, job) {
+                    Some(held) => held,
+                    None => continue,
+                },
+            };
             drop(admin, &name).await?;
         }
         Ok(())
     }
 
+    /// The job, in short, that a scratch database of ours is of.
+    fn is_of<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let mut parts = name.strip_prefix(NAME)?.rsplitn(3, '_');
+        let (tail, mark, job) = (parts.next()?, parts.next()?, parts.next()?);
+        (tail.len() == MARK && mark == self.mark).then_some(job)
+    }
+
     /// Drops it.
     pub(crate) async fn drop(&self, admin: &mut Session) -> Result<(), Error> {
         drop(admin, &self.name).await
+    }
+}
+
+/// A name that the server does not cut, and that is no other job's.
+fn short(job: &str) -> String {
+    if job.len() <= SHORT {
+        return job.to_owned();
+    }
+    let start: String = job.chars().take(SHORT - MARK - 1).collect();
+    format!("{start}_{}", setup::letters(job))
+}
+
+/// Whether nobody drills with a job that is there no more; its lock, if it has one.
+fn orphaned(setup: &Setup, wanted: &str) -> Option<Option<Lock>> {
+    let mut jobs = setup.config.jobs.iter();
+    if jobs.any(|job| short(&job.name) == wanted) {
+        return None;
+    }
+    let mut locks = Lock::all(&setup.work).into_iter();
+    match locks.find(|job| short(job) == wanted) {
+        Some(job) => Lock::take(&setup.work, &job).ok().map(Some),
+        None => Some(None),
     }
 }
 
@@ -52,4 +99,19 @@ async fn drop(admin: &mut Session, name: &str) -> Result<(), Error> {
         admin.lines(&sql).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_stays_within_what_a_server_takes_and_is_no_other_jobs() {
+        let long = |end: &str| format!("{}{end}", "a".repeat(40));
+        let (one, other) = (short(&long("b")), short(&long("c")));
+        assert_ne!(one, other);
+        assert_eq!((one.len(), other.len()), (SHORT, SHORT));
+        assert_eq!(short("db"), "db");
+        assert!(NAME.len() + SHORT + 2 * (1 + MARK) <= 63);
+    }
 }

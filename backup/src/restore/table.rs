@@ -82,8 +82,11 @@ async fn made(
     beside::preflight(&mut admin_session, facts, version).await?;
     let folder = setup.scratch(job)?;
     let dump = fetched(target, copy, &identities, &folder, say).await?;
-    let scratch = Scratch::new(job, &copy.manifest.id);
-    scratch.sweep(&mut admin_session).await.map_err(why)?;
+    let scratch = Scratch::new(&setup.mark(), job, &copy.manifest.id);
+    scratch
+        .sweep(setup, &mut admin_session)
+        .await
+        .map_err(why)?;
     let done = async {
         beside::create(&mut admin_session, facts, &scratch.name)
             .await

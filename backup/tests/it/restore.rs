@@ -306,7 +306,8 @@ async fn a_drill_proves_a_backup_asks_the_users_questions_and_leaves_nothing() {
     bench.good().await;
     let target = bench.target("local");
     // Of a drill that died, and of somebody else.
-    cluster.sql("postgres", "CREATE DATABASE belfry_drill_db_0123abcd");
+    let dead = format!("belfry_drill_db_{}_0123abcd", bench.setup.mark());
+    cluster.sql("postgres", &format!("CREATE DATABASE {dead}"));
     cluster.sql("postgres", "CREATE DATABASE belfry_drill_notes");
     let right = "SELECT count(*) = 5000 FROM users";
     bench.change(|config| config.jobs[0].checks = vec![right.into()]);

@@ -1,0 +1,57 @@
+//! What drills that died left on a server, and what is left of others there.
+
+use backup::Setup;
+use backup::drill::drill;
+use backup::run::Lock;
+
+use crate::cluster::Cluster;
+use crate::place::Bench;
+use crate::tree::LATER;
+
+#[tokio::test]
+async fn a_drill_drops_what_dead_ones_left_even_of_jobs_that_are_gone_and_nothing_of_others() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let bench = Bench::new(&cluster);
+    bench.good().await;
+    let mark = bench.setup.mark();
+    let database = |name: &str| {
+        cluster.sql("postgres", &format!("CREATE DATABASE {name}"));
+        name.to_owned()
+    };
+    database(&format!("belfry_drill_db_{mark}_0123abcd"));
+    database(&format!("belfry_drill_gone_{mark}_0123abcd"));
+    // One goes on, though its job is there no more.
+    let busy = database(&format!("belfry_drill_busy_{mark}_0123abcd"));
+    let held = Lock::take(&bench.setup.work, "busy").unwrap();
+    // A job of the same name on another host, and in another folder on this one.
+    let elsewhere = [
+        Setup {
+            host: "elsewhere".into(),
+            ..bench.setup.clone()
+        },
+        Setup {
+            work: "/elsewhere".into(),
+            ..bench.setup.clone()
+        },
+    ];
+    let others =
+        elsewhere.map(|other| database(&format!("belfry_drill_db_{}_0123abcd", other.mark())));
+    let mut left = vec![busy.clone(), database("belfry_drill_notes")];
+    left.extend(others);
+    left.extend(["postgres".to_owned(), "shop".to_owned()]);
+    let (target, copy) = (bench.target("local"), bench.newest().await);
+    let drilled = async || {
+        let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {}).await;
+        assert!(report.as_ref().unwrap().passed, "{report:?}");
+        let mut found: Vec<_> = cluster.databases().split(' ').map(str::to_owned).collect();
+        found.sort();
+        found
+    };
+    left.sort();
+    assert_eq!(drilled().await, left);
+    // When it has died it is no different.
+    drop(held);
+    left.retain(|name| *name != busy);
+    assert_eq!(drilled().await, left);
+}
