@@ -3,9 +3,10 @@
 //!
 //! What is there already is left alone: this fills a host, it replaces nothing.
 
+mod origin;
+
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use crate::catalogue::{self, Copy};
@@ -17,48 +18,7 @@ use crate::run::Say;
 use crate::target::Target;
 use crate::{Job, Setup};
 
-/// What a restore needs to know of a job and what no dump or archive says. No secret
-/// is among it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// Restored earlier, where it is lower.
-    #[serde(default)]
-    pub importance: u32,
-    /// The container of the server, if it is a database.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub container: String,
-    /// The server's host.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub host: String,
-    /// The server's port; 0 is the usual one.
-    #[serde(default)]
-    pub port: u16,
-    /// The user.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub user: String,
-}
-
-impl Origin {
-    /// What there is to know of a job.
-    #[must_use]
-    pub fn of(job: &Job) -> Self {
-        let database = ["postgres", "globals"].contains(&job.kind());
-        let only = |text: &String| {
-            if database {
-                text.clone()
-            } else {
-                String::new()
-            }
-        };
-        Self {
-            importance: job.importance,
-            container: only(&job.container),
-            host: only(&job.host),
-            port: job.port,
-            user: only(&job.user),
-        }
-    }
-}
+pub use origin::Origin;
 
 /// One thing that is restored.
 #[derive(Debug, Clone)]
@@ -161,6 +121,13 @@ fn rank(step: &Step) -> (u8, u32, String) {
     (kind, importance, manifest.source.clone())
 }
 
+impl Step {
+    /// Takes the job anew from a configuration that came back meanwhile.
+    pub fn known_by(&mut self, setup: &Setup) {
+        self.job = job(setup, &self.copy.manifest);
+    }
+}
+
 fn job(setup: &Setup, manifest: &Manifest) -> Job {
     let known = setup.config.jobs.iter();
     let mut known = known.filter(|job| setup.shelf(job).source == manifest.source);
@@ -173,18 +140,8 @@ fn job(setup: &Setup, manifest: &Manifest) -> Job {
         };
     }
     let origin = manifest.origin.clone().unwrap_or_default();
-    let mut job = Job {
-        name: manifest.source.clone(),
-        globals: manifest.kind == "globals",
-        importance: origin.importance,
-        container: origin.container,
-        host: origin.host,
-        port: origin.port,
-        ..Job::default()
-    };
-    if !origin.user.is_empty() {
-        job.user = origin.user;
-    }
+    let mut job = origin.job(&manifest.source);
+    job.globals = manifest.kind == "globals";
     if let Some(postgres) = &manifest.postgres {
         job.database.clone_from(&postgres.database);
     }
@@ -251,7 +208,7 @@ async fn database(
         crate::postgres::literal(&job.database)
     );
     let there = admin.line(&sql).await.map_err(|err| err.to_string())?;
-    if there != "0" && !is_empty(setup, job).await? {
+    if there != "0" && !has_no_table(setup, job).await? {
         return Ok(Ended::There(format!("the database {}", job.database)));
     }
     let applied = restore::globals::apply(setup, job, &step.target, &step.copy, say).await?;
@@ -269,7 +226,7 @@ async fn database(
 }
 
 /// Whether a database has no table: an image makes one at its first start.
-async fn is_empty(setup: &Setup, job: &Job) -> Result<bool, String> {
+async fn has_no_table(setup: &Setup, job: &Job) -> Result<bool, String> {
     let (server, _) = setup
         .server(job)?
         .prepared()

@@ -21,6 +21,8 @@ mod backup;
 #[cfg(test)]
 mod backup_attest;
 #[cfg(test)]
+mod backup_bootstrap;
+#[cfg(test)]
 mod backup_copies;
 #[cfg(test)]
 mod backup_coverage;

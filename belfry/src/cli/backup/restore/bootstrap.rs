@@ -1,18 +1,24 @@
 //! `belfry restore --bootstrap`: an empty host from its backups and the key.
 
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backup::Setup;
 use backup::bootstrap::{self, Ended, Step};
 
-use super::{RestoreCommand, meant};
+use super::{Place, RestoreCommand, meant};
 use crate::exit::{self, Exit};
 use crate::out;
 
-pub(super) async fn perform(setup: &Setup, command: &RestoreCommand) -> Result<Exit, String> {
+pub(super) async fn perform(
+    mut setup: Setup,
+    place: &Place,
+    command: &RestoreCommand,
+) -> Result<Exit, String> {
     let say = |line: String| out::line(line);
-    let steps = bootstrap::plan(setup, command.host.as_deref(), &say).await?;
+    let mut steps = bootstrap::plan(&setup, command.host.as_deref(), &say).await?;
     let host = steps
         .first()
         .map(|step| step.copy.manifest.host.clone())
@@ -27,14 +33,18 @@ pub(super) async fn perform(setup: &Setup, command: &RestoreCommand) -> Result<E
     let wait = Duration::from_secs(command.wait);
     let mut code = exit::OK;
     let mut begun = false;
-    for step in &steps {
-        let manifest = &step.copy.manifest;
+    for step in &mut steps {
+        let manifest = step.copy.manifest.clone();
         if ["postgres", "globals"].contains(&manifest.kind.as_str()) && !begun {
             begun = true;
+            if let Some(file) = &command.jobs {
+                setup.config = jobs(&setup, place, file)?;
+            }
             start(command).await?;
         }
+        step.known_by(&setup);
         out::line(format_args!("\n{} {}", manifest.kind, manifest.source));
-        match bootstrap::perform(setup, step, wait, &say).await {
+        match bootstrap::perform(&setup, step, wait, &say).await {
             Ended::Restored => {}
             Ended::There(what) => {
                 out::line(format_args!(
@@ -74,6 +84,26 @@ fn line(at: usize, step: &Step) -> String {
         manifest.id,
         step.target.name()
     )
+}
+
+/// The configuration with the jobs of a file that came back.
+fn jobs(setup: &Setup, place: &Place, file: &Path) -> Result<Arc<backup::Config>, String> {
+    let place = Place {
+        config: Some(file.to_owned()),
+        ..place.clone()
+    };
+    let back = super::super::load(&place);
+    let back = back.map_err(|_| format!("{}: its jobs cannot be used", file.display()))?;
+    out::line(format_args!(
+        "\njobs    {} of {}",
+        back.backup.jobs.len(),
+        file.display()
+    ));
+    // Where copies lie, and who opens them, is known already.
+    Ok(Arc::new(backup::Config {
+        jobs: back.backup.jobs,
+        ..(*setup.config).clone()
+    }))
 }
 
 /// Starts what databases need, once files and volumes are there.

@@ -1,0 +1,71 @@
+//! An empty host made what it was where a database asks for a password, which no backup
+//! says: the configuration that comes back with the folders does.
+
+use std::fs;
+
+use crate::backup_files::command;
+use crate::support::postgres::Postgres;
+use crate::support::scratch::Scratch;
+
+#[test]
+fn a_database_that_asks_for_a_password_comes_back_with_the_configuration_that_has_it() {
+    let postgres = Postgres::start();
+    let access = "local all all trust\nhost all keeper 127.0.0.1/32 scram-sha-256\n\
+                  host all all 127.0.0.1/32 trust\n";
+    fs::write(postgres.data().join("pg_hba.conf"), access).unwrap();
+    postgres.query("CREATE ROLE keeper LOGIN SUPERUSER PASSWORD 'hunter2'");
+    postgres.query("SELECT pg_reload_conf()");
+    postgres.query("CREATE DATABASE shop");
+    let scratch = Scratch::new();
+    let at = |name: &str| scratch.path.join(name);
+    for folder in ["copies", "etc"] {
+        fs::create_dir(at(folder)).unwrap();
+    }
+    let bare = format!(
+        "host: here\ndata: data\nexporter: {{engine: /nowhere.sock}}\nbackup:\n  \
+         targets: [{{name: local, folder: {:?}, reserve: 1MiB}}]\n",
+        at("copies")
+    );
+    let whole = format!(
+        "{bare}  jobs:\n    - {{name: etc, directory: {:?}}}\n    \
+         - {{name: db, database: shop, host: 127.0.0.1, port: {}, user: keeper, password: hunter2}}\n",
+        at("etc"),
+        postgres.port()
+    );
+    scratch.file("etc/belfry.yml", &whole);
+    scratch.file("belfry.yml", &bare);
+    let expect = |code: i32, arguments: &[&str]| {
+        let done = command(&scratch.path, arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(!told.contains("hunter2"), "{told}");
+        told.into_owned()
+    };
+    for job in ["etc", "db"] {
+        expect(0, &["--config", "etc/belfry.yml", "backup", "run", job]);
+    }
+    let lost = || {
+        fs::remove_dir_all(at("etc")).unwrap();
+        let _ = postgres.attempt("DROP DATABASE shop WITH (FORCE)");
+    };
+    lost();
+    let bootstrap = ["restore", "--bootstrap", "--yes", "--wait", "1"];
+    // Nobody knows the password, and the rest is back.
+    let told = expect(2, &bootstrap);
+    assert!(
+        told.contains("FAILED") && told.contains("password"),
+        "{told}"
+    );
+    assert_eq!(fs::read_to_string(at("etc/belfry.yml")).unwrap(), whole);
+    let there = "SELECT count(*) FROM pg_database WHERE datname = 'shop'";
+    assert_eq!(postgres.query(there), "0");
+    lost();
+    let told = expect(0, &[&bootstrap[..], &["--jobs", "etc/belfry.yml"]].concat());
+    assert!(told.contains("2 things are back"), "{told}");
+    assert_eq!(postgres.query(there), "1");
+    // One that does not come back is told before a database is begun.
+    lost();
+    let told = expect(2, &[&bootstrap[..], &["--jobs", "etc/other.yml"]].concat());
+    assert!(told.contains("etc/other.yml"), "{told}");
+    assert_eq!(postgres.query(there), "0");
+}
