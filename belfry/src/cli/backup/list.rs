@@ -53,19 +53,38 @@ pub(super) async fn run(setup: &Setup, config: &Config, job: Option<&str>, json:
         out::line("no backups");
         return code;
     }
-    out::line("ID                         JOB         SIZE     ROWS      STATE     WHERE");
+    // What lies in a bucket may be of others too.
+    let ours = backup::id::made_safe(&setup.host);
+    let mut hosts: Vec<_> = backups.iter().map(|one| &*one.manifest.host).collect();
+    hosts.sort_by_key(|host| (*host != ours, *host));
+    hosts.dedup();
+    let shared = hosts != [&*ours];
+    let host = if shared { "  HOST" } else { "" };
+    out::line(format_args!(
+        "ID                         JOB         SIZE     ROWS      STATE     WHERE{host}"
+    ));
     for backup in &backups {
-        out::line(line(backup));
+        let host = if shared { &*backup.manifest.host } else { "" };
+        out::line(format!("{}  {host}", line(backup)).trim_end());
     }
     let zone = config.zone();
-    if let Some(newest) = backups.iter().find(|backup| backup.is_good()) {
+    for host in hosts {
+        let of = |backup: &&Backup| backup.is_good() && backup.manifest.host == host;
+        let Some(newest) = backups.iter().find(of) else {
+            continue;
+        };
+        let whose = if shared {
+            format!(" of {host}")
+        } else {
+            String::new()
+        };
         let told = |at_ms: i64| {
             let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
             let at = at.to_zoned_datetime(zone.clone());
             at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
         };
         let started_ms = newest.manifest.started_ms;
-        out::line(format_args!("newest good one: {}", told(started_ms)));
+        out::line(format_args!("newest good one{whose}: {}", told(started_ms)));
         let looked = |copy: &Copy| copy.last(Kind::Unchanged).is_some();
         if newest.copies.values().any(looked) {
             let at = told(newest.as_of_ms());
