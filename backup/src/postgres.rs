@@ -21,7 +21,7 @@ use settings::Secret;
 pub use contents::{Checker, Contents, Offset};
 pub use dump::{Dumped, dump, globals};
 pub use facts::{count as rows, written_since};
-pub use noted::noted_rows;
+pub use noted::{noted_rows, writes};
 pub(crate) use revision::revisions;
 pub use session::{Session, ident, literal};
 

@@ -17,8 +17,10 @@ mod journal;
 mod kept;
 mod loss;
 mod moving;
+mod newer;
 mod oneoff;
 mod paths;
+mod pin;
 pub(crate) mod progress;
 mod replace;
 mod room;
@@ -31,8 +33,8 @@ mod users;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Backup, Copy};
-use crate::manifest::{Manifest, Postgres};
-use crate::postgres::{Server, Session};
+use crate::manifest::Manifest;
+use crate::postgres::Session;
 use crate::quiet;
 use crate::run::{Lock, Say};
 use crate::target::Target;
@@ -42,8 +44,9 @@ pub use after::{confirm, undo};
 pub(crate) use around::CONTAINER;
 pub use journal::{in_time, is_left, recover};
 pub(crate) use journal::{is_unfinished, recover_held};
-pub use loss::loss as tree_loss;
+pub use loss::{of_database as loss, of_tree as tree_loss};
 pub(crate) use moving::over;
+pub use newer::Newer;
 pub use paths::Paths;
 pub use room::Room;
 pub use schema::{Schema, schema};
@@ -79,6 +82,19 @@ pub enum From {
     Id(String),
     /// The newest good one that was begun no later, in milliseconds since 1970.
     Time(i64),
+}
+
+/// How a backup is put in the place of what is live.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether the live database is dropped before the backup is in its place, where the
+    /// disk has no room for two: it is dumped into our own folder first. Where none is
+    /// there, it is as any other restore.
+    pub replace: bool,
+    /// What was told that would be lost: asked again before it is. Nothing: not asked.
+    pub newer: Option<Newer>,
+    /// Whether the backup stays, whatever retention says, until this is confirmed.
+    pub pin: bool,
 }
 
 /// Picks a backup and the copy of it that is nearest; `targets` in the order in
@@ -167,23 +183,25 @@ pub async fn restore(
     copy: &Copy,
     say: Say<'_>,
 ) -> Result<Names, String> {
-    Box::pin(placed(setup, job, (target, copy), false, say)).await
+    let manner = Manner::default();
+    Box::pin(in_place(setup, job, (target, copy), &manner, say)).await
 }
 
-/// The same where the disk has no room for two: the live database is dumped into our
-/// own folder and dropped before the backup is in its place. Where none is there, it
-/// is as any other restore.
+/// The same, in one manner or another.
 ///
 /// # Errors
-/// With the step that failed, after everything was put back, from that dump.
-pub async fn replace(
+/// With the step that failed, after everything was put back: from the dump, where the
+/// live database was dropped.
+pub async fn in_place(
     setup: &Setup,
     job: &Job,
-    target: &Target,
-    copy: &Copy,
+    from: (&Target, &Copy),
+    manner: &Manner,
     say: Say<'_>,
 ) -> Result<Names, String> {
-    Box::pin(placed(setup, job, (target, copy), true, say)).await
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let placing = Box::pin(placed(setup, job, from, manner, say));
+    pin::around((setup, job), from, manner, placing, say).await
 }
 
 /// The room that a job's server has for a backup; nothing where nobody can tell.
@@ -196,10 +214,10 @@ async fn placed(
     setup: &Setup,
     job: &Job,
     (target, copy): (&Target, &Copy),
-    replace: bool,
+    manner: &Manner,
     say: Say<'_>,
 ) -> Result<Names, String> {
-    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let replace = manner.replace;
     let facts = copy
         .manifest
         .postgres
@@ -253,6 +271,7 @@ async fn placed(
             around::before(setup, job).await?;
             // What nobody writes to any more is what is kept of it.
             hushed = Some(around::hushed(setup, job, say).await?);
+            manner.still(setup, job, facts, say).await?;
             let at = (&server, &mut admin);
             replace::away(setup, job, at, copy, &names, say).await?;
         } else {
@@ -263,6 +282,7 @@ async fn placed(
         if names.was.is_none() {
             around::before(setup, job).await?;
             hushed = Some(around::hushed(setup, job, say).await?);
+            manner.still(setup, job, facts, say).await?;
         }
         let had = if names.was.is_none() {
             swap::swap(&mut admin, &names).await?
@@ -330,57 +350,4 @@ async fn placed(
             Err(around::failed(err, back, hushed, say).await)
         }
     }
-}
-
-/// What would be lost: a live database that is newer than the backup.
-///
-/// # Errors
-/// When it cannot be found out.
-pub async fn loss(setup: &Setup, job: &Job, facts: &Postgres) -> Result<Vec<String>, String> {
-    let server: Server = setup.server(job)?;
-    let (server, _) = match server.prepared().await {
-        Ok(prepared) => prepared,
-        // There is nothing to lose where there is no database.
-        Err(err) if err.to_string().contains("does not exist") => return Ok(Vec::new()),
-        Err(err) => return Err(err.to_string()),
-    };
-    let mut session = Session::open(&server)
-        .await
-        .map_err(|err| err.to_string())?;
-    let found = crate::postgres::rows(&mut session)
-        .await
-        .map_err(|err| err.to_string())?;
-    let since = match &facts.moment {
-        Some(moment) => crate::postgres::written_since(&mut session, moment)
-            .await
-            .map_err(|err| err.to_string())?,
-        None => None,
-    };
-    let since = since.unwrap_or_default();
-    let mut lost = Vec::new();
-    for table in found {
-        let same = |written: &&crate::manifest::Table| {
-            written.schema == table.schema && written.name == table.name
-        };
-        let written = since.iter().find(same).map_or(0, |written| written.rows);
-        if written > 0 {
-            lost.push(format!(
-                "{}.{}: {written} rows that are new or were changed since",
-                table.schema, table.name
-            ));
-            continue;
-        }
-        let same = facts
-            .tables
-            .iter()
-            .find(|kept| kept.schema == table.schema && kept.name == table.name);
-        let kept = same.map_or(0, |kept| kept.rows);
-        if table.rows > kept {
-            lost.push(format!(
-                "{}.{}: {} rows now, {kept} in the backup",
-                table.schema, table.name, table.rows
-            ));
-        }
-    }
-    Ok(lost)
 }

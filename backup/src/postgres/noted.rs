@@ -77,6 +77,25 @@ pub async fn noted_rows(
     Ok((found, counted))
 }
 
+/// What is noted of all that was ever written to the tables of a database: alike twice only
+/// where nothing was written in between. Nothing where that is not sure: of a server that
+/// may lose what it notes and, where it must be told to its end, while somebody else is in
+/// the database, whose last writes come when he goes.
+///
+/// # Errors
+/// When the server does not tell.
+pub async fn writes(session: &mut Session, alone: bool) -> Result<Option<String>, Error> {
+    if session.version().await? < SURE || alone && session.line(OTHERS).await? != "0" {
+        return Ok(None);
+    }
+    session.line(WRITES).await.map(Some)
+}
+
+const WRITES: &str = "SELECT md5(coalesce(string_agg(concat_ws(':', c.oid, pg_stat_get_tuples_inserted(c.oid), \
+pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid)), ' ' ORDER BY c.oid), '')) \
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') \
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
 /// Whether both are what is wanted. What was read is noted to 24 bits. Nothing is what is
 /// noted as well where nothing ever is.
 fn is_right(rows: u64, taken: Option<i64>, read: Option<f64>) -> bool {

@@ -1,7 +1,7 @@
 //! After a restore: what was there before is removed, when somebody confirms what took
 //! its place, or is put back.
 
-use super::{Names, Recovered, around, journal, kept, replace, swap, tree};
+use super::{Names, Recovered, around, journal, kept, pin, replace, swap, tree};
 use crate::postgres::{Server, Session};
 use crate::quiet;
 use crate::run::Lock;
@@ -26,6 +26,7 @@ pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
         swap::drop(&mut admin, name).await?;
     }
     kept.extend(kept::forget(setup, job)?);
+    pin::release(setup, job).await;
     Ok(kept)
 }
 
@@ -48,7 +49,9 @@ pub async fn undo(setup: &Setup, job: &Job) -> Result<Option<String>, String> {
     let say = |_| {};
     let Some(before) = kept.last() else {
         let at = (&server, &mut admin);
-        return Box::pin(undone(setup, job, at)).await.map(|()| None);
+        Box::pin(undone(setup, job, at)).await?;
+        pin::release(setup, job).await;
+        return Ok(None);
     };
     let tail = before.rsplit('_').next().unwrap_or_default();
     let names = Names {
@@ -58,6 +61,7 @@ pub async fn undo(setup: &Setup, job: &Job) -> Result<Option<String>, String> {
     let mut hushed = Box::pin(around::hushed(setup, job, &say)).await?;
     swap::back(&mut admin, &names).await?;
     hushed.end(&say).await?;
+    pin::release(setup, job).await;
     Ok(Some(names.beside))
 }
 

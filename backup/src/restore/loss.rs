@@ -1,5 +1,5 @@
-//! What a restore of files would lose: files that are newer than in the backup, or
-//! not in it at all.
+//! What a restore would lose: rows that are new or were changed since, files that are
+//! newer than in the backup, or not in it at all.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,6 +10,8 @@ use tokio::task::spawn_blocking;
 use crate::archive;
 use crate::catalogue::Copy;
 use crate::files::{self, Found, Kind, Walk, shown};
+use crate::manifest::Postgres;
+use crate::postgres::Session;
 use crate::root::Root;
 use crate::target::Target;
 use crate::{Job, Setup};
@@ -17,11 +19,67 @@ use crate::{Job, Setup};
 /// So many files are named.
 const NAMED: usize = 20;
 
+/// What would be lost of a database, in words: a live database that is newer than the backup.
+///
+/// # Errors
+/// When it cannot be found out.
+pub async fn of_database(
+    setup: &Setup,
+    job: &Job,
+    facts: &Postgres,
+) -> Result<Vec<String>, String> {
+    let (server, _) = match setup.server(job)?.prepared().await {
+        Ok(prepared) => prepared,
+        // There is nothing to lose where there is no database.
+        Err(err) if err.to_string().contains("does not exist") => return Ok(Vec::new()),
+        Err(err) => return Err(err.to_string()),
+    };
+    let mut session = Session::open(&server)
+        .await
+        .map_err(|err| err.to_string())?;
+    let found = crate::postgres::rows(&mut session)
+        .await
+        .map_err(|err| err.to_string())?;
+    let since = match &facts.moment {
+        Some(moment) => crate::postgres::written_since(&mut session, moment)
+            .await
+            .map_err(|err| err.to_string())?,
+        None => None,
+    };
+    let since = since.unwrap_or_default();
+    let mut lost = Vec::new();
+    for table in found {
+        let same = |written: &&crate::manifest::Table| {
+            written.schema == table.schema && written.name == table.name
+        };
+        let written = since.iter().find(same).map_or(0, |written| written.rows);
+        if written > 0 {
+            lost.push(format!(
+                "{}.{}: {written} rows that are new or were changed since",
+                table.schema, table.name
+            ));
+            continue;
+        }
+        let same = facts
+            .tables
+            .iter()
+            .find(|kept| kept.schema == table.schema && kept.name == table.name);
+        let kept = same.map_or(0, |kept| kept.rows);
+        if table.rows > kept {
+            lost.push(format!(
+                "{}.{}: {} rows now, {kept} in the backup",
+                table.schema, table.name, table.rows
+            ));
+        }
+    }
+    Ok(lost)
+}
+
 /// What would be lost, in words: at most a few files by name, and how many more.
 ///
 /// # Errors
 /// When it cannot be found out.
-pub async fn loss(
+pub async fn of_tree(
     setup: &Setup,
     job: &Job,
     target: &Target,

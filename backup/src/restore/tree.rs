@@ -12,7 +12,7 @@ use super::Recovered;
 use super::moving::{RENAMING, moved};
 use super::paths::{self, Paths};
 use super::users::users;
-use super::{after, around, journal};
+use super::{Manner as How, after, around, journal, oneoff, pin};
 use crate::apart;
 use crate::archive::{self, Error};
 use crate::catalogue::Copy;
@@ -34,17 +34,33 @@ pub async fn restore(
     copy: &Copy,
     say: Say<'_>,
 ) -> Result<Paths, String> {
-    Box::pin(placed(setup, job, target, copy, say)).await
+    let manner = How::default();
+    Box::pin(in_place(setup, job, (target, copy), &manner, say)).await
+}
+
+/// The same, in one manner or another.
+///
+/// # Errors
+/// With the step that failed, after everything was put back.
+pub async fn in_place(
+    setup: &Setup,
+    job: &Job,
+    from: (&Target, &Copy),
+    manner: &How,
+    say: Say<'_>,
+) -> Result<Paths, String> {
+    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+    let placing = Box::pin(placed(setup, job, from, manner, say));
+    pin::around((setup, job), from, manner, placing, say).await
 }
 
 async fn placed(
     setup: &Setup,
     job: &Job,
-    target: &Target,
-    copy: &Copy,
+    (target, copy): (&Target, &Copy),
+    how: &How,
     say: Say<'_>,
 ) -> Result<Paths, String> {
-    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
     let facts = copy.manifest.files.as_ref().ok_or(NO_FILES)?;
     recover_locked(setup, job).await?;
     // Whoever a dead one had stopped is started before anybody is stopped anew.
@@ -79,6 +95,9 @@ async fn placed(
         hushed = Some(around::hushed(setup, job, say).await?);
         // Somebody may have started one meanwhile.
         unused(setup, &root, &[]).await?;
+        if let Some(newer) = &how.newer {
+            newer.in_tree(setup, job, (target, copy), say).await?;
+        }
         let swapped = paths.clone();
         let had = moved(setup, job, parent, RENAMING, move || swapped.swap()).await?;
         around::migrate(setup, job, say).await?;
@@ -278,7 +297,9 @@ pub async fn confirm(setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
     };
     let folder = root.path.parent().unwrap_or(&root.path);
     // As long as putting back, which removes as much.
-    moved(setup, job, folder, journal::patience(job), removing).await
+    let removed = moved(setup, job, folder, journal::patience(job), removing).await?;
+    pin::release(setup, job).await;
+    Ok(removed)
 }
 
 /// Puts what was there before the last restore back; where the restored folder is then.
@@ -299,6 +320,7 @@ pub async fn undo(setup: &Setup, job: &Job) -> Result<String, String> {
     let folder = root.path.parent().unwrap_or(&root.path);
     moved(setup, job, folder, RENAMING, move || kept.back()).await?;
     hushed.end(&|_| {}).await?;
+    pin::release(setup, job).await;
     Ok(beside)
 }
 
@@ -345,6 +367,7 @@ async fn recover_locked(setup: &Setup, job: &Job) -> Result<Recovered, String> {
     let Ok(text) = std::fs::read(&journal) else {
         return Ok(None);
     };
+    oneoff::ended(setup, job).await?;
     let Ok(paths) = serde_json::from_slice::<Paths>(&text) else {
         return journal::ended(note::remove(&work, &journal), None);
     };

@@ -7,7 +7,9 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use backup::restore::{self, Names, replace, restore};
+use backup::catalogue::Copy;
+use backup::restore::{self, Manner, Names, in_place, restore};
+use backup::target::Target;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -15,10 +17,19 @@ use crate::cluster::{BIN, Cluster, run};
 use crate::faults::tool::instead;
 use crate::place::{Bench, Mount};
 
+/// A restore for which the live database is dropped.
+async fn replace(bench: &Bench, target: &Target, copy: &Copy) -> Result<Names, String> {
+    let manner = Manner {
+        replace: true,
+        ..Manner::default()
+    };
+    in_place(&bench.setup, bench.job(), (target, copy), &manner, &|_| {}).await
+}
+
 pub(crate) async fn replaced(bench: &Bench) -> Result<(), String> {
     let copy = bench.newest().await;
     let target = bench.target("local");
-    let done = replace(&bench.setup, bench.job(), &target, &copy, &|_| {}).await;
+    let done = replace(bench, &target, &copy).await;
     done.map(drop)
 }
 
@@ -85,9 +96,7 @@ async fn a_database_of_which_the_disk_holds_no_second_one_is_dropped_and_made_an
     let mut large = copy.clone();
     let facts = large.manifest.postgres.as_mut().unwrap();
     facts.size = Some(400 << 20);
-    let err = replace(&bench.setup, bench.job(), &target, &large, &|_| {})
-        .await
-        .unwrap_err();
+    let err = replace(&bench, &target, &large).await.unwrap_err();
     assert!(
         err.contains("are needed even when shop is dropped"),
         "{err}"
@@ -160,9 +169,7 @@ async fn who_replaces_where_no_database_is_and_no_room_is_not_told_to_replace() 
     cluster.sql("postgres", "DROP DATABASE shop");
     let (mut large, target) = (bench.newest().await, bench.target("local"));
     large.manifest.postgres.as_mut().unwrap().size = Some(1 << 60);
-    let err = replace(&bench.setup, bench.job(), &target, &large, &|_| {})
-        .await
-        .unwrap_err();
+    let err = replace(&bench, &target, &large).await.unwrap_err();
     assert!(err.contains(", and a second database needs "), "{err}");
     assert!(!err.contains("--replace"), "{err}");
 }

@@ -177,3 +177,99 @@ fn the_days_that_retention_keeps_are_those_of_the_jobs_own_zone() {
         assert_eq!(ids.iter().filter(stays).count(), days, "{zone}: {plan:?}");
     }
 }
+
+#[test]
+fn backups_of_hosts_that_share_a_target_are_told_apart() {
+    let place = Place::new();
+    fs::create_dir(place.0.path.join("late")).unwrap();
+    let config = fs::read_to_string(place.0.path.join("belfry.yml")).unwrap();
+    place.expect(0, &["backup", "run", "files"]);
+    let told = place.expect(0, &["backup", "list"]);
+    let newest = |told: &str, start: &str| {
+        let mut lines = told.lines().filter_map(|line| line.strip_prefix(start));
+        lines.next().map(str::to_owned)
+    };
+    let ours = newest(&told, "newest good one: ");
+    assert!(ours.is_some() && !told.contains("HOST"), "{told}");
+    let elsewhere = config.replace("host: here", "host: there");
+    let elsewhere = elsewhere.replace("data: data", "data: other");
+    place.0.file("belfry.yml", &elsewhere);
+    place.expect(0, &["backup", "run", "files"]);
+    place.0.file("belfry.yml", &config);
+    let told = place.expect(0, &["backup", "list"]);
+    let rows = |host: &str| {
+        let of = told
+            .lines()
+            .filter(|line| line.ends_with(&format!("  {host}")));
+        of.count()
+    };
+    assert_eq!(
+        (rows("HOST"), rows("here"), rows("there")),
+        (1, 1, 1),
+        "{told}"
+    );
+    // The other's is newer, and is not this host's.
+    assert_eq!(newest(&told, "newest good one of here: "), ours, "{told}");
+    assert!(
+        newest(&told, "newest good one of there: ").is_some(),
+        "{told}"
+    );
+    let all = place.json(0, &["backup", "list", "--json"]);
+    assert_eq!(all.as_array().map(Vec::len), Some(2), "{all}");
+}
+
+#[test]
+fn what_is_restored_is_pinned_until_it_is_confirmed_or_undone() {
+    let place = Place::new();
+    fs::create_dir(place.0.path.join("late")).unwrap();
+    let run = || {
+        place.expect(0, &["backup", "run", "files"]);
+        let all = place.json(0, &["backup", "list", "--json"]);
+        all[0]["id"].as_str().unwrap().to_owned()
+    };
+    let prune = || {
+        place.expect(0, &["backup", "prune", "files", "--force"]);
+    };
+    let has = |id: &str| {
+        let all = place.json(0, &["backup", "list", "--json"]);
+        let mut all = all.as_array().unwrap().iter();
+        all.any(|one| one["id"] == *id && !one["copies"]["local"].is_null())
+    };
+    for end in ["--confirm", "--undo"] {
+        let first = run();
+        let restore = [
+            "restore",
+            "files",
+            "--yes",
+            "--lose-newer",
+            "--target",
+            "local",
+        ];
+        let told = place.expect(0, &restore);
+        assert!(
+            told.contains(&format!("pin     {first} in local")),
+            "{told}"
+        );
+        run();
+        prune();
+        assert!(has(&first), "only the newest would stay without the pin");
+        place.expect(0, &["restore", "files", end]);
+        prune();
+        assert!(!has(&first), "it needs no pin any more: {end}");
+        // What was undone is left for a person to look at.
+        for entry in fs::read_dir(&place.0.path).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().contains("belfry-") {
+                fs::remove_dir_all(entry.path()).unwrap();
+            }
+        }
+    }
+    // One that failed needs none.
+    run();
+    let config = fs::read_to_string(place.0.path.join("belfry.yml")).unwrap();
+    let fails = config.replace("keep: {", "restore: {before: ['false']}, keep: {");
+    place.0.file("belfry.yml", &fails);
+    place.expect(2, &["restore", "files", "--yes", "--lose-newer"]);
+    let pinned = fs::read_dir(place.0.path.join("data/backup")).unwrap();
+    let mut pinned = pinned.flatten();
+    assert!(!pinned.any(|entry| entry.file_name().to_string_lossy().contains("pinned")));
+}

@@ -93,6 +93,52 @@ fn an_application_is_stopped_migrated_started_and_waited_for_around_a_restore() 
 }
 
 #[test]
+fn what_is_written_while_a_restore_goes_on_is_told_and_not_lost_unless_it_may_be() {
+    let place = place("before: [sh, -c, 'touch waiting; while [ ! -e go ]; do sleep 0.1; done']");
+    let waiting = place.scratch.path.join("waiting");
+    let go = place.scratch.path.join("go");
+    let log = place.scratch.path.join("begun.log");
+    let written_during = |words: &[&str]| {
+        let mut run = place.begin(words);
+        poll::holds("it should wait", || waiting.exists());
+        sql(
+            &place,
+            "shop-db-1",
+            "shop",
+            "INSERT INTO t VALUES (-1), (-2)",
+        );
+        place.scratch.file("go", "");
+        poll::holds("the restore should end", || run.ended().is_some());
+        fs::remove_file(&waiting).unwrap();
+        fs::remove_file(&go).unwrap();
+        fs::read_to_string(&log).unwrap()
+    };
+    // What was there when it was asked is in the newest backup.
+    place.expect(0, &["backup", "run", "db"]);
+    for replace in [&[] as &[&str], &["--replace"]] {
+        let before: u64 = rows(&place).parse().unwrap();
+        let told = written_during(&[&["restore", "db", "--yes"], replace].concat());
+        for part in [
+            "lost    public.t: ",
+            "rows that are new or were changed since: written meanwhile",
+            "--lose-newer goes on all the same; everything is as it was",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert_eq!(rows(&place), (before + 2).to_string());
+        assert_eq!(place.engine.inspect("web", "/State/Status"), "running");
+        place.expect(0, &["backup", "run", "db"]);
+    }
+    // Who may lose it is told how much it was.
+    let told = written_during(&["restore", "db", "--yes", "--lose-newer"]);
+    let line = "lost    public.t: 2 rows that are new or were changed since: written meanwhile";
+    assert!(told.contains(line), "{told}");
+    assert_eq!(rows(&place), "111");
+    place.expect(0, &["restore", "db", "--undo"]);
+    assert_eq!(rows(&place), "113");
+}
+
+#[test]
 fn a_migration_that_fails_leaves_the_database_and_the_application_as_they_were() {
     let place = place("migrate: [sh, -c, 'echo no such column >&2; exit 9'], migrate_as: web");
     let told = place.expect(2, &["restore", "db", "--yes", "--lose-newer"]);
@@ -157,6 +203,36 @@ fn a_restore_that_is_killed_in_its_migration_is_put_back_by_the_watch() {
     poll::holds("the application should run again", || {
         place.engine.inspect("web", "/State/Status") == "running"
     });
+    assert_eq!(rows(&place), "107");
+}
+
+#[test]
+fn a_migration_in_a_container_of_its_own_ends_with_the_restore_that_was_killed() {
+    let place = place("migrate: [sh, -c, 'sleep 600'], migrate_as: web");
+    let migration = || {
+        let words = ["ps", "--all", "--format", "{{.Names}} {{.State}}"];
+        let all = place.engine.docker(&words);
+        let found = all.lines().find(|line| line.starts_with("belfry-migrate"));
+        found.map(str::to_owned)
+    };
+    let restore = ["restore", "db", "--yes", "--lose-newer"];
+    let mut run = place.begin(&restore);
+    poll::holds("it should migrate", || {
+        migration().as_deref() == Some("belfry-migrate-db running")
+    });
+    assert_eq!(rows(&place), "100");
+    run.kill();
+    assert!(migration().is_some(), "it goes on without us");
+    let told = place.expect(1, &["restore", "db", "--plan"]);
+    assert!(told.contains("left was put back"), "{told}");
+    assert_eq!(migration(), None, "it would write into what was put back");
+    assert_eq!(rows(&place), "107");
+    // A container of somebody else that has its name is not ours to take away.
+    place.engine.run(&Container::named("belfry-migrate-db"));
+    let told = place.expect(2, &restore);
+    let cause = "belfry-migrate-db is no container of ours, and stays; everything is as it was";
+    assert!(told.contains(cause), "{told}");
+    assert_eq!(migration().as_deref(), Some("belfry-migrate-db running"));
     assert_eq!(rows(&place), "107");
 }
 

@@ -9,6 +9,7 @@ mod tree;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
+use backup::restore::{Manner, Newer};
 use backup::{Job, Setup};
 use clap::Args;
 
@@ -30,6 +31,10 @@ pub(in crate::cli) struct RestoreCommand {
     /// With --bootstrap: a command before the databases, such as 'docker compose up -d'
     #[arg(long, value_name = "COMMAND", requires = "bootstrap")]
     start: Option<String>,
+    /// With --bootstrap: a belfry.yml that comes back with the folders; its jobs say how
+    /// databases are reached, with their passwords
+    #[arg(long, value_name = "FILE", requires = "bootstrap")]
+    jobs: Option<PathBuf>,
     /// With --bootstrap: seconds that a database's server may take to be there
     #[arg(
         long,
@@ -101,7 +106,7 @@ pub(in crate::cli) fn run(place: &Place, command: &RestoreCommand) -> Result<Exi
     super::wait(async {
         let done = match &command.job {
             Some(job) => perform(&setup, &config, job, command).await,
-            None => bootstrap::perform(&setup, command).await,
+            None => bootstrap::perform(setup, place, command).await,
         };
         done.unwrap_or_else(|err| super::unable(&err))
     })
@@ -181,8 +186,8 @@ async fn perform(
     for line in backup::restore::schema(setup, job, facts).await {
         out::line(format_args!("schema  {line}"));
     }
-    let lost = backup::restore::loss(setup, job, facts).await?;
-    for line in &lost {
+    let newer = Newer::of_database(setup, job, facts).await?;
+    for line in &newer.told {
         out::line(format_args!("lost    {line}"));
     }
     let room = backup::restore::room(setup, job, manifest).await;
@@ -201,10 +206,10 @@ async fn perform(
     if command.plan {
         let names = backup::restore::Names::new(&job.database, &manifest.id);
         tell(&steps(job, &names, command.replace));
-        let fine = lost.is_empty() && (!full || command.replace);
+        let fine = newer.told.is_empty() && (!full || command.replace);
         return Ok(if fine { exit::OK } else { exit::WARNING });
     }
-    if !lost.is_empty() && !command.lose_newer {
+    if !newer.told.is_empty() && !command.lose_newer {
         return Err(
             "there are rows now that the backup lacks or has otherwise; --lose-newer goes on all the same"
                 .to_owned(),
@@ -218,16 +223,24 @@ async fn perform(
         ));
     }
     meant(command, "database", &job.database).await?;
-    let names = match command.replace {
-        true => backup::restore::replace(setup, job, target, copy, &say).await?,
-        false => backup::restore::restore(setup, job, target, copy, &say).await?,
-    };
+    let manner = manner(command, newer);
+    let names = backup::restore::in_place(setup, job, (target, copy), &manner, &say).await?;
     out::line(format_args!(
         "next    look at it; then belfry restore {} --confirm, or --undo",
         job.name
     ));
     tracing::info!(job = job.name, before = names.before, "restored");
     Ok(exit::OK)
+}
+
+/// How it is restored: what was told that would be lost is asked again before it is.
+fn manner(command: &RestoreCommand, mut newer: Newer) -> Manner {
+    newer.lose = command.lose_newer;
+    Manner {
+        replace: command.replace,
+        newer: Some(newer),
+        pin: true,
+    }
 }
 
 /// The steps of a restore of a database.

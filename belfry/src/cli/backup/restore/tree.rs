@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use backup::catalogue::Copy;
 use backup::files::Glob;
-use backup::restore::{Paths, tree, tree_loss};
+use backup::restore::{Newer, Paths, tree};
 use backup::target::Target;
 use backup::{Job, Root, Setup};
 
-use super::{RestoreCommand, around, meant, named, tell};
+use super::{RestoreCommand, around, manner, meant, named, tell};
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -55,8 +55,9 @@ pub(super) async fn perform(
             exit::WARNING
         });
     }
-    let lost = tree_loss(setup, job, target, copy).await?;
-    for line in &lost {
+    let newer = Newer::of_tree(setup, job, target, copy).await?;
+    let lost = &newer.told;
+    for line in lost {
         out::line(format_args!("lost    {line}"));
     }
     if command.plan {
@@ -79,7 +80,8 @@ pub(super) async fn perform(
         "folder"
     };
     meant(command, kind, &named(job)).await?;
-    let paths = tree::restore(setup, job, target, copy, &say).await?;
+    let manner = manner(command, newer);
+    let paths = tree::in_place(setup, job, (target, copy), &manner, &say).await?;
     out::line(format_args!(
         "next    look at it; then belfry restore {} --confirm, or --undo",
         job.name
