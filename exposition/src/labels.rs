@@ -1,7 +1,11 @@
 //! Label sets: sorted by name, no empty values, cheap to clone and compare.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use crate::hash;
 
 /// The label that holds a series' name.
 pub const NAME: &str = "__name__";
@@ -9,7 +13,116 @@ pub const NAME: &str = "__name__";
 /// A label set, sorted by label name. A label with an empty value is an absent
 /// label, so none is ever stored. Cloning shares the storage.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
+pub struct Labels(Arc<[Label]>);
+
+/// A name with its value. Many sets share one, for which each of them keeps no more
+/// than its address.
+#[derive(Clone)]
+pub struct Label(Arc<Pair>);
+
+struct Pair {
+    /// The name, and behind it the value.
+    text: Box<str>,
+    /// Where the value begins.
+    value: usize,
+    /// Of both; sets are told apart by it far more often than their labels are made.
+    hash: u64,
+}
+
+impl Label {
+    /// A label that no set has yet.
+    #[must_use]
+    pub fn new(name: &str, value: &str) -> Self {
+        Self(Arc::new(Pair {
+            text: [name, value].concat().into(),
+            value: name.len(),
+            hash: hash::more(hash::more(hash::seed(), name.as_bytes()), value.as_bytes()),
+        }))
+    }
+
+    /// A hash of name and value, other in each process: nobody can choose labels that
+    /// collide.
+    #[inline]
+    #[must_use]
+    pub fn hashed(&self) -> u64 {
+        self.0.hash
+    }
+
+    /// Its name.
+    #[inline]
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.text[..self.0.value]
+    }
+
+    /// Its value.
+    #[inline]
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.0.text[self.0.value..]
+    }
+
+    /// Both.
+    #[inline]
+    #[must_use]
+    pub fn pair(&self) -> (&str, &str) {
+        self.0.text.split_at(self.0.value)
+    }
+
+    /// Where its storage is, which labels that share it have in common.
+    #[inline]
+    #[must_use]
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl PartialEq for Label {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        // What is shared needs no comparing.
+        Arc::ptr_eq(&self.0, &other.0)
+            || self.0.hash == other.0.hash
+                && self.0.value == other.0.value
+                && self.0.text == other.0.text
+    }
+}
+
+impl Eq for Label {}
+
+impl PartialOrd for Label {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Label {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, two) = (&*self.0, &*other.0);
+        if Arc::ptr_eq(&self.0, &other.0) {
+            Ordering::Equal
+        } else if one.value == two.value {
+            // Names of one length: both can be compared at once.
+            one.text.cmp(&two.text)
+        } else {
+            self.pair().cmp(&other.pair())
+        }
+    }
+}
+
+impl Hash for Label {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, value) = self.pair();
+        write!(out, "{name}={value:?}")
+    }
+}
 
 impl Default for Labels {
     fn default() -> Self {
@@ -28,8 +141,8 @@ impl Labels {
     /// later wins, and empty values are left out.
     pub fn from_pairs<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Self
     where
-        N: Into<Arc<str>>,
-        V: Into<Arc<str>>,
+        N: AsRef<str>,
+        V: AsRef<str>,
     {
         let mut builder = LabelsBuilder::default();
         for (name, value) in pairs {
@@ -41,9 +154,7 @@ impl Labels {
     /// The value of a label; an absent label is empty.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
-        self.0
-            .binary_search_by(|(have, _)| (**have).cmp(name))
-            .map_or("", |at| &self.0[at].1)
+        value_of(&self.0, name)
     }
 
     /// The metric name, which is empty for a set without one.
@@ -53,17 +164,28 @@ impl Labels {
     }
 
     /// All pairs, in order of names.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        self.0.iter().map(Label::pair)
     }
 
-    /// All pairs with their shared storage, in order of names.
+    /// All labels with their shared storage, in order of names.
+    #[inline]
     #[must_use]
-    pub fn shared(&self) -> &[(Arc<str>, Arc<str>)] {
+    pub fn shared(&self) -> &[Label] {
         &self.0
     }
 
+    /// A hash of all labels, other in each process, as [`Label::hashed`] is.
+    #[must_use]
+    pub fn hashed(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(hash::seed(), |all, label| hash::mix(all, label.hashed()))
+    }
+
     /// How many labels there are.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -79,7 +201,7 @@ impl Labels {
     #[must_use]
     pub fn edit(&self) -> LabelsBuilder {
         LabelsBuilder {
-            pairs: self.0.to_vec(),
+            labels: self.0.to_vec(),
         }
     }
 }
@@ -111,51 +233,61 @@ impl fmt::Debug for Labels {
     }
 }
 
+/// The value of a label among some that are sorted by name; an absent one is empty.
+fn value_of<'a>(labels: &'a [Label], name: &str) -> &'a str {
+    labels
+        .binary_search_by(|have| have.name().cmp(name))
+        .map_or("", |at| labels[at].value())
+}
+
 /// Makes a [`Labels`] step by step.
 #[derive(Debug, Clone, Default)]
 pub struct LabelsBuilder {
-    pairs: Vec<(Arc<str>, Arc<str>)>,
+    labels: Vec<Label>,
 }
 
 impl LabelsBuilder {
     /// Sets a label; an empty value deletes it.
-    pub fn set(&mut self, name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> &mut Self {
-        let (name, value) = (name.into(), value.into());
-        match self.pairs.binary_search_by(|(have, _)| have.cmp(&name)) {
-            Ok(at) if value.is_empty() => {
-                self.pairs.remove(at);
+    pub fn set(&mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> &mut Self {
+        self.put(Label::new(name.as_ref(), value.as_ref()))
+    }
+
+    /// Sets a label that others may share.
+    pub fn put(&mut self, label: Label) -> &mut Self {
+        let name = label.name();
+        match self.labels.binary_search_by(|have| have.name().cmp(name)) {
+            Ok(at) if label.value().is_empty() => {
+                self.labels.remove(at);
             }
-            Ok(at) => self.pairs[at].1 = value,
-            Err(_) if value.is_empty() => {}
-            Err(at) => self.pairs.insert(at, (name, value)),
+            Ok(at) => self.labels[at] = label,
+            Err(_) if label.value().is_empty() => {}
+            Err(at) => self.labels.insert(at, label),
         }
         self
     }
 
     /// Deletes a label.
     pub fn remove(&mut self, name: &str) -> &mut Self {
-        self.pairs.retain(|(have, _)| &**have != name);
+        self.labels.retain(|have| have.name() != name);
         self
     }
 
     /// Keeps only the labels for which `keep` says so.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) -> &mut Self {
-        self.pairs.retain(|(have, _)| keep(have));
+        self.labels.retain(|have| keep(have.name()));
         self
     }
 
     /// The value so far; empty when absent.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
-        self.pairs
-            .binary_search_by(|(have, _)| (**have).cmp(name))
-            .map_or("", |at| &self.pairs[at].1)
+        value_of(&self.labels, name)
     }
 
     /// The finished set.
     #[must_use]
     pub fn build(&self) -> Labels {
-        Labels(Arc::from(self.pairs.as_slice()))
+        Labels(Arc::from(self.labels.as_slice()))
     }
 }
 
@@ -174,6 +306,21 @@ mod tests {
     fn setting_an_empty_value_deletes() {
         let labels = Labels::from_pairs([("a", "1"), ("b", "2")]);
         assert_eq!(labels.edit().set("a", "").build().to_string(), r#"{b="2"}"#);
+    }
+
+    #[test]
+    fn a_label_is_the_same_whether_shared_or_spelled_again() {
+        let set = Labels::from_pairs([("a", "bc"), ("d", "e")]);
+        let again = Labels::from_pairs([("d", "e"), ("a", "bc")]);
+        let mut shared = LabelsBuilder::default();
+        for label in set.shared() {
+            shared.put(label.clone());
+        }
+        assert_eq!((&set, &set), (&again, &shared.build()));
+        // Where the value begins tells them apart.
+        let other = Labels::from_pairs([("ab", "c"), ("d", "e")]);
+        assert_ne!(set, other);
+        assert!(set < other);
     }
 
     #[test]

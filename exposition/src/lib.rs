@@ -6,6 +6,7 @@
 //! a value, and sometimes a time.
 
 mod format;
+mod hash;
 mod labels;
 mod number;
 mod open;
@@ -17,7 +18,8 @@ mod text;
 mod write;
 
 pub use format::Format;
-pub use labels::{Labels, LabelsBuilder, NAME};
+pub use hash::mix;
+pub use labels::{Label, Labels, LabelsBuilder, NAME};
 pub use number::{format_bound, format_value, parse_value};
 pub use open::open_metrics;
 pub use parse::{Entry, ParseError, parse};

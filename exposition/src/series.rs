@@ -1,7 +1,6 @@
 //! What both formats share: a series as a page spells it, names, escapes.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use crate::{Labels, LabelsBuilder, NAME};
 
@@ -75,7 +74,7 @@ fn add(
     if !builder.get(&name).is_empty() {
         return Err("a label stands twice");
     }
-    builder.set(Arc::<str>::from(&*name), Arc::<str>::from(&*value));
+    builder.set(name, value);
     Ok(())
 }
 

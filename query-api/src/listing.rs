@@ -79,19 +79,17 @@ fn list(api: &Api, ask: &Ask, label: Option<&str>) -> Result<Answer, Failure> {
     Ok(Answer::rows(b"[", rows, write, b"]", &notes))
 }
 
-/// Names or values of these series. Series share their strings, so most are
+/// Names or values of these series. Series share their labels, so most are
 /// told apart by where they are.
-fn shared(series: &[Labels], label: Option<&str>) -> Vec<Arc<str>> {
+fn shared(series: &[Labels], label: Option<&str>) -> BTreeSet<Arc<str>> {
     let mut seen = HashSet::new();
-    let pairs = series.iter().flat_map(Labels::shared);
-    pairs
-        .filter_map(|(name, value)| match label {
-            None => Some(name),
-            Some(label) => (**name == *label).then_some(value),
-        })
-        .filter(|text| seen.insert(Arc::as_ptr(text)))
-        .cloned()
-        .collect()
+    let labels = series.iter().flat_map(Labels::shared);
+    let texts = labels
+        .filter(|one| label.is_none_or(|label| one.name() == label))
+        .filter(|one| seen.insert(one.address()))
+        .map(|one| label.map_or_else(|| one.name(), |_| one.value()));
+    let texts: BTreeSet<&str> = texts.collect();
+    texts.into_iter().map(Arc::from).collect()
 }
 
 /// `U__a_2e_b` is `a.b`: names outside the old alphabet, as addresses can spell

@@ -1,7 +1,6 @@
 //! `/status/tsdb`: where series come from.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use exposition::{Labels, NAME};
 use serde_json::{Value, json};
@@ -37,10 +36,10 @@ pub(crate) fn status(api: &Api, ask: &Ask) -> Result<Answer, Failure> {
     let newest = store.newest(&[], i64::MIN, i64::MAX);
     ask.go_on()?;
     let mut pairs: HashMap<_, Pair<'_>> = HashMap::new();
-    for (name, value) in newest.iter().flat_map(|one| one.labels.shared()) {
-        // Series share their strings, so where they are tells them apart.
-        let key = (Arc::as_ptr(name), Arc::as_ptr(value));
-        let pair = pairs.entry(key).or_insert(Pair {
+    for label in newest.iter().flat_map(|one| one.labels.shared()) {
+        // Series share their labels, so where they are tells them apart.
+        let (name, value) = label.pair();
+        let pair = pairs.entry(label.address()).or_insert(Pair {
             name,
             value,
             series: 0,

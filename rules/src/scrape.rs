@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exposition::{Format, Labels, LabelsBuilder, NAME, stale};
+use exposition::{Format, Label, Labels, LabelsBuilder, NAME, stale};
 use series::{Appender, Finished, Store};
 
 use crate::relabel::Relabel;
@@ -101,7 +101,7 @@ pub struct Status {
 #[derive(Debug)]
 pub struct Intake {
     target: Target,
-    labels: Vec<(Arc<str>, Arc<str>)>,
+    labels: Vec<Label>,
     known: Appender,
     status: Status,
 }
@@ -110,16 +110,14 @@ impl Intake {
     /// An intake that knows no series yet.
     #[must_use]
     pub fn new(target: Target) -> Self {
-        let mut labels: BTreeMap<Arc<str>, Arc<str>> = target
-            .labels
-            .iter()
-            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
-            .collect();
-        labels.insert("job".into(), target.job.as_str().into());
-        labels.insert("instance".into(), target.instance.as_str().into());
-        labels.retain(|_, value| !value.is_empty());
+        let mut labels = LabelsBuilder::default();
+        for (name, value) in &target.labels {
+            labels.set(name, value);
+        }
+        labels.set("job", &target.job);
+        labels.set("instance", &target.instance);
         Self {
-            labels: labels.into_iter().collect(),
+            labels: labels.build().shared().to_vec(),
             target,
             known: Appender::new(),
             status: Status::default(),
@@ -276,8 +274,8 @@ impl Intake {
     fn own(&self, name: &str) -> Labels {
         let mut builder = LabelsBuilder::default();
         builder.set(NAME, name);
-        for (name, value) in &self.labels {
-            builder.set(Arc::clone(name), Arc::clone(value));
+        for label in &self.labels {
+            builder.put(label.clone());
         }
         builder.build()
     }

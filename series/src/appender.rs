@@ -6,6 +6,7 @@
 //! series are missing from a page and so get a staleness marker. They stand in the
 //! order of the last page: as a rule the one that comes next is the next one.
 
+use std::cell::OnceCell;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 
@@ -29,8 +30,9 @@ const MISSING: u32 = u32::MAX;
 pub struct Appender {
     secret: RandomState,
     known: Vec<Known>,
-    /// Where in `known` a key stands.
-    by_key: HashTable<u32>,
+    /// Where in `known` a key stands. Of a page that is as the last one was nothing is
+    /// looked up: made when it is asked for, until the scrape is finished.
+    by_key: OnceCell<HashTable<u32>>,
 }
 
 #[derive(Debug)]
@@ -65,8 +67,8 @@ pub struct Batch<'a> {
     appender: &'a mut Appender,
     store: &'a Store,
     finished: Finished,
-    /// How often the series that came was not the next one.
-    astray: usize,
+    /// Whether a series that came was not the next one.
+    astray: bool,
     next: u32,
 }
 
@@ -119,7 +121,7 @@ impl Appender {
             appender: self,
             store,
             finished: Finished::default(),
-            astray: 0,
+            astray: false,
             next: 0,
         }
     }
@@ -131,27 +133,27 @@ impl Appender {
     }
 
     fn find(&self, key: u64) -> Option<u32> {
-        let is = |slot: &u32| self.known[*slot as usize].key == key;
-        self.by_key.find(key, is).copied()
+        let known = &self.known;
+        let by_key = self.by_key.get_or_init(|| {
+            let hash = |slot: &u32| known[*slot as usize].key;
+            let mut by_key = HashTable::with_capacity(known.len());
+            for (slot, one) in (0..).zip(known) {
+                by_key.insert_unique(one.key, slot, hash);
+            }
+            by_key
+        });
+        let is = |slot: &u32| known[*slot as usize].key == key;
+        by_key.find(key, is).copied()
     }
 
     /// Learns a series that is not known.
     fn learn(&mut self, known: Known) {
         let slot = self.known.len() as u32;
         let all = &self.known;
-        self.by_key
-            .insert_unique(known.key, slot, |slot| all[*slot as usize].key);
-        self.known.push(known);
-    }
-
-    /// Writes down anew where each stands.
-    fn list(&mut self) {
-        let known = &self.known;
-        self.by_key.clear();
-        for (slot, one) in known.iter().enumerate() {
-            let key = |slot: &u32| known[*slot as usize].key;
-            self.by_key.insert_unique(one.key, slot as u32, key);
+        if let Some(by_key) = self.by_key.get_mut() {
+            by_key.insert_unique(known.key, slot, |slot| all[*slot as usize].key);
         }
+        self.known.push(known);
     }
 }
 
@@ -284,7 +286,7 @@ impl Batch<'_> {
 
     /// The place on the page of the series in a slot, which is now added.
     fn place(&mut self, slot: u32) -> u32 {
-        self.astray += usize::from(slot != self.next);
+        self.astray |= slot != self.next;
         self.next = slot + 1;
         self.finished.scraped.min(MISSING as usize - 1) as u32
     }
@@ -295,7 +297,6 @@ impl Batch<'_> {
         let store = self.store;
         let empty = self.finished.scraped == 0;
         let mut ended = 0;
-        let before = self.appender.known.len();
         self.appender.known.retain_mut(|known| {
             if known.place != MISSING {
                 return true;
@@ -311,17 +312,17 @@ impl Batch<'_> {
         });
         self.finished.ended = ended;
         let known = &mut self.appender.known;
-        // A few new ones may stand behind all others.
-        let shuffled = self.astray > 8 + known.len() / 8;
-        if shuffled {
-            known.sort_unstable_by_key(|known| known.place);
+        if self.astray {
+            // Mostly in order already.
+            known.sort_by_key(|known| known.place);
         }
         for known in known.iter_mut() {
             known.place = MISSING;
         }
-        if shuffled || known.len() != before {
-            self.appender.list();
+        if known.capacity() > known.len() + known.len() / 8 + 16 {
+            known.shrink_to_fit();
         }
+        self.appender.by_key.take();
         self.finished
     }
 }

@@ -1,24 +1,47 @@
 //! Which series there are, and which have a label.
 //!
 //! Series stand in slots; for every label name and value there is a sorted list
-//! of slots. The strings in the lists' keys are the ones that all series share,
-//! so a string is released with the last series that has it. Nothing here looks
+//! of slots. The labels in the lists' keys are the ones that all series share,
+//! so a label is released with the last series that has it. Nothing here looks
 //! at samples.
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use exposition::{Labels, LabelsBuilder};
+use exposition::{Label, Labels, LabelsBuilder};
 use hashbrown::HashTable;
 
 use crate::samples::{BLOCK, Series};
-use crate::{Matcher, Op};
+use crate::{Matcher, Op, order};
 
 type Slots = Vec<u32>;
+
+/// A label among those of one name.
+#[derive(Debug, Clone)]
+struct ByValue(Label);
+
+impl Borrow<str> for ByValue {
+    fn borrow(&self) -> &str {
+        self.0.value()
+    }
+}
+
+impl PartialEq for ByValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.value() == other.0.value()
+    }
+}
+
+impl Eq for ByValue {}
+
+impl Hash for ByValue {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.value().hash(state);
+    }
+}
 
 /// The inverted index.
 #[derive(Debug, Default)]
@@ -27,8 +50,7 @@ pub(crate) struct Index {
     free: Slots,
     /// Slots by the labels of what stands in them, which need not be kept twice.
     by_labels: HashTable<u32>,
-    hasher: RandomState,
-    by_name: HashMap<Arc<str>, HashMap<Arc<str>, Slots>>,
+    by_name: HashMap<Arc<str>, HashMap<ByValue, Slots>>,
     next_id: u64,
     bytes: usize,
     /// Families that were shed, and the store's time until when.
@@ -42,7 +64,7 @@ impl Index {
     pub(crate) fn get(&self, labels: &Labels) -> Option<&Arc<Series>> {
         let slots = &self.slots;
         let is = |slot: &u32| labels_in(slots, *slot) == Some(labels);
-        let slot = self.by_labels.find(self.hasher.hash_one(labels), is)?;
+        let slot = self.by_labels.find(labels.hashed(), is)?;
         slots[*slot as usize].as_ref()
     }
 
@@ -77,37 +99,36 @@ impl Index {
         self.next_id = self.next_id.max(id + 1);
         let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
         let mut shared = LabelsBuilder::default();
-        for (name, value) in labels.shared() {
-            let (name, value) = self.enlist(name, value, slot);
-            shared.set(name, value);
+        for label in labels.shared() {
+            shared.put(self.enlist(label, slot));
         }
         let series = Arc::new(Series::new(id, slot, shared.build()));
         if slot as usize == self.slots.len() {
             self.slots.push(None);
         }
         self.slots[slot as usize] = Some(series.clone());
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let hash = |slot: &u32| hasher.hash_one(labels_in(slots, *slot).unwrap_or(labels));
-        self.by_labels
-            .insert_unique(hasher.hash_one(labels), slot, hash);
+        let slots = &self.slots;
+        let hash = |slot: &u32| hash_in(slots, *slot);
+        self.by_labels.insert_unique(labels.hashed(), slot, hash);
         self.bytes += cost_of_series(labels);
         series
     }
 
-    /// Puts a slot on the list of a label, and gives the shared strings.
-    fn enlist(&mut self, name: &Arc<str>, value: &Arc<str>, slot: u32) -> (Arc<str>, Arc<str>) {
-        let (name, values) = match self.by_name.entry(name.clone()) {
-            Entry::Occupied(entry) => (entry.key().clone(), entry.into_mut()),
-            Entry::Vacant(entry) => {
-                self.bytes += cost_of_string(name);
-                (entry.key().clone(), entry.insert(HashMap::new()))
-            }
+    /// Puts a slot on the list of a label, and gives the label that all share.
+    fn enlist(&mut self, label: &Label, slot: u32) -> Label {
+        let name = label.name();
+        if !self.by_name.contains_key(name) {
+            self.bytes += cost_of_string(name);
+        }
+        let values = match self.by_name.get_mut(name) {
+            Some(values) => values,
+            None => self.by_name.entry(name.into()).or_default(),
         };
-        let (value, slots) = match values.entry(value.clone()) {
-            Entry::Occupied(entry) => (entry.key().clone(), entry.into_mut()),
+        let (label, slots) = match values.entry(ByValue(label.clone())) {
+            Entry::Occupied(entry) => (entry.key().0.clone(), entry.into_mut()),
             Entry::Vacant(entry) => {
-                self.bytes += cost_of_string(value);
-                (entry.key().clone(), entry.insert(Slots::new()))
+                self.bytes += cost_of_label(label);
+                (entry.key().0.clone(), entry.insert(Slots::new()))
             }
         };
         // New slots are the highest as a rule, used ones go where they belong.
@@ -115,8 +136,12 @@ impl Index {
             Some(last) if *last >= slot => slots.partition_point(|have| *have < slot),
             _ => slots.len(),
         };
+        if slots.len() == slots.capacity() {
+            // Not twice the room: the lists of a series' labels are a tenth of what it takes.
+            slots.reserve_exact((slots.len() / 8).max(4));
+        }
         slots.insert(at, slot);
-        (name, value)
+        label
     }
 
     /// Takes out series, which may be out already.
@@ -124,17 +149,19 @@ impl Index {
         let mut leaves = vec![false; self.slots.len()];
         let mut lists = Vec::new();
         for series in series {
-            let slot = &mut self.slots[series.slot as usize];
-            if !slot.as_ref().is_some_and(|have| Arc::ptr_eq(have, series)) {
+            let hash = series.labels.hashed();
+            let slots = &self.slots;
+            let stands = |slot: &u32| {
+                let there = slots[*slot as usize].as_ref();
+                there.is_some_and(|have| Arc::ptr_eq(have, series))
+            };
+            let Ok(entry) = self.by_labels.find_entry(hash, stands) else {
                 continue;
-            }
-            let hash = self.hasher.hash_one(&series.labels);
-            if let Ok(entry) = self.by_labels.find_entry(hash, |slot| *slot == series.slot) {
-                entry.remove();
-            }
-            *slot = None;
-            leaves[series.slot as usize] = true;
-            self.free.push(series.slot);
+            };
+            let (slot, _) = entry.remove();
+            self.slots[slot as usize] = None;
+            leaves[slot as usize] = true;
+            self.free.push(slot);
             self.bytes -= cost_of_series(&series.labels);
             lists.extend(series.labels.shared().iter().cloned());
             if series.lock().was_logged() {
@@ -142,22 +169,19 @@ impl Index {
             }
         }
         // Each list once, however many of its series leave.
-        lists.sort_unstable_by_key(|(name, value)| {
-            (Arc::as_ptr(name).addr(), Arc::as_ptr(value).addr())
-        });
-        lists.dedup_by(|one, two| Arc::ptr_eq(&one.0, &two.0) && Arc::ptr_eq(&one.1, &two.1));
-        for (name, value) in lists {
-            self.thin(&name, &value, &leaves);
+        lists.sort_unstable_by_key(Label::address);
+        lists.dedup_by_key(|label| label.address());
+        for label in lists {
+            self.thin(&label, &leaves);
         }
         if self.by_labels.capacity() > 4 * self.by_labels.len() + 1024 {
-            let (slots, hasher) = (&self.slots, &self.hasher);
-            let none = Labels::empty();
-            let hash = |slot: &u32| hasher.hash_one(labels_in(slots, *slot).unwrap_or(&none));
-            self.by_labels.shrink_to_fit(hash);
+            let slots = &self.slots;
+            self.by_labels.shrink_to_fit(|slot| hash_in(slots, *slot));
         }
     }
 
-    fn thin(&mut self, name: &Arc<str>, value: &Arc<str>, leaves: &[bool]) {
+    fn thin(&mut self, label: &Label, leaves: &[bool]) {
+        let (name, value) = label.pair();
         let Some(values) = self.by_name.get_mut(name) else {
             return;
         };
@@ -170,7 +194,7 @@ impl Index {
         }
         if slots.is_empty() {
             values.remove(value);
-            self.bytes -= cost_of_string(value);
+            self.bytes -= cost_of_label(label);
             if values.capacity() > 4 * values.len() + 64 {
                 values.shrink_to_fit();
             }
@@ -195,11 +219,14 @@ impl Index {
         let narrowest = self.narrowest(matchers);
         // What a list was made by need not be asked of each that is on it.
         let listed = narrowest.as_ref().map(|(_, by)| *by);
+        let rest = matchers.iter().enumerate();
+        let rest = rest.filter(|(at, _)| Some(*at) != listed);
+        let rest: Vec<_> = rest.map(|(_, matcher)| self.condition(matcher)).collect();
         let takes = |series: &&Arc<Series>| {
-            let mut rest = matchers.iter().enumerate();
-            rest.all(|(at, matcher)| Some(at) == listed || matcher.matches(&series.labels))
+            let labels = &series.labels;
+            rest.iter().all(|condition| condition.holds(labels))
         };
-        let mut found: Vec<Arc<Series>> = match &narrowest {
+        let found: Vec<Arc<Series>> = match &narrowest {
             Some((slots, _)) => slots
                 .iter()
                 .filter_map(|slot| self.slots[*slot as usize].as_ref())
@@ -208,8 +235,17 @@ impl Index {
                 .collect(),
             None => self.slots.iter().flatten().filter(takes).cloned().collect(),
         };
-        found.sort_unstable_by(|one, two| order(&one.labels, &two.labels));
-        found
+        order::sorted(found)
+    }
+
+    /// A matcher as it is asked of each series.
+    fn condition<'a>(&self, matcher: &'a Matcher) -> Condition<'a> {
+        if matcher.op != Op::Equal || matcher.value.is_empty() {
+            return Condition::Matcher(matcher);
+        }
+        let values = self.by_name.get(matcher.name.as_str());
+        let key = values.and_then(|values| values.get_key_value(matcher.value.as_str()));
+        Condition::Has(key.map(|(label, _)| label.0.address()))
     }
 
     /// The shortest list that has all series in question; `None` where only
@@ -236,7 +272,7 @@ impl Index {
             .find(|(_, matcher)| matcher.op == Op::Regex && !matcher.takes(""))?;
         let values = self.by_name.get(matcher.name.as_str());
         let lists = values.into_iter().flatten();
-        let wanted = lists.filter(|(value, _)| matcher.takes(value));
+        let wanted = lists.filter(|(label, _)| matcher.takes(label.0.value()));
         let slots = wanted.flat_map(|(_, slots)| slots.iter().copied());
         Some((slots.collect(), at))
     }
@@ -247,9 +283,29 @@ impl Index {
     }
 
     /// All values of a label, and how many series have each.
-    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = (&Arc<str>, usize)> {
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = (&str, usize)> {
         let values = self.by_name.get(name).into_iter().flatten();
-        values.map(|(value, slots)| (value, slots.len()))
+        values.map(|(label, slots)| (label.0.value(), slots.len()))
+    }
+}
+
+/// What a series must satisfy.
+enum Condition<'a> {
+    /// It has the label that is stored here; `None` if none has it.
+    Has(Option<usize>),
+    Matcher(&'a Matcher),
+}
+
+impl Condition<'_> {
+    fn holds(&self, labels: &Labels) -> bool {
+        match self {
+            Self::Has(None) => false,
+            Self::Has(Some(address)) => {
+                let mut all = labels.shared().iter();
+                all.any(|label| label.address() == *address)
+            }
+            Self::Matcher(matcher) => matcher.matches(labels),
+        }
     }
 }
 
@@ -259,28 +315,27 @@ fn labels_in(slots: &[Option<Arc<Series>>], slot: u32) -> Option<&Labels> {
     Some(&series.labels)
 }
 
-/// The order of label sets; strings that are shared need no comparing.
-pub(crate) fn order(one: &Labels, two: &Labels) -> Ordering {
-    let compare = |one: &Arc<str>, two: &Arc<str>| match Arc::ptr_eq(one, two) {
-        true => Ordering::Equal,
-        false => one.cmp(two),
-    };
-    let pairs = one.shared().iter().zip(two.shared());
-    pairs
-        .map(|(one, two)| compare(&one.0, &two.0).then_with(|| compare(&one.1, &two.1)))
-        .find(|order| order.is_ne())
-        .unwrap_or_else(|| one.len().cmp(&two.len()))
+/// The hash under which a slot is found.
+fn hash_in(slots: &[Option<Arc<Series>>], slot: u32) -> u64 {
+    labels_in(slots, slot).map_or(0, Labels::hashed)
 }
 
 /// Bytes for a series: its struct, its labels, its places in maps and lists.
 fn cost_of_series(labels: &Labels) -> usize {
     let map = (size_of::<u32>() + 1) * 3 / 2;
-    let label = size_of::<(Arc<str>, Arc<str>)>() + size_of::<u32>() * 3 / 2;
+    let label = size_of::<Label>() + size_of::<u32>() * 3 / 2;
     size_of::<Series>() + 2 * size_of::<usize>() + 3 * BLOCK + map + labels.len() * label
 }
 
-/// Bytes for a string that is a key, with its list or map.
+/// Bytes for the name of a label that is a key, with its map.
 fn cost_of_string(text: &str) -> usize {
-    let map = (size_of::<(Arc<str>, Slots)>() + 1) * 3 / 2;
+    let map = (size_of::<(Arc<str>, HashMap<ByValue, Slots>)>() + 1) * 3 / 2;
     map + 2 * BLOCK + 2 * size_of::<usize>() + text.len()
+}
+
+/// Bytes for a label that is a key, with its list.
+fn cost_of_label(label: &Label) -> usize {
+    let map = (size_of::<(ByValue, Slots)>() + 1) * 3 / 2;
+    let (name, value) = label.pair();
+    map + 3 * BLOCK + 5 * size_of::<usize>() + name.len() + value.len()
 }

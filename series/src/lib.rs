@@ -17,6 +17,7 @@ mod index;
 mod listing;
 mod maintain;
 mod matcher;
+mod order;
 mod rollup;
 mod samples;
 mod select;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use exposition::{Labels, NAME};
+use exposition::{Label, Labels, NAME};
 
 use crate::{Matcher, Store};
 
@@ -12,31 +12,36 @@ impl Store {
     #[must_use]
     pub fn labels(&self, matchers: &[Matcher]) -> Vec<Arc<str>> {
         let index = self.read();
-        let names: BTreeSet<Arc<str>> = if matchers.is_empty() {
-            index.names().cloned().collect()
-        } else {
-            let found = index.find(matchers);
-            let pairs = found.iter().flat_map(|series| series.labels.shared());
-            pairs.map(|(name, _)| name.clone()).collect()
+        let found = match matchers.is_empty() {
+            true => Vec::new(),
+            false => index.find(matchers),
         };
-        names.into_iter().collect()
+        let names: BTreeSet<&str> = match matchers.is_empty() {
+            true => index.names().map(AsRef::as_ref).collect(),
+            false => {
+                let labels = found.iter().flat_map(|series| series.labels.shared());
+                labels.map(Label::name).collect()
+            }
+        };
+        names.into_iter().map(Arc::from).collect()
     }
 
     /// The values of a label in all series that satisfy all matchers, sorted.
     #[must_use]
     pub fn values(&self, name: &str, matchers: &[Matcher]) -> Vec<Arc<str>> {
         let index = self.read();
-        let values: BTreeSet<Arc<str>> = if matchers.is_empty() {
-            index.values(name).map(|(value, _)| value.clone()).collect()
-        } else {
-            let found = index.find(matchers);
-            let pairs = found.iter().flat_map(|series| series.labels.shared());
-            pairs
-                .filter(|(have, _)| &**have == name)
-                .map(|(_, value)| value.clone())
-                .collect()
+        let found = match matchers.is_empty() {
+            true => Vec::new(),
+            false => index.find(matchers),
         };
-        values.into_iter().collect()
+        let values: BTreeSet<&str> = match matchers.is_empty() {
+            true => index.values(name).map(|(value, _)| value).collect(),
+            false => {
+                let values = found.iter().map(|series| series.labels.get(name));
+                values.filter(|value| !value.is_empty()).collect()
+            }
+        };
+        values.into_iter().map(Arc::from).collect()
     }
 
     /// The series that satisfy all matchers and have samples in
@@ -66,7 +71,7 @@ impl Store {
         let index = self.read();
         let mut families: Vec<(Arc<str>, usize)> = index
             .values(NAME)
-            .map(|(name, count)| (name.clone(), count))
+            .map(|(name, count)| (name.into(), count))
             .collect();
         families.sort_unstable_by(|one, two| two.1.cmp(&one.1).then_with(|| one.0.cmp(&two.0)));
         families

@@ -18,8 +18,6 @@ pub(crate) const BLOCK: usize = 16;
 pub(crate) struct Series {
     /// Unique for the life of the data folder.
     pub(crate) id: u64,
-    /// Its place in the index.
-    pub(crate) slot: u32,
     /// The label set, with strings that the index shares out.
     pub(crate) labels: Labels,
     samples: Mutex<Samples>,
@@ -32,10 +30,9 @@ impl Series {
         let limit = FULL / 2 + (slot % u32::from(FULL / 2)) as u16 + 1;
         Self {
             id,
-            slot,
             labels,
             samples: Mutex::new(Samples {
-                limit,
+                open: Open::until(limit),
                 ..Samples::default()
             }),
         }
@@ -61,14 +58,12 @@ pub(crate) enum Taken {
 /// Samples in order of time. Times are the store's, not the wall's.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
-    sealed: Vec<Chunk>,
+    sealed: Box<[Chunk]>,
+    /// The log does not have its fresh ones.
     open: Open,
-    limit: u16,
+    /// The last log segment that explains the series' id, or that some file does.
+    named_in: u32,
     gone: bool,
-    /// The newest samples that the log does not have.
-    unlogged: u32,
-    /// The last log segment that explains the series' id.
-    named_in: u64,
 }
 
 impl Samples {
@@ -112,9 +107,8 @@ impl Samples {
         }
         let before = self.open.capacity();
         self.open.push(point);
-        self.unlogged = self.unlogged.saturating_add(1);
         let mut grown = self.open.capacity() as i64 - before as i64;
-        if self.open.count() >= self.limit {
+        if self.open.is_full() {
             grown += self.seal();
         }
         Ok(Taken::New(grown))
@@ -123,9 +117,19 @@ impl Samples {
     /// Closes the open chunk, and says by how many bytes memory grew.
     fn seal(&mut self) -> i64 {
         let before = self.bytes();
-        self.sealed.extend(self.open.seal());
-        self.limit = FULL;
+        let chunk = self.open.seal();
+        self.change_sealed(|sealed| {
+            sealed.reserve_exact(1);
+            sealed.extend(chunk);
+        });
         self.bytes() as i64 - before as i64
+    }
+
+    /// Changes the list of full chunks, which takes no more room than they need.
+    fn change_sealed(&mut self, change: impl FnOnce(&mut Vec<Chunk>)) {
+        let mut sealed = mem::take(&mut self.sealed).into_vec();
+        change(&mut sealed);
+        self.sealed = sealed.into_boxed_slice();
     }
 
     /// Bytes of memory held beside the struct itself.
@@ -133,7 +137,7 @@ impl Samples {
         let chunks: usize = self.sealed.iter().map(|chunk| chunk.data().len()).sum();
         chunks
             + self.sealed.len() * BLOCK
-            + self.sealed.capacity() * size_of::<Chunk>()
+            + self.sealed.len() * size_of::<Chunk>()
             + self.open.capacity()
     }
 
@@ -184,12 +188,11 @@ impl Samples {
             return 0;
         }
         let before = self.bytes();
-        self.sealed.drain(..old);
+        if old > 0 {
+            self.change_sealed(|sealed| drop(sealed.drain(..old)));
+        }
         if closes {
             self.seal();
-        }
-        if self.sealed.capacity() > self.sealed.len() + self.sealed.len() / 2 + 4 {
-            self.sealed.shrink_to_fit();
         }
         self.bytes() as i64 - before as i64
     }
@@ -216,4 +219,15 @@ fn trim(out: &mut Vec<Point>, start: usize, from: i64, to: i64) {
     out.truncate(end);
     let early = out[start..].partition_point(|(time, _)| *time < from);
     out.drain(start..start + early);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_fills_the_block_that_the_allocator_gives_it() {
+        // With the two counts of an `Arc`: of 128 bytes the allocator keeps eight.
+        assert_eq!(size_of::<Series>() + 2 * size_of::<usize>(), 120);
+    }
 }

@@ -1,10 +1,9 @@
 //! Grouping of label sets by some of their labels, without building new sets.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
-use std::sync::OnceLock;
+use std::hash::{BuildHasherDefault, Hasher};
 
-use exposition::{Labels, NAME};
+use exposition::{Label, Labels, NAME};
 
 /// The labels that count.
 #[derive(Debug, Clone, Copy)]
@@ -45,18 +44,17 @@ impl Key<'_> {
     }
 
     fn hash(&self, labels: &Labels) -> u64 {
-        let mut hash = seed();
-        for (name, value) in labels.iter() {
-            if self.takes(name) {
-                hash = fold(fold(hash, name.as_bytes()), value.as_bytes());
-            }
-        }
-        hash
+        let taken = labels.shared().iter();
+        let taken = taken.filter(|label| self.takes(label.name()));
+        taken.fold(0, |hash, label| exposition::mix(hash, label.hashed()))
     }
 
     fn same(&self, left: &Labels, right: &Labels) -> bool {
-        let taken = |labels| Labels::iter(labels).filter(|(name, _)| self.takes(name));
-        taken(left).eq(taken(right))
+        fn taken<'a>(key: &Key<'_>, labels: &'a Labels) -> impl Iterator<Item = &'a Label> {
+            let all = labels.shared().iter();
+            all.filter(|label| key.takes(label.name()))
+        }
+        taken(self, left).eq(taken(self, right))
     }
 }
 
@@ -114,34 +112,14 @@ impl Hasher for Ready {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = fold(self.0, bytes);
+        for byte in bytes {
+            self.write_u64(exposition::mix(self.0, u64::from(*byte)));
+        }
     }
 
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
     }
-}
-
-/// Differs from process to process, so that nobody can choose labels that collide.
-fn seed() -> u64 {
-    static SEED: OnceLock<u64> = OnceLock::new();
-    *SEED.get_or_init(|| RandomState::new().hash_one(0))
-}
-
-fn fold(hash: u64, bytes: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |hash: u64, word: u64| {
-        let product = u128::from(hash ^ word ^ FACTOR) * u128::from(FACTOR | 1);
-        (product >> 64) as u64 ^ product as u64
-    };
-    let (words, rest) = bytes.as_chunks::<8>();
-    let hash = words
-        .iter()
-        .fold(hash, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let hash = mix(hash, u64::from_le_bytes(last));
-    mix(hash.rotate_left(23), bytes.len() as u64)
 }
 
 #[cfg(test)]

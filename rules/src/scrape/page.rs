@@ -3,9 +3,9 @@
 //! Labels are parsed and relabelled only for series that the target had not named
 //! before; of the others a repeated scrape reads no more than value and time.
 
-use std::sync::Arc;
-
-use exposition::{Entry, Format, Kind, Labels, NAME, format_bound, parse_value, spells_empty};
+use exposition::{
+    Entry, Format, Kind, Label, Labels, NAME, format_bound, parse_value, spells_empty,
+};
 use series::{Appender, Finder, Slot};
 
 use super::Target;
@@ -74,7 +74,7 @@ pub(super) enum Labelled {
 pub(super) struct Dress<'a> {
     pub(super) target: &'a Target,
     /// The labels of the target.
-    pub(super) labels: &'a [(Arc<str>, Arc<str>)],
+    pub(super) labels: &'a [Label],
     pub(super) format: Format,
 }
 
@@ -312,19 +312,20 @@ fn key(line: &str) -> &str {
 }
 
 /// The labels of a sample, which a page spells like that, together with those of its target.
-fn merged(spelled: &str, scraped: &Labels, target: &[(Arc<str>, Arc<str>)], honor: bool) -> Labels {
+fn merged(spelled: &str, scraped: &Labels, target: &[Label], honor: bool) -> Labels {
     let mut builder = scraped.edit();
     let mut clashes = Vec::new();
-    for (name, value) in target {
+    for label in target {
+        let name = label.name();
         let there = scraped.get(name);
         match (there.is_empty(), honor) {
             (false, true) => continue,
             // A federated page says so of series that have no instance.
             (true, true) if spells_empty(spelled, name) => continue,
-            (false, false) => clashes.push((name, Arc::<str>::from(there))),
+            (false, false) => clashes.push((name, there)),
             (true, _) => {}
         }
-        builder.set(Arc::clone(name), Arc::clone(value));
+        builder.put(label.clone());
     }
     // All of the target's labels are in place before a free name is looked for; the
     // shortest name takes its first.

@@ -1,8 +1,15 @@
 //! Single bits in and out of bytes, the highest bit first.
 
-/// How many bytes a stream grows by at least: a series that gets two bits a
-/// sample must not hold a page of room for them.
+use std::mem;
+
+/// How many bytes a stream grows by at least.
 const STEP: usize = 32;
+
+/// Where bits are written.
+pub(super) trait Bits {
+    /// Writes the low `count` bits of `value`; at most 64.
+    fn push(&mut self, value: u64, count: u32);
+}
 
 /// Bits being written.
 #[derive(Debug, Clone, Default)]
@@ -19,9 +26,25 @@ impl Writer {
         Self { bytes, bits }
     }
 
-    /// Writes the low `count` bits of `value`; at most 64.
+    fn grow(&mut self) {
+        let len = self.bytes.len();
+        self.bytes.reserve_exact((len / 4).max(STEP));
+        self.bytes.resize(self.bytes.capacity(), 0);
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.bits.div_ceil(8) as usize]
+    }
+
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.bits.div_ceil(8) as usize);
+        self.bytes
+    }
+}
+
+impl Bits for Writer {
     #[inline]
-    pub(super) fn push(&mut self, value: u64, count: u32) {
+    fn push(&mut self, value: u64, count: u32) {
         if count == 0 {
             return;
         }
@@ -38,31 +61,55 @@ impl Writer {
         }
         self.bits += count;
     }
+}
 
-    fn grow(&mut self) {
-        let len = self.bytes.len();
-        self.bytes.reserve_exact((len / 4).max(STEP));
-        self.bytes.resize(self.bytes.capacity(), 0);
-    }
-
+/// Bits written behind others into a block that is to be no larger than they need.
+#[derive(Debug)]
+pub(super) struct Tail<'a> {
+    /// What is written, and zeros after it.
+    pub(super) bytes: &'a mut Box<[u8]>,
     /// How many bits there are.
-    pub(super) fn len(&self) -> u32 {
-        self.bits
-    }
+    pub(super) bits: u32,
+}
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.bits.div_ceil(8) as usize]
+impl Bits for Tail<'_> {
+    #[inline]
+    fn push(&mut self, value: u64, count: u32) {
+        if count == 0 {
+            return;
+        }
+        let (byte, used) = (self.bits as usize / 8, self.bits % 8);
+        self.bits += count;
+        let end = self.bits.div_ceil(8) as usize;
+        if self.bytes.len() < end {
+            grow(self.bytes, end);
+        }
+        let value = value << (64 - count);
+        // The first byte may have bits already.
+        let window = u64::from(self.bytes[byte]) << 56 | value >> used;
+        let window = window.to_be_bytes();
+        if let Some(eight) = self.bytes.get_mut(byte..byte + 8) {
+            eight.copy_from_slice(&window);
+        } else {
+            let rest = &mut self.bytes[byte..];
+            rest.copy_from_slice(&window[..rest.len()]);
+        }
+        if used + count > 64 {
+            self.bytes[byte + 8] = (value << (64 - used) >> 56) as u8;
+        }
     }
+}
 
-    pub(super) fn into_bytes(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.bits.div_ceil(8) as usize);
-        self.bytes
-    }
-
-    /// Bytes of memory held.
-    pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
-    }
+/// Makes room for at least so many bytes: a block that the allocator fills, since each
+/// series has one, and it is most of what a series takes.
+pub(super) fn grow(bytes: &mut Box<[u8]>, need: usize) {
+    let need = need.max(bytes.len() + bytes.len() / 4);
+    // A multiple of 16 with what the allocator writes before it.
+    let room = (need + 7) / 16 * 16 + 8;
+    let mut all = mem::take(bytes).into_vec();
+    all.reserve_exact(room - all.len());
+    all.resize(room, 0);
+    *bytes = all.into_boxed_slice();
 }
 
 /// Bits being read; `None` past the end.

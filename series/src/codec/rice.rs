@@ -4,13 +4,15 @@
 //! chosen once for all numbers of a stream. A number far off the others is
 //! written whole behind a mark, so that one outlier costs ten bytes and no more.
 
-use super::bits::{Reader, Writer};
+use super::bits::{Bits as _, Reader, Writer};
 use super::varint::{fold, unfold};
 
 /// So many ones announce a whole number.
 const MARK: u32 = 20;
 /// The largest `k` tried and accepted.
 const MOST: u32 = 48;
+/// A number with so many bits more than `k` is written whole, since `MARK` has fewer.
+const FAR: u32 = 6;
 
 /// The `k` under which the numbers take the fewest bits, and how many.
 pub(super) fn best(numbers: impl Iterator<Item = i64> + Clone) -> (u32, u64) {
@@ -26,7 +28,13 @@ pub(super) fn best(numbers: impl Iterator<Item = i64> + Clone) -> (u32, u64) {
         let cost = used.map(|(bits, count)| count * length((3_u128 << bits >> 2) as u64, k));
         cost.sum::<u64>()
     };
-    let near = (0..=MOST).min_by_key(|k| about(*k)).unwrap_or_default();
+    // Beyond the longest number another bit helps none; far below the shortest all are
+    // written whole.
+    let used = |count: &u64| *count > 0;
+    let shortest = lengths.iter().position(used).unwrap_or_default() as u32;
+    let longest = lengths.iter().rposition(used).unwrap_or_default() as u32;
+    let tried = shortest.saturating_sub(FAR).min(MOST)..=longest.min(MOST);
+    let near = tried.min_by_key(|k| about(*k)).unwrap_or_default();
     let exact = |k: u32| {
         numbers
             .clone()

@@ -1,6 +1,6 @@
 //! The forms in which a full chunk writes its values.
 
-use super::bits::{self, Writer};
+use super::bits::{self, Bits as _, Writer};
 use super::xor::Xor;
 use super::{Point, Reader, decimal, push_signed, rice};
 

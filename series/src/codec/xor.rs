@@ -1,6 +1,6 @@
 //! Values as the bits in which each differs from the one before.
 
-use super::bits::{Reader, Writer};
+use super::bits::{Bits, Reader};
 
 /// The value before, and the window of bits that was written last.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +43,23 @@ impl Xor {
         }
     }
 
+    /// As bytes, and back.
+    pub(super) fn to_bytes(self) -> [u8; 10] {
+        let mut bytes = [0; 10];
+        bytes[..8].copy_from_slice(&self.before.to_le_bytes());
+        (bytes[8], bytes[9]) = (self.leading, self.width);
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 10]) -> Self {
+        let [before @ .., leading, width] = bytes;
+        Self {
+            before: u64::from_le_bytes(before),
+            leading,
+            width,
+        }
+    }
+
     /// Starts a chunk at its first value.
     pub(super) fn at(value: f64) -> Self {
         Self {
@@ -53,7 +70,7 @@ impl Xor {
     }
 
     /// Writes the next value.
-    pub(super) fn push(&mut self, out: &mut Writer, value: f64) {
+    pub(super) fn push(&mut self, out: &mut impl Bits, value: f64) {
         let changed = value.to_bits() ^ self.before;
         self.before = value.to_bits();
         if changed == 0 {

@@ -6,18 +6,20 @@ use super::{BLOCK, Samples};
 use crate::codec::{Chunk, FULL, Point, push_signed, push_varint};
 
 /// That a file names the series, though no segment that grows.
-const SOME_FILE: u64 = u64::MAX;
+const SOME_FILE: u32 = u32::MAX;
 
 impl Samples {
     /// Adds to `out` the samples that the log does not have, which it then has;
     /// true if segment `number` must explain the series first.
     pub(crate) fn take_unlogged(&mut self, number: u64, out: &mut Vec<Point>) -> bool {
-        let count = mem::take(&mut self.unlogged) as usize;
+        let count = self.open.take_fresh() as usize;
         match count {
             0 => return false,
             1 => out.extend(self.newest()),
             _ => self.newest_of(count, out),
         }
+        // Two that count as one are eight petabytes of log apart.
+        let number = 1 + (number % u64::from(SOME_FILE - 1)) as u32;
         mem::replace(&mut self.named_in, number) != number
     }
 
@@ -54,7 +56,7 @@ impl Samples {
             out.extend(chunk.data());
         }
         if mend {
-            self.unlogged = 0;
+            self.open.take_fresh();
         }
         if self.named_in == 0 {
             self.named_in = SOME_FILE;
@@ -89,8 +91,7 @@ impl Samples {
     pub(crate) fn drop_full(&mut self, last: i64) -> i64 {
         let before = self.bytes();
         let gone = self.full_before(last.saturating_add(1));
-        self.sealed.drain(..gone);
-        self.sealed.shrink_to_fit();
+        self.change_sealed(|sealed| drop(sealed.drain(..gone)));
         self.bytes() as i64 - before as i64
     }
 
@@ -118,7 +119,10 @@ impl Samples {
         if points.len() < usize::from(FULL) {
             points.iter().for_each(|point| self.open.push(*point));
         } else {
-            self.sealed.push(chunk);
+            self.change_sealed(|sealed| {
+                sealed.reserve_exact(1);
+                sealed.push(chunk);
+            });
             self.open.set_newest(*newest);
         }
         self.bytes() as i64 - before as i64
@@ -126,7 +130,7 @@ impl Samples {
 
     /// Everything there is came from files.
     pub(crate) fn forget_unlogged(&mut self) {
-        self.unlogged = 0;
+        self.open.take_fresh();
         self.named_in = SOME_FILE;
     }
 
