@@ -197,7 +197,10 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_replies() {
-        for (target, version) in [("127.0.0.1", 4.0), ("::1", 6.0)] {
+        // Not every machine has IPv6.
+        let six = std::net::UdpSocket::bind("[::1]:0").is_ok();
+        let targets = [("127.0.0.1", 4.0), ("::1", 6.0)];
+        for (target, version) in targets.into_iter().take(1 + usize::from(six)) {
             let deadline = Instant::now() + Duration::from_secs(10);
             let mut samples = Samples::default();
             probe(target, &Icmp::default(), deadline, &mut samples)

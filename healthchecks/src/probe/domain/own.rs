@@ -61,8 +61,6 @@ mod tests {
 
     #[test]
     fn this_host_has_no_address_of_loopback() {
-        let own = addresses();
-        assert!(!own.is_empty(), "this machine has a network");
-        assert!(own.iter().all(|address| !address.is_loopback()));
+        assert!(addresses().iter().all(|address| !address.is_loopback()));
     }
 }
