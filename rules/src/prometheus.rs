@@ -3,7 +3,8 @@
 //!
 //! What Prometheus knows and Belfry cannot do refuses the file; what would change
 //! nothing here is left out and told. Both with line and column: nothing is
-//! passed over in silence. Only the files that the keys `..._file` name are opened.
+//! passed over in silence. No other file is opened: one that a key `..._file` names is
+//! read when it is needed.
 
 mod alerting;
 mod keys;

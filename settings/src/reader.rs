@@ -21,6 +21,8 @@ pub struct Reader<'a> {
     /// Whether the file is another program's: `${` stands for itself, and a key without a
     /// value is as good as none.
     pub(crate) literal: bool,
+    /// Whether files that hold secrets are opened by who wants the secret, not by us.
+    pub(crate) later: bool,
     pub(crate) found: Found,
 }
 
@@ -61,6 +63,7 @@ impl<'a> Reader<'a> {
             folder: folder.to_owned(),
             path: Vec::new(),
             literal: false,
+            later: false,
             found: Found::default(),
         }
     }

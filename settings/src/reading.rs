@@ -50,10 +50,12 @@ pub fn read_literal<T: Value + Default>(file: &Path, text: &str) -> Reading<T> {
     reading(file, text, reader)
 }
 
-/// Like [`read_literal`] for a tree that was parsed, and perhaps changed, before.
+/// Like [`read_literal`] for a tree that was parsed, and perhaps changed, before. No other
+/// file is opened: a secret that one holds is known only to [`Secret::read`](crate::Secret::read).
 pub fn read_tree<T: Value + Default>(file: &Path, root: Node) -> Reading<T> {
     let mut reader = Reader::new(file.parent().unwrap_or(Path::new("")), &|_| None);
     reader.literal = true;
+    reader.later = true;
     let value = T::decode(&root, &mut reader).unwrap_or_default();
     Reading {
         value,

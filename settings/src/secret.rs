@@ -66,10 +66,16 @@ impl Secret {
     /// Whether none is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.expose().is_empty()
+        self.expose().is_empty() && !self.is_later()
     }
 
-    /// The text itself, for the one place that sends it.
+    /// Whether its file has yet to be opened.
+    fn is_later(&self) -> bool {
+        self.text.is_none() && self.file.is_some()
+    }
+
+    /// The text itself, for the one place that sends it; nothing where its file has
+    /// yet to be opened.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text
@@ -80,7 +86,7 @@ impl Secret {
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        self.expose() == other.expose()
+        self.file == other.file && self.expose() == other.expose()
     }
 }
 
@@ -105,6 +111,10 @@ impl Value for Secret {
 
     fn decode_companion(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let path = PathBuf::decode(node, reader)?;
+        if reader.later {
+            let file = (!path.as_os_str().is_empty()).then_some(path);
+            return Some(Self { text: None, file });
+        }
         match read_file(&path, LONGEST_FILE) {
             Ok(text) => {
                 let text = one_line(text);

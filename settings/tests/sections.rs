@@ -189,6 +189,43 @@ fn a_secret_comes_from_a_file_and_is_never_printed() {
     );
 }
 
+#[tokio::test]
+async fn a_secret_in_a_file_that_is_read_later_needs_no_such_file_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let file = path("belfry.yml");
+    let secret = |text: &str| {
+        let root = settings::parse("belfry.yml", &format!("mail: {{{text}}}")).unwrap();
+        let (File { mail, .. }, faults) = settings::read_tree(&file, root).end();
+        assert_eq!(faults, []);
+        mail.password
+    };
+    let (a, b) = (secret("password_file: a"), secret("password_file: b"));
+    assert!(!a.is_empty() && a.read().await.is_err());
+    for name in ["a", "b"] {
+        std::fs::write(path(name), "hunter2\n").unwrap();
+    }
+    assert_eq!(a.read().await.unwrap(), "hunter2");
+    assert_eq!(settings::Value::word(&a).unwrap(), "<secret>");
+    assert_eq!(a, secret("password_file: a"));
+    // Of the same text, until one of them changes.
+    assert_ne!(a, b);
+    assert!(secret("password_file: ''").is_empty());
+}
+
+#[test]
+fn a_secret_differs_from_the_same_text_in_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let text = format!("mail: {{password_file: {path:?}}}");
+        read(&text, &[]).unwrap().mail.password
+    };
+    assert_eq!(secret("a"), secret("a"));
+    assert_ne!(secret("a"), secret("b"));
+}
+
 #[test]
 fn paths_are_taken_from_the_folder_of_the_file() {
     assert_eq!(

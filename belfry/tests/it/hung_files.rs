@@ -95,6 +95,54 @@ fn credentials_on_a_disk_that_hangs_cost_one_thread_and_no_other_target() {
 }
 
 #[test]
+fn credentials_that_cannot_be_read_at_the_start_cost_nobody_but_their_own_job() {
+    let page = Page::serve("good 1\n");
+    let scratch = Scratch::new();
+    let token = scratch.file("token", "t0k\n");
+    let address = &page.address;
+    let config = |absent: &str| {
+        format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n\
+             - {{job_name: good, static_configs: [{{targets: ['{address}']}}]}}\n\
+             - {{job_name: hung, authorization: {{credentials_file: token}}, static_configs: [{{targets: ['{address}']}}]}}\n\
+             - {{job_name: absent, basic_auth: {{username: u, password_file: {absent}}}, static_configs: [{{targets: ['{address}']}}]}}\n"
+        )
+    };
+    let mount = HungMount::new();
+    hang(&token, &mount);
+    let ours = Alone::start(scratch, &config("absent"), &["--web.enable-lifecycle"]);
+    let up = |job: &str, up: u8| {
+        let expr = format!("up{{job=\"{job}\"}} == {up}");
+        poll::holds("the target should be scraped", || {
+            ours.value(&expr).is_some()
+        });
+    };
+    up("good", 1);
+    up("hung", 0);
+    up("absent", 0);
+    let targets = ours.data("/api/v1/targets?scrapePool=absent").to_string();
+    let told = "cannot read the file of the credentials: No such file or directory";
+    assert!(targets.contains(told), "{targets}");
+    // The disk answers, and the other file is made.
+    fs::remove_file(&token).expect("the link");
+    fs::write(&token, "t0k\n").expect("the file");
+    drop(mount);
+    let absent = ours.scratch.file("absent", "pa55\n");
+    up("hung", 1);
+    up("absent", 1);
+    // Another file of the same text, and the first one goes.
+    ours.scratch.file("other", "pa55\n");
+    ours.scratch.file("prometheus.yml", &config("other"));
+    assert_eq!(ours.post("/-/reload").status, 200);
+    fs::remove_file(absent).expect("the file");
+    good_goes_on(&ours);
+    up("absent", 1);
+    let printed = ours.data("/api/v1/status/config").to_string();
+    assert!(!printed.contains("pa55"), "{printed}");
+    assert!(printed.contains("password: <secret>"), "{printed}");
+}
+
+#[test]
 fn lists_and_certificates_on_a_disk_that_hangs_keep_no_other_job_from_new_targets() {
     let page = Page::serve("good 1\n");
     let address = &page.address;
