@@ -127,3 +127,36 @@ pub(super) fn other_engines(
 fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_looked_for_at_the_engine_that_is_watched_and_at_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("watched"), "").unwrap();
+        std::os::unix::fs::symlink(path("watched"), path("link")).unwrap();
+        let job = |name: &str| rules::Job {
+            docker_sd_configs: vec![DockerConfig {
+                host: format!("unix://{}", path(name).display()),
+                ..DockerConfig::default()
+            }],
+            ..rules::Job::default()
+        };
+        let mut config = Config::default();
+        config.exporter.engine = path("watched");
+        let jobs = ["watched", "link", "other", "watched", "other"];
+        config.rules.scrape = jobs.map(job).to_vec();
+        let told = other_engines(&config, 3, None);
+        let keys: Vec<_> = told.iter().map(|(key, _)| &**key).collect();
+        assert_eq!(keys, ["rules.scrape[2].docker_sd_configs[0].host", FILE]);
+        let wanted = format!(
+            "the engine at {} is not the one that is watched, at {}",
+            path("other").display(),
+            path("watched").display()
+        );
+        assert_eq!(told[0].1, wanted);
+    }
+}
