@@ -47,9 +47,19 @@ pub struct Foreign {
     /// The longest wait for a page.
     pub timeout: Duration,
     /// Why it is not asked at all, and fails all the same.
-    pub fault: Option<String>,
+    pub fault: Option<Refused>,
     asking: fetch::Asking,
     reach: tls::Reach,
+}
+
+/// Why a target is not asked, in words: with others it is the same target.
+#[derive(Debug, Clone)]
+pub struct Refused(pub String);
+
+impl PartialEq for Refused {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Foreign {
@@ -77,7 +87,7 @@ impl Foreign {
                     () = stop.cancelled() => return,
                     page = self.fetch(client) => page,
                 },
-                (Some(why), _) | (None, Err(why)) => Err(why.clone()),
+                (Some(Refused(why)), _) | (None, Err(why)) => Err(why.clone()),
             };
             take(page.as_ref().map_err(String::as_str), began.elapsed());
         }

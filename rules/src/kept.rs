@@ -116,7 +116,7 @@ impl RuleSet {
             tolerance_ms,
             grace_ms,
         } = outage;
-        let away_ms = (now_ms - down_ms).max(0);
+        let away_ms = now_ms.saturating_sub(down_ms).max(0);
         for rule in self.groups.iter_mut().flat_map(|group| &mut group.rules) {
             let RuleKind::Alert { for_ms, .. } = rule.spec.kind else {
                 continue;
@@ -125,12 +125,13 @@ impl RuleSet {
                 if alert.state != State::Pending {
                     return true;
                 }
-                let rest_ms = for_ms - (down_ms - alert.active_at_ms);
+                let held_ms = down_ms.saturating_sub(alert.active_at_ms);
+                let rest_ms = for_ms.saturating_sub(held_ms);
                 // With no time left it fires as soon as its condition is seen.
                 if rest_ms > 0 && rest_ms < grace_ms {
-                    alert.active_at_ms = now_ms + grace_ms - for_ms;
+                    alert.active_at_ms = now_ms.saturating_add(grace_ms).saturating_sub(for_ms);
                 } else if rest_ms > 0 {
-                    alert.active_at_ms += away_ms;
+                    alert.active_at_ms = alert.active_at_ms.saturating_add(away_ms);
                 }
                 away_ms <= tolerance_ms && for_ms >= grace_ms
             });

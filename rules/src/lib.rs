@@ -39,8 +39,8 @@ pub use figures::write_target_figures;
 pub use file::{GroupSpec, RuleKind, RuleSpec, Source};
 pub use foreign::{
     Authorization, BasicAuth, Clients, Container, Discovery, DockerConfig, Dropped, Fetched,
-    FileConfig, Foreign, Job, Network, NetworkFacts, Offer, Port, Protocol, Rhythm, Scheme,
-    Scrapes, StaticConfig, Tls,
+    FileConfig, Foreign, Job, Network, NetworkFacts, Offer, Port, Protocol, Refused, Rhythm,
+    Scheme, Scrapes, StaticConfig, Tls,
 };
 pub use format::{Formatted, format};
 pub use group::Group;

@@ -93,12 +93,7 @@ impl<T> Reading<T> {
     /// Adds what a part found wrong with `key`, such as `backup.watch[0].name`,
     /// whose value is well formed. What only follows from another fault is left out.
     pub fn contradict(&mut self, key: &str, message: &str) {
-        let said = self.found.said.iter().find(|(name, _)| name == key);
-        let (place, stands) = match (said, &self.root) {
-            (Some((_, variable)), _) => (Place::Environment(variable.clone()), true),
-            (None, Some(root)) => locate(root, &self.file, key),
-            (None, None) => (top(&self.file), false),
-        };
+        let (fault, stands) = self.told(key, message);
         if self
             .found
             .broken
@@ -107,14 +102,31 @@ impl<T> Reading<T> {
         {
             return;
         }
+        if !self.found.faults.contains(&fault) {
+            self.found.add(fault);
+        }
+    }
+
+    /// What is to be said of a key without its being wrong, with where it stands.
+    #[must_use]
+    pub fn remark(&self, key: &str, message: &str) -> Fault {
+        self.told(key, message).0
+    }
+
+    /// Something about a key with where it stands, and whether it stands there.
+    fn told(&self, key: &str, message: &str) -> (Fault, bool) {
+        let said = self.found.said.iter().find(|(name, _)| name == key);
+        let (place, stands) = match (said, &self.root) {
+            (Some((_, variable)), _) => (Place::Environment(variable.clone()), true),
+            (None, Some(root)) => locate(root, &self.file, key),
+            (None, None) => (top(&self.file), false),
+        };
         let fault = Fault {
             place,
             key: key.to_owned(),
             message: self.found.veil.over(message),
         };
-        if !self.found.faults.contains(&fault) {
-            self.found.add(fault);
-        }
+        (fault, stands)
     }
 
     /// Whether the value of `key` could not be read.

@@ -85,7 +85,6 @@ impl Config {
             place.faults(&key, &mut fault);
             self.folder_faults(place, &key, &mut fault);
         }
-        self.key_faults(&mut fault);
         for (at, text) in self.recipients.iter().enumerate() {
             if let Err(err) = text.parse::<Recipient>() {
                 fault(format!("backup.recipients[{at}]"), &err.to_string());
@@ -317,20 +316,22 @@ mod tests {
         config.identity_file = folder.path().join("key");
         std::fs::write(&config.identity_file, here.expose()).unwrap();
         config.recipients = vec![other.recipient().to_string()];
-        let told = config.faults();
+        let told = config.remarks();
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(told[0].0, "backup.identity_file");
-        config.recipients.push(here.recipient().to_string());
+        // What it opens was made before, and is to be restored.
         assert_eq!(config.faults(), []);
+        config.recipients.push(here.recipient().to_string());
+        assert_eq!(config.remarks(), []);
         // One that is for another key may be verified elsewhere, but not here.
         config.jobs[0].recipients = vec![other.recipient().to_string()];
-        assert_eq!(config.faults(), []);
+        assert_eq!(config.remarks(), []);
         config.jobs[0].verify = "@daily".into();
-        let told = config.faults();
+        let told = config.remarks();
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(told[0].0, "backup.jobs[0].verify");
         std::fs::write(&config.identity_file, "no key").unwrap();
-        let told = config.faults();
+        let told = config.remarks();
         assert_eq!(told[0].0, "backup.identity_file", "{told:?}");
     }
 

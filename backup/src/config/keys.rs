@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Config, Job, Place};
 use crate::age::Identity;
 
-/// A folder may lie on a dead mount: then it is what it is called.
+/// A folder or a key may lie on a dead mount: then a folder is what it is called.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Config {
@@ -19,7 +19,8 @@ impl Config {
             let goes = |place: &&Place| job.targets.is_empty() || job.targets.contains(&place.name);
             let places = self.targets.iter().filter(goes);
             let places = places.filter(|place| !place.bucket.is_empty());
-            places.map(|place| place.name.clone()).collect::<Vec<_>>()
+            let at = |place: &Place| (place.endpoint(), place.bucket.clone());
+            places.map(at).collect::<Vec<_>>()
         };
         let (mine, opened) = (buckets(job), self.recipients(job));
         if mine.is_empty() {
@@ -70,27 +71,32 @@ impl Config {
         }
     }
 
-    /// The key of this host opens what is made here.
-    pub(super) fn key_faults(&self, fault: &mut impl FnMut(String, &str)) {
-        let file = &self.identity_file;
+    /// What is said of keys without its being wrong: the key of this host may be an older
+    /// one, which opens what was made before.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<(String, String)> {
+        let mut remarks = Vec::new();
+        let mut remark = |key: String, message: &str| remarks.push((key, message.to_owned()));
+        let file = self.identity_file.clone();
         if file.as_os_str().is_empty() {
-            return;
+            return remarks;
         }
         // Whoever checks may not be allowed to read it, and it may come later.
-        let Ok(text) = std::fs::read_to_string(file) else {
-            return;
+        let Some(Ok(text)) = soon(move || std::fs::read_to_string(file)) else {
+            return remarks;
         };
         let keys = match Identity::file(&text) {
             Ok(keys) => keys,
             Err(err) => {
-                fault("backup.identity_file".to_owned(), &err.to_string());
-                return;
+                remark("backup.identity_file".to_owned(), &err.to_string());
+                return remarks;
             }
         };
         let ours: Vec<_> = keys.iter().map(|key| key.recipient().to_string()).collect();
         let opens = |set: &[String]| set.is_empty() || set.iter().any(|one| ours.contains(one));
-        if !opens(&self.recipients) {
-            fault(
+        let used = self.jobs.iter().any(|job| job.recipients.is_empty());
+        if used && !opens(&self.recipients) {
+            remark(
                 "backup.identity_file".to_owned(),
                 "no key in it opens what is encrypted to backup.recipients",
             );
@@ -102,25 +108,30 @@ impl Config {
                 (true, true) => continue,
             };
             if !opens(&job.recipients) {
-                fault(
+                remark(
                     format!("backup.jobs[{at}].{tried}"),
                     "no key in backup.identity_file opens what is encrypted to its recipients",
                 );
             }
         }
+        remarks
     }
 }
 
 /// Where something is, whatever it is called.
 fn real(path: &Path) -> PathBuf {
-    let (tell, told) = mpsc::channel();
     let asked = path.to_owned();
-    let looking = thread::Builder::new().spawn(move || {
-        let _ = tell.send(std::fs::canonicalize(asked));
-    });
-    let found = looking.ok().and_then(|_| told.recv_timeout(PATIENCE).ok());
-    match found {
+    match soon(move || std::fs::canonicalize(asked)) {
         Some(Ok(real)) => real,
         _ => path.to_owned(),
     }
+}
+
+/// What a disk says, if it does not hang.
+fn soon<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (tell, told) = mpsc::channel();
+    let asking = thread::Builder::new().spawn(move || {
+        let _ = tell.send(ask());
+    });
+    asking.ok().and_then(|_| told.recv_timeout(PATIENCE).ok())
 }

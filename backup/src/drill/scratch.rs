@@ -48,7 +48,7 @@ impl Scratch {
             let _held = match job == self.job {
                 true => None,
                 false => match orphaned(setup, job) {
-                    Some(held) => held,
+                    Some(held) => Some(held),
                     None => continue,
                 },
             };
@@ -79,17 +79,16 @@ fn short(job: &str) -> String {
     format!("{start}_{}", setup::letters(job))
 }
 
-/// Whether nobody drills with a job that is there no more; its lock, if it has one.
-fn orphaned(setup: &Setup, wanted: &str) -> Option<Option<Lock>> {
+/// The lock of a job that is there no more, with which nobody drills then. Who drilled here
+/// has left one: without it somebody else did, under the same names.
+fn orphaned(setup: &Setup, wanted: &str) -> Option<Lock> {
     let mut jobs = setup.config.jobs.iter();
     if jobs.any(|job| short(&job.name) == wanted) {
         return None;
     }
     let mut locks = Lock::all(&setup.work).into_iter();
-    match locks.find(|job| short(job) == wanted) {
-        Some(job) => Lock::take(&setup.work, &job).ok().map(Some),
-        None => Some(None),
-    }
+    let job = locks.find(|job| short(job) == wanted)?;
+    Lock::take(&setup.work, &job).ok()
 }
 
 async fn drop(admin: &mut Session, name: &str) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -21,6 +22,9 @@ use crate::{Job, Setup};
 
 /// So many repositories and databases are asked.
 const MOST: usize = 1000;
+/// A folder that is still written to is removed so often, and this far apart.
+const AGAIN: u32 = 20;
+const MOMENT: Duration = Duration::from_millis(50);
 
 fn sort(err: Error) -> Trouble {
     if err.is_unsound() {
@@ -46,8 +50,20 @@ pub(super) async fn scratch(
     let done = within(setup, (target, copy), &folder, report, say);
     let done = timeout_at(deadline, done).await;
     let done = done.unwrap_or_else(|_| Err(late(job)));
-    // Whoever still unpacks or compares finds nothing more, and ends.
-    let removing = spawn_blocking(move || std::fs::remove_dir_all(folder));
+    // Whoever still unpacks or compares finds nothing more, and ends; until then something
+    // may be put into what is being removed.
+    let removing = spawn_blocking(move || {
+        let mut removed = std::fs::remove_dir_all(&folder);
+        for _ in 0..AGAIN {
+            match &removed {
+                Ok(()) => break,
+                Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+                Err(_) => std::thread::sleep(MOMENT),
+            }
+            removed = std::fs::remove_dir_all(&folder);
+        }
+        removed
+    });
     let stays = match timeout(DROPPING, removing).await {
         Ok(Ok(Err(err))) => Some(err.to_string()),
         Ok(_) => None,

@@ -63,7 +63,7 @@ impl Newer {
         if self.noted.is_some() && noted(setup, job, true).await == self.noted {
             return Ok(());
         }
-        self.judged(loss::of_database(setup, job, facts).await?, say)
+        self.asked(loss::of_database(setup, job, facts).await, say)
     }
 
     /// Asks again, when whoever writes to the files was stopped.
@@ -74,7 +74,20 @@ impl Newer {
         (target, copy): (&Target, &Copy),
         say: Say<'_>,
     ) -> Result<(), String> {
-        self.judged(loss::of_tree(setup, job, target, copy).await?, say)
+        self.asked(loss::of_tree(setup, job, target, copy).await, say)
+    }
+
+    /// What cannot be found out stops nobody who may lose it.
+    fn asked(&self, lost: Result<Vec<String>, String>, say: Say<'_>) -> Result<(), String> {
+        match lost {
+            Err(err) if self.lose => {
+                say(format!(
+                    "warn    what was written meanwhile is not known: {err}"
+                ));
+                Ok(())
+            }
+            lost => self.judged(lost?, say),
+        }
     }
 
     /// Tells what was not told before, and whether to go on.
@@ -133,6 +146,9 @@ mod tests {
         let quiet = |line| panic!("{line}");
         assert_eq!(newer(false).judged(lines(&["t: 7 rows"]), &quiet), Ok(()));
         assert_eq!(newer(false).judged(Vec::new(), &quiet), Ok(()));
+        let unknown = || Err("no answer".to_owned());
+        assert!(newer(false).asked(unknown(), &quiet).is_err());
+        assert_eq!(newer(true).asked(unknown(), &|_| {}), Ok(()));
         let told = std::sync::Mutex::new(Vec::new());
         let say = |line| told.lock().unwrap().push(line);
         let more = lines(&["t: 8 rows"]);

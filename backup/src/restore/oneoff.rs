@@ -61,7 +61,11 @@ pub(super) async fn run(
     let labels = [(JOB, job.name.clone()), (ours::WORK, work)];
     let labels = labels.map(|(key, value)| (key.to_owned(), value));
     let done = inner(engine, (&name(job), labels.into()), like, line).await;
-    done.and(gone().await)
+    // A migration that ended well is not undone because its container stays.
+    if let Err(err) = gone().await {
+        tracing::warn!(job = job.name, "after a migration: {err}");
+    }
+    done
 }
 
 async fn inner(

@@ -2,8 +2,10 @@
 //! undoes it, retention does not take away what may be needed once more.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use super::Manner;
 use crate::catalogue::Copy;
@@ -15,6 +17,8 @@ use crate::{Job, Setup, note};
 
 /// It ends by itself where nobody ever confirms.
 const DAYS: i64 = 30;
+/// How long a target may take to let go of a pin.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Pin {
@@ -39,18 +43,25 @@ pub(super) async fn around<T>(
     placing: impl Future<Output = Result<T, String>>,
     say: Say<'_>,
 ) -> Result<T, String> {
-    if manner.pin {
-        hold(setup, job, target, copy, say).await;
-    }
+    let held = match manner.pin {
+        true => hold(setup, job, target, copy, say).await,
+        false => None,
+    };
     let placed = placing.await;
-    if manner.pin && placed.is_err() {
-        release(setup, job).await;
+    // Those of restores before it are of what is still to be confirmed.
+    if placed.is_err()
+        && let Some(pin) = held
+    {
+        let rest = pins(setup, job).into_iter().filter(|one| *one != pin);
+        let rest: Vec<Pin> = rest.collect();
+        take_away(setup, &[pin]).await;
+        let _ = note::write(&setup.work, &file(setup, job), &rest);
     }
     placed
 }
 
 /// Pins it. Where that cannot be, it is restored all the same.
-async fn hold(setup: &Setup, job: &Job, target: &Target, copy: &Copy, say: Say<'_>) {
+async fn hold(setup: &Setup, job: &Job, target: &Target, copy: &Copy, say: Say<'_>) -> Option<Pin> {
     let manifest = &copy.manifest;
     let held = async {
         let id = Id::parse(&manifest.id).ok_or("it has no id")?;
@@ -61,22 +72,29 @@ async fn hold(setup: &Setup, job: &Job, target: &Target, copy: &Copy, say: Say<'
         let shelf = manifest.shelf();
         // Noted first: a pin that nobody knows of would stay to its end.
         let mut all = pins(setup, job);
-        all.push(Pin {
+        let pin = Pin {
             target: target.name().to_owned(),
             key: shelf.key(&id, &mark.ending()),
-        });
+        };
+        all.push(pin.clone());
         note::write(&setup.work, &file(setup, job), &all)?;
         let set = mark.set(target, &shelf, &id).await;
-        set.map_err(|err| err.to_string())
+        set.map(|()| pin).map_err(|err| err.to_string())
     };
-    say(match held.await {
-        Ok(()) => format!(
-            "pin     {} in {}, for {DAYS} days or until this is confirmed",
-            manifest.id,
-            target.name()
-        ),
-        Err(err) => format!("warn    {} is not pinned: {err}", manifest.id),
-    });
+    match held.await {
+        Ok(pin) => {
+            say(format!(
+                "pin     {} in {}, for {DAYS} days or until this is confirmed",
+                manifest.id,
+                target.name()
+            ));
+            Some(pin)
+        }
+        Err(err) => {
+            say(format!("warn    {} is not pinned: {err}", manifest.id));
+            None
+        }
+    }
 }
 
 /// Takes the pins of restores of this job away. One that stays ends by itself.
@@ -85,11 +103,16 @@ pub(super) async fn release(setup: &Setup, job: &Job) {
     if all.is_empty() {
         return;
     }
+    take_away(setup, &all).await;
+    let _ = note::remove(&setup.work, &file(setup, job));
+}
+
+async fn take_away(setup: &Setup, pins: &[Pin]) {
     let targets = setup.all_targets().unwrap_or_default();
-    for pin in all {
+    for pin in pins {
         if let Some(target) = targets.iter().find(|target| target.name() == pin.target) {
-            let _ = target.delete(&pin.key).await;
+            // A bucket that does not answer holds nobody up.
+            let _ = timeout(PATIENCE, target.delete(&pin.key)).await;
         }
     }
-    let _ = note::remove(&setup.work, &file(setup, job));
 }

@@ -112,9 +112,13 @@ pub(super) fn expected(stored: u64, last: &Manifest, size: Option<u64>) -> u64 {
     let postgres = last.postgres.as_ref().and_then(|postgres| postgres.size);
     let was = postgres.or_else(|| last.files.as_ref().map(|files| files.bytes));
     match (was, size) {
-        (Some(was), Some(size)) if was > 0 && size > was => {
-            let grown = u128::from(stored) * u128::from(size) / u128::from(was);
-            u64::try_from(grown).unwrap_or(u64::MAX)
+        // Of a source that was nearly empty the last backup says nothing.
+        (Some(was), Some(size)) if size / 2 > was => size.max(stored),
+        (Some(was), Some(size)) if size > was => {
+            let grown = u128::from(stored) * u128::from(size) / u128::from(was.max(1));
+            u64::try_from(grown)
+                .unwrap_or(u64::MAX)
+                .min(size.max(stored))
         }
         _ => stored,
     }

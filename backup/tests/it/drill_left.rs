@@ -21,6 +21,8 @@ async fn a_drill_drops_what_dead_ones_left_even_of_jobs_that_are_gone_and_nothin
     };
     database(&format!("belfry_drill_db_{mark}_0123abcd"));
     database(&format!("belfry_drill_gone_{mark}_0123abcd"));
+    // Who drilled with it here has left its lock.
+    drop(Lock::take(&bench.setup.work, "gone").unwrap());
     // One goes on, though its job is there no more.
     let busy = database(&format!("belfry_drill_busy_{mark}_0123abcd"));
     let held = Lock::take(&bench.setup.work, "busy").unwrap();
@@ -38,6 +40,8 @@ async fn a_drill_drops_what_dead_ones_left_even_of_jobs_that_are_gone_and_nothin
     let others =
         elsewhere.map(|other| database(&format!("belfry_drill_db_{}_0123abcd", other.mark())));
     let mut left = vec![busy.clone(), database("belfry_drill_notes")];
+    // Under our own names, and yet nobody here ever worked on such a job.
+    left.push(database(&format!("belfry_drill_other_{mark}_0123abcd")));
     left.extend(others);
     left.extend(["postgres".to_owned(), "shop".to_owned()]);
     let (target, copy) = (bench.target("local"), bench.newest().await);

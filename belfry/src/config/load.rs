@@ -104,6 +104,9 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
             reading.contradict(&format!("rules.disable[{at}]"), &message);
         }
     }
+    let remarks = reading.value.backup.remarks().into_iter();
+    let remarks = remarks.map(|(key, message)| reading.remark(&key, &message));
+    let remarks: Vec<Fault> = remarks.collect();
     let (mut config, faults) = reading.end();
     overrule(&mut config, place, source.file.as_deref());
     config.exporter.leave_out();
@@ -114,7 +117,7 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
             rules,
             runbooks,
             elsewhere: joined.elsewhere,
-            remarks: joined.remarks,
+            remarks: joined.remarks.into_iter().chain(remarks).collect(),
         }),
         (rules, runbooks, prometheus) => {
             let unread = prometheus.err().into_iter();

@@ -104,7 +104,25 @@ fn elsewhere(module: &Module) -> Option<&'static str> {
         return None;
     }
     // What is expected of the answer beside its status is our own affair.
+    let harmless = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with("accept") || name == "user-agent" || name == "cache-control"
+    };
+    let mut headers = http.headers.clone();
+    headers.retain(|name, _| !harmless(name));
+    let mut http_headers = http.http_headers.clone();
+    http_headers.retain(|name, _| !harmless(name));
+    let usual = http
+        .valid_status_codes
+        .iter()
+        .all(|code| (200..300).contains(code));
     let asked = Http {
+        valid_status_codes: match usual {
+            true => Vec::new(),
+            false => http.valid_status_codes.clone(),
+        },
+        headers,
+        http_headers,
         valid_http_versions: Vec::new(),
         preferred_ip_protocol: Http::default().preferred_ip_protocol,
         ip_protocol_fallback: true,
@@ -295,6 +313,11 @@ mod tests {
                 "mine: {http: {valid_status_codes: [401]}}",
                 Some("http_answers"),
             ),
+            (
+                "mine: {http: {valid_status_codes: [200, 204], headers: {User-Agent: x, Accept: y}}}",
+                Some("http_2xx"),
+            ),
+            ("mine: {http: {headers: {X-Key: x}}}", Some("http_answers")),
             (
                 "mine: {http: {method: POST, body: x}}",
                 Some("http_answers"),

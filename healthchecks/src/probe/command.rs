@@ -13,7 +13,18 @@ use super::samples::Samples;
 pub(super) async fn probe(command: &Command, deadline: Instant, samples: &mut Samples) -> Step<()> {
     let began = Instant::now();
     let root = rustix::process::geteuid().is_root();
-    let ended = program::run(&command.argv, user(&command.user, root), deadline).await;
+    let user = user(&command.user, root);
+    let ended = program::run(&command.argv, user, deadline).await;
+    let ended = ended.map_err(|failure| match user == command.user {
+        true => failure,
+        false => Failure::new(
+            failure.reason,
+            format!(
+                "{} (as {user}, since the module names no user)",
+                failure.detail
+            ),
+        ),
+    });
     samples.phase(
         "belfry_probe_steps_seconds",
         "run",

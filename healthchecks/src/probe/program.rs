@@ -113,10 +113,12 @@ fn command(argv: &[String], user: &str) -> Step<Command> {
         let (uid, gid) = ids(&users, user).ok_or_else(|| {
             Failure::new(Reason::NotPermitted, format!("no user is named {user:?}"))
         })?;
-        if geteuid().is_root() {
+        if geteuid().as_raw() == uid {
+            // We are that user, and may not be allowed to become anybody.
+        } else if geteuid().is_root() {
             // This also leaves all other groups.
             command.uid(uid).gid(gid);
-        } else if geteuid().as_raw() != uid {
+        } else {
             return Err(Failure::new(
                 Reason::NotPermitted,
                 format!("only root may run it as {user:?}"),

@@ -7,7 +7,7 @@ mod file;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use docker::{Container, Network, NetworkFacts, Port};
@@ -56,13 +56,18 @@ pub(crate) fn engine_faults<'a>(
     named: impl Iterator<Item = (String, &'a DockerConfig)>,
 ) -> Vec<(String, String)> {
     let mut faults = Vec::new();
-    let mut asked: Option<&str> = None;
+    // One socket has several names where /var/run is a link.
+    let real = |host: &str| {
+        let path = Path::new(host.strip_prefix("unix://").unwrap_or(host)).to_owned();
+        path.canonicalize().unwrap_or(path)
+    };
+    let mut asked: Option<PathBuf> = None;
     for (key, config) in named.filter(|(_, config)| !config.host.is_empty()) {
         let host = &*config.host;
         if !host.starts_with("unix://") {
             let message = "only an engine on this host can be asked: unix://...";
             faults.push((key, message.to_owned()));
-        } else if *asked.get_or_insert(host) != host {
+        } else if *asked.get_or_insert_with(|| real(host)) != real(host) {
             let message = format!("only one engine can be asked, and {host} is not the first");
             faults.push((key, message));
         }

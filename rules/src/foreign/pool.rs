@@ -10,7 +10,7 @@ use settings::{format_duration, parse_duration};
 
 use super::discovery::{Dropped, Labels, Scrapes};
 use super::tls::Reach;
-use super::{Foreign, Job};
+use super::{Foreign, Job, Refused};
 use crate::scrape::Origin;
 use crate::{Target, relabel};
 
@@ -49,7 +49,7 @@ pub(super) fn add(job: &Job, found: Vec<Labels>, every: Duration, out: &mut Scra
         let limit = job.target_limit;
         let fault = format!("target_limit exceeded (number of targets: {count}, limit: {limit})");
         for target in &mut out.targets[before..] {
-            target.fault = Some(fault.clone());
+            target.fault = Some(Refused(fault.clone()));
         }
         out.faults.push(format!("job {}: {fault}", job.name()));
     }

@@ -45,7 +45,8 @@ pub(crate) fn faults(config: &Config) -> Vec<(String, String)> {
         }
         let (beat, beats) = (&declared.heartbeat, &config.heartbeat);
         if !beat.is_empty() && !beats.create && !beats.expect.contains_key(beat) {
-            let message = format!("no heartbeat of heartbeat.expect is named {beat:?}");
+            let message =
+                format!("no heartbeat of heartbeat.expect is named {beat:?}, and pings make none");
             fault("heartbeat", message);
         }
     }

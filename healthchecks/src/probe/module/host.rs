@@ -11,7 +11,7 @@ settings::section! {
     pub struct Command {
         /// The program and its arguments. It must only read: it runs again and again.
         pub argv: Vec<String> = vec![],
-        /// The user as whom it runs. Empty: nobody where Belfry is root, else as Belfry does.
+        /// The user as whom it runs. Empty: nobody where Belfry is root, else as Belfry does. To become another one takes the capabilities SETUID and SETGID; what only root may ask, such as smartctl, needs root here.
         pub user: String = String::new(),
         /// The codes with which it may end.
         pub exit_codes: Vec<u16> = vec![0],

@@ -213,7 +213,7 @@ fn too_many_targets_all_fail() {
     let faults: Vec<_> = found
         .targets
         .iter()
-        .map(|one| one.fault.as_deref())
+        .map(|one| one.fault.as_ref().map(|why| &*why.0))
         .collect();
     assert_eq!(faults, [Some(told); 2]);
     assert_eq!(found.faults, [format!("job a: {told}")]);
