@@ -55,7 +55,11 @@ pub(super) async fn around<T>(
         let rest = pins(setup, job).into_iter().filter(|one| *one != pin);
         let rest: Vec<Pin> = rest.collect();
         take_away(setup, &[pin]).await;
-        let _ = note::write(&setup.work, &file(setup, job), &rest);
+        let noted = file(setup, job);
+        let _ = match rest.is_empty() {
+            true => note::remove(&setup.work, &noted),
+            false => note::write(&setup.work, &noted, &rest),
+        };
     }
     placed
 }
