@@ -5,6 +5,7 @@
 //! Decisions only: who asks whom, and how, is the wiring's.
 
 mod page;
+mod share;
 mod sight;
 mod site;
 
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use share::{Shared, shared};
 pub use sight::{Sight, Standing};
-pub use site::{Seen, Shared, shared};
+pub use site::Seen;
 
 use crate::probe::Target;
 
