@@ -192,6 +192,15 @@ fn known(setup: &Setup, name: &str) -> Result<(), Exit> {
     Err(exit::USAGE)
 }
 
+/// Tells what happens while it does, unless a program wants to read the end.
+fn telling(json: bool) -> impl Fn(String) + Sync {
+    move |line| {
+        if !json {
+            out::line(line);
+        }
+    }
+}
+
 /// Says why it could not be done.
 fn unable(err: &str) -> Exit {
     out::error(format_args!("belfry: {err}"));

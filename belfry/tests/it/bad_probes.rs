@@ -1,13 +1,12 @@
 //! Servers that send without an end to whoever probes them: bounded memory, and a good
 //! one beside them that stays up.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::bad_targets::{peak_mib, serve};
 use crate::probes::page;
 use crate::setup::Setup;
 use crate::support::belfry::Launch;
@@ -15,32 +14,6 @@ use crate::support::poll;
 
 /// What the bombs are, unpacked: far beyond what the process may ever have.
 const BOMB: &str = "head -c 1000000000 /dev/zero | gzip -1";
-
-/// Answers each request with what `write` writes, until the test's process ends.
-fn serve(write: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let port = listener.local_addr().expect("its address").port();
-    let write = Arc::new(write);
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let write = Arc::clone(&write);
-            thread::spawn(move || {
-                let _ = stream.read(&mut [0; 4096]);
-                // The other side hangs up at some time.
-                let _ = write(&mut stream);
-            });
-        }
-    });
-    port
-}
-
-/// The most memory that a process ever had, in MiB.
-fn peak_mib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.expect("a peak").trim().trim_end_matches(" kB");
-    kib.parse::<u64>().expect("a number") / 1024
-}
 
 #[test]
 fn probes_of_what_never_ends_take_bounded_memory_and_hinder_no_other() {
@@ -50,7 +23,6 @@ fn probes_of_what_never_ends_take_bounded_memory_and_hinder_no_other() {
         .output()
         .expect("a shell")
         .stdout;
-    let packed = Arc::new(packed);
     let bomb = serve(move |stream| {
         let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n";
         stream.write_all(head.as_bytes())?;
@@ -77,19 +49,19 @@ fn probes_of_what_never_ends_take_bounded_memory_and_hinder_no_other() {
     });
     let (good, _status) = page();
     let mut targets = format!("{{name: good, target: 'http://127.0.0.1:{good}/', interval: 1s}}");
-    for (kind, port, module) in [
+    for (kind, address, module) in [
         ("bomb", bomb, "packed"),
         ("endless", endless, "body"),
         ("drip", drip, "body"),
     ] {
         for at in 0..4 {
             targets.push_str(&format!(
-                ", {{name: {kind}-{at}, target: 'http://127.0.0.1:{port}/{at}', module: {module}}}"
+                ", {{name: {kind}-{at}, target: 'http://{address}/{at}', module: {module}}}"
             ));
         }
     }
     targets.push_str(&format!(
-        ", {{name: banner, target: '127.0.0.1:{banner}', module: talk}}"
+        ", {{name: banner, target: '{banner}', module: talk}}"
     ));
     let body = "fail_if_body_not_matches_regexp: [never]";
     let setup = Setup::new().part(&format!(

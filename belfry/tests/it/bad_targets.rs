@@ -16,7 +16,9 @@ use crate::support::scratch::Scratch;
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n";
 
 /// Answers each request with what `write` writes, until the test's process ends.
-fn serve(write: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+pub(crate) fn serve(
+    write: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address").to_string();
     let write = std::sync::Arc::new(write);
@@ -53,7 +55,7 @@ fn now_ms() -> u128 {
 }
 
 /// The most memory that a process ever had, in MiB.
-fn peak_mib(pid: u32) -> u64 {
+pub(crate) fn peak_mib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = peak.expect("a peak").trim().trim_end_matches(" kB");

@@ -17,11 +17,7 @@ pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) 
     let Some(job) = setup.config.job(name) else {
         return exit::USAGE;
     };
-    let say = |line: String| {
-        if !json {
-            out::line(line);
-        }
-    };
+    let say = super::telling(json);
     let run = noted(
         config,
         (name, "backup"),
@@ -69,11 +65,7 @@ pub(super) async fn replicate(setup: &Setup, name: &str, json: bool) -> Exit {
     let Some(job) = setup.config.job(name) else {
         return exit::USAGE;
     };
-    let say = |line| {
-        if !json {
-            out::line(line);
-        }
-    };
+    let say = super::telling(json);
     let done = match backup::replicate::replicate(setup, job, &say).await {
         Ok(done) => done,
         Err(err) => return super::unable(&err),

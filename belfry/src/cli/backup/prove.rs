@@ -18,11 +18,7 @@ pub(super) async fn verify(setup: &Setup, config: &Config, wanted: &Wanted, json
         let found = copies::find(setup, job).await?;
         let from = copies::from(&wanted.from, config)?;
         let (target, copy) = found.pick(&from, wanted.target.as_deref(), true)?;
-        let say = |line: String| {
-            if !json {
-                out::line(line);
-            }
-        };
+        let say = super::telling(json);
         let result = noted(
             config,
             (&job.name, "verify"),
@@ -74,11 +70,7 @@ pub(super) async fn drill(setup: &Setup, config: &Config, wanted: &Wanted, json:
         let found = copies::find(setup, job).await?;
         let from = copies::from(&wanted.from, config)?;
         let (target, copy) = found.pick(&from, wanted.target.as_deref(), true)?;
-        let say = |line: String| {
-            if !json {
-                out::line(line);
-            }
-        };
+        let say = super::telling(json);
         noted(
             config,
             (&job.name, "drill"),
