@@ -84,7 +84,9 @@ impl Backups {
     async fn volumes(&self, watch: &Watch) -> Vec<Volume> {
         let known = || self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
         let connect = exporter::container::at_socket(&super::engine_socket(&watch.config()));
-        if let Ok(engine) = connect()
+        // One that does not answer others is not waited for here as well.
+        if watch.containers.engine().up
+            && let Ok(engine) = connect()
             && let Ok(Ok(found)) = time::timeout(ENGINE, backup::found::volumes(&engine)).await
         {
             *known() = found;
