@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Differs from process to process, so that nobody can choose texts that collide.
+/// Differs from process to process, so that what collides in one does not in another.
 pub(crate) fn seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
     *SEED.get_or_init(|| RandomState::new().hash_one(0))

@@ -40,8 +40,7 @@ impl Label {
         }))
     }
 
-    /// A hash of name and value, other in each process: nobody can choose labels that
-    /// collide.
+    /// A hash of name and value, other in each process.
     #[inline]
     #[must_use]
     pub fn hashed(&self) -> u64 {

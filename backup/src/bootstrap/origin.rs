@@ -64,9 +64,7 @@ impl Origin {
             bin: file(&job.bin),
         }
     }
-}
 
-impl Origin {
     /// A job that is reached so.
     pub(super) fn job(self, name: &str) -> Job {
         let mut job = Job {

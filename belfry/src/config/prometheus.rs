@@ -88,18 +88,12 @@ pub(super) fn other_engines(
     joined: Option<&Joined>,
 ) -> Vec<(String, String)> {
     let watched = app::engine_socket(config);
-    // One socket has several names where /var/run is a link.
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let known = real(&watched);
+    let known = watched.canonicalize().unwrap_or_else(|_| watched.clone());
     let fault = |key: String, engine: &DockerConfig| {
-        let path = Path::new(engine.host.strip_prefix("unix://")?);
-        (real(path) != known).then(|| {
-            let (path, watched) = (path.display(), watched.display());
-            (
-                key,
-                format!("the engine at {path} is not the one that is watched, at {watched}"),
-            )
-        })
+        let socket = engine.socket()?;
+        let (path, watched) = (engine.host.strip_prefix("unix://")?, watched.display());
+        let message = format!("the engine at {path} is not the one that is watched, at {watched}");
+        (socket != known).then_some((key, message))
     };
     let jobs = config.rules.scrape.iter().enumerate();
     let mut faults: Vec<_> = jobs

@@ -50,24 +50,31 @@ settings::section! {
     }
 }
 
+impl DockerConfig {
+    /// The engine's socket where the host names one, by the name that it has everywhere:
+    /// /var/run may be a link.
+    #[must_use]
+    pub fn socket(&self) -> Option<PathBuf> {
+        let path = Path::new(self.host.strip_prefix("unix://")?);
+        Some(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    }
+}
+
 /// What is wrong with the engines that are named under these keys, as (key, message): only
 /// one can be asked, on this host.
 pub(crate) fn engine_faults<'a>(
     named: impl Iterator<Item = (String, &'a DockerConfig)>,
 ) -> Vec<(String, String)> {
     let mut faults = Vec::new();
-    // One socket has several names where /var/run is a link.
-    let real = |host: &str| {
-        let path = Path::new(host.strip_prefix("unix://").unwrap_or(host)).to_owned();
-        path.canonicalize().unwrap_or(path)
-    };
     let mut asked: Option<PathBuf> = None;
     for (key, config) in named.filter(|(_, config)| !config.host.is_empty()) {
-        let host = &*config.host;
-        if !host.starts_with("unix://") {
+        let Some(socket) = config.socket() else {
             let message = "only an engine on this host can be asked: unix://...";
             faults.push((key, message.to_owned()));
-        } else if *asked.get_or_insert_with(|| real(host)) != real(host) {
+            continue;
+        };
+        if *asked.get_or_insert_with(|| socket.clone()) != socket {
+            let host = &config.host;
             let message = format!("only one engine can be asked, and {host} is not the first");
             faults.push((key, message));
         }
