@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::age::{Identity, Recipient};
 use crate::files::{Glob, Options};
@@ -10,8 +11,12 @@ use crate::flow::Sealing;
 use crate::id::Shelf;
 use crate::postgres::Server;
 use crate::target::{Access, Bucket, Error, Folder, Ledger, PATIENCE, Target};
-use crate::tool;
 use crate::{Config, Job, Place};
+use crate::{note, tool};
+
+/// No upload of a run takes so long without being noted here; another host may have the
+/// same name by mistake, and be at work.
+const ABANDONED: Duration = Duration::from_secs(86_400);
 
 /// What all runs share.
 #[derive(Debug, Clone)]
@@ -40,7 +45,29 @@ impl Setup {
     pub fn mark(&self) -> String {
         let work = std::fs::canonicalize(&self.work);
         let work = work.unwrap_or_else(|_| self.work.clone());
-        letters(&format!("{}:{}", self.host, work.display()))
+        let place = format!("{}:{}", self.host, work.display());
+        match self.number() {
+            Some(number) => letters(&format!("{place}:{number}")),
+            None => letters(&place),
+        }
+    }
+
+    /// What tells our folder from one of the same path on a host of the same name: drawn
+    /// once. Where an earlier version drilled there is none: what that left has the
+    /// letters of the place alone.
+    fn number(&self) -> Option<String> {
+        let file = self.work.join("number.json");
+        if let Ok(text) = std::fs::read(&file) {
+            return serde_json::from_slice(&text).ok();
+        }
+        if !self.work.is_dir() || self.work.join("drills").exists() {
+            return None;
+        }
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).ok()?;
+        let number = data_encoding::HEXLOWER.encode(&random);
+        note::write(&self.work, &file, &number).ok()?;
+        Some(number)
     }
 
     /// Where manifests are kept that were read.
@@ -103,6 +130,7 @@ impl Setup {
             slowest: place.slowest.bytes(),
             limit: place.limit.bytes(),
             patience: PATIENCE,
+            abandoned: ABANDONED,
         };
         Ok(Bucket::new(access, Ledger::new(self.work.join("uploads")))?.into())
     }
@@ -210,5 +238,43 @@ impl Setup {
             authorities: job.ca_file.clone(),
             lock_wait: job.lock_wait,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_one_path_on_hosts_of_one_name_have_marks_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = Setup {
+            config: Arc::default(),
+            host: "host".into(),
+            version: "0".into(),
+            engine: None,
+            work: folder.path().join("work"),
+        };
+        // Where nothing can be kept, nothing is drawn.
+        let bare = setup.mark();
+        assert!(!setup.work.exists());
+        let anew = || {
+            let _ = std::fs::remove_dir_all(&setup.work);
+            std::fs::create_dir(&setup.work).unwrap();
+        };
+        anew();
+        let first = setup.mark();
+        assert_eq!(setup.mark(), first);
+        let other = Setup {
+            host: "other".into(),
+            ..setup.clone()
+        };
+        assert_ne!(other.mark(), first);
+        anew();
+        assert!(![&first, &bare].contains(&&setup.mark()));
+        // What an earlier version left there is swept still.
+        anew();
+        std::fs::create_dir(setup.work.join("drills")).unwrap();
+        assert_eq!(setup.mark(), bare);
     }
 }

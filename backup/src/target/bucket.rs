@@ -9,6 +9,7 @@ mod download;
 mod part;
 mod parts;
 mod trouble;
+mod uploads;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub struct Access {
     pub limit: u64,
     /// How long anything may take that moves no data.
     pub patience: Duration,
+    /// An upload that is older, and that is not noted here, is of nobody any more.
+    pub abandoned: Duration,
 }
 
 /// A bucket.
@@ -131,6 +134,14 @@ impl Bucket {
         match self.access.prefix.trim_matches('/') {
             "" => Path::from(key),
             prefix => Path::from(format!("{prefix}/{key}")),
+        }
+    }
+
+    /// The key of one of our files, where the bucket's name of it is one.
+    fn key<'a>(&self, name: &'a str) -> Option<&'a str> {
+        match self.access.prefix.trim_matches('/') {
+            "" => Some(name),
+            prefix => name.strip_prefix(prefix)?.strip_prefix('/'),
         }
     }
 
@@ -241,7 +252,7 @@ impl Bucket {
     }
 
     pub(super) async fn list(&self, prefix: &str) -> Result<Vec<Entry>, Error> {
-        let (ours, below) = (self.path(""), self.path(prefix));
+        let below = self.path(prefix);
         let below = (!below.as_ref().is_empty()).then_some(&below);
         let mut listing = self.store.list(below);
         let mut entries = Vec::new();
@@ -252,11 +263,7 @@ impl Bucket {
                 break;
             };
             let found = found.map_err(|err| why(prefix, &err))?;
-            let key = found.location.as_ref();
-            let key = match ours.as_ref() {
-                "" => Some(key),
-                ours => key.strip_prefix(ours).and_then(|key| key.strip_prefix('/')),
-            };
+            let key = self.key(found.location.as_ref());
             if let Some(key) = key.filter(|key| key.starts_with(prefix)) {
                 entries.push(Entry {
                     key: key.to_owned(),
@@ -295,7 +302,19 @@ impl Bucket {
                 swept += 1;
             }
         }
-        Ok(swept)
+        // That a bucket does not tell of others costs no backup.
+        let noted = self.ledger.open(self.name());
+        match uploads::sweep(self, prefix, &noted).await {
+            Ok(others) => Ok(swept + others),
+            Err(err) => {
+                let target = self.name();
+                tracing::debug!(
+                    target,
+                    "uploads of others that are gone are not swept: {err}"
+                );
+                Ok(swept)
+            }
+        }
     }
 }
 

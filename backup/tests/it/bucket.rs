@@ -6,6 +6,7 @@ mod download;
 mod limited;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use backup::flow::{self, Feed, Sealing};
 use backup::target::{Error, Target};
@@ -224,6 +225,57 @@ async fn an_upload_that_could_not_be_ended_is_swept_later() {
     assert_eq!(bench.target.sweep("here/postgres/db/", &none).await, Ok(1));
     assert_eq!(bench.open_uploads(), 0);
     assert_eq!(bench.target.sweep("here/postgres/db/", &none).await, Ok(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_a_lost_host_left_are_ended_by_whoever_has_its_jobs_now() {
+    let bench = Bench::new().await;
+    let keys = [
+        "here/postgres/db/20260823T031000Z-00000001.pgdump.zst",
+        "here/postgres/other/20260823T031000Z-00000002.pgdump.zst",
+        "here/postgres/db/notes",
+    ];
+    let harms = [
+        (To::Complete, 400, "InvalidPart"),
+        (To::Abort, 403, "AccessDenied"),
+    ];
+    for (to, status, code) in harms {
+        bench
+            .strict
+            .harm(to, Harm::Answer(status, code), usize::MAX);
+    }
+    for key in keys {
+        bench.send(key, 17).await.unwrap_err();
+    }
+    bench.strict.heal();
+    assert_eq!(bench.open_uploads(), keys.len());
+    // A new host knows nothing of them.
+    let folder = tempfile::tempdir().unwrap();
+    let host = |abandoned: Duration| {
+        let mut access = crate::store::access(bench.port);
+        access.abandoned = abandoned;
+        let ledger = backup::target::Ledger::new(folder.path().to_owned());
+        Target::from(backup::target::Bucket::new(access, ledger).unwrap())
+    };
+    let none = BTreeMap::new();
+    let db = "here/postgres/db/";
+    // They may still go on.
+    let young = host(Duration::from_secs(3600));
+    assert_eq!(young.sweep(db, &none).await, Ok(0));
+    assert_eq!(bench.strict.seen(To::Abort), keys.len());
+    // Nor is what cannot be told a reason to make no backup.
+    let lost = host(Duration::ZERO);
+    let refused = Harm::Answer(403, "AccessDenied");
+    bench.strict.harm(To::Uploads, refused, usize::MAX);
+    assert_eq!(lost.sweep(db, &none).await, Ok(0));
+    bench.strict.heal();
+    assert_eq!(lost.sweep(db, &none).await, Ok(1));
+    assert_eq!(lost.sweep(db, &none).await, Ok(0));
+    assert_eq!(bench.strict.broken(), Vec::<String>::new());
+    // The other job's is there still, and what is noted is no other's.
+    assert_eq!(lost.sweep("here/postgres/other/", &none).await, Ok(1));
+    assert_eq!(bench.target.sweep("here/postgres/", &none).await, Ok(3));
+    assert_eq!(bench.open_uploads(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

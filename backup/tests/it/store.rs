@@ -127,6 +127,7 @@ pub(crate) fn access(port: u16) -> Access {
         slowest: 1 << 20,
         limit: 0,
         patience: Duration::from_secs(60),
+        abandoned: Duration::from_secs(86_400),
     }
 }
 

@@ -206,6 +206,7 @@ fn kind(method: &Method, uri: &Uri) -> To {
         Method::DELETE => To::Delete,
         Method::HEAD => To::Head,
         _ if query.contains_key("list-type") => To::List,
+        _ if query.contains_key("uploads") => To::Uploads,
         _ => To::Get,
     }
 }

@@ -1,6 +1,7 @@
 //! A bucket that does not answer: each kind of request once, and for ever. One that
 //! hangs is given up and made again; a bucket that stays silent is named.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backup::target::{Bucket, Error, Ledger, Target};
@@ -34,6 +35,7 @@ async fn asked(target: &Target, to: To, key: &str) -> Result<(), Error> {
         To::Get => target.get(THERE).await.map(drop),
         To::Head => target.size(THERE).await.map(drop),
         To::List => target.list("").await.map(drop),
+        To::Uploads => target.sweep("here/", &BTreeMap::new()).await.map(drop),
         To::Delete => target.delete("here/postgres/db/none").await,
         To::Create | To::Part | To::Complete | To::Abort => send(target, key, 9).await,
     }

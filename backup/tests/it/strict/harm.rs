@@ -19,6 +19,7 @@ pub(crate) enum To {
     Get,
     Head,
     List,
+    Uploads,
     Delete,
 }
 
