@@ -23,6 +23,8 @@ pub struct Found {
     pub databases: Vec<FoundDatabase>,
     /// Servers whose databases cannot be told: the container, and why.
     pub closed: Vec<(String, String)>,
+    /// Where these servers are reached from this host, as `host:port`.
+    pub places: Vec<String>,
 }
 
 /// A volume of the engine.
@@ -66,6 +68,7 @@ pub async fn look(engine: &Docker) -> Result<Found, String> {
                 data.push((name.clone(), server.container.clone()));
             }
         }
+        found.places.extend(places(container));
         match server.databases(engine).await {
             Ok(databases) => found.databases.extend(databases),
             Err(why) => found.closed.push((server.container, why)),
@@ -108,6 +111,35 @@ const LATE: &str = "the engine does not answer";
 
 fn told(err: &bollard::errors::Error) -> String {
     err.to_string().chars().take(200).collect()
+}
+
+/// Where a server in a container is reached, if it is PostgreSQL's.
+fn places(container: &ContainerSummary) -> Vec<String> {
+    const PORT: u16 = 5432;
+    let networks = container.network_settings.as_ref();
+    let networks = networks.and_then(|settings| settings.networks.as_ref());
+    let own = networks
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, network)| {
+            let address = network.ip_address.as_deref().unwrap_or_default();
+            match (name.as_str(), address) {
+                ("host", _) => Some(format!("127.0.0.1:{PORT}")),
+                (_, "") => None,
+                (_, address) => Some(format!("{address}:{PORT}")),
+            }
+        });
+    let ports = container.ports.iter().flatten();
+    let published = ports
+        .filter(|port| port.private_port == PORT)
+        .filter_map(|port| {
+            let host = match port.ip.as_deref().unwrap_or_default() {
+                "" | "0.0.0.0" | "::" => "127.0.0.1",
+                host => host,
+            };
+            Some(format!("{host}:{}", port.public_port?))
+        });
+    own.chain(published).collect()
 }
 
 fn label(container: &ContainerSummary, name: &str) -> String {

@@ -14,6 +14,7 @@ mod collector;
 mod config;
 mod database;
 mod link;
+mod listed;
 mod literal;
 mod pending;
 mod queries;
