@@ -5,6 +5,7 @@
 
 mod origin;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -141,6 +142,10 @@ fn job(setup: &Setup, manifest: &Manifest) -> Job {
     }
     let origin = manifest.origin.clone().unwrap_or_default();
     let mut job = origin.job(&manifest.source);
+    // A host may have them elsewhere: then those of the server's version are found.
+    if !job.bin.is_dir() {
+        job.bin = PathBuf::new();
+    }
     job.globals = manifest.kind == "globals";
     if let Some(postgres) = &manifest.postgres {
         job.database.clone_from(&postgres.database);

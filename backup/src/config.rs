@@ -90,9 +90,9 @@ settings::section! {
         pub drill: String = String::new(),
         /// Whether a drill restores into a server in a container of its own, of the image of `container`, and not into a scratch database of the live server. It writes to the engine: that container is made, and removed, and nothing is pulled.
         pub drill_container: bool = false,
-        /// How much memory that container may have.
+        /// How much memory that container may have; in a scratch database of the live server, a quarter of it is for building an index and a 32nd for a sort.
         pub drill_memory: settings::Size = settings::Size::mib(512),
-        /// How much disk its server may come to use, which is looked at once a second. 0: three times what the database had, and 1 GiB.
+        /// How much disk its server may come to use, or the scratch database, which is looked at once a second. 0: three times what the database had, and 1 GiB.
         pub drill_disk: settings::Size = settings::Size(0),
         /// The IANA time zone of these lines. Empty: the one of the whole configuration.
         pub timezone: String = String::new(),
@@ -194,6 +194,8 @@ settings::section! {
         pub monthly: u32 = 6,
         /// Never fewer than so many good ones, at least 1.
         pub min_keep: u32 = 1,
+        /// How long the last good copy stays in any case that was made before PostgreSQL or an extension was upgraded, or the schema was migrated. 0: no longer than others.
+        pub before_change: Duration = Duration::from_secs(30 * 86_400),
     }
 }
 

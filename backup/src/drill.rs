@@ -7,6 +7,7 @@
 
 mod apart;
 mod container;
+mod limits;
 mod scratch;
 mod told;
 mod tree;
@@ -26,7 +27,7 @@ use crate::restore::asked::ask;
 use crate::restore::beside::{self, Purpose};
 use crate::restore::fetched::{Fetched, fetched};
 use crate::restore::{Room, Schema};
-use crate::run::{Lock, Say};
+use crate::run::{Lock, Say, Taken};
 use crate::target::Target;
 use crate::{Job, Setup, tool};
 pub use container::sweep;
@@ -74,7 +75,8 @@ enum Trouble {
 /// Drills with a copy, marks it, and keeps the report.
 ///
 /// # Errors
-/// Only when another run of the job goes on; everything else is in the report.
+/// Only when another run of the job goes on, or its lock cannot be had; everything else is
+/// in the report.
 pub async fn drill(
     setup: &Setup,
     job: &Job,
@@ -82,8 +84,8 @@ pub async fn drill(
     copy: &Copy,
     now_ms: i64,
     say: Say<'_>,
-) -> Result<Report, String> {
-    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+) -> Result<Report, Taken> {
+    let _lock = Lock::take(&setup.work, &job.name)?;
     let began = Instant::now();
     let mut report = Report {
         job: job.name.clone(),
@@ -151,8 +153,13 @@ async fn database(
     let ready = timeout_at(deadline, ready).await.map_err(|_| late(job))?;
     let (server, mut admin, dump) = ready?;
     let name = &scratch.name;
+    let most = limits::disk(job, facts, copy);
+    let outgrown = limits::grows_beyond(&server, name, most);
     let filled = async {
         beside::create(&mut admin, facts, name)
+            .await
+            .map_err(around)?;
+        limits::set(&mut admin, name, job, most)
             .await
             .map_err(around)?;
         let schema = beside::fill(
@@ -165,8 +172,18 @@ async fn database(
         )
         .await;
         report.compared(schema.map_err(|err| sort(copy, err))?)?;
+        // What is set for a restore was taken back, and all else with it.
+        limits::set(&mut admin, name, job, most)
+            .await
+            .map_err(around)?;
         report.checks = ask(&server, name, job).await.map_err(around)?;
         Ok(())
+    };
+    let filled = async {
+        tokio::select! {
+            filled = Box::pin(filled) => filled,
+            size = outgrown => Err(limits::outgrown(size, most)),
+        }
     };
     let filled = timeout_at(deadline, filled).await;
     let filled = filled.unwrap_or_else(|_| Err(late(job)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::catalogue;
+use crate::catalogue::{self, Copy};
 use crate::marks::Kind;
 use crate::{Job, Setup};
 
@@ -20,6 +20,8 @@ pub struct Known {
     pub targets: Vec<KnownTarget>,
     /// Whether no drill is to be had: globals cannot be restored beside themselves.
     pub no_drill: bool,
+    /// When its first run was that is known, in milliseconds since 1970.
+    pub first_run_ms: Option<i64>,
     /// How its tasks went last.
     pub runs: Vec<LastRun>,
 }
@@ -47,9 +49,12 @@ pub struct Had {
     /// The newest good one: the time that it is of, in milliseconds since 1970, and its
     /// bytes.
     pub newest: Option<(i64, u64)>,
-    /// When a copy was last verified, in milliseconds since 1970.
+    /// When the oldest good one was begun, in milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
+    /// When a copy was last verified, in milliseconds since 1970. One that was too old by
+    /// then counts as of when it was young enough.
     pub verified_ms: Option<i64>,
-    /// When a copy was last drilled with, in milliseconds since 1970.
+    /// When a copy was last drilled with, likewise.
     pub drilled_ms: Option<i64>,
 }
 
@@ -84,7 +89,13 @@ pub async fn look_up(setup: &Setup, job: &Job, before: Option<&Known>) -> Known 
         let listing = timeout(PATIENCE, catalogue::list(&target, &prefix, &kept)).await;
         let had = listing.ok().and_then(Result::ok).map(|listing| {
             let good = || listing.copies.iter().filter(|copy| copy.is_good());
-            let last = |kind| good().filter_map(|copy| copy.last(kind)).max();
+            // An earlier copy that was tried says nothing of what came when it was too old.
+            let fresh_ms = i64::try_from(job.max_age.as_millis()).unwrap_or(i64::MAX);
+            let tried = |copy: &Copy, kind| {
+                let until_ms = copy.as_of_ms().saturating_add(fresh_ms);
+                copy.last(kind).map(|at_ms| at_ms.min(until_ms))
+            };
+            let last = |kind| good().filter_map(|copy| tried(copy, kind)).max();
             let newest = good()
                 .next_back()
                 .map(|copy| (copy.as_of_ms(), copy.manifest.stored_bytes()));
@@ -101,6 +112,7 @@ pub async fn look_up(setup: &Setup, job: &Job, before: Option<&Known>) -> Known 
                     .map(|copy| copy.manifest.stored_bytes())
                     .sum(),
                 newest,
+                oldest_ms: good().map(|copy| copy.manifest.started_ms).min(),
                 verified_ms: last(Kind::Verified),
                 drilled_ms: last(Kind::Drilled),
             }
@@ -127,6 +139,14 @@ impl Known {
     #[must_use]
     pub fn newest(&self) -> Option<(i64, u64)> {
         self.had().filter_map(|had| had.newest).max()
+    }
+
+    /// Since when there is something to try, in milliseconds since 1970: the first run that
+    /// is known, or the oldest copy where that is older.
+    #[must_use]
+    pub fn since_ms(&self) -> Option<i64> {
+        let oldest = self.had().filter_map(|had| had.oldest_ms);
+        oldest.chain(self.first_run_ms).min()
     }
 
     /// What each target had.

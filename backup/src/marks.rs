@@ -2,7 +2,8 @@
 //! it survives this host and one listing tells all of it.
 //!
 //! A mark's name is its whole meaning: `<id>.verified-<time>`. It is written once
-//! and never changed; the newest of a kind counts.
+//! and never changed; the newest of a kind counts. What stands in it, a report or why
+//! a copy is pinned, is for people.
 
 use std::fmt;
 
@@ -106,6 +107,32 @@ impl Mark {
     pub async fn set(self, target: &Target, shelf: &Shelf, id: &Id) -> Result<(), Error> {
         let text = format!("{{\"{}_ms\": {}}}\n", self.kind, self.at_ms);
         self.set_with(target, shelf, id, text).await
+    }
+
+    /// Pins a copy until its time, with why.
+    ///
+    /// # Errors
+    /// When the target does not take it.
+    pub async fn pin(
+        until_ms: i64,
+        why: &str,
+        target: &Target,
+        shelf: &Shelf,
+        id: &Id,
+    ) -> Result<(), Error> {
+        let kind = Kind::Pinned;
+        let text = serde_json::json!({ "pinned_ms": until_ms, "why": why });
+        let at_ms = until_ms;
+        let mark = Self { kind, at_ms };
+        mark.set_with(target, shelf, id, format!("{text}\n")).await
+    }
+
+    /// Why it was set; nothing where nobody said, or the target does not tell.
+    pub async fn why(self, target: &Target, shelf: &Shelf, id: &Id) -> Option<String> {
+        let text = target.get(&shelf.key(id, &self.ending())).await.ok()?;
+        let text: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        let why = text.get("why")?.as_str()?;
+        (!why.is_empty()).then(|| why.to_owned())
     }
 
     /// The same with a text of its own, such as a report.

@@ -77,6 +77,13 @@ pub fn page(
     );
     each(
         &mut page,
+        "belfry_backup_known_since_timestamp_seconds",
+        "Time of the job's first run that is known, or of its oldest good copy where that is older.",
+        &|_, _| None,
+        &|known| known.since_ms().map(|at_ms| number(at_ms) / 1e3),
+    );
+    each(
+        &mut page,
         "belfry_backup_size_bytes",
         "Size of the newest copy.",
         &|_, read| read.as_ref().ok()?.newest.map(|(_, bytes)| count(bytes)),
@@ -219,12 +226,12 @@ fn of_jobs(page: &mut Writer, jobs: &[Known]) {
     );
     each(
         "belfry_backup_last_verified_timestamp_seconds",
-        "When a copy was last read to its end; 0 when none was.",
+        "When a copy was last read to its end, and no later than it was young enough to be the newest; 0 when none was.",
         &|_, had| Some(time(had.verified_ms)),
     );
     each(
         "belfry_backup_last_drilled_timestamp_seconds",
-        "When a copy was last restored and compared; 0 when none was.",
+        "When a copy was last restored and compared, and no later than it was young enough to be the newest; 0 when none was.",
         &|known, had| (!known.no_drill).then(|| time(had.drilled_ms)),
     );
     for (name, help, value) in [

@@ -43,7 +43,7 @@ pub fn propose(config: &Config, found: &Found) -> String {
         }
         let _ = write!(
             text,
-            "      schedule: {}\n      verify: '@daily'\n      drill: '@weekly'\n",
+            "      schedule: {}\n      verify: '@daily'\n      drill: '@weekly'\n{APART}",
             at()
         );
     }
@@ -88,6 +88,13 @@ pub fn propose(config: &Config, found: &Found) -> String {
     text.push_str(TAIL);
     text
 }
+
+/// Nothing of a drill then weighs on the live server. It is for a person to see, since
+/// the engine is written to.
+const APART: &str = "      \
+# Drills restore into a container of their own, which is made and removed.
+      drill_container: true
+";
 
 const HEAD: &str = "\
 # Proposed by `belfry init` from what runs on this host. Read it, then say where
@@ -169,6 +176,7 @@ mod tests {
             ],
             databases: vec![database("shop"), database("on")],
             closed: vec![("other".into(), "no way".into())],
+            places: Vec::new(),
         };
         let text = propose(&Config::default(), &found);
         for part in [
@@ -186,6 +194,8 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.matches("schedule: ").count(), 5);
+        // Of the databases alone.
+        assert_eq!(text.matches("      drill_container: true\n").count(), 2);
         let config = Config {
             exclude_volumes: [("shop_up".to_owned(), "a cache".to_owned())].into(),
             exclude_databases: [("shop-db-1/on".to_owned(), "a trial".to_owned())].into(),

@@ -13,7 +13,7 @@ use crate::catalogue::{self, Listing};
 use crate::id::{self, Id, Shelf};
 use crate::marks::{Kind, Mark};
 use crate::retain::{Held, Proof, Refusal, Verdict, plan};
-use crate::run::{Lock, has_failed};
+use crate::run::{Lock, Taken, has_failed};
 use crate::target::Target;
 use crate::{Job, Setup};
 
@@ -47,14 +47,14 @@ const STRAY_MS: i64 = 86_400_000;
 /// Prunes all targets of a job.
 ///
 /// # Errors
-/// When another run of the job goes on, or its settings are at fault.
+/// When another run of the job goes on, its lock cannot be had, or its settings are at fault.
 pub async fn prune(
     setup: &Setup,
     job: &Job,
     manner: &Manner,
     now_ms: i64,
-) -> Result<Vec<Pruned>, String> {
-    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+) -> Result<Vec<Pruned>, Taken> {
+    let _lock = Lock::take(&setup.work, &job.name)?;
     prune_locked(setup, job, manner, now_ms).await
 }
 
@@ -64,10 +64,11 @@ pub(crate) async fn prune_locked(
     job: &Job,
     manner: &Manner,
     now_ms: i64,
-) -> Result<Vec<Pruned>, String> {
+) -> Result<Vec<Pruned>, Taken> {
     let shelf = setup.shelf(job);
     let mut all = Vec::new();
-    for target in setup.targets(job).map_err(|err| err.to_string())? {
+    let targets = setup.targets(job);
+    for target in targets.map_err(|err| Taken::Unable(err.to_string()))? {
         all.push(one(setup, job, &shelf, &target, manner, now_ms).await);
     }
     Ok(all)

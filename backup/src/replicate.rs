@@ -13,7 +13,7 @@ use crate::catalogue::{self, Copy};
 use crate::id::Id;
 use crate::manifest::Piece;
 use crate::marks::Kind;
-use crate::run::{Lock, Say, mark_unchanged};
+use crate::run::{Lock, Say, Taken, mark_unchanged};
 use crate::seal::Sum;
 use crate::target::{Error, Flow, Target};
 use crate::{Job, Setup};
@@ -33,13 +33,14 @@ const NEWEST: usize = 3;
 /// Brings the newest good backups of a job to all of its targets that lack them.
 ///
 /// # Errors
-/// When another run of the job goes on, or its settings are at fault.
-pub async fn replicate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Replicated, String> {
-    let _lock = Lock::take(&setup.work, &job.name).map_err(|taken| taken.to_string())?;
+/// When another run of the job goes on, its lock cannot be had, or its settings are at fault.
+pub async fn replicate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Replicated, Taken> {
+    let _lock = Lock::take(&setup.work, &job.name)?;
     let prefix = setup.shelf(job).prefix();
     let mut done = Replicated::default();
     let mut held: Vec<(Target, BTreeMap<String, Copy>)> = Vec::new();
-    for target in setup.targets(job).map_err(|err| err.to_string())? {
+    let targets = setup.targets(job);
+    for target in targets.map_err(|err| Taken::Unable(err.to_string()))? {
         match catalogue::list(&target, &prefix, &setup.kept()).await {
             Ok(listing) => {
                 let copies = listing.copies.into_iter();

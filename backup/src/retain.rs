@@ -238,6 +238,7 @@ mod tests {
             weekly,
             monthly,
             min_keep: 1,
+            ..Keep::default()
         }
     }
 

@@ -8,6 +8,7 @@ mod lock;
 mod sink;
 mod size;
 mod tree;
+mod turn;
 mod unchanged;
 mod work;
 
@@ -62,7 +63,8 @@ pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
 /// Runs a job. `now` tells the time in milliseconds since 1970.
 ///
 /// # Errors
-/// Only when another run of this job goes on; everything else is in the report.
+/// Only when another run of this job goes on, or its lock cannot be had; everything else
+/// is in the report.
 pub async fn run(
     setup: &Setup,
     job: &Job,

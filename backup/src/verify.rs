@@ -13,7 +13,7 @@ use crate::id::Id;
 use crate::manifest::Piece;
 use crate::marks::{Kind, Mark};
 use crate::postgres::{Checker, Server};
-use crate::run::{Lock, Say};
+use crate::run::{Lock, Say, Taken};
 use crate::target::Target;
 use crate::{Job, Setup, tool};
 
@@ -26,6 +26,9 @@ pub enum Error {
     /// It could not be found out: the target, a key or a program is missing.
     #[error("{0}")]
     Unknown(String),
+    /// Nobody tried.
+    #[error("{0}")]
+    Taken(#[from] Taken),
 }
 
 /// Verifies a copy and marks it, good or bad.
@@ -40,13 +43,12 @@ pub async fn verify(
     now_ms: i64,
     say: Say<'_>,
 ) -> Result<(), Error> {
-    let _lock =
-        Lock::take(&setup.work, &job.name).map_err(|taken| Error::Unknown(taken.to_string()))?;
+    let _lock = Lock::take(&setup.work, &job.name)?;
     let result = check(setup, job, target, copy, say).await;
     let kind = match &result {
         Ok(()) => Kind::Verified,
         Err(Error::Unsound(_)) => Kind::Unsound,
-        Err(Error::Unknown(_)) => return result,
+        Err(Error::Unknown(_) | Error::Taken(_)) => return result,
     };
     let mark = Mark {
         kind,
@@ -104,6 +106,7 @@ async fn check(
         read.map_err(|err| match err {
             Error::Unsound(why) => Error::Unsound(format!("{}: {why}", target.name())),
             Error::Unknown(why) => Error::Unknown(format!("{}: {why}", target.name())),
+            taken @ Error::Taken(_) => taken,
         })?;
         say(format!(
             "read    {}: {} bytes, as they were packed",

@@ -4,7 +4,7 @@
 use tokio::time::{Instant, timeout_at};
 
 use super::container::Apart;
-use super::{Report, Scratch, Trouble, around, facts, late, sort};
+use super::{Report, Scratch, Trouble, around, facts, late, limits, sort};
 use crate::catalogue::Copy;
 use crate::manifest::Postgres;
 use crate::postgres::{Server, Session};
@@ -16,11 +16,6 @@ use crate::restore::globals;
 use crate::run::Say;
 use crate::target::Target;
 use crate::{Job, Setup};
-
-/// It may become so much larger than the database was, and not more.
-const LARGER: u64 = 3;
-/// A cluster of its own, with its write-ahead log.
-const CLUSTER: u64 = 1 << 30;
 
 pub(super) async fn drill(
     setup: &Setup,
@@ -45,11 +40,7 @@ pub(super) async fn drill(
     let begun = timeout_at(deadline, Apart::begin(setup, job, preload)).await;
     let apart = begun.map_err(|_| late(job))?.map_err(Trouble::Around)?;
     say(format!("begun   a server of {}'s image", job.container));
-    let size = facts.size.unwrap_or_else(|| copy.manifest.raw_bytes());
-    let most = match job.drill_disk.bytes() {
-        0 => size.saturating_mul(LARGER).saturating_add(CLUSTER),
-        most => most,
-    };
+    let most = limits::disk(job, facts, copy);
     let parts = (&dump, roles.as_str());
     let filling = Box::pin(filled(
         &apart.server,
@@ -61,9 +52,7 @@ pub(super) async fn drill(
     let done = async {
         tokio::select! {
             done = filling => done,
-            size = apart.grows_beyond(most) => Err(Trouble::Around(format!(
-                "it has {size} bytes and grows, and may have {most}"
-            ))),
+            size = apart.grows_beyond(most) => Err(limits::outgrown(size, most)),
         }
     };
     let done = timeout_at(deadline, done).await;

@@ -17,6 +17,8 @@ use crate::{Job, Setup, note};
 
 /// It ends by itself where nobody ever confirms.
 const DAYS: i64 = 30;
+/// Why it is pinned.
+const RESTORED: &str = "it was restored, and nobody has confirmed that yet";
 /// How long a target may take to let go of a pin.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -82,7 +84,7 @@ async fn hold(setup: &Setup, job: &Job, target: &Target, copy: &Copy, say: Say<'
         };
         all.push(pin.clone());
         note::write(&setup.work, &file(setup, job), &all)?;
-        let set = mark.set(target, &shelf, &id).await;
+        let set = Mark::pin(mark.at_ms, RESTORED, target, &shelf, &id).await;
         set.map(|()| pin).map_err(|err| err.to_string())
     };
     match held.await {

@@ -6,10 +6,24 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-/// Somebody else is at work on this job, or the lock cannot be had.
+/// Why nothing was begun.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error("{0}")]
-pub struct Taken(pub String);
+pub enum Taken {
+    /// Somebody else is at work on this job.
+    #[error("another run of {0} goes on")]
+    Held(String),
+    /// It cannot be begun: the lock cannot be had, or the settings are at fault.
+    #[error("{0}")]
+    Unable(String),
+}
+
+impl Taken {
+    /// Whether nothing is wrong but that somebody else is at work.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Held(_))
+    }
+}
 
 /// The right to work on a job, until it is dropped.
 #[derive(Debug)]
@@ -45,13 +59,12 @@ impl Lock {
                 .write(true)
                 .open(&path)
         };
-        let file = open().map_err(|err| Taken(format!("{}: {err}", path.display())))?;
+        let unable = |err: String| Taken::Unable(format!("{}: {err}", path.display()));
+        let file = open().map_err(|err| unable(err.to_string()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                Err(Taken(format!("another run of {job} goes on")))
-            }
-            Err(err) => Err(Taken(format!("{}: {err}", path.display()))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(Taken::Held(job.to_owned())),
+            Err(err) => Err(unable(err.to_string())),
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Say;
 use super::doubt::{doubt, newest_good};
 use super::sink::{Sink, alive, nobody};
-use super::size;
+use super::{size, turn};
 use crate::bootstrap::Origin;
 use crate::catalogue;
 use crate::flow::{self, Feed, Sent, Stopped};
@@ -114,7 +114,12 @@ impl Work<'_> {
             (done, _) => done,
         };
         let committed = match done {
-            Ok(Made::New(manifest)) => self.commit(sinks, manifest).await.map(Made::New),
+            Ok(Made::New(mut manifest)) => {
+                // By the next run there would be nothing to see of a change.
+                let unpinned = turn::keep(self.job, sinks, &manifest, self.say).await;
+                manifest.warnings.extend(unpinned);
+                self.commit(sinks, manifest).await.map(Made::New)
+            }
             Ok(Made::Same(same)) => self.still(sinks).await.map(|()| Made::Same(same)),
             Err(err) => Err(err),
         };

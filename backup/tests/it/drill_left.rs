@@ -9,6 +9,37 @@ use crate::place::Bench;
 use crate::tree::LATER;
 
 #[tokio::test]
+async fn a_drill_takes_of_a_server_that_others_use_what_it_may_have_and_no_more() {
+    let cluster = Cluster::start();
+    cluster.shop();
+    let mut bench = Bench::new(&cluster);
+    bench.good().await;
+    let (target, copy) = (bench.target("local"), bench.newest().await);
+    let limits = "SELECT current_setting('work_mem') = '16MB' \
+        AND current_setting('maintenance_work_mem') = '128MB' \
+        AND current_setting('temp_file_limit') <> '-1'";
+    bench.change(|config| config.jobs[0].checks = vec![limits.to_owned()]);
+    let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {}).await;
+    let report = report.unwrap();
+    assert!(report.passed, "{report:?}");
+    // Every database is larger than that.
+    bench.change(|config| {
+        let job = &mut config.jobs[0];
+        job.checks = vec!["SELECT pg_sleep(20) IS NOT NULL".to_owned()];
+        job.drill_disk = settings::Size::mib(1);
+    });
+    let report = drill(&bench.setup, bench.job(), &target, &copy, LATER, &|_| {}).await;
+    let report = report.unwrap();
+    let why = report.error.as_deref().unwrap_or_default();
+    assert!(
+        why.ends_with("bytes and grows, and may have 1048576"),
+        "{report:?}"
+    );
+    assert!(!report.passed && !report.unsound, "{report:?}");
+    assert_eq!(cluster.databases(), "postgres shop");
+}
+
+#[tokio::test]
 async fn a_drill_drops_what_dead_ones_left_even_of_jobs_that_are_gone_and_nothing_of_others() {
     let cluster = Cluster::start();
     cluster.shop();

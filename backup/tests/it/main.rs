@@ -68,6 +68,8 @@ mod tree_parts;
 #[cfg(test)]
 mod tree_restore;
 #[cfg(test)]
+mod turn;
+#[cfg(test)]
 mod unchanged;
 #[cfg(test)]
 mod unfinished;

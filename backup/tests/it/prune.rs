@@ -21,6 +21,7 @@ pub(crate) const NEWEST: Keep = Keep {
     weekly: 0,
     monthly: 0,
     min_keep: 1,
+    before_change: std::time::Duration::from_secs(30 * 86_400),
 };
 
 pub(crate) fn manner(dry: bool, force: bool) -> Manner {

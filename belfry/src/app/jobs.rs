@@ -28,7 +28,7 @@ use crate::state;
 
 pub(crate) use kept::Jobs;
 use look::{bring, look};
-pub(crate) use perform::outcome;
+pub(crate) use perform::{drilled, not_begun, outcome, verified};
 use perform::{end, ended, note, perform};
 use recover::{Past, put_back, remains, start_again, written};
 

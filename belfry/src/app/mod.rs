@@ -55,7 +55,9 @@ pub(crate) use health::{
     services, sight, with_evidence,
 };
 pub(crate) use jobs::{
-    faults as job_faults, outcome as backup_outcome, setup as backup_setup, zone as backup_zone,
+    drilled as backup_drilled, faults as job_faults, not_begun as backup_not_begun,
+    outcome as backup_outcome, setup as backup_setup, verified as backup_verified,
+    zone as backup_zone,
 };
 pub(crate) use letter::test_letter;
 pub(crate) use notices::{Notices, Wants};

@@ -31,6 +31,13 @@ pub(super) enum BackupCommand {
     Run {
         /// The job's name, as belfry.yml gives it
         job: String,
+        /// Keep what it makes for so many days, whatever retention says: before an upgrade,
+        /// a migration, a move
+        #[arg(long, value_name = "DAYS")]
+        pin: Option<u32>,
+        /// With --pin: what for
+        #[arg(long, value_name = "TEXT", requires = "pin")]
+        reason: Option<String>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -77,6 +84,9 @@ pub(super) enum BackupCommand {
         /// For how many days from now
         #[arg(long, default_value_t = 30)]
         days: u32,
+        /// What for
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -91,7 +101,8 @@ pub(super) enum BackupCommand {
     },
     /// List every volume and database: backed up, excluded or unknown
     ///
-    /// Databases are asked for with psql in the containers of PostgreSQL servers.
+    /// Databases are asked for with psql in the containers of PostgreSQL servers, and of the
+    /// servers under exporter.postgres.servers.
     Coverage {
         /// Print a JSON array
         #[arg(long)]
@@ -146,7 +157,16 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
     }
     wait(async {
         match command {
-            BackupCommand::Run { job, json } => make::run(&setup, &config, job, *json).await,
+            BackupCommand::Run {
+                job,
+                pin,
+                reason,
+                json,
+            } => {
+                let why = reason.as_deref().unwrap_or_default();
+                let pin = pin.map(|days| (days, why));
+                make::run(&setup, &config, job, pin, *json).await
+            }
             BackupCommand::List { job, json } => {
                 list::run(&setup, &config, job.as_deref(), *json).await
             }
@@ -156,14 +176,20 @@ pub(super) fn run(place: &Place, command: &BackupCommand) -> Result<Exit, Exit> 
             BackupCommand::Drill { wanted, json } => {
                 prove::drill(&setup, &config, wanted, *json).await
             }
-            BackupCommand::Replicate { job, json } => make::replicate(&setup, job, *json).await,
+            BackupCommand::Replicate { job, json } => {
+                make::replicate(&setup, &config, job, *json).await
+            }
             BackupCommand::Pin {
                 job,
                 from,
                 days,
+                reason,
                 json,
-            } => pin::run(&setup, &config, job, (from, *days), *json).await,
-            BackupCommand::Coverage { json } => coverage::run(&setup, *json).await,
+            } => {
+                let why = reason.as_deref().unwrap_or_default();
+                pin::run(&setup, &config, job, (from, *days, why), *json).await
+            }
+            BackupCommand::Coverage { json } => coverage::run(&setup, &config, *json).await,
             BackupCommand::Attest { identity } => attest::run(&setup, identity).await,
             BackupCommand::Prune {
                 job,

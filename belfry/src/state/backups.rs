@@ -134,6 +134,14 @@ pub(crate) async fn last_runs(pool: &SqlitePool) -> sqlx::Result<Vec<Last>> {
     .await
 }
 
+/// When the first run of a job began that is known.
+pub(crate) async fn first_run_ms(pool: &SqlitePool, job: &str) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("SELECT min(started_ms) FROM backup_runs WHERE job = ?1")
+        .bind(job)
+        .fetch_one(pool)
+        .await
+}
+
 /// The newest runs of a job, the newest first.
 pub(crate) async fn newest_runs(
     pool: &SqlitePool,
@@ -188,6 +196,8 @@ mod tests {
         let newest = newest.first().map(|run| (run.started_ms, &*run.status));
         assert_eq!(newest, Some((5, "interrupted")));
         assert_eq!(newest_runs(&pool, "db", 9).await.unwrap().len(), 2);
+        assert_eq!(first_run_ms(&pool, "db").await.unwrap(), Some(2));
+        assert_eq!(first_run_ms(&pool, "other").await.unwrap(), None);
         let skipped = begin_run(&pool, "db", "backup", 7, 7).await.unwrap();
         let ended = Ended {
             status: "skipped",

@@ -17,8 +17,8 @@ mod rule_state;
 mod secret;
 
 pub(crate) use backups::{
-    Ended, Last, Noted, begin_run, end_run, interrupt_runs, last_runs, load_slots, newest_runs,
-    save_slot,
+    Ended, Last, Noted, begin_run, end_run, first_run_ms, interrupt_runs, last_runs, load_slots,
+    newest_runs, save_slot,
 };
 pub(crate) use celery::{load_celery, save_celery};
 pub(crate) use check::check;

@@ -2,6 +2,7 @@
 //! says: the configuration that comes back with the folders does.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::backup_files::command;
 use crate::support::postgres::Postgres;
@@ -68,4 +69,35 @@ fn a_database_that_asks_for_a_password_comes_back_with_the_configuration_that_ha
     let told = expect(2, &[&bootstrap[..], &["--jobs", "etc/other.yml"]].concat());
     assert!(told.contains("etc/other.yml"), "{told}");
     assert_eq!(postgres.query(there), "0");
+}
+
+#[test]
+fn a_host_that_has_the_programs_elsewhere_than_the_lost_one_finds_them() {
+    let postgres = Postgres::start();
+    postgres.query("CREATE DATABASE shop");
+    let scratch = Scratch::new();
+    let at = |name: &str| scratch.path.join(name);
+    fs::create_dir(at("copies")).unwrap();
+    symlink("/usr/lib/postgresql/15/bin", at("programs")).unwrap();
+    let bare = format!(
+        "host: here\ndata: data\nexporter: {{engine: /nowhere.sock}}\nbackup:\n  \
+         targets: [{{name: local, folder: {:?}, reserve: 1MiB}}]\n",
+        at("copies")
+    );
+    let (port, programs) = (postgres.port(), at("programs"));
+    let job = format!(
+        "  jobs: [{{name: db, database: shop, host: 127.0.0.1, port: {port}, bin: {programs:?}}}]\n"
+    );
+    scratch.file("belfry.yml", &format!("{bare}{job}"));
+    let expect = |arguments: &[&str]| {
+        let done = command(&scratch.path, arguments).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+    };
+    expect(&["backup", "run", "db"]);
+    scratch.file("belfry.yml", &bare);
+    fs::remove_file(programs).unwrap();
+    postgres.query("DROP DATABASE shop");
+    expect(&["restore", "--bootstrap", "--yes", "--wait", "1"]);
+    let there = "SELECT count(*) FROM pg_database WHERE datname = 'shop'";
+    assert_eq!(postgres.query(there), "1");
 }

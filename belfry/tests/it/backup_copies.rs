@@ -128,6 +128,37 @@ fn a_pinned_backup_stays_in_all_targets_and_what_cannot_be_pinned_is_told() {
     ]);
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
     place.expect(3, &["backup", "pin", "files", "--days", "many"]);
+    // Before somebody does something: with the run, and with why.
+    place.expect(3, &["backup", "run", "files", "--reason", "no pin"]);
+    let run = [
+        "backup",
+        "run",
+        "files",
+        "--pin",
+        "9",
+        "--reason",
+        "before the move",
+    ];
+    let told = place.expect(0, &run);
+    let third = place.json(0, &["backup", "list", "--json"])[0].clone();
+    let third_id = third["id"].as_str().unwrap();
+    assert!(
+        told.contains(&format!("pinned  {third_id} in local,late until ")),
+        "{told}"
+    );
+    let until = third["pinned_until_ms"].as_i64().unwrap();
+    let days = (until / 1000 - jiff::Timestamp::now().as_second()) as f64 / 86_400.0;
+    assert!((8.9..9.1).contains(&days), "{third}");
+    assert_eq!(third["pinned_why"], "before the move", "{third}");
+    place.expect(0, &["backup", "run", "files"]);
+    place.expect(0, &["backup", "prune", "files", "--force"]);
+    let told = place.expect(0, &["backup", "list"]);
+    let line = format!("pinned: {third_id} until ");
+    let line = told.lines().find(|told| told.starts_with(&line));
+    assert!(
+        line.is_some_and(|line| line.ends_with(": before the move")),
+        "{told}"
+    );
 }
 
 #[test]

@@ -3,10 +3,13 @@
 
 use std::fs;
 
-use crate::backup_files::Place;
+use crate::backup_files::{Place, command};
 use crate::support::belfry::Launch;
+use crate::support::claim;
 use crate::support::container::Container;
 use crate::support::poll;
+use crate::support::postgres::Postgres;
+use crate::support::scratch::Scratch;
 
 /// Makes a cluster of the user `owner` where there is none, and serves it.
 pub(crate) const SERVE: &str = "set -e; mkdir -p /tmp /var/run/postgresql; chmod 1777 /tmp
@@ -160,4 +163,60 @@ fn every_volume_and_database_is_listed_and_gets_a_job_that_works() {
             .any(|row| row["job"] == "shop-shop"),
         "{all}"
     );
+}
+
+#[test]
+fn databases_of_servers_that_the_configuration_names_are_listed_without_an_engine_too() {
+    let postgres = Postgres::start();
+    for name in ["shop", "old", "notes"] {
+        postgres.query(&format!("create database {name}"));
+    }
+    let (scratch, port) = (Scratch::new(), postgres.port());
+    let down = claim::port();
+    let config = |servers: &str, more: &str| {
+        let text = format!(
+            "host: here\ndata: data\nexporter:\n  engine: /nowhere.sock\n  postgres: {{servers: [{{url: 'postgres://postgres@127.0.0.1:{port}/postgres'}}{servers}]}}\n\
+             backup:\n  targets: [{{name: local, folder: copies}}]\n  exclude_databases: {{here/old: frozen}}\n\
+             \x20 jobs: [{{name: db, database: shop, host: 127.0.0.1, port: {port}}}{more}]\n"
+        );
+        scratch.file("belfry.yml", &text);
+    };
+    let coverage = || {
+        let done = command(&scratch.path, &["backup", "coverage"])
+            .output()
+            .unwrap();
+        // Nobody can tell of volumes here.
+        assert_eq!(done.status.code(), Some(1), "{done:?}");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&done.stdout), text(&done.stderr))
+    };
+    config("", "");
+    let (told, said) = coverage();
+    let rows: Vec<_> = told
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .collect();
+    let wanted = [
+        vec!["UNKNOWN", "database", "here/notes"],
+        vec!["excluded", "database", "here/old", "frozen"],
+        vec!["backed", "up", "database", "here/shop", "by", "db"],
+    ];
+    assert_eq!(rows, wanted, "{told}");
+    assert!(
+        said.contains("volumes and containers cannot be told: "),
+        "{said}"
+    );
+    // Of two servers each is meant by its place, and one that is down is told.
+    let down = format!(
+        ", {{name: second, url: 'postgres://postgres@127.0.0.1:{}/postgres'}}",
+        down.number
+    );
+    config(
+        &down,
+        ", {name: more, database: notes, host: 127.0.0.1, port: 1}",
+    );
+    let (told, said) = coverage();
+    assert!(told.contains(&format!("127.0.0.1:{port}/notes")), "{told}");
+    let closed = "the databases of second cannot be told: cannot connect";
+    assert!(said.contains(closed), "{said}");
 }

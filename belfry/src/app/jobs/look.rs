@@ -53,12 +53,23 @@ pub(super) async fn look(watch: &Watch, job: &Job) {
     let before = watch.jobs.of(&job.name);
     let mut known = Box::pin(look_up(&setup(&config), job, before.as_ref())).await;
     let pool = &watch.state.pool;
-    let (last, slots) = match (state::last_runs(pool).await, state::load_slots(pool).await) {
-        (Ok(last), Ok(slots)) => (last, slots),
-        (Err(err), _) | (_, Err(err)) => {
+    let first = state::first_run_ms(pool, &job.name).await;
+    let read = (
+        state::last_runs(pool).await,
+        state::load_slots(pool).await,
+        first,
+    );
+    let (last, slots) = match read {
+        (Ok(last), Ok(slots), Ok(first)) => {
+            known.first_run_ms = first;
+            (last, slots)
+        }
+        (Err(err), ..) | (_, Err(err), _) | (.., Err(err)) => {
             watch.state_failed("backup runs", &err);
             // A failed run is not over because nobody can read of it.
-            known.runs = before.map_or_else(Vec::new, |before| before.runs);
+            if let Some(before) = before {
+                (known.runs, known.first_run_ms) = (before.runs, before.first_run_ms);
+            }
             watch.jobs.put(known);
             return;
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use backup::ping::{Told, ping};
 use backup::prune::Manner;
 use backup::restore::pick_to_try;
-use backup::run::{Outcome, Report};
-use backup::{Job, Setup, catalogue};
+use backup::run::{Outcome, Report, Taken};
+use backup::verify::Error;
+use backup::{Job, Setup, catalogue, drill};
 
 use super::{Task, setup, zone};
 use crate::app::Watch;
@@ -35,7 +36,7 @@ pub(super) async fn perform(
             done
         }
         Task::Verify => Box::pin(verify(watch, &setup, job)).await,
-        Task::Drill => Box::pin(drill(watch, &setup, job)).await,
+        Task::Drill => Box::pin(restored(watch, &setup, job)).await,
     };
     let done = done.unwrap_or_else(|err| ended("failed", &err));
     match done.status {
@@ -76,7 +77,7 @@ async fn back_up(
     let now = move || clock.now_ms();
     let report = match Box::pin(backup::run::run(setup, job, &now, &|_| {})).await {
         Ok(report) => report,
-        Err(taken) => return Ok(ended("skipped", &taken.to_string())),
+        Err(taken) => return Ok(not_begun(&taken)),
     };
     // Only after a good run: a job that fails keeps all that it has.
     if report.outcome == Outcome::Good {
@@ -104,6 +105,42 @@ async fn back_up(
         }
     }
     Ok(outcome(&report))
+}
+
+/// What is written down of a run that was not begun: that somebody else is at work on the
+/// job is no failure, and a disk that takes no lock is one.
+pub(crate) fn not_begun(taken: &Taken) -> Ended {
+    let status = if taken.is_held() { "skipped" } else { "failed" };
+    ended(status, &taken.to_string())
+}
+
+/// What is written down of a trial of a copy.
+pub(crate) fn verified(copy: &catalogue::Copy, result: &Result<(), Error>) -> Ended {
+    match result {
+        Err(Error::Taken(taken)) => not_begun(taken),
+        result => Ended {
+            status: if result.is_ok() { "ok" } else { "failed" },
+            backup: copy.manifest.id.clone(),
+            bytes: copy.manifest.stored_bytes(),
+            error: match result {
+                Ok(()) => String::new(),
+                Err(err) => err.to_string(),
+            },
+        },
+    }
+}
+
+/// What is written down of a drill.
+pub(crate) fn drilled(result: &Result<drill::Report, Taken>) -> Ended {
+    match result {
+        Err(taken) => not_begun(taken),
+        Ok(report) => Ended {
+            status: if report.passed { "ok" } else { "failed" },
+            backup: report.backup.clone(),
+            bytes: report.raw_bytes,
+            error: report.error.clone().unwrap_or_default(),
+        },
+    }
 }
 
 /// What is written down of a run.
@@ -179,34 +216,16 @@ async fn verify(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String
     };
     let done =
         backup::verify::verify(setup, job, &target, &copy, watch.clock.now_ms(), &|_| {}).await;
-    let status = if done.is_ok() { "ok" } else { "failed" };
-    Ok(Ended {
-        backup: copy.manifest.id.clone(),
-        bytes: copy.manifest.stored_bytes(),
-        ..ended(
-            status,
-            &done.err().map_or_else(String::new, |err| err.to_string()),
-        )
-    })
+    Ok(verified(&copy, &done))
 }
 
-async fn drill(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String> {
+async fn restored(watch: &Watch, setup: &Setup, job: &Job) -> Result<Ended, String> {
     let Some((target, copy)) = newest(setup, job).await? else {
         return Ok(ended("skipped", NOTHING));
     };
-    let drilled =
-        backup::drill::drill(setup, job, &target, &copy, watch.clock.now_ms(), &|_| {}).await;
-    // Somebody else is at work on the job.
-    let report = match drilled {
-        Ok(report) => report,
-        Err(taken) => return Ok(ended("skipped", &taken)),
-    };
-    let status = if report.passed { "ok" } else { "failed" };
-    Ok(Ended {
-        backup: report.backup,
-        bytes: report.raw_bytes,
-        ..ended(status, &report.error.unwrap_or_default())
-    })
+    let now_ms = watch.clock.now_ms();
+    let done = drill::drill(setup, job, &target, &copy, now_ms, &|_| {}).await;
+    Ok(drilled(&done))
 }
 
 pub(super) fn ended(status: &'static str, error: &str) -> Ended {

@@ -42,6 +42,17 @@ pub(super) async fn find(setup: &Setup, job: &Job) -> Result<Found, String> {
 }
 
 impl Found {
+    /// What a trial of a copy is noted as: one of an earlier backup says nothing of what
+    /// there is now, and does not take the place of the last trial that does.
+    pub(super) fn task(&self, copy: &Copy, task: &'static str) -> &'static str {
+        let newest = self.backups.iter().rfind(|backup| backup.is_good());
+        match (newest, task) {
+            (Some(newest), _) if newest.manifest.id == copy.manifest.id => task,
+            (_, "verify") => "verify-older",
+            _ => "drill-older",
+        }
+    }
+
     /// The copy that is wanted: of which backup, and from which target, or the
     /// first that has it; `elsewhere` asks those first that survive this host.
     pub(super) fn pick(

@@ -1,10 +1,13 @@
 //! `belfry backup coverage`: what is backed up, what need not be, and what nobody
 //! has thought of.
 
+mod elsewhere;
+
 use backup::found::{self, Found};
-use backup::{Coverage, Setup, of_database};
+use backup::{Coverage, Served, Setup, of_database, of_served};
 use serde_json::{Value, json};
 
+use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
 
@@ -16,15 +19,26 @@ struct Row {
     coverage: Coverage,
 }
 
-pub(super) async fn run(setup: &Setup, json: bool) -> Exit {
-    let Some(engine) = &setup.engine else {
-        return super::unable("no engine is there");
+pub(super) async fn run(setup: &Setup, config: &Config, json: bool) -> Exit {
+    let servers = &config.exporter.postgres.servers;
+    let (found, wrong) = match &setup.engine {
+        Some(engine) => match found::look(engine).await {
+            Ok(found) => (found, None),
+            Err(err) => (Found::default(), Some(err)),
+        },
+        None => (Found::default(), Some("no engine is there".to_owned())),
     };
-    let found = match found::look(engine).await {
-        Ok(found) => found,
-        Err(err) => return super::unable(&err),
-    };
-    let rows = rows(setup, &found);
+    if let Some(wrong) = &wrong {
+        if servers.is_empty() {
+            return super::unable(wrong);
+        }
+        out::error(format_args!(
+            "belfry: volumes and containers cannot be told: {wrong}"
+        ));
+    }
+    let (elsewhere, mut closed) = elsewhere::look(config, &found.places).await;
+    closed.extend(found.closed.iter().cloned());
+    let rows = rows(setup, &found, &elsewhere);
     if json {
         out::line(Value::from(rows.iter().map(value).collect::<Vec<_>>()));
     } else {
@@ -35,20 +49,20 @@ pub(super) async fn run(setup: &Setup, json: bool) -> Exit {
             out::line("no volumes and no databases");
         }
     }
-    for (container, why) in &found.closed {
+    for (server, why) in &closed {
         out::error(format_args!(
-            "belfry: the databases of {container} cannot be told: {why}"
+            "belfry: the databases of {server} cannot be told: {why}"
         ));
     }
     let unknown = rows.iter().any(|row| row.coverage == Coverage::Unknown);
-    if unknown || !found.closed.is_empty() {
+    if unknown || wrong.is_some() || !closed.is_empty() {
         exit::WARNING
     } else {
         exit::OK
     }
 }
 
-fn rows(setup: &Setup, found: &Found) -> Vec<Row> {
+fn rows(setup: &Setup, found: &Found, elsewhere: &[Served]) -> Vec<Row> {
     let config = &setup.config;
     let databases = found.databases.iter().map(|database| Row {
         kind: "database",
@@ -69,7 +83,13 @@ fn rows(setup: &Setup, found: &Found) -> Vec<Row> {
             project: volume.project,
             coverage,
         });
-    databases.chain(volumes).collect()
+    let elsewhere = elsewhere.iter().map(|database| Row {
+        kind: "database",
+        name: format!("{}/{}", database.server, database.name),
+        project: String::new(),
+        coverage: of_served(config, database),
+    });
+    databases.chain(elsewhere).chain(volumes).collect()
 }
 
 fn line(row: &Row) -> String {

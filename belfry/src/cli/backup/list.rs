@@ -9,6 +9,7 @@ use dashboards::amount::bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::pin::{Held, held_by};
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
@@ -23,8 +24,8 @@ pub(super) async fn run(setup: &Setup, config: &Config, job: Option<&str>, json:
     };
     let mut listings = Vec::new();
     let mut code = exit::OK;
-    for target in targets {
-        match catalogue::list(&target, "", &setup.kept()).await {
+    for target in &targets {
+        match catalogue::list(target, "", &setup.kept()).await {
             Ok(listing) => {
                 for (key, why) in &listing.unreadable {
                     out::error(format_args!("belfry: {}: {key}: {why}", target.name()));
@@ -44,8 +45,15 @@ pub(super) async fn run(setup: &Setup, config: &Config, job: Option<&str>, json:
     let mut backups = catalogue::merge(&listings);
     backups.retain(|backup| job.is_none_or(|job| backup.manifest.source == job));
     backups.reverse();
+    let mut held = Vec::new();
+    for backup in &backups {
+        held.push(held_by(backup, &targets).await);
+    }
     if json {
-        let all: Vec<_> = backups.iter().map(value).collect();
+        let all = backups.iter().zip(&held);
+        let all: Vec<_> = all
+            .map(|(backup, held)| value(backup, held.as_ref()))
+            .collect();
         out::line(Value::from(all));
         return code;
     }
@@ -68,6 +76,11 @@ pub(super) async fn run(setup: &Setup, config: &Config, job: Option<&str>, json:
         out::line(format!("{}  {host}", line(backup)).trim_end());
     }
     let zone = config.zone();
+    for (backup, held) in backups.iter().zip(&held) {
+        if let Some(held) = held {
+            out::line(held.told(&backup.manifest.id, &zone));
+        }
+    }
     for host in hosts {
         let of = |backup: &&Backup| backup.is_good() && backup.manifest.host == host;
         let Some(newest) = backups.iter().find(of) else {
@@ -140,7 +153,7 @@ fn line(backup: &Backup) -> String {
     text.trim_end().to_owned()
 }
 
-fn value(backup: &Backup) -> Value {
+fn value(backup: &Backup, held: Option<&Held>) -> Value {
     let manifest = &backup.manifest;
     let copies: BTreeMap<_, _> = backup
         .copies
@@ -170,6 +183,8 @@ fn value(backup: &Backup) -> Value {
         "state": state(backup),
         "doubt": manifest.doubt,
         "warnings": manifest.warnings,
+        "pinned_until_ms": held.map(|held| held.until_ms),
+        "pinned_why": held.and_then(|held| held.why.as_ref()),
         "copies": copies,
     })
 }

@@ -2,18 +2,26 @@
 
 use backup::ping::{Told, ping};
 use backup::prune::Manner;
-use backup::run::{Outcome, Report};
+use backup::replicate::Replicated;
+use backup::run::{Outcome, Report, Taken};
 use backup::{Job, Setup};
 use serde_json::{Value, json};
 
 use super::noted::noted;
-use crate::app::{backup_outcome, backup_zone};
+use super::pin;
+use crate::app::{backup_not_begun, backup_outcome, backup_zone};
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
 use crate::state::Ended;
 
-pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) -> Exit {
+pub(super) async fn run(
+    setup: &Setup,
+    config: &Config,
+    name: &str,
+    pin: Option<(u32, &str)>,
+    json: bool,
+) -> Exit {
     let Some(job) = setup.config.job(name) else {
         return exit::USAGE;
     };
@@ -24,26 +32,26 @@ pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) 
         Box::pin(backup::run::run(setup, job, &super::now_ms, &say)),
         |done| match done {
             Ok(report) => backup_outcome(report),
-            Err(taken) => Ended {
-                status: "skipped",
-                error: taken.to_string(),
-                ..Ended::default()
-            },
+            Err(taken) => backup_not_begun(taken),
         },
     );
     // Nobody waits for who does not listen.
     let (done, ()) = tokio::join!(run, ping(job, Told::Start));
     match &done {
         Ok(report) if report.outcome == Outcome::Good => ping(job, Told::Success).await,
-        Ok(_) => ping(job, Told::Fail).await,
         // Another run of it tells for itself.
-        Err(_) => {}
+        Err(Taken::Held(_)) => {}
+        Ok(_) | Err(Taken::Unable(_)) => ping(job, Told::Fail).await,
     }
     let report = match done {
         Ok(report) => report,
         Err(taken) => {
             out::error(format_args!("belfry: {taken}"));
-            return exit::WARNING;
+            return if taken.is_held() {
+                exit::WARNING
+            } else {
+                exit::CRITICAL
+            };
         }
     };
     if json {
@@ -53,22 +61,46 @@ pub(super) async fn run(setup: &Setup, config: &Config, name: &str, json: bool) 
             out::line(line);
         }
     }
-    match report.outcome {
-        Outcome::Good => retain(setup, config, job, json).await,
+    let ended = match report.outcome {
+        Outcome::Failed => return exit::CRITICAL,
         Outcome::Partly => exit::WARNING,
-        Outcome::Failed => exit::CRITICAL,
+        Outcome::Good => exit::OK,
+    };
+    // Before retention sees it.
+    let pinned = match pin {
+        Some((days, why)) => pin::pin(setup, config, job, (&report.id, days, why))
+            .await
+            .map(Some),
+        None => Ok(None),
+    };
+    let ended = match pinned {
+        Ok(pinned) => {
+            if let Some(pinned) = pinned.filter(|_| !json) {
+                out::line(pinned.told(config));
+            }
+            ended
+        }
+        Err(err) => {
+            out::error(format_args!("belfry: {} is not pinned: {err}", report.id));
+            exit::WARNING
+        }
+    };
+    match report.outcome {
+        Outcome::Good => ended.max(retain(setup, config, job, json).await),
+        _ => ended,
     }
 }
 
 /// Brings what targets lack.
-pub(super) async fn replicate(setup: &Setup, name: &str, json: bool) -> Exit {
+pub(super) async fn replicate(setup: &Setup, config: &Config, name: &str, json: bool) -> Exit {
     let Some(job) = setup.config.job(name) else {
         return exit::USAGE;
     };
     let say = super::telling(json);
-    let done = match backup::replicate::replicate(setup, job, &say).await {
+    let work = Box::pin(backup::replicate::replicate(setup, job, &say));
+    let done = match noted(config, (name, "replicate"), work, replicated).await {
         Ok(done) => done,
-        Err(err) => return super::unable(&err),
+        Err(taken) => return super::unable(&taken.to_string()),
     };
     for error in &done.errors {
         out::error(format_args!("belfry: {error}"));
@@ -86,6 +118,22 @@ pub(super) async fn replicate(setup: &Setup, name: &str, json: bool) -> Exit {
         exit::OK
     } else {
         exit::WARNING
+    }
+}
+
+/// What is written down of it: the newest that was brought.
+fn replicated(done: &Result<Replicated, Taken>) -> Ended {
+    match done {
+        Err(taken) => backup_not_begun(taken),
+        Ok(done) => Ended {
+            status: if done.errors.is_empty() { "ok" } else { "warn" },
+            backup: done
+                .brought
+                .first()
+                .map_or_else(String::new, |(id, _)| id.clone()),
+            error: done.errors.join("; "),
+            ..Ended::default()
+        },
     }
 }
 

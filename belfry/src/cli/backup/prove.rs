@@ -1,16 +1,17 @@
 //! `belfry backup verify` and `drill`: whether a copy can be restored.
 
 use backup::Setup;
+use backup::run::Taken;
 use backup::verify::Error;
 use serde_json::json;
 
 use super::Wanted;
 use super::copies;
 use super::noted::noted;
+use crate::app::{backup_drilled, backup_verified};
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
-use crate::state::Ended;
 
 pub(super) async fn verify(setup: &Setup, config: &Config, wanted: &Wanted, json: bool) -> Exit {
     let told = async {
@@ -19,28 +20,11 @@ pub(super) async fn verify(setup: &Setup, config: &Config, wanted: &Wanted, json
         let from = copies::from(&wanted.from, config)?;
         let (target, copy) = found.pick(&from, wanted.target.as_deref(), true)?;
         let say = super::telling(json);
-        let result = noted(
-            config,
-            (&job.name, "verify"),
-            Box::pin(backup::verify::verify(
-                setup,
-                job,
-                target,
-                copy,
-                super::now_ms(),
-                &say,
-            )),
-            |result| Ended {
-                status: if result.is_ok() { "ok" } else { "failed" },
-                backup: copy.manifest.id.clone(),
-                bytes: copy.manifest.stored_bytes(),
-                error: result
-                    .as_ref()
-                    .err()
-                    .map_or_else(String::new, ToString::to_string),
-            },
-        )
-        .await;
+        let task = found.task(copy, "verify");
+        let now_ms = super::now_ms();
+        let work = backup::verify::verify(setup, job, target, copy, now_ms, &say);
+        let told = |result: &_| backup_verified(copy, result);
+        let result = noted(config, (&job.name, task), Box::pin(work), told).await;
         Ok::<_, String>((copy.manifest.id.clone(), target.name().to_owned(), result))
     };
     let (id, target, result) = match told.await {
@@ -50,7 +34,8 @@ pub(super) async fn verify(setup: &Setup, config: &Config, wanted: &Wanted, json
     let (word, code) = match &result {
         Ok(()) => ("verified", exit::OK),
         Err(Error::Unsound(_)) => ("UNSOUND", exit::CRITICAL),
-        Err(Error::Unknown(_)) => ("unknown", exit::WARNING),
+        Err(Error::Taken(Taken::Unable(_))) => ("unknown", exit::CRITICAL),
+        Err(Error::Unknown(_) | Error::Taken(Taken::Held(_))) => ("unknown", exit::WARNING),
     };
     let error = result.err().map(|err| err.to_string());
     if json {
@@ -71,32 +56,11 @@ pub(super) async fn drill(setup: &Setup, config: &Config, wanted: &Wanted, json:
         let from = copies::from(&wanted.from, config)?;
         let (target, copy) = found.pick(&from, wanted.target.as_deref(), true)?;
         let say = super::telling(json);
-        noted(
-            config,
-            (&job.name, "drill"),
-            Box::pin(backup::drill::drill(
-                setup,
-                job,
-                target,
-                copy,
-                super::now_ms(),
-                &say,
-            )),
-            |done| match done {
-                Ok(report) => Ended {
-                    status: if report.passed { "ok" } else { "failed" },
-                    backup: report.backup.clone(),
-                    bytes: report.raw_bytes,
-                    error: report.error.clone().unwrap_or_default(),
-                },
-                Err(taken) => Ended {
-                    status: "skipped",
-                    error: taken.clone(),
-                    ..Ended::default()
-                },
-            },
-        )
-        .await
+        let task = found.task(copy, "drill");
+        let now_ms = super::now_ms();
+        let work = backup::drill::drill(setup, job, target, copy, now_ms, &say);
+        let done = noted(config, (&job.name, task), Box::pin(work), backup_drilled).await;
+        done.map_err(|taken| taken.to_string())
     };
     let report = match told.await {
         Ok(report) => report,

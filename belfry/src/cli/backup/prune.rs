@@ -2,12 +2,15 @@
 
 use backup::Setup;
 use backup::prune::{Manner, Pruned};
+use backup::run::Taken;
 use serde_json::{Value, json};
 
-use crate::app::backup_zone;
+use super::noted::noted;
+use crate::app::{backup_not_begun, backup_zone};
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
+use crate::state::Ended;
 
 pub(super) async fn run(
     setup: &Setup,
@@ -24,9 +27,15 @@ pub(super) async fn run(
         force,
         zone: backup_zone(config, job),
     };
-    let pruned = match backup::prune::prune(setup, job, &manner, super::now_ms()).await {
+    let work = Box::pin(backup::prune::prune(setup, job, &manner, super::now_ms()));
+    // What is only planned is no run.
+    let done = match dry {
+        true => work.await,
+        false => noted(config, (name, "prune"), work, ended).await,
+    };
+    let pruned = match done {
         Ok(pruned) => pruned,
-        Err(err) => return super::unable(&err),
+        Err(taken) => return super::unable(&taken.to_string()),
     };
     if json {
         out::line(Value::from(pruned.iter().map(value).collect::<Vec<_>>()));
@@ -37,6 +46,24 @@ pub(super) async fn run(
     }
     let well = pruned.iter().all(|pruned| pruned.errors.is_empty());
     if well { exit::OK } else { exit::WARNING }
+}
+
+/// What is written down of it.
+fn ended(done: &Result<Vec<Pruned>, Taken>) -> Ended {
+    let pruned = match done {
+        Err(taken) => return backup_not_begun(taken),
+        Ok(pruned) => pruned,
+    };
+    let errors = pruned.iter().flat_map(|pruned| {
+        let told = |error: &String| format!("{}: {error}", pruned.target);
+        pruned.errors.iter().map(told)
+    });
+    let errors: Vec<_> = errors.collect();
+    Ended {
+        status: if errors.is_empty() { "ok" } else { "warn" },
+        error: errors.join("; "),
+        ..Ended::default()
+    }
 }
 
 fn tell(pruned: &Pruned, dry: bool) {

@@ -9,6 +9,7 @@ mod tree;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
+use backup::catalogue::Copy;
 use backup::restore::{Manner, Newer};
 use backup::{Job, Setup};
 use clap::Args;
@@ -18,6 +19,10 @@ use super::copies;
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
+use crate::state::Ended;
+
+/// What a restore is called in the history of runs.
+const RESTORE: &str = "restore";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RestoreCommand {
@@ -125,13 +130,15 @@ async fn perform(
     }
     let job = &job;
     if command.confirm {
-        for name in backup::restore::confirm(setup, job).await? {
+        let work = Box::pin(backup::restore::confirm(setup, job));
+        for name in noted(config, (job, "confirm"), None, work).await? {
             out::line(format_args!("removed {name}"));
         }
         return Ok(exit::OK);
     }
     if command.undo {
-        let restored = match backup::restore::undo(setup, job).await? {
+        let work = Box::pin(backup::restore::undo(setup, job));
+        let restored = match noted(config, (job, "undo"), None, work).await? {
             Some(name) => format!("the restored one is {name}"),
             None => "the restored one is gone".to_owned(),
         };
@@ -157,19 +164,26 @@ async fn perform(
         target.name()
     ));
     if let Some(table) = &command.table {
-        return Box::pin(table::perform(setup, job, (target, copy), command, table)).await;
+        let wanted = (command, &**table);
+        return Box::pin(table::perform((setup, config), job, (target, copy), wanted)).await;
     }
     if command.replace && manifest.postgres.is_none() {
         return Err("only a database can be replaced".to_owned());
     }
     if manifest.files.is_some() {
-        return Box::pin(tree::perform(setup, job, (target, copy), command)).await;
+        return Box::pin(tree::perform((setup, config), job, (target, copy), command)).await;
     }
     if command.into.is_some() || !command.files.is_empty() {
         return Err("only files can be unpacked into a folder".to_owned());
     }
     if manifest.kind == "globals" {
-        return Box::pin(globals::perform(setup, job, (target, copy), command)).await;
+        return Box::pin(globals::perform(
+            (setup, config),
+            job,
+            (target, copy),
+            command,
+        ))
+        .await;
     }
     let facts = manifest
         .postgres
@@ -224,13 +238,30 @@ async fn perform(
     }
     meant(command, "database", &job.database).await?;
     let manner = manner(command, newer);
-    let names = backup::restore::in_place(setup, job, (target, copy), &manner, &say).await?;
+    let work = backup::restore::in_place(setup, job, (target, copy), &manner, &say);
+    let names = noted(config, (job, RESTORE), Some(copy), Box::pin(work)).await?;
     out::line(format_args!(
         "next    look at it; then belfry restore {} --confirm, or --undo",
         job.name
     ));
     tracing::info!(job = job.name, before = names.before, "restored");
     Ok(exit::OK)
+}
+
+/// Does it, and notes it in the history of runs: of which copy it was, and how it ended.
+async fn noted<T>(
+    config: &Config,
+    (job, task): (&Job, &str),
+    copy: Option<&Copy>,
+    work: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let told = |done: &Result<T, String>| Ended {
+        status: if done.is_ok() { "ok" } else { "failed" },
+        backup: copy.map_or_else(String::new, |copy| copy.manifest.id.clone()),
+        bytes: copy.map_or(0, |copy| copy.manifest.raw_bytes()),
+        error: done.as_ref().err().cloned().unwrap_or_default(),
+    };
+    super::noted::noted(config, (&job.name, task), work, told).await
 }
 
 /// How it is restored: what was told that would be lost is asked again before it is.

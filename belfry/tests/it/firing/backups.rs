@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use ::backup::manifest::Manifest;
+
 use super::Watched;
 use crate::backup_files::command;
 use crate::disaster::store;
@@ -33,6 +35,37 @@ fn damage(folder: &Path) {
     }
 }
 
+const OLD: &str = "20200101T000000Z-00000000";
+
+/// Beside the first whole copy below a folder there is one of long ago, as of a job that
+/// is not new.
+fn make_old(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            make_old(&path);
+            continue;
+        }
+        let old = path.with_file_name(format!("{OLD}.manifest.json"));
+        let name = path.to_string_lossy();
+        if !name.ends_with(".manifest.json") || old.exists() {
+            continue;
+        }
+        let text = fs::read(&path).expect("a manifest");
+        let mut copy = Manifest::parse(&text).expect("a manifest");
+        for piece in &mut copy.pieces {
+            let end = piece.key.rsplit('/').next().unwrap_or_default();
+            let old = end.replace(&copy.id, OLD);
+            fs::copy(path.with_file_name(end), path.with_file_name(&old)).expect("a piece");
+            piece.key = piece.key.replace(&copy.id, OLD);
+        }
+        copy.id = OLD.to_owned();
+        let at: jiff::Timestamp = "2020-01-01T00:00:00Z".parse().expect("a time");
+        copy.started_ms = at.as_millisecond();
+        fs::write(old, copy.text()).expect("a manifest");
+    }
+}
+
 #[test]
 fn rules_about_runs_fire_for_failed_lagging_damaged_and_untried_backups() {
     let postgres = Postgres::start();
@@ -53,9 +86,10 @@ fn rules_about_runs_fire_for_failed_lagging_damaged_and_untried_backups() {
             ("BackupFailed", "warning"),
             ("BackupIncomplete", "warning"),
             ("BackupBehind", "warning"),
+            // A new job would have the time to try one first.
             ("BackupNotDrilled", "warning"),
         ],
-        || {},
+        || make_old(&copies.path.join("here")),
     );
     // Only then: where no copy is good, no target is behind another.
     watched.fires(&[("BackupUnsound", "critical")], || {
@@ -79,7 +113,7 @@ fn the_rule_about_unread_backups_fires_where_none_was_read_to_its_end() {
             ("BackupNotVerified", "warning"),
             ("BackupKeyNotAttested", "warning"),
         ],
-        || {},
+        || make_old(&copies.path),
     );
 }
 
@@ -119,6 +153,7 @@ fn runs_by_hand_are_known_at_once_and_a_good_one_ends_the_alert_about_the_one_be
     for folder in ["files", "copies"] {
         fs::create_dir(place.path.join(folder)).expect("a folder");
     }
+    fs::write(place.path.join("files/one"), "one").expect("a file");
     let folder = place.path.display();
     // It has no schedule: nothing but what is done by hand ends anything.
     let watched = Watched::start(Setup::new().part(&format!(
@@ -135,7 +170,26 @@ fn runs_by_hand_are_known_at_once_and_a_good_one_ends_the_alert_about_the_one_be
     assert_eq!(by_hand("run"), Some(2));
     watched.fires(&[("BackupFailed", "warning")], || {});
     fs::write(place.path.join("mended"), "").expect("a file");
-    for task in ["run", "verify", "drill"] {
+    assert_eq!(by_hand("run"), Some(0));
+    // An earlier copy says nothing of what there is now.
+    make_old(&place.path.join("copies"));
+    let beside = data.parent().expect("a folder around the data");
+    for task in ["verify", "drill"] {
+        let words = ["backup", task, "files", "--from", OLD, "--data"];
+        let done = command(beside, &words).arg(&data).output();
+        assert_eq!(done.expect("the binary runs").status.code(), Some(0));
+        let proof = if task == "drill" {
+            "drilled"
+        } else {
+            "verified"
+        };
+        let last = format!("belfry_backup_last_{proof}_timestamp_seconds");
+        watched.is_known(&format!("{last} > 0 and time() - {last} > 86400"));
+        watched.is_known(&format!(
+            "absent(belfry_backup_last_run_success{{task=\"{task}\"}})"
+        ));
+    }
+    for task in ["verify", "drill"] {
         assert_eq!(by_hand(task), Some(0), "{task}");
     }
     watched.is_known("absent(ALERTS{alertname=\"BackupFailed\"})");
@@ -144,15 +198,17 @@ fn runs_by_hand_are_known_at_once_and_a_good_one_ends_the_alert_about_the_one_be
             "belfry_backup_last_run_success{{task=\"{task}\"}} == 1"
         ));
     }
-    watched.is_known("belfry_backup_last_drilled_timestamp_seconds > 0");
+    watched.is_known("time() - belfry_backup_last_drilled_timestamp_seconds < 86400");
     let runs = || watched.belfry.get("/api/belfry/v1/backups").json()["jobs"][0]["runs"].clone();
     poll::holds("all runs should be told", || {
-        runs().as_array().is_some_and(|runs| runs.len() == 4)
+        runs().as_array().is_some_and(|runs| runs.len() == 6)
     });
     let runs = runs();
     for (at, (task, status)) in [
         ("drill", "ok"),
         ("verify", "ok"),
+        ("drill-older", "ok"),
+        ("verify-older", "ok"),
         ("backup", "ok"),
         ("backup", "failed"),
     ]
@@ -171,9 +227,47 @@ fn runs_by_hand_are_known_at_once_and_a_good_one_ends_the_alert_about_the_one_be
             "{runs}"
         );
     }
-    assert_eq!(runs[0]["backup"], runs[2]["backup"]);
-    let why = runs[3]["error"].as_str().unwrap_or_default();
+    assert_eq!(runs[0]["backup"], runs[4]["backup"]);
+    assert_eq!(runs[2]["backup"], OLD);
+    let why = runs[5]["error"].as_str().unwrap_or_default();
     assert!(why.contains("the command before the run"), "{runs}");
+
+    // What is only planned is no run.
+    let into = place.path.join("into").display().to_string();
+    for (code, words) in [
+        (0, vec!["backup", "replicate", "files"]),
+        (0, vec!["backup", "prune", "files", "--dry-run"]),
+        (0, vec!["backup", "prune", "files"]),
+        (0, vec!["restore", "files", "--into", &into, "--plan"]),
+        (0, vec!["restore", "files", "--into", &into]),
+        (2, vec!["restore", "files", "--into", "/proc/no"]),
+    ] {
+        let mut command = command(beside, &words);
+        let done = command.arg("--data").arg(&data).output();
+        let done = done.expect("the binary runs");
+        assert_eq!(done.status.code(), Some(code), "{words:?}: {done:?}");
+    }
+    let runs = || watched.belfry.get("/api/belfry/v1/backups").json()["jobs"][0]["runs"].clone();
+    poll::holds("these runs should be told too", || {
+        runs().as_array().is_some_and(|runs| runs.len() == 10)
+    });
+    let runs = runs();
+    for (at, told) in ["restore failed", "restore ok", "prune ok", "replicate ok"]
+        .iter()
+        .enumerate()
+    {
+        let run = &runs[at];
+        let (task, status) = (run["task"].as_str(), run["status"].as_str());
+        let is = format!("{} {}", task.unwrap_or(""), status.unwrap_or(""));
+        assert_eq!(is, *told, "{runs}");
+    }
+    assert_eq!(runs[1]["backup"], runs[8]["backup"], "{runs}");
+    assert!(
+        runs[0]["error"]
+            .as_str()
+            .is_some_and(|why| why.contains("/proc: ")),
+        "{runs}"
+    );
 }
 
 #[test]

@@ -5,12 +5,13 @@ use backup::restore::globals;
 use backup::target::Target;
 use backup::{Job, Setup};
 
-use super::{RestoreCommand, meant};
+use super::{RESTORE, RestoreCommand, meant, noted};
+use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
 
 pub(super) async fn perform(
-    setup: &Setup,
+    (setup, config): (&Setup, &Config),
     job: &Job,
     (target, copy): (&Target, &Copy),
     command: &RestoreCommand,
@@ -22,7 +23,8 @@ pub(super) async fn perform(
     }
     meant(command, "job", &job.name).await?;
     let say = |line: String| out::line(line);
-    let applied = globals::apply(setup, job, target, copy, &say).await?;
+    let work = Box::pin(globals::apply(setup, job, target, copy, &say));
+    let applied = noted(config, (job, RESTORE), Some(copy), work).await?;
     Ok(match applied.failed.len() {
         0 => exit::OK,
         count => {

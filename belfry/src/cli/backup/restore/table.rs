@@ -4,16 +4,16 @@ use backup::catalogue::Copy;
 use backup::target::Target;
 use backup::{Job, Setup};
 
-use super::RestoreCommand;
+use super::{RESTORE, RestoreCommand, noted};
+use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
 
 pub(super) async fn perform(
-    setup: &Setup,
+    (setup, config): (&Setup, &Config),
     job: &Job,
     (target, copy): (&Target, &Copy),
-    command: &RestoreCommand,
-    table: &str,
+    (command, table): (&RestoreCommand, &str),
 ) -> Result<Exit, String> {
     if copy.manifest.postgres.is_none() {
         return Err("it is no backup of a database".to_owned());
@@ -27,7 +27,8 @@ pub(super) async fn perform(
     }
     let wanted = (table, command.name.as_deref());
     let say = |line: String| out::line(line);
-    let made = backup::restore::table::restore(setup, job, target, copy, wanted, &say).await?;
+    let work = backup::restore::table::restore(setup, job, target, copy, wanted, &say);
+    let made = noted(config, (job, RESTORE), Some(copy), Box::pin(work)).await?;
     out::line(format_args!(
         "next    look at {made}; it has the rows, and no indexes or constraints"
     ));

@@ -8,12 +8,13 @@ use backup::restore::{Newer, Paths, tree};
 use backup::target::Target;
 use backup::{Job, Root, Setup};
 
-use super::{RestoreCommand, around, manner, meant, named, tell};
+use super::{RESTORE, RestoreCommand, around, manner, meant, named, noted, tell};
+use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::out;
 
 pub(super) async fn perform(
-    setup: &Setup,
+    (setup, config): (&Setup, &Config),
     job: &Job,
     (target, copy): (&Target, &Copy),
     command: &RestoreCommand,
@@ -38,7 +39,8 @@ pub(super) async fn perform(
             return Ok(exit::OK);
         }
         let only: Vec<_> = command.files.iter().map(|text| Glob::new(text)).collect();
-        let unpacked = tree::into(setup, job, target, copy, (folder, &only), &say).await?;
+        let work = tree::into(setup, job, target, copy, (folder, &only), &say);
+        let unpacked = noted(config, (job, RESTORE), Some(copy), Box::pin(work)).await?;
         let warnings = tree::told(&unpacked);
         for warning in &warnings {
             out::line(format_args!("warn    {warning}"));
@@ -81,7 +83,8 @@ pub(super) async fn perform(
     };
     meant(command, kind, &named(job)).await?;
     let manner = manner(command, newer);
-    let paths = tree::in_place(setup, job, (target, copy), &manner, &say).await?;
+    let work = tree::in_place(setup, job, (target, copy), &manner, &say);
+    let paths = noted(config, (job, RESTORE), Some(copy), Box::pin(work)).await?;
     out::line(format_args!(
         "next    look at it; then belfry restore {} --confirm, or --undo",
         job.name
