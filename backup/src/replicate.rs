@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::catalogue::{self, Copy};
 use crate::id::Id;
 use crate::manifest::Piece;
-use crate::marks::Kind;
+use crate::marks::{Kind, Mark};
 use crate::run::{Lock, Say, Taken, mark_unchanged};
 use crate::seal::Sum;
 use crate::target::{Error, Flow, Target};
@@ -68,6 +68,11 @@ pub async fn replicate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Replica
             Ok(()) => {
                 say(format!("stored  {}: {id}, from {}", to.name(), from.name()));
                 done.brought.push((id.clone(), to.name().to_owned()));
+                if let Err(err) = pin(&from, &copy, to).await {
+                    let to = to.name();
+                    done.errors
+                        .push(format!("{to}: {id} is not pinned there: {err}"));
+                }
                 let marks = Vec::new();
                 copies.insert(id, Copy { marks, ..copy });
             }
@@ -161,6 +166,19 @@ async fn bring(
     };
     to.put(&setup.shelf(job).manifest(&id), manifest.text())
         .await
+}
+
+/// Pins what was brought as long as it is pinned where it came from, and says why there.
+async fn pin(from: &Target, copy: &Copy, to: &Target) -> Result<(), Error> {
+    let Some(id) = Id::parse(&copy.manifest.id) else {
+        return Ok(());
+    };
+    let shelf = copy.manifest.shelf();
+    for mark in copy.marks.iter().filter(|mark| mark.kind == Kind::Pinned) {
+        let why = mark.why(from, &shelf, &id).await.unwrap_or_default();
+        Mark::pin(mark.at_ms, &why, to, &shelf, &id).await?;
+    }
+    Ok(())
 }
 
 /// Sends what is stored of a piece; it ends well only if it is what was stored.

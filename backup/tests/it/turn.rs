@@ -5,6 +5,7 @@ use std::time::Duration;
 use backup::catalogue::Copy;
 use backup::marks::{Kind, Mark};
 use backup::prune::prune;
+use backup::replicate::replicate;
 
 use crate::cluster::Cluster;
 use crate::place::{Bench, folder};
@@ -88,5 +89,12 @@ async fn the_last_copy_before_a_migration_and_an_upgrade_stays_in_every_target_a
     bench.change(|config| config.jobs[0].keep.before_change = Duration::ZERO);
     new.sql("shop", "INSERT INTO schema_migrations VALUES (3)");
     bench.good().await;
-    assert_eq!(pinned(&bench, "local").await, [migrated, upgraded]);
+    assert_eq!(pinned(&bench, "local").await, [migrated, upgraded.clone()]);
+    // What is brought to a target later stays there as long: the newest three are.
+    let late = bench.scratch.path().join("late");
+    std::fs::create_dir(&late).unwrap();
+    bench.change(|config| config.targets.push(folder("late", &late)));
+    let done = replicate(&bench.setup, bench.job(), &|_| {}).await.unwrap();
+    assert_eq!((done.brought.len(), done.errors), (3, Vec::new()));
+    assert_eq!(pinned(&bench, "late").await, [upgraded]);
 }
