@@ -11,6 +11,7 @@ mod page;
 mod ping;
 mod record;
 mod schedule;
+mod together;
 
 pub use book::{Book, Refusal, Taken};
 pub use config::{Config, Expected};

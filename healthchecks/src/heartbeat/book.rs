@@ -60,7 +60,7 @@ pub(super) struct Inner {
     config: Config,
     pub(super) beats: BTreeMap<String, Beat>,
     uuids: BTreeMap<u128, String>,
-    dirty: BTreeSet<String>,
+    pub(super) dirty: BTreeSet<String>,
     gone: BTreeSet<String>,
     pub(super) refused: [u64; Refusal::ALL.len()],
 }

@@ -55,7 +55,7 @@ settings::section! {
 }
 
 /// Labels that a heartbeat has already.
-const TAKEN: [&str; 3] = ["heartbeat", "state", "kind"];
+const TAKEN: [&str; 4] = ["heartbeat", "state", "kind", "lost"];
 
 /// The largest part of a body that can be kept.
 const MOST_BODY: u64 = 1 << 20;

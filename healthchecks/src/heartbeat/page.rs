@@ -57,10 +57,12 @@ impl Book {
     /// The page `/metrics/heartbeat`.
     #[must_use]
     pub fn page(&self, now_ms: i64) -> String {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        inner.note_losses(now_ms);
         let mut page = Writer::new();
         states(&mut page, &inner, now_ms);
         gauges(&mut page, &inner, now_ms);
+        losses(&mut page, &inner, now_ms);
         page.family(
             "belfry_heartbeat_pings_total",
             "Pings that were taken.",
@@ -172,6 +174,28 @@ fn gauges(page: &mut Writer, inner: &Inner, now_ms: i64) {
             if let Some(value) = value(beat, now_ms) {
                 page.sample(&labels(beat, None), value);
             }
+        }
+    }
+}
+
+fn losses(page: &mut Writer, inner: &Inner, now_ms: i64) {
+    page.family(
+        "belfry_heartbeat_lost_info",
+        "1 while it is down; lost is the same for all that were lost together.",
+        Type::Gauge,
+    );
+    for beat in inner.beats.values() {
+        match (beat.kept.lost_ms, beat.kept.state(&beat.rules, now_ms).0) {
+            (Some(lost_ms), _) => {
+                // No time can be told that is further away than the year 9999.
+                let at = jiff::Timestamp::from_second(lost_ms.div_euclid(1000));
+                let at = at.unwrap_or_default().to_string();
+                page.sample(&labels(beat, Some(("lost", &at))), 1.0);
+            }
+            (None, State::Up | State::Late) => {
+                page.sample(&labels(beat, None), 0.0);
+            }
+            (None, _) => {}
         }
     }
 }

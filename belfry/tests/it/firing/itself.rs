@@ -168,14 +168,15 @@ fn rules_about_backups_and_jobs_fire() {
         ))
         .part(
             "heartbeat: {create: true, token: word, expect: {a: {period: 1s, grace: 1s}, b: {period: 1s, grace: 1s}, \
-             c: {period: 1s, grace: 1s}}}",
+             c: {period: 1s, grace: 1s}, d: {}, e: {}, f: {}}}",
         );
     let watched = Watched::start(setup);
     let address = watched.belfry.address().to_owned();
-    for job in ["a", "b", "c"] {
+    let ping = |job: &str| {
         let answer = http::get(&address, &format!("/ping/{job}?token=word")).expect("an answer");
         assert_eq!(answer.status, 200, "{answer:?}");
-    }
+    };
+    ["a", "b", "c", "d", "e", "f"].into_iter().for_each(ping);
     watched.fires(
         &[
             ("BackupOverdue", "warning"),
@@ -183,10 +184,12 @@ fn rules_about_backups_and_jobs_fire() {
             ("BackupTooSmall", "warning"),
             ("BackupFolderUnreadable", "warning"),
             ("HeartbeatMissing", "warning"),
-            ("ManyHeartbeatsMissing", "critical"),
+            ("ManyHeartbeatsMissing", "warning"),
         ],
         || {},
     );
+    ["d/fail", "e/fail", "f/fail"].into_iter().for_each(ping);
+    watched.fires(&[("ManyHeartbeatsMissing", "critical")], || {});
     copies.file("newer.tar", "x");
     watched.fires(&[("BackupSizeOff", "warning")], || {});
 }
