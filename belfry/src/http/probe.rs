@@ -107,7 +107,7 @@ async fn probe(
             None => "succeeded".to_owned(),
         };
         return format!(
-            "Probe of {} with {:#?}\n\n{said}\n\nMetrics:\n{page}",
+            "Probe of {}: {said}\n\nModule:\n{}\nMetrics:\n{page}",
             asked.target,
             module.shown()
         )

@@ -146,7 +146,7 @@ fn the_page_for_one_probe_is_for_what_is_configured_or_allowed() {
         "/probe?target=http://localhost:{port}/x&module=mine&debug=true"
     ));
     assert!(
-        said.body.contains("succeeded") && said.body.contains("Authorization"),
+        said.body.contains("succeeded") && said.body.contains("\"Authorization\": <secret>\n"),
         "{}",
         said.body
     );

@@ -6,6 +6,7 @@ mod domain;
 mod host;
 mod http;
 mod named;
+mod shown;
 mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
