@@ -14,7 +14,8 @@ pub(super) async fn probe(command: &Command, deadline: Instant, samples: &mut Sa
     let began = Instant::now();
     let root = rustix::process::geteuid().is_root();
     let user = user(&command.user, root);
-    let ended = program::run(&command.argv, user, deadline).await;
+    let may_write = Some(command.may_write.clone());
+    let ended = program::run(&command.argv, user, may_write, deadline).await;
     let ended = ended.map_err(|failure| match user == command.user {
         true => failure,
         false => Failure::new(
@@ -48,6 +49,7 @@ fn judge(command: &Command, ended: &Ended, samples: &mut Samples) -> Step<()> {
         (None, signal) => 128 + signal.unwrap_or_default(),
     };
     samples.set("belfry_probe_command_exit_code", f64::from(code));
+    samples.flag("belfry_probe_command_confined", ended.confined);
     let wanted = |one: &u16| i32::from(*one) == code;
     if ended.status.code().is_none() || !command.exit_codes.iter().any(wanted) {
         let said = match first_line(&ended.errors) {

@@ -1,13 +1,18 @@
 //! Running a program that may hang, shout, or leave others behind: bounded in
 //! time and output, and whatever it started ends with it. Never a shell.
 
+mod confine;
+
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::thread;
 
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, kill_process_group, pidfd_open};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use super::aside::aside;
@@ -32,11 +37,14 @@ pub(super) struct Ended {
     pub(super) status: ExitStatus,
     pub(super) output: Vec<u8>,
     pub(super) errors: Vec<u8>,
+    /// Whether the kernel kept it from writing.
+    pub(super) confined: bool,
 }
 
 /// A process with its group, which ends with this.
 struct Running {
     group: Pid,
+    confined: bool,
     /// Not waited for before the group has ended, so that its number stays its own.
     child: Child,
 }
@@ -48,11 +56,21 @@ impl Drop for Running {
     }
 }
 
-/// Runs `argv` as `user` (empty: as ourselves) and waits for its end.
-pub(super) async fn run(argv: &[String], user: &str, deadline: Instant) -> Step<Ended> {
+/// Runs `argv` as `user` (empty: as ourselves) and waits for its end. Where it is said what
+/// it may write, it can write nothing else, as far as the kernel knows how to see to that.
+pub(super) async fn run(
+    argv: &[String],
+    user: &str,
+    may_write: Option<Vec<PathBuf>>,
+    deadline: Instant,
+) -> Step<Ended> {
     let command = command(argv, user)?;
     // The program may lie where reading hangs.
-    let running = aside(deadline, move || start(command)).await;
+    let running = aside(deadline, move || match may_write {
+        Some(may_write) => start_confined(command, may_write),
+        None => start(command, false),
+    })
+    .await;
     let mut running = running
         .ok_or_else(|| Failure::new(Reason::Timeout, "the program could not be started in time"))?
         .map_err(|err| unstarted(&err))?;
@@ -66,7 +84,7 @@ pub(super) async fn run(argv: &[String], user: &str, deadline: Instant) -> Step<
         .and_then(AsyncFd::<OwnedFd>::new)
         .map_err(broken)?;
     let (output, errors) = (running.child.stdout.take(), running.child.stderr.take());
-    let group = running.group;
+    let (group, confined) = (running.group, running.confined);
     let ending = async {
         // An error here means that there is nothing to wait for.
         let _ = exited.readable().await;
@@ -81,16 +99,33 @@ pub(super) async fn run(argv: &[String], user: &str, deadline: Instant) -> Step<
         status,
         output,
         errors,
+        confined,
     })
 }
 
-fn start(mut command: Command) -> std::io::Result<Running> {
+/// Starts it from a thread that ends with that: who is confined stays so.
+fn start_confined(command: Command, may_write: Vec<PathBuf>) -> std::io::Result<Running> {
+    let runtime = Handle::current();
+    let starting = thread::Builder::new().name("command".to_owned());
+    let started = starting.spawn(move || {
+        let _runtime = runtime.enter();
+        start(command, confine::confine(&may_write)?)
+    })?;
+    let panicked = |_| std::io::Error::other("the start panicked");
+    started.join().map_err(panicked)?
+}
+
+fn start(mut command: Command, confined: bool) -> std::io::Result<Running> {
     let child = command.spawn()?;
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     let group = pid
         .and_then(Pid::from_raw)
         .ok_or_else(|| std::io::Error::other("it has no number"))?;
-    Ok(Running { group, child })
+    Ok(Running {
+        group,
+        confined,
+        child,
+    })
 }
 
 fn command(argv: &[String], user: &str) -> Step<Command> {

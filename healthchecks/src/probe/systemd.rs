@@ -54,7 +54,7 @@ pub(super) async fn probe(
 async fn show(systemd: &Systemd, name: &str, deadline: Instant) -> Step<Unit> {
     let program = systemd.program.display().to_string();
     let argv = [&*program, "show", "--no-pager", ASKED, "--", name].map(str::to_owned);
-    let ended = program::run(&argv, "", deadline).await?;
+    let ended = program::run(&argv, "", None, deadline).await?;
     if !ended.status.success() {
         let said = String::from_utf8_lossy(&ended.errors);
         let said = said.lines().next().unwrap_or("systemctl failed");

@@ -176,7 +176,8 @@ async fn all_that_a_command_started_ends_with_it() {
     ] {
         let script = script.replace("FILE", &file.display().to_string());
         let module = format!(
-            "{{prober: command, timeout: {timeout}, command: {{argv: [sh, -c, {script:?}]}}}}"
+            "{{prober: command, timeout: {timeout}, command: {{argv: [sh, -c, {script:?}], may_write: [{:?}]}}}}",
+            folder.path()
         );
         let outcome = look("x", &module).await;
         assert_eq!(outcome.failure.map(|failure| failure.reason), expected);
@@ -191,6 +192,61 @@ async fn all_that_a_command_started_ends_with_it() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_command_writes_nowhere_but_where_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["open", "shut"] {
+        std::fs::create_dir(at(name)).unwrap();
+        std::fs::write(at(name).join("there"), "kept").unwrap();
+        for path in [at(name), at(name).join("there")] {
+            std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+        }
+    }
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(at("one"), "").unwrap();
+    std::fs::set_permissions(at("one"), Permissions::from_mode(0o666)).unwrap();
+    let mut users = vec![""];
+    if rustix::process::geteuid().is_root() {
+        users.push("root");
+    }
+    let (open, shut, one) = (at("open"), at("shut"), at("one"));
+    let (open, shut, one) = (open.display(), shut.display(), one.display());
+    for user in users {
+        let run = async |script: &str| {
+            let module = format!(
+                "{{prober: command, timeout: 60s, command: {{argv: [sh, -c, {script:?}], user: '{user}', may_write: ['{open}', '{one}', /no-such]}}}}"
+            );
+            look("x", &module).await
+        };
+        for script in [
+            format!("echo x >{shut}/new"),
+            format!("echo x >>{shut}/there"),
+            format!("rm {shut}/there"),
+            format!("mkdir {shut}/folder"),
+            format!("ln -s /etc {shut}/link"),
+            format!("mv {shut}/there {shut}/elsewhere"),
+            format!("mv {shut}/there {open}/elsewhere"),
+            format!("truncate -s 0 {shut}/there"),
+            format!("kill -0 {}", std::process::id()),
+        ] {
+            let outcome = run(&script).await;
+            assert!(outcome.failure.is_some(), "{user:?} {script}");
+            let confined = outcome.samples.get("belfry_probe_command_confined", &[]);
+            assert_eq!(confined, Some(1.0));
+        }
+        let there = std::fs::read_to_string(at("shut").join("there")).unwrap();
+        assert_eq!(there, "kept");
+        let outcome = run(&format!(
+            "set -e; cat {shut}/there >{open}/new; mv {open}/new {open}/other; rm {open}/other; echo x >{one}; echo x >/dev/null; grep -q 'NoNewPrivs:.1' /proc/self/status"
+        ))
+        .await;
+        assert!(outcome.failure.is_none(), "{user:?} {:?}", outcome.failure);
+    }
+    // We ourselves write as before.
+    std::fs::write(at("shut").join("new"), "x").unwrap();
 }
 
 /// An engine of the test's own: what it says to each request, by its path; with

@@ -7,12 +7,15 @@ use super::super::pattern::Pattern;
 
 settings::section! {
     /// A command that must end well. It runs with a clean environment, an empty
-    /// input, and no shell; it and all that it starts are killed when its time is over.
+    /// input, and no shell; it gains no rights by what it starts, such as sudo, and all of
+    /// it is killed when its time is over.
     pub struct Command {
         /// The program and its arguments. It must only read: it runs again and again.
         pub argv: Vec<String> = vec![],
         /// The user as whom it runs. Empty: nobody where Belfry is root, else as Belfry does. To become another one takes the capabilities SETUID and SETGID; what only root may ask, such as smartctl, needs root here.
         pub user: String = String::new(),
+        /// Files and folders that it may write, beside /dev/null; nothing else, root neither, where the kernel has Landlock (Linux 5.13). What it may ask others to do, such as a database or an engine by its socket, is not bounded by that.
+        pub may_write: Vec<PathBuf> = vec![PathBuf::from("/tmp")],
         /// The codes with which it may end.
         pub exit_codes: Vec<u16> = vec![0],
         /// What its output must match. Absent: anything.

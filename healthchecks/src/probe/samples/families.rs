@@ -1,7 +1,7 @@
 //! The families of probes, with what each says.
 
 /// All families, in the order of a page.
-pub(super) const FAMILIES: [(&str, &str); 65] = [
+pub(super) const FAMILIES: [(&str, &str); 66] = [
     ("probe_success", "Whether the probe succeeded."),
     ("probe_duration_seconds", "How long the whole probe took."),
     ("probe_timeout_seconds", "The time that the probe had."),
@@ -188,6 +188,10 @@ pub(super) const FAMILIES: [(&str, &str); 65] = [
     (
         "belfry_probe_command_exit_code",
         "The code that the command ended with; 128 and more for a signal.",
+    ),
+    (
+        "belfry_probe_command_confined",
+        "Whether the kernel kept the command from writing.",
     ),
     (
         "belfry_probe_steps_seconds",
