@@ -111,7 +111,7 @@ fn probes_of_what_never_ends_take_bounded_memory_and_hinder_no_other() {
     );
     let told = belfry.get(&path).json();
     assert_eq!(told["data"]["result"][0]["value"][1], "1", "{told}");
-    // Twelve bodies of 16 MiB at once, each as it grows, and what it has anyway.
+    // Four bodies of 16 MiB at once, each as it grows, and what it has anyway.
     let peak = peak_mib(belfry.pid());
-    assert!(peak < 600, "{peak} MiB");
+    assert!(peak < 300, "{peak} MiB");
 }

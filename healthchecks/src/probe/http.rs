@@ -8,13 +8,14 @@ mod fetch;
 mod json;
 mod once;
 mod proxy;
+mod room;
 mod token;
 
 use std::borrow::Cow;
 
 use hyper::Uri;
 use hyper::header;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::module::{Authorization, Http};
 use super::reason::{Failure, Reason, Step};
@@ -27,6 +28,9 @@ pub(super) use once::any;
 pub(super) use proxy::any as any_tunnel;
 
 const PHASES: &str = "probe_http_duration_seconds";
+
+/// A body from a file is no longer, in bytes.
+const LONGEST_FILE: u64 = 1 << 20;
 
 /// So many redirects are followed.
 const REDIRECTS: u32 = 10;
@@ -70,6 +74,14 @@ pub(super) async fn probe(
                 ..http.clone()
             };
             &with_token
+        }
+    };
+    let with_body;
+    let http = match with_file(http, deadline).await? {
+        None => http,
+        Some(http) => {
+            with_body = http;
+            &with_body
         }
     };
     let mut url = first.clone();
@@ -116,6 +128,27 @@ pub(super) async fn probe(
         }
         return check::judge(http, &url, answer, deadline, samples).await;
     }
+}
+
+/// With the body from its file, if there is one. The disk may hang.
+async fn with_file(http: &Http, deadline: Instant) -> Step<Option<Http>> {
+    if !http.body.is_empty() || http.body_file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let failure = |why: &dyn std::fmt::Display| {
+        Failure::new(
+            Reason::Internal,
+            format!("the body's file cannot be read: {why}"),
+        )
+    };
+    let reading = settings::read_fresh(&http.body_file, LONGEST_FILE);
+    let body = timeout_at(deadline, reading)
+        .await
+        .map_err(|_| failure(&"its disk does not answer"))?;
+    Ok(Some(Http {
+        body: body.map_err(|err| failure(&err))?,
+        ..http.clone()
+    }))
 }
 
 /// Reads a URL; nothing if it is none of ours.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::module::{HeaderMatch, Http};
 use super::super::reason::{Failure, Reason, Step};
 use super::super::samples::Samples;
-use super::body::{self, Packing};
+use super::body::{self, Packing, Wanted};
 use super::exchange::Answer;
 use super::{PHASES, json};
 
@@ -76,7 +76,9 @@ pub(super) async fn judge(
     let length = head
         .headers
         .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
+        .and_then(|value| value.to_str().ok());
+    let stated = length.and_then(|length| length.parse::<u64>().ok());
+    let length = length.and_then(|length| length.parse::<f64>().ok());
     samples.set("probe_http_content_length", length.unwrap_or(-1.0));
     if let Some(changed) = head
         .headers
@@ -94,8 +96,14 @@ pub(super) async fn judge(
         0 => body::MOST,
         limit => limit,
     };
-    let packed_as = packed.unwrap_or(Packing::None);
-    let (length, read) = body::read(&mut answer.body, packed_as, keep, most, deadline).await;
+    let packing = packed.unwrap_or(Packing::None);
+    let wanted = Wanted {
+        packing,
+        keep,
+        most,
+        stated: stated.filter(|_| packing == Packing::None),
+    };
+    let (length, read) = body::read(&mut answer.body, wanted, deadline).await;
     samples.phase(PHASES, "transfer", answer.began.elapsed().as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "a length far below 2^53")]
     samples.set("probe_http_uncompressed_body_length", length as f64);
@@ -105,13 +113,14 @@ pub(super) async fn judge(
             Reason::Protocol,
             "the body is not packed as it was asked for",
         )),
-        (Ok(bytes), Some(_)) => {
-            if let Some(why) = patterns(http, &bytes) {
+        (Ok(kept), Some(_)) => {
+            let bytes = &kept.bytes;
+            if let Some(why) = patterns(http, bytes) {
                 by_pattern = true;
                 blame(Failure::new(Reason::Body, why));
             }
             if !http.json.is_empty() {
-                let wrong = json::violated(&http.json, &bytes);
+                let wrong = json::violated(&http.json, bytes);
                 samples.flag("probe_failed_due_to_json", wrong.is_some());
                 if let Some(why) = wrong {
                     blame(Failure::new(Reason::Json, why));

@@ -275,14 +275,7 @@ fn request(
         value.set_sensitive(true);
         request = request.header(header::AUTHORIZATION, value);
     }
-    let mut body = Bytes::new();
-    if !http.body.is_empty() {
-        body = Bytes::from(http.body.clone());
-    } else if !http.body_file.as_os_str().is_empty() {
-        body = settings::read_file(&http.body_file, 1 << 20)
-            .map_err(|_| bad("the body's file"))?
-            .into();
-    }
+    let body = Bytes::from(http.body.clone());
     request.body(body).map_err(|_| bad("the request"))
 }
 
