@@ -321,7 +321,7 @@ fn hash_in(slots: &[Option<Arc<Series>>], slot: u32) -> u64 {
 }
 
 /// Bytes for a series: its struct, its labels, its places in maps and lists.
-fn cost_of_series(labels: &Labels) -> usize {
+pub(crate) fn cost_of_series(labels: &Labels) -> usize {
     let map = (size_of::<u32>() + 1) * 3 / 2;
     let label = size_of::<Label>() + size_of::<u32>() * 3 / 2;
     size_of::<Series>() + 2 * size_of::<usize>() + 3 * BLOCK + map + labels.len() * label

@@ -8,11 +8,15 @@ use exposition::NAME;
 
 use crate::Store;
 use crate::archive::Archive;
+use crate::index::cost_of_series;
 use crate::samples::Series;
 use crate::settings::millis;
 
 /// A chunk that nobody has added to for so long is closed, and so made smaller.
 const IDLE_MS: i64 = 3_600_000;
+
+/// A series without a sample for so long has ended, and is rolled up by then.
+const ENDED_MS: i64 = 3 * 3_600_000;
 
 /// So many series leave the index at a time, so that nobody waits for long.
 const LEAVING: usize = 4096;
@@ -40,8 +44,10 @@ pub struct Shed {
 
 impl Store {
     /// Gives up samples past the retention and series without any, then what is
-    /// necessary to stay under the memory cap. To be called about every minute;
-    /// costs some 300 ns a series, and more only when much is given up.
+    /// necessary to stay under the memory cap: first series that have long ended and
+    /// whose samples are on the disk, then samples in memory, then whole families. To be
+    /// called about every minute; costs some 300 ns a series, and more only when much is
+    /// given up.
     pub fn maintain(&self, now_ms: i64) -> Maintained {
         let now = self.to_kept(now_ms);
         self.write().shed.retain(|_, until| *until > now);
@@ -50,7 +56,7 @@ impl Store {
         let oldest = now.saturating_sub(retention);
         self.oldest.fetch_max(oldest, Ordering::Relaxed);
         let mut maintained = Maintained {
-            expired: self.expire(now, retention),
+            expired: self.expire(now, retention, retention),
             ..Maintained::default()
         };
         if !self.is_pressed() {
@@ -61,12 +67,16 @@ impl Store {
         if self.bytes() <= cap && self.puts_away(enough) {
             return maintained;
         }
+        maintained.expired += self.end_earlier(now, retention, enough);
+        if self.bytes() <= enough {
+            return maintained;
+        }
         let least = millis(self.settings.least_history).min(retention);
         let mut history = retention;
         while self.bytes() > enough && history > least {
             history = (history - retention / 8).max(least);
             maintained.cut_to_ms = Some(history);
-            maintained.expired += self.expire(now, history);
+            maintained.expired += self.expire(now, history, retention);
         }
         while self.bytes() > enough {
             let Some(shed) = self.shed_widest(now) else {
@@ -75,6 +85,34 @@ impl Store {
             maintained.shed.push(shed);
         }
         maintained
+    }
+
+    /// Gives up series that have ended, those that ended first before all others, until
+    /// there is enough memory; says how many. What they were can be read in roll-ups from
+    /// then on. Without an archive that is what giving up samples comes to anyway.
+    fn end_earlier(&self, now: i64, retention: i64, enough: u64) -> usize {
+        let mut expired = 0;
+        // A burst of others is none of theirs: they go only where that is enough.
+        if self.archive.is_none() || self.bytes().saturating_sub(self.ended_bytes(now)) > enough {
+            return expired;
+        }
+        let mut ended = retention;
+        while self.bytes() > enough && ended > ENDED_MS {
+            ended = (ended - ended / 4).max(ENDED_MS);
+            expired += self.expire(now, retention, ended);
+        }
+        expired
+    }
+
+    /// Bytes of series that have ended, those of their labels left out.
+    fn ended_bytes(&self, now: i64) -> u64 {
+        let since = now.saturating_sub(ENDED_MS);
+        let bytes = self.pages().flatten().filter_map(|series| {
+            let samples = series.lock();
+            let (newest, _) = samples.newest()?;
+            (newest < since).then(|| cost_of_series(&series.labels) + samples.bytes())
+        });
+        bytes.sum::<usize>() as u64
     }
 
     /// Whether memory will be short of its cap again once the archive has taken what
@@ -108,9 +146,9 @@ impl Store {
         self.read().bytes() as u64 + self.counts.chunk_bytes()
     }
 
-    /// Gives up everything in memory that is older than `history`, and says how
-    /// many series went with it.
-    fn expire(&self, now: i64, history: i64) -> usize {
+    /// Gives up everything in memory that is older than `history`, and series without a
+    /// sample since `ended`; says how many series went with it.
+    fn expire(&self, now: i64, history: i64, ended: i64) -> usize {
         let oldest = now.saturating_sub(history);
         // A sample from far in the future would keep its series for ever, and
         // keep every true one out of it.
@@ -118,7 +156,10 @@ impl Store {
         let idle = now.saturating_sub(IDLE_MS);
         let kept = self.oldest.load(Ordering::Relaxed);
         // A series takes with it what the archive has of it.
-        let gone = self.archive.as_ref().map_or(oldest, |_| oldest.min(kept));
+        let gone = match &self.archive {
+            None => oldest,
+            Some(_) => oldest.min(kept).max(now.saturating_sub(ended)),
+        };
         let recent = now.saturating_sub(millis(self.settings.recent));
         let (mut expired, mut first) = (0, i64::MAX);
         let (mut cold_bytes, mut coldest) = (0, i64::MAX);

@@ -3,6 +3,7 @@
 
 mod archive;
 mod cap;
+mod churn;
 mod damage;
 mod faults;
 mod fold;
