@@ -19,6 +19,7 @@ mod prometheus;
 mod runbooks;
 mod scraping;
 mod sending;
+mod silence;
 mod state;
 mod views;
 mod web;

@@ -7,7 +7,7 @@ mod tests;
 
 pub use files::RuleFiles;
 pub(crate) use glob::fault as pattern_fault;
-pub use glob::files as matching_files;
+pub use glob::{files as matching_files, listed as listed_files};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

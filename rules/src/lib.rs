@@ -33,7 +33,7 @@ mod unmatched;
 
 pub use alerting::{Active, State};
 pub use check::{Checked, check};
-pub use config::{Config, RuleFiles, matching_files};
+pub use config::{Config, RuleFiles, listed_files, matching_files};
 pub use evaluation::Evaluation;
 pub use figures::write_target_figures;
 pub use file::{GroupSpec, RuleKind, RuleSpec, Source};

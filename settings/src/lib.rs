@@ -19,6 +19,7 @@ mod reading;
 mod reference;
 mod secret;
 mod size;
+mod soon;
 mod value;
 mod veil;
 
@@ -33,8 +34,9 @@ pub use page::Page;
 pub use reader::{Environment, Reader};
 pub use reading::{Reading, place, read, read_all, read_literal, read_tree};
 pub use reference::{Key, Reference, keys};
-pub use secret::{Secret, names_secret};
+pub use secret::{LateSecret, Secret, names_secret};
 pub use size::Size;
+pub use soon::{looks, read_soon};
 pub use value::Value;
 
 #[doc(hidden)]

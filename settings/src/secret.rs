@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Node, Reader, Value, read_file, read_fresh, value::scalar};
+use crate::{Node, Reader, Value, read_fresh, read_soon, value::scalar};
 
 /// A file that holds one secret is no longer than this, in bytes.
 const LONGEST_FILE: u64 = 64 << 10;
@@ -43,6 +43,12 @@ impl Secret {
             text: Some(SecretString::from(text.into())),
             file: None,
         }
+    }
+
+    /// One whose file has yet to be opened.
+    fn in_file(path: PathBuf) -> Self {
+        let file = (!path.as_os_str().is_empty()).then_some(path);
+        Self { text: None, file }
     }
 
     /// The text as it is at this moment: one that a file holds is read again, so
@@ -112,10 +118,9 @@ impl Value for Secret {
     fn decode_companion(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let path = PathBuf::decode(node, reader)?;
         if reader.later {
-            let file = (!path.as_os_str().is_empty()).then_some(path);
-            return Some(Self { text: None, file });
+            return Some(Self::in_file(path));
         }
-        match read_file(&path, LONGEST_FILE) {
+        match read_soon(&path, LONGEST_FILE) {
             Ok(text) => {
                 let text = one_line(text);
                 reader.hide(&text);
@@ -138,6 +143,50 @@ impl Value for Secret {
 
     fn word(&self) -> Option<String> {
         (!self.is_empty()).then(|| "<secret>".into())
+    }
+}
+
+/// A secret whose file is opened by who wants it, each time, and not with the configuration:
+/// a file that is missing, or whose disk hangs, costs that use and no other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LateSecret(Secret);
+
+impl From<Secret> for LateSecret {
+    fn from(secret: Secret) -> Self {
+        Self(secret)
+    }
+}
+
+impl std::ops::Deref for LateSecret {
+    type Target = Secret;
+
+    fn deref(&self) -> &Secret {
+        &self.0
+    }
+}
+
+impl Value for LateSecret {
+    const COMPANION: Option<&'static str> = Secret::COMPANION;
+
+    fn kind() -> String {
+        Secret::kind()
+    }
+
+    fn decode(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        Secret::decode(node, reader).map(Self)
+    }
+
+    fn decode_companion(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let path = PathBuf::decode(node, reader)?;
+        Some(Self(Secret::in_file(path)))
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+
+    fn word(&self) -> Option<String> {
+        self.0.word()
     }
 }
 

@@ -22,7 +22,7 @@ impl Source {
     /// Reads the file that the flags name; all that is wrong with it, a line each.
     pub(super) fn read(flags: &Flags) -> Result<Self, String> {
         let file = &flags.config_file;
-        let text = settings::read_file(file, LONGEST)
+        let text = settings::read_soon(file, LONGEST)
             .map_err(|err| format!("cannot read {}: {err}", file.display()))?;
         let mut reading = read_literal::<alerter::Config>(file, &text);
         if reading.value.route.is_none() && !reading.is_broken("route") {

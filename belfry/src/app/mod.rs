@@ -82,7 +82,7 @@ use readers::Readers;
 use crate::cli::Place;
 use crate::config::Loaded;
 use crate::state::{self, State};
-use crate::{http, scraping, sending};
+use crate::{http, scraping, sending, silence};
 
 /// For writing what is in memory there is at least so long, whatever draining took.
 const LEAST_REST: Duration = Duration::from_secs(1);
@@ -107,6 +107,7 @@ impl App {
         for remark in &loaded.remarks {
             tracing::warn!("{remark}");
         }
+        let (lack, silent) = (loaded.lack(), loaded.silent.clone());
         if let Some(reason) = engine::unheeded(config) {
             tracing::warn!("{reason}");
         }
@@ -120,6 +121,16 @@ impl App {
         let stop = CancellationToken::new();
         let watch = Arc::new(Box::pin(Watch::new(loaded, place, state, address)).await?);
         watch.restore_counts().await;
+        if let Some(lack) = lack {
+            tracing::error!("{lack}");
+            watch.own.reloaded(Some(lack), watch.clock.now_ms());
+            let of = Arc::clone(&watch);
+            let reload = move || {
+                let of = Arc::clone(&of);
+                async move { of.reload().await }
+            };
+            tokio::spawn(silence::follow(silent, reload, stop.clone()));
+        }
         // Not before: who reads it finds somebody there.
         if let Some(folder) = &watch.state.folder
             && let Err(err) = folder.write_address(address)

@@ -42,6 +42,9 @@ impl Watch {
         let loaded = config::load_within(&self.place, PATIENCE)
             .await
             .map_err(|err| err.to_string())?;
+        if let Some(lack) = loaded.lack() {
+            return Err(lack);
+        }
         for remark in &loaded.remarks {
             tracing::warn!("{remark}");
         }

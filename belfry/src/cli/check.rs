@@ -117,6 +117,7 @@ async fn all(loaded: &Loaded, send_test: bool) -> Vec<Line> {
         None => "no file found, defaults serve".to_owned(),
     };
     let mut lines = vec![ok("config", file), rules(loaded)];
+    lines.extend(loaded.lack().map(|lack| fail("rules", lack)));
     let remarks = loaded.remarks.iter().map(ToString::to_string);
     lines.extend(remarks.map(|remark| warn("config", remark)));
     lines.push(data(config));

@@ -47,7 +47,7 @@ fn first(places: &[&Path]) -> Result<Source, (PathBuf, io::Error)> {
 }
 
 fn read_one(file: &Path) -> Result<Source, (PathBuf, io::Error)> {
-    match settings::read_file(file, LONGEST) {
+    match settings::read_soon(file, LONGEST) {
         Ok(text) => Ok(Source {
             file: Some(file.to_owned()),
             text,

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rules::{RuleSet, Runbooks};
-use settings::{Fault, Reading};
+use settings::{Fault, Place as At, Reading};
 use tokio::sync::Mutex;
 use tokio::{task, time};
 
 use super::file::{self, Source};
 use super::{Config, Elsewhere, prometheus, rule_files};
 use crate::cli::Place;
+use crate::silence;
 
 /// A configuration with where it came from.
 #[derive(Debug)]
@@ -29,6 +30,15 @@ pub(crate) struct Loaded {
     pub elsewhere: Elsewhere,
     /// What it asks for that changes nothing here.
     pub remarks: Vec<Fault>,
+    /// Rule files that are left out, because their disk does not answer.
+    pub silent: Vec<PathBuf>,
+}
+
+impl Loaded {
+    /// Why it is not all that was asked for.
+    pub(crate) fn lack(&self) -> Option<String> {
+        silence::told(&self.silent)
+    }
 }
 
 /// Why there is no configuration. No message holds a secret.
@@ -104,6 +114,7 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
             reading.contradict(&format!("rules.disable[{at}]"), &message);
         }
     }
+    let rules_silent = rules.silent;
     let remarks = reading.value.backup.remarks().into_iter();
     let remarks = remarks.map(|(key, message)| reading.remark(&key, &message));
     let remarks: Vec<Fault> = remarks.collect();
@@ -117,6 +128,7 @@ pub(crate) fn load(place: &Place) -> Result<Loaded, Error> {
             rules,
             runbooks,
             elsewhere: joined.elsewhere,
+            silent: rules_silent,
             remarks: joined.remarks.into_iter().chain(remarks).collect(),
         }),
         (rules, runbooks, prometheus) => {
@@ -205,7 +217,18 @@ pub(crate) fn runbooks(config: &Config) -> Result<Runbooks, Vec<Fault>> {
     if folder.as_os_str().is_empty() {
         return Ok(Runbooks::default());
     }
-    Runbooks::read(folder)
+    let mut read = settings::looks(vec![folder.clone()], Runbooks::read);
+    read.pop().flatten().unwrap_or_else(|| {
+        Err(vec![Fault {
+            place: At::Line {
+                file: folder.display().to_string().into(),
+                line: 1,
+                column: 1,
+            },
+            key: String::new(),
+            message: "cannot read the folder of runbooks: its disk does not answer".to_owned(),
+        }])
+    })
 }
 
 /// What the command line says wins; relative folders are meant from the file's.

@@ -104,9 +104,9 @@ settings::section! {
 settings::section! {
     /// The series store.
     pub struct Series {
-        /// How long samples are kept.
+        /// How long samples are kept. Series that have ended stay in memory for as long, some 360 bytes each; where it is short, those that ended first leave it, and roll-ups have what they were.
         pub retention: Duration = Duration::from_secs(24 * 3600),
-        /// How much memory samples may take; beyond it the widest families are dropped, and an alert says so.
+        /// How much memory samples may take; beyond it series that have ended leave, then the widest families are dropped, and an alert says so.
         pub memory: settings::Size = settings::Size::mib(128),
         /// How much disk samples may take once they are no longer recent, within the retention; beyond it the oldest are given up. 0 keeps them in memory.
         pub disk: settings::Size = settings::Size::mib(512),

@@ -19,7 +19,7 @@ const FILE: &str = "rules.prometheus_file";
 
 /// Reads a `prometheus.yml`; the faults are complete.
 pub(crate) fn read(file: &Path) -> Result<PrometheusFile, Vec<Fault>> {
-    let text = settings::read_file(file, LONGEST).map_err(|err| {
+    let text = settings::read_soon(file, LONGEST).map_err(|err| {
         vec![Fault {
             place: Place::Line {
                 file: file.display().to_string().into(),

@@ -1,7 +1,7 @@
 //! Which rules are evaluated: the shipped pack and the files of the configuration.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rules::{RuleFiles, RuleSet, Site, Source};
@@ -16,6 +16,8 @@ pub(super) struct Rules {
     pub set: Result<RuleSet, Vec<Fault>>,
     /// The names in `rules.disable` that no rule has, with their positions.
     pub unknown: Vec<(usize, String)>,
+    /// Files that are left out, because their disk does not answer.
+    pub silent: Vec<PathBuf>,
 }
 
 /// Loads all rules. Relative names of files are taken from the folder of the
@@ -26,24 +28,29 @@ pub(super) fn load(config: &Config, joined: Option<&Joined>, file: Option<&Path>
         let all = disable.iter().cloned().enumerate();
         all.filter(|(_, name)| !has(name)).collect()
     };
-    let (sources, mut faults) = sources(config, file);
+    let (sources, silent, mut faults) = sources(config, file);
     let unread = !faults.is_empty();
     match RuleSet::load(&sources, site(config, joined)) {
         Ok(mut rules) if !unread => {
             let missing = rules.disable(disable);
+            // A name may be one of a rule in a file that is left out.
+            let complete = silent.is_empty();
             Rules {
                 set: Ok(rules),
-                unknown: unknown(&|name| !missing.contains(name)),
+                unknown: unknown(&|name| !complete || !missing.contains(name)),
+                silent,
             }
         }
         loaded => {
             faults.extend(loaded.err().unwrap_or_default());
             // A name may be one of a rule that is at fault, or in a file that
             // cannot be read.
+            let unread = unread || !silent.is_empty();
             let named = |name: &String| unread || sources.iter().any(|one| one.text.contains(name));
             Rules {
                 set: Err(faults),
                 unknown: unknown(&named),
+                silent,
             }
         }
     }
@@ -53,9 +60,11 @@ fn site(config: &Config, joined: Option<&Joined>) -> Site {
     let mut intervals_ms = BTreeMap::new();
     // What we say ourselves wins.
     let joined = joined.filter(|_| config.rules.interval.is_none());
-    for pattern in joined.iter().flat_map(|joined| &joined.rule_files) {
-        // One that cannot be read is told elsewhere.
-        for path in rules::matching_files(pattern).unwrap_or_default() {
+    let patterns = joined.iter().flat_map(|joined| joined.rule_files.clone());
+    let patterns: BTreeSet<_> = patterns.collect();
+    // One that cannot be read is told elsewhere.
+    for listed in settings::looks(patterns.into_iter().collect(), rules::listed_files) {
+        for path in listed.and_then(Result::ok).unwrap_or_default() {
             let every = joined.map_or(Duration::ZERO, |joined| joined.evaluation_interval);
             intervals_ms.insert(path.display().to_string(), millis(every));
         }
@@ -71,9 +80,9 @@ fn site(config: &Config, joined: Option<&Joined>) -> Site {
     }
 }
 
-/// The files that can be read, and why the others cannot: one that is missing
-/// must not hide what is wrong in the next.
-fn sources(config: &Config, file: Option<&Path>) -> (Vec<Source>, Vec<Fault>) {
+/// The files that can be read, those whose disk does not answer, and why the others cannot
+/// be read: one that is missing must not hide what is wrong in the next.
+fn sources(config: &Config, file: Option<&Path>) -> (Vec<Source>, Vec<PathBuf>, Vec<Fault>) {
     let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
     let patterns = config.rules.files.iter();
     let found = RuleFiles::read(patterns.map(|pattern| folder.join(pattern)));
@@ -83,7 +92,7 @@ fn sources(config: &Config, file: Option<&Path>) -> (Vec<Source>, Vec<Fault>) {
     };
     let faults = found.faults();
     sources.extend(found.sources);
-    (sources, faults)
+    (sources, found.silent, faults)
 }
 
 fn millis(duration: Duration) -> i64 {

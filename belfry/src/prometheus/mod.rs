@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::supervise;
 use crate::state::State;
 use crate::web::Door;
-use crate::{http, sending};
+use crate::{http, sending, silence};
 use shared::Shared;
 pub(crate) use shared::{Setup, lines};
 
@@ -61,8 +61,12 @@ impl Alone {
             setup
         } else {
             // Only now it is known which address the links in alerts have.
-            Setup::load(&flags, address.port()).map_err(|faults| anyhow::anyhow!(lines(&faults)))?
+            let (flags, port) = (flags.clone(), address.port());
+            tokio::task::spawn_blocking(move || Setup::load(&flags, port))
+                .await?
+                .map_err(|faults| anyhow::anyhow!(lines(&faults)))?
         };
+        let silent = setup.silent.clone();
         let state = State::open(&flags.storage_path).await?;
         if let Some(reason) = &state.in_memory {
             tracing::error!(
@@ -71,6 +75,15 @@ impl Alone {
         }
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared::new(flags, setup, state, address, stop.clone()).await);
+        if let Some(lack) = silence::told(&silent) {
+            tracing::error!("{lack}");
+            let of = Arc::clone(&shared);
+            let reload = move || {
+                let of = Arc::clone(&of);
+                async move { of.reload().await }
+            };
+            tokio::spawn(silence::follow(silent, reload, stop.clone()));
+        }
         // Not before: who reads it finds somebody there.
         if let Some(folder) = &shared.state.folder
             && let Err(err) = folder.write_address(address)

@@ -1,7 +1,7 @@
 //! What the parts share, and how a configuration comes into force.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::scraping::Scraping;
 use crate::sending::Outbox;
+use crate::silence;
 use crate::state::State;
 
 /// Files that take longer to read than this lie on a disk that hangs.
@@ -36,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) rules: RuleSet,
     /// What it asks for that changes nothing here.
     pub(crate) remarks: Vec<String>,
+    /// Rule files that are left out, because their disk does not answer.
+    pub(crate) silent: Vec<PathBuf>,
 }
 
 impl Setup {
@@ -62,6 +65,7 @@ impl Setup {
                 file,
                 rules,
                 remarks,
+                silent: found.silent,
             }),
             loaded => {
                 faults.extend(loaded.err().unwrap_or_default());
@@ -169,7 +173,7 @@ impl Shared {
             rules: Mutex::new(rules),
             engine: Mutex::default(),
             reload: Mutex::new(Reloaded {
-                refused: false,
+                refused: !setup.silent.is_empty(),
                 at_ms: now_ms,
             }),
             reloading: tokio::sync::Mutex::default(),
@@ -235,7 +239,10 @@ impl Shared {
         let (flags, port) = (self.flags.clone(), self.address.port());
         let read = task::spawn_blocking(move || Setup::load(&flags, port));
         let result = match time::timeout(PATIENCE, read).await {
-            Ok(Ok(Ok(setup))) => Ok(setup),
+            Ok(Ok(Ok(setup))) => match silence::told(&setup.silent) {
+                None => Ok(setup),
+                Some(lack) => Err(lack),
+            },
             Ok(Ok(Err(faults))) => Err(lines(&faults)),
             Ok(Err(_)) | Err(_) => Err("its files could not be read in time".to_owned()),
         };

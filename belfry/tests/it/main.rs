@@ -81,6 +81,9 @@ mod health_page;
 mod heartbeats;
 #[cfg(test)]
 mod hung_files;
+#[cfg(test)]
+mod hung_starts;
+#[cfg(test)]
 mod in_a_container;
 #[cfg(test)]
 mod in_prometheus_place;

@@ -105,7 +105,7 @@ impl Config {
     pub fn load(&self) -> Result<Loaded, Vec<Fault>> {
         let mut modules = shipped();
         if !self.blackbox.as_os_str().is_empty() {
-            let text = match settings::read_file(&self.blackbox, 1 << 20) {
+            let text = match settings::read_soon(&self.blackbox, 1 << 20) {
                 Ok(text) => text,
                 Err(err) => {
                     return Err(vec![Fault {

@@ -8,6 +8,21 @@ use std::path::{Component, Path, PathBuf};
 /// The files behind a pattern, sorted. A path without anything special is itself, whether
 /// it is there or not.
 pub fn files(pattern: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = listed(pattern)?;
+    if found != [pattern] {
+        found.retain(|path| is_file(path));
+    }
+    Ok(found)
+}
+
+/// Whether what fits a pattern is a file. Of what waits for a writer, and of devices, who
+/// reads it says what is wrong.
+pub(super) fn is_file(path: &Path) -> bool {
+    path.metadata().is_ok_and(|about| !about.is_dir())
+}
+
+/// As [`files`], with folders among them, and without a look at any.
+pub fn listed(pattern: &Path) -> io::Result<Vec<PathBuf>> {
     if !pattern.components().any(is_special) || pattern.is_file() {
         return Ok(vec![pattern.to_owned()]);
     }
@@ -25,8 +40,6 @@ pub fn files(pattern: &Path) -> io::Result<Vec<PathBuf>> {
             part => found.into_iter().map(|path| path.join(part)).collect(),
         };
     }
-    // Of what waits for a writer, and of devices, who reads it says what is wrong.
-    found.retain(|path| path.metadata().is_ok_and(|about| !about.is_dir()));
     found.sort();
     Ok(found)
 }

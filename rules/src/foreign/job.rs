@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use exposition::Format;
-use settings::{Secret, Size};
+use settings::{LateSecret, Secret, Size};
 
 use super::discovery::{DockerConfig, FileConfig, StaticConfig};
 use super::fetch::Asking;
@@ -55,12 +55,12 @@ settings::section! {
         pub track_timestamps_staleness: bool = false,
         /// The user for basic authentication. Empty: none.
         pub username: String = String::new(),
-        /// The password for basic authentication.
-        pub password: Secret = Secret::default(),
+        /// The password for basic authentication. Its file is read for each scrape, so that it can be changed; without it only these targets fail.
+        pub password: LateSecret = LateSecret::default(),
         /// The same, as Prometheus has it.
         pub basic_auth: Option<BasicAuth> = None,
-        /// A token that is sent as a bearer. Empty: none.
-        pub bearer_token: Secret = Secret::default(),
+        /// A token that is sent as a bearer; its file is read for each scrape. Empty: none.
+        pub bearer_token: LateSecret = LateSecret::default(),
         /// What stands in the header `Authorization`.
         pub authorization: Option<Authorization> = None,
         /// How the other side of https is known.
@@ -140,7 +140,7 @@ settings::section! {
         /// The user.
         pub username: String = String::new(),
         /// The password.
-        pub password: Secret = Secret::default(),
+        pub password: LateSecret = LateSecret::default(),
     }
 }
 
@@ -150,7 +150,7 @@ settings::section! {
         /// The scheme.
         pub r#type: String = "Bearer".into(),
         /// What proves who we are.
-        pub credentials: Secret = Secret::default(),
+        pub credentials: LateSecret = LateSecret::default(),
     }
 }
 
@@ -224,14 +224,14 @@ impl Job {
 
     pub(super) fn asking(&self) -> Asking {
         let basic = match &self.basic_auth {
-            Some(basic) => Some((basic.username.clone(), basic.password.clone())),
+            Some(basic) => Some((basic.username.clone(), Secret::clone(&basic.password))),
             None if self.username.is_empty() => None,
-            None => Some((self.username.clone(), self.password.clone())),
+            None => Some((self.username.clone(), Secret::clone(&self.password))),
         };
         let authorization = match &self.authorization {
-            Some(said) => Some((said.r#type.clone(), said.credentials.clone())),
+            Some(said) => Some((said.r#type.clone(), Secret::clone(&said.credentials))),
             None if self.bearer_token.is_empty() => None,
-            None => Some(("Bearer".to_owned(), self.bearer_token.clone())),
+            None => Some(("Bearer".to_owned(), Secret::clone(&self.bearer_token))),
         };
         Asking {
             basic,

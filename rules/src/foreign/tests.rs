@@ -45,7 +45,7 @@ fn targets_of_a_job_are_told_once_and_share_its_settings() {
 fn a_secret_is_in_no_debug_text() {
     let job = Job {
         targets: vec!["a:1".into()],
-        bearer_token: Secret::new("hunter2"),
+        bearer_token: Secret::new("hunter2").into(),
         ..Job::default()
     };
     let text = format!("{job:?} {:?}", looked(&job));

@@ -93,7 +93,7 @@ impl Alertmanager {
             scrape_timeout: Some(self.timeout),
             basic_auth: self.basic_auth.clone(),
             authorization: self.authorization.clone(),
-            bearer_token: self.bearer_token.clone(),
+            bearer_token: self.bearer_token.clone().into(),
             tls_config: self.tls_config.clone(),
             follow_redirects: self.follow_redirects,
             relabel_configs: rules.collect(),

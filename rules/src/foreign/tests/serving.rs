@@ -168,25 +168,25 @@ async fn a_page_comes_with_the_credentials_that_were_given() {
     let address = serve().await;
     let plain = at(address, "/metrics");
     let bearer = Job {
-        bearer_token: Secret::new("t0k"),
+        bearer_token: Secret::new("t0k").into(),
         ..plain.clone()
     };
     let basic = Job {
         username: "u".into(),
-        password: Secret::new("p"),
+        password: Secret::new("p").into(),
         ..plain.clone()
     };
     let long = Job {
         basic_auth: Some(BasicAuth {
             username: "u".into(),
-            password: Secret::new("p"),
+            password: Secret::new("p").into(),
         }),
         ..plain.clone()
     };
     let other = Job {
         authorization: Some(Authorization {
             r#type: "Token".into(),
-            credentials: Secret::new("t0k"),
+            credentials: Secret::new("t0k").into(),
         }),
         ..plain.clone()
     };
@@ -233,7 +233,7 @@ async fn credentials_in_a_file_are_those_that_it_holds_when_a_page_is_asked_for(
             "Basic dTpzZWNvbmQ=",
         ),
     ] {
-        std::fs::write(&file, "first\n").unwrap();
+        // Nobody opens it before a page is asked for.
         let job = job(&format!("targets: ['{address}']\n{keys}"));
         let target = looked(&job).targets.remove(0);
         let client = Clients::default().of(&target).unwrap();
