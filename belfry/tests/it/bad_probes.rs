@@ -48,7 +48,7 @@ fn probes_of_what_never_ends_take_bounded_memory_and_hinder_no_other() {
         }
     });
     let (good, _status) = page();
-    let mut targets = format!("{{name: good, target: 'http://127.0.0.1:{good}/', interval: 1s}}");
+    let mut targets = format!("{{name: good, target: 'http://127.0.0.1:{good}/', interval: 3s}}");
     for (kind, address, module) in [
         ("bomb", bomb, "packed"),
         ("endless", endless, "body"),
