@@ -89,24 +89,30 @@ impl Store {
 
     /// Gives up series that have ended, those that ended first before all others, until
     /// there is enough memory; says how many. What they were can be read in roll-ups from
-    /// then on. Without an archive that is what giving up samples comes to anyway.
+    /// then on: who is not in them yet stays. Without an archive that is what giving up
+    /// samples comes to anyway.
     fn end_earlier(&self, now: i64, retention: i64, enough: u64) -> usize {
         let mut expired = 0;
+        let done_ms = self.rollups().and_then(|rollups| rollups.status().done_ms);
+        let (Some(_), Some(done_ms)) = (&self.archive, done_ms) else {
+            return expired;
+        };
+        let least = now.saturating_sub(self.to_kept(done_ms)).max(ENDED_MS);
         // A burst of others is none of theirs: they go only where that is enough.
-        if self.archive.is_none() || self.bytes().saturating_sub(self.ended_bytes(now)) > enough {
+        let ended_bytes = self.ended_bytes(now.saturating_sub(least));
+        if self.bytes().saturating_sub(ended_bytes) > enough {
             return expired;
         }
         let mut ended = retention;
-        while self.bytes() > enough && ended > ENDED_MS {
-            ended = (ended - ended / 4).max(ENDED_MS);
+        while self.bytes() > enough && ended > least {
+            ended = (ended - ended / 4).max(least);
             expired += self.expire(now, retention, ended);
         }
         expired
     }
 
-    /// Bytes of series that have ended, those of their labels left out.
-    fn ended_bytes(&self, now: i64) -> u64 {
-        let since = now.saturating_sub(ENDED_MS);
+    /// Bytes of series without a sample since then, those of their labels left out.
+    fn ended_bytes(&self, since: i64) -> u64 {
         let bytes = self.pages().flatten().filter_map(|series| {
             let samples = series.lock();
             let (newest, _) = samples.newest()?;

@@ -120,6 +120,7 @@ async fn all(loaded: &Loaded, send_test: bool) -> Vec<Line> {
     lines.extend(loaded.lack().map(|lack| fail("rules", lack)));
     let remarks = loaded.remarks.iter().map(ToString::to_string);
     lines.extend(remarks.map(|remark| warn("config", remark)));
+    lines.extend(scrapes(config).await);
     lines.push(data(config));
     lines.push(engine(config).await);
     lines.extend(app::engine_unheeded(config).map(|reason| warn("engine", reason)));
@@ -139,6 +140,17 @@ fn rules(loaded: &Loaded) -> Line {
     let groups = loaded.rules.groups();
     let count: usize = groups.iter().map(|group| group.rules.len()).sum();
     ok("rules", format!("{count} rules in {} groups", groups.len()))
+}
+
+/// Secrets of scrapes that cannot be read now. They cost their own targets, and the rest
+/// starts without them.
+async fn scrapes(config: &Config) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for job in &config.rules.scrape {
+        let said = job.unreadable().await.into_iter();
+        lines.extend(said.map(|said| warn("scrape", format!("{}: {said}", job.name()))));
+    }
+    lines
 }
 
 /// Looks without writing: a check must not make a data folder.

@@ -152,6 +152,30 @@ fn check_answers_programs_too() {
 }
 
 #[test]
+fn check_warns_of_a_secret_of_a_scrape_that_is_not_there() {
+    let scratch = Scratch::new();
+    scratch.file("there", "word\n");
+    let config = |file: &str| {
+        format!(
+            "rules: {{scrape: [{{job: shop, targets: ['127.0.0.1:1'], username: watch, password_file: {file}}}]}}\n"
+        )
+    };
+    let said = |file: &str| {
+        scratch.file("belfry.yml", &config(file));
+        let output = belfry(&scratch, &["check", "--json"]);
+        let told = json(&output);
+        let checks = told["checks"].as_array().unwrap().iter();
+        let of = checks.filter(|check| check["what"] == "scrape");
+        let said = of.map(|check| format!("{}: {}", check["grade"], check["said"]));
+        said.collect::<Vec<_>>()
+    };
+    let [said_of_lost] = said("lost").try_into().unwrap();
+    let expected = "\"warn\": \"shop: password_file: cannot read the file it names: No such file";
+    assert!(said_of_lost.starts_with(expected), "{said_of_lost}");
+    assert_eq!(said("there"), Vec::<String>::new());
+}
+
+#[test]
 fn an_answer_that_cannot_be_written_is_a_failure_and_a_closed_pipe_is_none() {
     let scratch = Scratch::new();
     for arguments in [

@@ -54,7 +54,8 @@ pub struct Kept {
     pub failure_ms: Option<i64>,
     /// Since when it was down when it failed: it may have been overdue before.
     pub down_since_ms: Option<i64>,
-    /// When the first was missed of those that it was lost together with.
+    /// When the first was missed of those that it was lost together with: what its alert is
+    /// known by, so that a step of the clock leaves it as it is.
     pub lost_ms: Option<i64>,
     /// The start that no end has followed yet.
     pub started_ms: Option<i64>,
@@ -204,7 +205,6 @@ impl Kept {
             &mut self.success_ms,
             &mut self.failure_ms,
             &mut self.down_since_ms,
-            &mut self.lost_ms,
             &mut self.started_ms,
             &mut self.up_since_ms,
             &mut self.body_ms,

@@ -85,8 +85,9 @@ mod tests {
         let (kept, _) = book.changes();
         let book = Book::new(&config, "UTC", kept, 500_000);
         assert_eq!(told(&book, 500), all[1..]);
+        // Nor does a step of the clock.
         book.shift(60_000);
-        assert_eq!(told(&book, 560)[0], line("b", "1970-01-01T00:01:10Z"));
+        assert_eq!(told(&book, 560), all[1..]);
     }
 
     #[test]

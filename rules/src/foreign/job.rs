@@ -189,6 +189,29 @@ impl Job {
         !self.file_sd_configs.is_empty() || self.tls_config.is_in_files()
     }
 
+    /// Which of its secrets lie in files that cannot be read now, and why. The files'
+    /// names stay out: one may be the secret itself, under the wrong key.
+    pub async fn unreadable(&self) -> Vec<String> {
+        let basic = self.basic_auth.as_ref().map(|basic| &basic.password);
+        let given = self.authorization.as_ref().map(|given| &given.credentials);
+        let all = [
+            ("password_file", Some(&self.password)),
+            ("basic_auth.password_file", basic),
+            ("bearer_token_file", Some(&self.bearer_token)),
+            ("authorization.credentials_file", given),
+        ];
+        let mut unreadable = Vec::new();
+        for (key, secret) in all {
+            let Some(secret) = secret.filter(|secret| secret.is_in_file()) else {
+                continue;
+            };
+            if let Err(err) = secret.read().await {
+                unreadable.push(format!("{key}: cannot read the file it names: {err}"));
+            }
+        }
+        unreadable
+    }
+
     /// Where it looks for containers, each with its key in the job.
     pub(crate) fn engines(&self) -> impl Iterator<Item = (String, &DockerConfig)> {
         let all = self.docker_sd_configs.iter().enumerate();

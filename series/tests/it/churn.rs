@@ -121,3 +121,27 @@ fn with_a_long_retention_those_that_ended_first_make_room_before_any_family_is_s
     assert_eq!(used, Ok(true));
     assert!((0..hours).all(|hour| told.contains(&guest(7, hour))));
 }
+
+#[test]
+fn who_has_ended_stays_as_long_as_no_roll_up_has_what_it_was() {
+    let dir = TempDir::new().unwrap();
+    let settings = Settings {
+        retention: Duration::from_secs(30 * 86_400),
+        max_bytes: 2 << 20,
+        rollup_keep: Duration::ZERO,
+        ..Settings::default()
+    };
+    let (store, _) = Store::open(dir.path(), settings);
+    let mut at = 0;
+    while !store.is_pressed() {
+        at += 1;
+        for family in 0..FAMILIES {
+            let now = START + at * HOUR;
+            store.append(&guest(family, at), now, 1.0).unwrap();
+        }
+    }
+    store.flush().unwrap();
+    let maintained = store.maintain(START + (at + 4) * HOUR);
+    assert_eq!(maintained.expired, 0);
+    assert!(!maintained.shed.is_empty(), "a family is told of");
+}

@@ -14,7 +14,7 @@ settings::section! {
         pub argv: Vec<String> = vec![],
         /// The user as whom it runs. Empty: nobody where Belfry is root, else as Belfry does. To become another one takes the capabilities SETUID and SETGID; what only root may ask, such as smartctl, needs root here.
         pub user: String = String::new(),
-        /// Files and folders that it may write, beside /dev/null; nothing else, root neither, where the kernel has Landlock (Linux 5.13). What it may ask others to do, such as a database or an engine by its socket, is not bounded by that.
+        /// Files and folders that it may write, beside /dev/null; nothing else, root neither, where the kernel has Landlock (Linux 5.13). /: everything, and it may use sudo and look into the processes of others, which nothing confined may. What it may ask others to do, such as a database or an engine by its socket, is not bounded by that.
         pub may_write: Vec<PathBuf> = vec![PathBuf::from("/tmp")],
         /// The codes with which it may end.
         pub exit_codes: Vec<u16> = vec![0],

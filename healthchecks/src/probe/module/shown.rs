@@ -79,13 +79,14 @@ fn hide(value: &mut String) {
 
 /// A login and parameters in an address.
 fn hide_behind(url: &mut String) {
-    if let Some(at) = url.find('?') {
-        url.replace_range(at + 1.., HIDDEN);
-    }
+    // A password may hold what ends a host elsewhere: what is before the last @ is a login.
     if let Some((scheme, rest)) = url.split_once("://")
-        && let Some((_, host)) = rest.split_once('@')
+        && let Some((_, host)) = rest.rsplit_once('@')
     {
         *url = format!("{scheme}://{HIDDEN}@{host}");
+    }
+    if let Some(at) = url.find('?') {
+        url.replace_range(at + 1.., HIDDEN);
     }
 }
 
@@ -96,6 +97,23 @@ mod tests {
     fn shown(text: &str) -> String {
         let module: Module = settings::read("x.yml".as_ref(), text, &|_| None).unwrap();
         module.shown()
+    }
+
+    #[test]
+    fn of_an_address_no_part_of_a_login_is_shown() {
+        for (url, expected) in [
+            ("https://id.test/t", "https://id.test/t"),
+            (
+                "https://u:p@id.test/t?k=v",
+                "https://<secret>@id.test/t?<secret>",
+            ),
+            ("https://u:p@q@id.test", "https://<secret>@id.test"),
+            ("https://u:p?q@id.test", "https://<secret>@id.test"),
+        ] {
+            let mut shown = url.to_owned();
+            hide_behind(&mut shown);
+            assert_eq!(shown, expected);
+        }
     }
 
     #[test]

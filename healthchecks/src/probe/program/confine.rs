@@ -42,11 +42,22 @@ struct Beneath {
 }
 
 /// Confines this thread and what it starts from now on, and says whether it cannot write.
+/// Who may write everywhere is not confined at all: whatever is, the kernel keeps from
+/// looking into the processes of others.
 ///
 /// # Errors
-/// The kernel refuses, though it knows how to.
+/// It could get more rights.
 pub(super) fn confine(may_write: &[PathBuf]) -> io::Result<bool> {
+    if may_write.iter().any(|path| path == Path::new("/")) {
+        return Ok(false);
+    }
     rustix::thread::set_no_new_privs(true)?;
+    // What surrounds us may forbid all of this, or a part of it.
+    Ok(kept_from_writing(may_write).unwrap_or(false))
+}
+
+/// By Landlock; false where the kernel has none.
+fn kept_from_writing(may_write: &[PathBuf]) -> io::Result<bool> {
     let Ok(version @ 1..) = version() else {
         return Ok(false);
     };
@@ -68,7 +79,8 @@ pub(super) fn confine(may_write: &[PathBuf]) -> io::Result<bool> {
             true => handled,
             false => handled & (WRITE_FILE | TRUNCATE),
         };
-        allow(&rules, &there, allowed)?;
+        // What cannot be named, such as a pipe, cannot be written either.
+        let _ = allow(&rules, &there, allowed);
     }
     enforce(&rules)?;
     Ok(true)
