@@ -167,16 +167,7 @@ impl Alerts {
     /// Moves every kept time, when the clock itself was set.
     pub(crate) fn shift(&mut self, delta_ms: i64) {
         for alert in self.0.values_mut() {
-            alert.active_at_ms += delta_ms;
-            alert.over.1 += delta_ms;
-            for time in [
-                &mut alert.fired_at_ms,
-                &mut alert.keep_firing_since_ms,
-                &mut alert.resolved_at_ms,
-                &mut alert.last_sent_ms,
-            ] {
-                *time = time.map(|time| time + delta_ms);
-            }
+            alert.shift(delta_ms);
         }
     }
 }
@@ -193,6 +184,20 @@ impl Active {
             over: (0, 0),
             resolved_at_ms: None,
             last_sent_ms: None,
+        }
+    }
+
+    /// Moves every kept time, when the clock itself was set.
+    pub(crate) fn shift(&mut self, delta_ms: i64) {
+        self.active_at_ms += delta_ms;
+        self.over.1 += delta_ms;
+        for time in [
+            &mut self.fired_at_ms,
+            &mut self.keep_firing_since_ms,
+            &mut self.resolved_at_ms,
+            &mut self.last_sent_ms,
+        ] {
+            *time = time.map(|time| time + delta_ms);
         }
     }
 

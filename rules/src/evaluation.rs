@@ -102,6 +102,9 @@ impl RuleSet {
         // All kept times have moved with the clock, and so has this one.
         let now_ms = evaluation.at_ms + self.stepped.by_ms - evaluation.stepped.by_ms;
         self.end_leftovers(now_ms, store);
+        if evaluation.rule == 0 {
+            told.extend(self.absent_due(now_ms));
+        }
         let Some(group) = self.groups.get_mut(evaluation.group) else {
             return (told, None);
         };
@@ -111,7 +114,7 @@ impl RuleSet {
             && answer.when.steps == self.stepped.times
         {
             let (due, changed) = group.take(evaluation.rule, answer, &self.site, store);
-            told = due;
+            told.extend(due);
             self.changed |= changed;
             evaluation.rule += 1;
         }

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use exposition::Labels;
 use serde::{Deserialize, Serialize};
 
+use crate::alerting::send::Sending;
 use crate::set::Awaited;
 use crate::template::set;
-use crate::{Active, RuleKind, RuleSet, State};
+use crate::{Active, Rule, RuleKind, RuleSet, State};
 
 /// What becomes of alerts that were pending when the program went down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,10 @@ pub struct KeptRule {
     pub labels: BTreeMap<String, String>,
     /// Its alerts.
     pub alerts: Vec<KeptAlert>,
+    /// When they were last looked at, if that was before the program went down: the file
+    /// was left out at that start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_ms: Option<i64>,
 }
 
 /// One alert.
@@ -65,7 +70,22 @@ pub struct KeptAlert {
     pub state: Active,
 }
 
+/// What is known of rules whose files are left out.
+#[derive(Debug, Default)]
+pub(crate) struct Absent {
+    /// Whether files are left out at all.
+    any: bool,
+    pub(crate) rules: Vec<KeptRule>,
+    outage: Outage,
+}
+
 impl RuleSet {
+    /// Files of it are left out, because they could not be read yet: what a former run knew
+    /// of rules in files that are not here is kept for the set that takes this one's place.
+    pub fn leave_out(&mut self) {
+        self.absent.any = true;
+    }
+
     /// The present state.
     #[must_use]
     pub fn snapshot(&self) -> Kept {
@@ -78,9 +98,11 @@ impl RuleSet {
                     name: rule.spec.name.clone(),
                     labels: rule.spec.labels.clone(),
                     alerts: rule.alerts.0.iter().map(keep).collect(),
+                    seen_ms: None,
                 });
             }
         }
+        rules.extend(self.absent.rules.iter().cloned());
         Kept { rules }
     }
 
@@ -92,49 +114,89 @@ impl RuleSet {
     /// Takes up the state of a former run. Until [`RuleSet::answered`] is called
     /// for each of the `awaited` sources (their `job` labels), an alert of it
     /// whose series is absent stays as it was: a start never reads as a
-    /// recovery. Rules that are no more are left out.
+    /// recovery. Rules that are no more are dropped.
     pub fn restore(&mut self, kept: Kept, awaited: impl IntoIterator<Item = String>) {
         self.awaited = Awaited(awaited.into_iter().collect());
         for rule in kept.rules {
-            let found = self
-                .groups
-                .iter_mut()
-                .filter(|group| *group.file == *rule.file && group.name == rule.group)
-                .flat_map(|group| &mut group.rules)
-                .find(|have| have.spec.name == rule.name && have.spec.labels == rule.labels);
-            if let Some(found) = found {
-                found.alerts.0 = rule.alerts.into_iter().map(take_up).collect();
+            if let Err(rule) = self.take_up(rule)
+                && self.absent.any
+                && self.groups.iter().all(|group| *group.file != *rule.file)
+            {
+                self.absent.rules.push(rule);
             }
         }
+    }
+
+    /// Gives the alerts to their rule; gives them back if there is none.
+    fn take_up(&mut self, kept: KeptRule) -> Result<&mut Rule, KeptRule> {
+        let found = self
+            .groups
+            .iter_mut()
+            .filter(|group| *group.file == *kept.file && group.name == kept.group)
+            .flat_map(|group| &mut group.rules)
+            .find(|have| have.spec.name == kept.name && have.spec.labels == kept.labels);
+        let Some(found) = found else {
+            return Err(kept);
+        };
+        found.alerts.0 = kept.alerts.into_iter().map(take_up).collect();
+        found.seen_ms = kept.seen_ms;
+        Ok(found)
+    }
+
+    /// Takes up what was kept of rules that were left out of the set before this one, now
+    /// that their files can be read. Nobody has looked at their alerts until `now_ms`.
+    pub(crate) fn take_up_absent(&mut self, absent: Absent, now_ms: i64) {
+        for kept in absent.rules {
+            if let Ok(rule) = self.take_up(kept) {
+                match rule.seen_ms.take() {
+                    Some(seen_ms) => rule.resume(seen_ms, now_ms, absent.outage),
+                    // For how long the condition held nobody knows.
+                    None => rule
+                        .alerts
+                        .0
+                        .retain(|_, alert| alert.state != State::Pending),
+                }
+            }
+        }
+    }
+
+    /// The alerts that fire by rules that are left out and are to be told again now: that a
+    /// file cannot be read is no recovery.
+    pub(crate) fn absent_due(&mut self, now_ms: i64) -> Vec<alert::Alert> {
+        let (site, mut told) = (&self.site, Vec::new());
+        for rule in &mut self.absent.rules {
+            // What the rule asks is in its file.
+            let query = format!("ALERTS{{alertname={:?}}}", rule.name);
+            let how = Sending {
+                resend_ms: site.resend_ms,
+                valid_ms: 4 * site.interval_ms.max(site.resend_ms),
+                external_labels: &site.external_labels,
+                query: &query,
+                external_url: &site.external_url,
+                tell_value: site.tell_value,
+            };
+            for alert in &mut rule.alerts {
+                if alert.state.state == State::Firing {
+                    let labels = Labels::from_pairs(alert.labels.clone());
+                    told.extend(alert.state.due(&labels, now_ms, how));
+                }
+            }
+        }
+        self.changed |= !told.is_empty();
+        told
     }
 
     /// Takes the time of an outage out of the `for` of the alerts that are pending: while
     /// nobody looked, nobody knows that the condition held. To be called after
     /// [`RuleSet::restore`] with the times at which the program went down and came back.
     pub fn resume(&mut self, down_ms: i64, now_ms: i64, outage: Outage) {
-        let Outage {
-            tolerance_ms,
-            grace_ms,
-        } = outage;
-        let away_ms = now_ms.saturating_sub(down_ms).max(0);
         for rule in self.groups.iter_mut().flat_map(|group| &mut group.rules) {
-            let RuleKind::Alert { for_ms, .. } = rule.spec.kind else {
-                continue;
-            };
-            rule.alerts.0.retain(|_, alert| {
-                if alert.state != State::Pending {
-                    return true;
-                }
-                let held_ms = down_ms.saturating_sub(alert.active_at_ms);
-                let rest_ms = for_ms.saturating_sub(held_ms);
-                // With no time left it fires as soon as its condition is seen.
-                if rest_ms > 0 && rest_ms < grace_ms {
-                    alert.active_at_ms = now_ms.saturating_add(grace_ms).saturating_sub(for_ms);
-                } else if rest_ms > 0 {
-                    alert.active_at_ms = alert.active_at_ms.saturating_add(away_ms);
-                }
-                away_ms <= tolerance_ms && for_ms >= grace_ms
-            });
+            let seen_ms = rule.seen_ms.take().unwrap_or(down_ms);
+            rule.resume(seen_ms, now_ms, outage);
+        }
+        self.absent.outage = outage;
+        for rule in &mut self.absent.rules {
+            rule.seen_ms.get_or_insert(down_ms);
         }
         self.changed = true;
     }
@@ -148,6 +210,34 @@ impl RuleSet {
             .flat_map(|rule| rule.alerts.0.values())
             .filter(|alert| alert.state == state)
             .count()
+    }
+}
+
+impl Rule {
+    /// Nobody looked at its alerts from `down_ms` until `now_ms`.
+    fn resume(&mut self, down_ms: i64, now_ms: i64, outage: Outage) {
+        let Outage {
+            tolerance_ms,
+            grace_ms,
+        } = outage;
+        let RuleKind::Alert { for_ms, .. } = self.spec.kind else {
+            return;
+        };
+        let away_ms = now_ms.saturating_sub(down_ms).max(0);
+        self.alerts.0.retain(|_, alert| {
+            if alert.state != State::Pending {
+                return true;
+            }
+            let held_ms = down_ms.saturating_sub(alert.active_at_ms);
+            let rest_ms = for_ms.saturating_sub(held_ms);
+            // With no time left it fires as soon as its condition is seen.
+            if rest_ms > 0 && rest_ms < grace_ms {
+                alert.active_at_ms = now_ms.saturating_add(grace_ms).saturating_sub(for_ms);
+            } else if rest_ms > 0 {
+                alert.active_at_ms = alert.active_at_ms.saturating_add(away_ms);
+            }
+            away_ms <= tolerance_ms && for_ms >= grace_ms
+        });
     }
 }
 

@@ -54,6 +54,9 @@ pub struct Rule {
     pub refused: usize,
     pub(crate) alerts: Alerts,
     pub(crate) outputs: Outputs,
+    /// Until its state is resumed: when its alerts were last looked at, if that was before
+    /// the program went down.
+    pub(crate) seen_ms: Option<i64>,
     texts: Arc<Texts>,
 }
 
@@ -69,6 +72,7 @@ impl Rule {
             refused: 0,
             alerts: Alerts::default(),
             outputs: Outputs::default(),
+            seen_ms: None,
         }
     }
 

@@ -10,6 +10,7 @@ use settings::Fault;
 
 use crate::file::{self, Source};
 use crate::group::Group;
+use crate::kept::Absent;
 use crate::outputs::end;
 
 /// What the rules need to know of the place they run at.
@@ -88,6 +89,7 @@ pub struct RuleSet {
     /// How many sets had this one's place before it.
     pub(crate) edition: u64,
     pub(crate) stepped: Stepped,
+    pub(crate) absent: Absent,
     leftovers: Vec<Leftover>,
 }
 
@@ -137,6 +139,7 @@ impl RuleSet {
     /// the series of those that are not will be ended.
     #[must_use]
     pub fn replacing(mut self, old: Self, now_ms: i64) -> Self {
+        self.take_up_absent(old.absent, now_ms);
         self.awaited = old.awaited;
         self.leftovers = old.leftovers;
         self.edition = old.edition + 1;
@@ -240,6 +243,12 @@ impl RuleSet {
             for rule in &mut group.rules {
                 rule.last_evaluation_ms = rule.last_evaluation_ms.map(|time| time + delta_ms);
                 rule.alerts.shift(delta_ms);
+            }
+        }
+        for rule in &mut self.absent.rules {
+            rule.seen_ms = rule.seen_ms.map(|time| time + delta_ms);
+            for alert in &mut rule.alerts {
+                alert.state.shift(delta_ms);
             }
         }
         self.changed = true;

@@ -35,6 +35,9 @@ pub(super) fn load(config: &Config, joined: Option<&Joined>, file: Option<&Path>
             let missing = rules.disable(disable);
             // A name may be one of a rule in a file that is left out.
             let complete = silent.is_empty();
+            if !complete {
+                rules.leave_out();
+            }
             Rules {
                 set: Ok(rules),
                 unknown: unknown(&|name| !complete || !missing.contains(name)),

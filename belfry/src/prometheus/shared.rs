@@ -61,12 +61,17 @@ impl Setup {
             ..Site::default()
         };
         match RuleSet::load(&found.sources, site) {
-            Ok(rules) if faults.is_empty() => Ok(Self {
-                file,
-                rules,
-                remarks,
-                silent: found.silent,
-            }),
+            Ok(mut rules) if faults.is_empty() => {
+                if !found.silent.is_empty() {
+                    rules.leave_out();
+                }
+                Ok(Self {
+                    file,
+                    rules,
+                    remarks,
+                    silent: found.silent,
+                })
+            }
             loaded => {
                 faults.extend(loaded.err().unwrap_or_default());
                 Err(faults)

@@ -26,16 +26,26 @@ impl Alerts {
     pub(crate) fn due(&mut self, now_ms: i64, how: Sending<'_>) -> Vec<alert::Alert> {
         self.0
             .iter_mut()
-            .filter(|(_, alert)| alert.is_due(now_ms, how.resend_ms))
-            .map(|(labels, alert)| {
-                alert.last_sent_ms = Some(now_ms);
-                alert.told(labels, now_ms, how)
-            })
+            .filter_map(|(labels, alert)| alert.due(labels, now_ms, how))
             .collect()
     }
 }
 
 impl Active {
+    /// The alert, if it is to be told now; it counts as told.
+    pub(crate) fn due(
+        &mut self,
+        labels: &Labels,
+        now_ms: i64,
+        how: Sending<'_>,
+    ) -> Option<alert::Alert> {
+        if !self.is_due(now_ms, how.resend_ms) {
+            return None;
+        }
+        self.last_sent_ms = Some(now_ms);
+        Some(self.told(labels, now_ms, how))
+    }
+
     fn is_due(&self, now_ms: i64, resend_ms: i64) -> bool {
         if self.state == State::Pending {
             return false;

@@ -1,4 +1,5 @@
 use crate::set::tests::{Bench, load};
+use crate::{Site, Source};
 
 use super::*;
 
@@ -192,7 +193,121 @@ fn a_clock_set_back_by_an_hour_changes_no_waiting_time() {
 fn the_state_of_a_rule_that_is_no_more_is_dropped() {
     let bench = Bench::new();
     let kept = firing(&bench).snapshot();
-    let mut set = load("groups: [{name: g, rules: [{alert: Other, expr: up}]}]");
+    let mut set = load("groups: [{name: g, rules: [{alert: Other, expr: other}]}]");
     set.restore(kept, []);
     assert_eq!(set.snapshot(), Kept::default());
+}
+
+/// A set without the file of the rules: it is left out, or it is gone.
+fn without(kept: Kept, left_out: bool) -> RuleSet {
+    let other = Source {
+        name: "other.yml".into(),
+        text: "groups: [{name: g, rules: [{alert: Other, expr: other}]}]".into(),
+    };
+    let mut set = RuleSet::load(&[other], Site::default()).unwrap();
+    if left_out {
+        set.leave_out();
+    }
+    set.restore(kept, []);
+    set
+}
+
+#[test]
+fn a_file_that_is_left_out_at_the_start_costs_no_alert_its_state() {
+    let bench = Bench::new();
+    let before = firing(&bench).snapshot();
+    let mut set = without(before.clone(), true);
+    set.resume(60_000, 120_000, Outage::default());
+    // It is written down, and so outlives another start.
+    let kept = set.snapshot_if_changed().unwrap();
+    assert_eq!(kept.rules[0].alerts, before.rules[0].alerts);
+    let mut set = without(kept, true);
+    set.resume(150_000, 165_000, Outage::default());
+    // What fires is told again at its time, as before, so that nobody thinks it is over.
+    let again = bench.evaluate(&mut set, 165_000);
+    assert_eq!(again.len(), 1);
+    assert_eq!(&*again[0].labels["alertname"], "Down");
+    assert_eq!(again[0].starts_at, Some(60_000));
+    assert_eq!(again[0].ends_at, Some(165_000 + 4 * 60_000));
+    assert_eq!(bench.evaluate(&mut set, 180_000), []);
+    // The file answers.
+    let mut set = load(RULES).replacing(set, 240_000);
+    bench.put("up", "a", 240_000, 0.0);
+    let told = bench.evaluate(&mut set, 240_000);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].starts_at, Some(60_000), "it goes on");
+    assert_eq!(told[0].labels, again[0].labels);
+}
+
+#[test]
+fn of_files_that_are_gone_nothing_is_kept() {
+    let kept = firing(&Bench::new()).snapshot();
+    let mut set = without(kept.clone(), false);
+    set.resume(60_000, 120_000, Outage::default());
+    assert_eq!(set.snapshot(), Kept::default());
+    // Nor of a group that is gone from a file that answers.
+    let mut set = load("groups: [{name: other, rules: [{alert: Down, expr: up}]}]");
+    set.leave_out();
+    set.restore(kept.clone(), []);
+    assert_eq!(set.snapshot(), Kept::default());
+    // Nor once all files answer, and it is in none.
+    let set = load("groups: [{name: h}]").replacing(without(kept, true), 120_000);
+    assert_eq!(set.snapshot(), Kept::default());
+}
+
+#[test]
+fn while_a_file_is_left_out_no_condition_of_it_holds() {
+    let minutes = |minutes: i64| minutes * 60_000;
+    let rules =
+        "groups: [{name: g, interval: 1m, rules: [{alert: Down, expr: 'up == 0', for: 1h}]}]";
+    // It was pending for 40 minutes, and the file answers so long after that.
+    for (starts, away, fires) in [
+        (&[41][..], 50, 20),
+        (&[41, 60], 50, 20),
+        (&[41, 60], 101, 60),
+        // After the last start it answers at once.
+        (&[41, 60, 90], 0, 20),
+        (&[41, 60, 101], 0, 60),
+    ] {
+        let bench = Bench::new();
+        let mut set = load(rules);
+        for at in 0..=40 {
+            bench.put("up", "a", minutes(at), 0.0);
+            bench.evaluate(&mut set, minutes(at));
+        }
+        for start in starts {
+            let kept = set.snapshot();
+            set = without(kept, true);
+            set.resume(minutes(start - 1), minutes(*start), Outage::default());
+        }
+        let mut now = minutes(away);
+        if away > 0 {
+            set = load(rules).replacing(set, now);
+        } else {
+            let kept = set.snapshot();
+            now = minutes(starts[starts.len() - 1] + 1);
+            set = load(rules);
+            set.restore(kept, []);
+            set.resume(now - minutes(1), now, Outage::default());
+        }
+        let mut after = 0;
+        while set.count(State::Firing) == 0 {
+            bench.put("up", "a", now + minutes(after), 0.0);
+            bench.evaluate(&mut set, now + minutes(after));
+            after += 1;
+        }
+        assert_eq!(after - 1, fires, "{starts:?} {away}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_moves_what_is_known_of_files_that_are_left_out() {
+    let hour = 3_600_000;
+    let mut shifted = firing(&Bench::new());
+    let mut set = without(shifted.snapshot(), true);
+    set.resume(60_000, 120_000, Outage::default());
+    set.shift(hour);
+    shifted.shift(hour);
+    let set = load(RULES).replacing(set, hour + 180_000);
+    assert_eq!(set.snapshot(), shifted.snapshot());
 }
