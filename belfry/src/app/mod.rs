@@ -129,7 +129,9 @@ impl App {
                 let of = Arc::clone(&of);
                 async move { of.reload().await }
             };
-            tokio::spawn(silence::follow(silent, reload, stop.clone()));
+            let of = Arc::clone(&watch);
+            let applied_ms = move || of.own.reloaded_ms();
+            tokio::spawn(silence::follow(silent, reload, applied_ms, stop.clone()));
         }
         // Not before: who reads it finds somebody there.
         if let Some(folder) = &watch.state.folder

@@ -82,7 +82,9 @@ impl Alone {
                 let of = Arc::clone(&of);
                 async move { of.reload().await }
             };
-            tokio::spawn(silence::follow(silent, reload, stop.clone()));
+            let of = Arc::clone(&shared);
+            let applied_ms = move || of.reload_state().at_ms;
+            tokio::spawn(silence::follow(silent, reload, applied_ms, stop.clone()));
         }
         // Not before: who reads it finds somebody there.
         if let Some(folder) = &shared.state.folder
