@@ -4,12 +4,11 @@
 use std::io::Write as _;
 
 use flate2::write::{GzDecoder, ZlibDecoder};
-use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::reason::{Failure, Reason, Step};
 use super::exchange::Body;
-use super::room::{self, SHORT};
+use super::room::{Room, SHORT};
 
 /// A body is no longer than this, unless the module says so.
 pub(super) const MOST: u64 = 16 << 20;
@@ -38,7 +37,7 @@ pub(super) struct Wanted {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) bytes: Vec<u8>,
-    _room: Option<SemaphorePermit<'static>>,
+    _room: Room,
 }
 
 /// Takes the unpacked bytes: counts them, and keeps them where somebody looks at them.
@@ -135,7 +134,7 @@ pub(super) async fn read(body: &mut Body, wanted: Wanted, deadline: Instant) -> 
             granted: SHORT,
         },
     );
-    let mut room = None;
+    let mut room = Room::default();
     let read = fill(&mut unpacker, &mut room, body, wanted, deadline).await;
     let sink = unpacker.sink();
     let bytes = std::mem::take(&mut sink.kept);
@@ -144,7 +143,7 @@ pub(super) async fn read(body: &mut Body, wanted: Wanted, deadline: Instant) -> 
 
 async fn fill(
     unpacker: &mut Unpacker,
-    room: &mut Option<SemaphorePermit<'static>>,
+    room: &mut Room,
     body: &mut Body,
     wanted: Wanted,
     deadline: Instant,
@@ -167,16 +166,15 @@ async fn fill(
             match taken {
                 Ok(()) if ended => return Ok(()),
                 Ok(()) => break,
-                Err(err) if err.kind() == std::io::ErrorKind::WouldBlock && room.is_none() => {
+                Err(err) if err.kind() == std::io::ErrorKind::WouldBlock => {
                     let most = wanted
                         .stated
                         .map_or(wanted.most, |stated| stated.min(wanted.most));
-                    let granted = timeout_at(deadline, room::room(most)).await;
-                    *room = Some(granted.map_err(|_| {
+                    let grown = timeout_at(deadline, room.grow(most)).await;
+                    unpacker.sink().granted = grown.map_err(|_| {
                         let why = "too many long bodies at once: there was no room in time";
                         Failure::new(Reason::Internal, why)
-                    })?);
-                    unpacker.sink().granted = usize::try_from(most).unwrap_or(usize::MAX);
+                    })?;
                 }
                 Err(err) => return Err(refused(&err, wanted.most)),
             }
@@ -200,7 +198,7 @@ mod tests {
 
     use tokio::io::AsyncWriteExt as _;
 
-    use super::super::once;
+    use super::super::{once, room};
     use super::*;
 
     /// An answer with this body, which then says no more.
@@ -241,53 +239,84 @@ mod tests {
         packer.finish().unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn all_bodies_that_are_kept_share_one_room() {
-        let all = room::free();
-        let soon = || Instant::now() + Duration::from_secs(10);
-        // Each of them could become as long as it may.
+    /// Many that send so much and then no more, each looked at until then.
+    async fn slow(
+        count: usize,
+        length: usize,
+        until: Instant,
+    ) -> Vec<tokio::task::JoinHandle<Step<Kept>>> {
         let mut slow = Vec::new();
-        for at in 0..8 {
-            let mut body = answer(vec![b' '; SHORT + at + 1], false, false).await;
-            // The first ones have it for longer than the others can wait.
-            let until = Instant::now() + Duration::from_secs(if at < 4 { 10 } else { 5 });
+        for _ in 0..count {
+            let mut body = answer(vec![b' '; length], false, false).await;
             slow.push(tokio::spawn(async move {
                 let wanted = wanted(Packing::None, 16 * MIB, None);
                 read(&mut body, wanted, until).await.1
             }));
+            // One after the other.
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!((all, room::free()), (64, 0), "four have it");
-        // A short one needs none.
-        let mut short = answer(vec![b'x'; SHORT], false, true).await;
-        let (length, read_short) = read(&mut short, wanted(Packing::None, MIB, None), soon()).await;
-        assert_eq!(
-            (length, read_short.unwrap().bytes.len()),
-            (SHORT as u64, SHORT)
-        );
+        slow
+    }
+
+    async fn ended(reads: Vec<tokio::task::JoinHandle<Step<Kept>>>) -> Vec<Reason> {
         let mut told = Vec::new();
-        for one in slow {
+        for one in reads {
             told.push(one.await.unwrap().unwrap_err().reason);
         }
-        told.sort_by_key(|reason| reason.as_str());
-        let expected = [[Reason::BodyTimeout; 4], [Reason::Internal; 4]].concat();
-        assert_eq!(told, expected);
-        assert_eq!(room::free(), all, "it is given back");
-        // One that states its length takes no more than that, and keeps it while it is looked at.
+        told
+    }
+
+    /// In one test, since there is one room.
+    #[tokio::test(start_paused = true)]
+    async fn all_bodies_that_are_kept_share_one_room() {
+        let all = room::free();
+        assert_eq!(all, (32, 48));
+        let soon = |seconds| Instant::now() + Duration::from_secs(seconds);
+        let whole = async |bytes: &[u8], stated: bool, packing, most| {
+            let sent = match packing {
+                Packing::None => bytes.to_vec(),
+                _ => packed(bytes),
+            };
+            let length = stated.then_some(bytes.len() as u64);
+            let mut body = answer(sent, stated, true).await;
+            let (length, kept) = read(&mut body, wanted(packing, most, length), soon(10)).await;
+            assert_eq!(length, bytes.len() as u64);
+            let kept = kept.unwrap();
+            assert!(kept.bytes == bytes);
+            kept
+        };
         let bytes: Vec<u8> = (0..=255).cycle().take(3 << 19).collect();
-        let mut long = answer(bytes.clone(), true, true).await;
-        let wanted_long = wanted(Packing::None, 16 * MIB, Some(bytes.len() as u64));
-        let kept = read(&mut long, wanted_long, soon()).await.1.unwrap();
-        assert!(kept.bytes == bytes);
-        assert_eq!(room::free(), all - 2);
+
+        // Each of the slow ones could become as long as it may, but they are not.
+        let some = slow(8, SHORT + 1, soon(3600)).await;
+        assert_eq!(room::free(), (24, 48));
+        drop(whole(&bytes, false, Packing::None, 16 * MIB).await);
+        assert_eq!(ended(some).await, [Reason::BodyTimeout; 8]);
+
+        // Of these three have all the room there is, for longer than two others can wait.
+        let mut some = slow(3, 513 << 10, soon(3600)).await;
+        assert_eq!(room::free(), (29, 0));
+        some.extend(slow(2, 513 << 10, soon(60)).await);
+        // Who is no longer than this still has a place, and a short one needs none.
+        for length in [SHORT, 512 << 10] {
+            whole(&bytes[..length], false, Packing::None, 16 * MIB).await;
+            whole(&bytes[..length], false, Packing::Gzip, 16 * MIB).await;
+        }
+        let told = ended(some).await;
+        assert_eq!(told[..3], [Reason::BodyTimeout; 3]);
+        assert_eq!(told[3..], [Reason::Internal; 2]);
+        assert_eq!(room::free(), all, "it is given back");
+
+        // One that states its length takes no more than that, and keeps it while it is looked at.
+        let kept = whole(&bytes, true, Packing::None, 16 * MIB).await;
+        assert_eq!(room::free(), (31, 46));
         drop(kept);
         // What waited for room is whole.
-        let mut long = answer(packed(&bytes), false, true).await;
-        let kept = read(&mut long, wanted(Packing::Gzip, 16 * MIB, None), soon()).await;
-        assert!(kept.1.unwrap().bytes == bytes);
+        drop(whole(&bytes, false, Packing::Gzip, 16 * MIB).await);
         // One that is longer than the whole room may be has all of it.
-        let mut long = answer(bytes.clone(), false, true).await;
-        let kept = read(&mut long, wanted(Packing::None, 512 * MIB, None), soon()).await;
-        assert_eq!((kept.0, room::free()), (bytes.len() as u64, 0));
+        let kept = whole(&bytes, false, Packing::None, 512 * MIB).await;
+        assert_eq!(room::free(), (31, 0));
+        drop(kept);
+        assert_eq!(room::free(), all);
     }
 }
