@@ -14,9 +14,9 @@ use crate::target::{Access, Bucket, Error, Folder, Ledger, PATIENCE, Target};
 use crate::{Config, Job, Place};
 use crate::{note, tool};
 
-/// No upload of a run takes so long without being noted here; another host may have the
-/// same name by mistake, and be at work.
-const ABANDONED: Duration = Duration::from_secs(86_400);
+/// What is not noted here may be under way elsewhere, over a line that takes days: another
+/// host may have the same name, or be still at work. R2's own rule waits as long.
+const ABANDONED: Duration = Duration::from_secs(7 * 86_400);
 
 /// What all runs share.
 #[derive(Debug, Clone)]
@@ -276,5 +276,29 @@ mod tests {
         anew();
         std::fs::create_dir(setup.work.join("drills")).unwrap();
         assert_eq!(setup.mark(), bare);
+    }
+
+    #[test]
+    fn an_upload_of_another_may_be_under_way_for_as_long_as_the_rule_of_r2_lets_it() {
+        let place = Place {
+            name: "r2".into(),
+            bucket: "copies".into(),
+            endpoint: "http://127.0.0.1:9".into(),
+            access_key_id: "id".into(),
+            secret_access_key: settings::Secret::new("key"),
+            ..Place::default()
+        };
+        let setup = Setup {
+            config: std::sync::Arc::new(Config {
+                targets: vec![place],
+                ..Config::default()
+            }),
+            host: "here".into(),
+            version: "0".into(),
+            engine: None,
+            work: std::path::PathBuf::from("/nowhere"),
+        };
+        let told = format!("{:?}", setup.all_targets().unwrap());
+        assert!(told.contains("abandoned: 604800s"), "{told}");
     }
 }

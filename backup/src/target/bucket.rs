@@ -303,7 +303,7 @@ impl Bucket {
             }
         }
         // That a bucket does not tell of others costs no backup.
-        let noted = self.ledger.open(self.name());
+        let noted = self.ledger.all();
         match uploads::sweep(self, prefix, &noted).await {
             Ok(others) => Ok(swept + others),
             Err(err) => {

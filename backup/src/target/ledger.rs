@@ -82,14 +82,19 @@ impl Ledger {
         open.find(|upload| upload.key == key && upload.goes_on(bytes))
     }
 
-    /// The open ones of a target. A file that cannot be read is none.
+    /// The open ones of a target.
     pub(super) fn open(&self, target: &str) -> Vec<Upload> {
+        let mut uploads = self.all();
+        uploads.retain(|upload| upload.target == target);
+        uploads
+    }
+
+    /// Those of all targets: one may have had another name. A file that cannot be read is none.
+    pub(super) fn all(&self) -> Vec<Upload> {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let whole = entries.filter(|entry| entry.path().extension().is_some_and(|is| is == "json"));
-        let uploads = whole.filter_map(|entry| {
-            let upload: Upload = serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
-            (upload.target == target).then_some(upload)
-        });
+        let uploads =
+            whole.filter_map(|entry| serde_json::from_slice(&fs::read(entry.path()).ok()?).ok());
         uploads.collect()
     }
 }

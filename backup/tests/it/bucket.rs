@@ -269,6 +269,13 @@ async fn uploads_that_a_lost_host_left_are_ended_by_whoever_has_its_jobs_now() {
     bench.strict.harm(To::Uploads, refused, usize::MAX);
     assert_eq!(lost.sweep(db, &none).await, Ok(0));
     bench.strict.heal();
+    // What is noted under the name that a target had before is known.
+    let mut access = crate::store::access(bench.port);
+    access.name = "renamed".into();
+    access.abandoned = Duration::ZERO;
+    let ledger = backup::target::Ledger::new(bench.scratch.path().join("uploads"));
+    let renamed = Target::from(backup::target::Bucket::new(access, ledger).unwrap());
+    assert_eq!(renamed.sweep(db, &none).await, Ok(0));
     assert_eq!(lost.sweep(db, &none).await, Ok(1));
     assert_eq!(lost.sweep(db, &none).await, Ok(0));
     assert_eq!(bench.strict.broken(), Vec::<String>::new());

@@ -3,7 +3,7 @@
 //!
 //! The client has no question for them, but what signs its requests signs this one too.
 
-use bytes::Bytes;
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredential};
@@ -57,7 +57,7 @@ pub(super) async fn sweep(bucket: &Bucket, prefix: &str, noted: &[Upload]) -> Re
     Ok(swept)
 }
 
-async fn asked(bucket: &Bucket, prefix: &str) -> Result<Bytes, Error> {
+async fn asked(bucket: &Bucket, prefix: &str) -> Result<Vec<u8>, Error> {
     let access = &bucket.access;
     let credential = AwsCredential {
         key_id: access.key_id.clone(),
@@ -86,8 +86,15 @@ async fn asked(bucket: &Bucket, prefix: &str) -> Result<Bytes, Error> {
     };
     let answer = client.execute(request).await.map_err(broken)?;
     let status = answer.status();
-    let bytes = answer.into_body().bytes().await.map_err(broken)?;
-    match status.is_success() && bytes.len() <= MOST {
+    let mut body = answer.into_body().bytes_stream();
+    let mut bytes = Vec::new();
+    while let Some(block) = body.next().await {
+        bytes.extend_from_slice(&block.map_err(broken)?);
+        if bytes.len() > MOST {
+            return Err(Error::Failed("uploads: the answer is too long".to_owned()));
+        }
+    }
+    match status.is_success() {
         true => Ok(bytes),
         false => Err(Error::Failed(format!("uploads: {status}"))),
     }
