@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
+use jiff::Timestamp;
 use ring::digest::{Context, SHA256};
 use tokio::sync::mpsc;
 
@@ -13,6 +14,7 @@ use crate::catalogue::{self, Copy};
 use crate::id::Id;
 use crate::manifest::Piece;
 use crate::marks::{Kind, Mark};
+use crate::restore::RESTORED;
 use crate::run::{Lock, Say, Taken, mark_unchanged};
 use crate::seal::Sum;
 use crate::target::{Error, Flow, Target};
@@ -68,15 +70,19 @@ pub async fn replicate(setup: &Setup, job: &Job, say: Say<'_>) -> Result<Replica
             Ok(()) => {
                 say(format!("stored  {}: {id}, from {}", to.name(), from.name()));
                 done.brought.push((id.clone(), to.name().to_owned()));
-                if let Err(err) = pin(&from, &copy, to).await {
-                    let to = to.name();
-                    done.errors
-                        .push(format!("{to}: {id} is not pinned there: {err}"));
-                }
                 let marks = Vec::new();
                 copies.insert(id, Copy { marks, ..copy });
             }
             Err(err) => done.errors.push(format!("{}: {id}: {err}", to.name())),
+        }
+    }
+    // Of those too that were brought before, and could not be pinned then.
+    for (id, mark, from, to) in unpinned(&held, Timestamp::now().as_millisecond()) {
+        let ((from, copies), (to, _)) = (&held[from], &held[to]);
+        if let Err(err) = pin(from, &copies[&id], mark, to).await {
+            let to = to.name();
+            done.errors
+                .push(format!("{to}: {id} is not pinned there: {err}"));
         }
     }
     for (id, at_ms) in unchanged(&held) {
@@ -168,17 +174,42 @@ async fn bring(
         .await
 }
 
-/// Pins what was brought as long as it is pinned where it came from, and says why there.
-async fn pin(from: &Target, copy: &Copy, to: &Target) -> Result<(), Error> {
+/// Pins that lie ahead and are of one copy alone, from which target to which.
+fn unpinned(
+    held: &[(Target, BTreeMap<String, Copy>)],
+    now_ms: i64,
+) -> Vec<(String, Mark, usize, usize)> {
+    let mut all = Vec::new();
+    for (from, (_, copies)) in held.iter().enumerate() {
+        for (id, copy) in copies {
+            let ahead = |mark: &&Mark| mark.kind == Kind::Pinned && mark.at_ms > now_ms;
+            for mark in copy.marks.iter().filter(ahead) {
+                for (to, (_, others)) in held.iter().enumerate() {
+                    let other = others.get(id);
+                    if other.is_some_and(|other| !other.marks.contains(mark)) {
+                        all.push((id.clone(), *mark, from, to));
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Pins a copy as another is, and says why there. Whoever confirms a restore takes its pin
+/// away where it was set, and nowhere else.
+async fn pin(from: &Target, copy: &Copy, mark: Mark, to: &Target) -> Result<(), Error> {
     let Some(id) = Id::parse(&copy.manifest.id) else {
         return Ok(());
     };
     let shelf = copy.manifest.shelf();
-    for mark in copy.marks.iter().filter(|mark| mark.kind == Kind::Pinned) {
-        let why = mark.why(from, &shelf, &id).await.unwrap_or_default();
-        Mark::pin(mark.at_ms, &why, to, &shelf, &id).await?;
+    let text = from.get(&shelf.key(&id, &mark.ending())).await?;
+    let said: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    if said["why"] == RESTORED {
+        return Ok(());
     }
-    Ok(())
+    let text = String::from_utf8_lossy(&text).into_owned();
+    mark.set_with(to, &shelf, &id, text).await
 }
 
 /// Sends what is stored of a piece; it ends well only if it is what was stored.

@@ -48,6 +48,7 @@ pub use loss::{of_database as loss, of_tree as tree_loss};
 pub(crate) use moving::over;
 pub use newer::Newer;
 pub use paths::Paths;
+pub(crate) use pin::RESTORED;
 pub use room::Room;
 pub use schema::{Schema, schema};
 

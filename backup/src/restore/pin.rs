@@ -17,8 +17,8 @@ use crate::{Job, Setup, note};
 
 /// It ends by itself where nobody ever confirms.
 const DAYS: i64 = 30;
-/// Why it is pinned.
-const RESTORED: &str = "it was restored, and nobody has confirmed that yet";
+/// Why it is pinned. What says so is taken away here, and where it was noted alone.
+pub(crate) const RESTORED: &str = "it was restored, and nobody has confirmed that yet";
 /// How long a target may take to let go of a pin.
 const PATIENCE: Duration = Duration::from_secs(20);
 

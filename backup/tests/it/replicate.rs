@@ -165,3 +165,36 @@ async fn what_survives_this_host_is_tried_though_a_newer_one_lies_here() {
     let none = ["away".to_owned()];
     assert_eq!(picked(&none), ("local".to_owned(), second.id));
 }
+
+#[tokio::test]
+async fn pins_that_lie_ahead_are_set_wherever_the_copy_is_and_those_of_a_restore_are_not() {
+    let (mut bench, root) = bench();
+    fs::write(root.join("file"), "x").unwrap();
+    let late = bench.scratch.path().join("late");
+    fs::create_dir(&late).unwrap();
+    bench.change(|config| config.targets.push(folder("late", &late)));
+    let first = bench.good().await;
+    let (target, id) = (bench.target("local"), Id::parse(&first.id).unwrap());
+    let now_ms = jiff::Timestamp::now().as_millisecond() / 1000 * 1000;
+    let (over, ahead) = (now_ms - 86_400_000, now_ms + 86_400_000);
+    let restored = "it was restored, and nobody has confirmed that yet";
+    for (at_ms, why) in [(over, ""), (ahead, "kept"), (ahead + 1000, restored)] {
+        let set = Mark::pin(at_ms, why, &target, &first.shelf(), &id).await;
+        set.unwrap();
+    }
+    // All of it is in both places: nothing is brought, and the pin is missing there.
+    for _ in 0..2 {
+        let done = replicate(&bench.setup, bench.job(), &|_| {}).await.unwrap();
+        assert_eq!((done.brought, done.errors), (vec![], vec![]));
+        let marks = &bench.listed("late").await[0].marks;
+        let pins = marks.iter().filter(|mark| mark.kind == Kind::Pinned);
+        let pins: Vec<_> = pins.copied().collect();
+        assert_eq!(
+            pins.iter().map(|pin| pin.at_ms).collect::<Vec<_>>(),
+            [ahead]
+        );
+        let late = bench.target("late");
+        let why = pins[0].why(&late, &first.shelf(), &id).await;
+        assert_eq!(why.as_deref(), Some("kept"));
+    }
+}
