@@ -289,14 +289,14 @@ mod tests {
             ..Place::default()
         };
         let setup = Setup {
-            config: std::sync::Arc::new(Config {
+            config: Arc::new(Config {
                 targets: vec![place],
                 ..Config::default()
             }),
             host: "here".into(),
             version: "0".into(),
             engine: None,
-            work: std::path::PathBuf::from("/nowhere"),
+            work: PathBuf::from("/nowhere"),
         };
         let told = format!("{:?}", setup.all_targets().unwrap());
         assert!(told.contains("abandoned: 604800s"), "{told}");
