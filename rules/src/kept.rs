@@ -122,13 +122,13 @@ impl RuleSet {
                 && self.absent.any
                 && self.groups.iter().all(|group| *group.file != *rule.file)
             {
-                self.absent.rules.push(rule);
+                self.absent.rules.push(*rule);
             }
         }
     }
 
     /// Gives the alerts to their rule; gives them back if there is none.
-    fn take_up(&mut self, kept: KeptRule) -> Result<&mut Rule, KeptRule> {
+    fn take_up(&mut self, kept: KeptRule) -> Result<&mut Rule, Box<KeptRule>> {
         let found = self
             .groups
             .iter_mut()
@@ -136,7 +136,7 @@ impl RuleSet {
             .flat_map(|group| &mut group.rules)
             .find(|have| have.spec.name == kept.name && have.spec.labels == kept.labels);
         let Some(found) = found else {
-            return Err(kept);
+            return Err(Box::new(kept));
         };
         found.alerts.0 = kept.alerts.into_iter().map(take_up).collect();
         found.seen_ms = kept.seen_ms;
