@@ -154,7 +154,8 @@ async fn database(
     let (server, mut admin, dump) = ready?;
     let name = &scratch.name;
     let most = limits::disk(job, facts, copy);
-    let outgrown = limits::grows_beyond(&server, name, most);
+    let size = limits::size_of(name);
+    let outgrown = limits::grows_beyond(&server, &size, most);
     let filled = async {
         beside::create(&mut admin, facts, name)
             .await
@@ -172,10 +173,6 @@ async fn database(
         )
         .await;
         report.compared(schema.map_err(|err| sort(copy, err))?)?;
-        // What is set for a restore was taken back, and all else with it.
-        limits::set(&mut admin, name, job, most)
-            .await
-            .map_err(around)?;
         report.checks = ask(&server, name, job).await.map_err(around)?;
         Ok(())
     };

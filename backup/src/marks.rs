@@ -3,7 +3,7 @@
 //!
 //! A mark's name is its whole meaning: `<id>.verified-<time>`. It is written once
 //! and never changed; the newest of a kind counts. What stands in it, a report or why
-//! a copy is pinned, is for people.
+//! a copy is pinned, is for people; a pin of a restore alone is told by it.
 
 use std::fmt;
 

@@ -1,9 +1,10 @@
 //! Looks at disks that may hang, for who waits without a runtime, such as at the start.
 //!
 //! Each path is looked at on a thread of its own, which is left behind with a disk that does
-//! not answer: there is one for each such path, however often it is asked for.
+//! not answer. Who asks for such a path again waits for nothing; who asks while another still
+//! waits looks as well.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -17,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Nothing here needs more.
 const STACK: usize = 256 << 10;
 
-static UNDER_WAY: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// Until when the first look at a path is waited for, and how many have not ended.
+static UNDER_WAY: Mutex<BTreeMap<PathBuf, (Instant, usize)>> = Mutex::new(BTreeMap::new());
 
 /// As [`read_file`], but waits a few seconds at most.
 ///
@@ -52,13 +54,11 @@ fn looks_within<T: Send + 'static>(
     let (tell, told) = mpsc::channel();
     let mut out: Vec<Option<T>> = paths.iter().map(|_| None).collect();
     let mut waiting = 0;
+    let until = Instant::now() + patience;
     for (at, path) in paths.into_iter().enumerate() {
-        // One that has not ended since somebody asked before hangs.
-        if !under_way().insert(path.clone()) {
+        let Some(ending) = Ending::begun(path, until) else {
             continue;
-        }
-        // Also when it panics, or is not begun at all.
-        let ending = Ending(path);
+        };
         let (look, tell) = (Arc::clone(&look), tell.clone());
         let looking = thread::Builder::new()
             .name("files".to_owned())
@@ -72,7 +72,6 @@ fn looks_within<T: Send + 'static>(
         waiting += usize::from(looking.is_ok());
     }
     drop(tell);
-    let until = Instant::now() + patience;
     while waiting > 0 {
         let Ok((at, found)) = told.recv_timeout(until.saturating_duration_since(Instant::now()))
         else {
@@ -84,15 +83,36 @@ fn looks_within<T: Send + 'static>(
     out
 }
 
+/// A look that has not ended: it ends when this goes, also when it panics, or is not begun at
+/// all.
 struct Ending(PathBuf);
 
-impl Drop for Ending {
-    fn drop(&mut self) {
-        under_way().remove(&self.0);
+impl Ending {
+    /// None where an earlier look was waited for in vain: that disk hangs.
+    fn begun(path: PathBuf, until: Instant) -> Option<Self> {
+        let mut under_way = under_way();
+        let (first, count) = under_way.entry(path.clone()).or_insert((until, 0));
+        if *count > 0 && *first <= Instant::now() {
+            return None;
+        }
+        *count += 1;
+        Some(Self(path))
     }
 }
 
-fn under_way() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let mut under_way = under_way();
+        if let Some((_, count)) = under_way.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                under_way.remove(&self.0);
+            }
+        }
+    }
+}
+
+fn under_way() -> MutexGuard<'static, BTreeMap<PathBuf, (Instant, usize)>> {
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -130,6 +150,31 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(begun.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn who_asks_while_another_waits_is_answered_as_well() {
+        let (disk, answers) = mpsc::channel::<()>();
+        let (begun, both) = mpsc::channel::<()>();
+        let answers = Arc::new(Mutex::new(answers));
+        let look = || {
+            let (answers, begun) = (Arc::clone(&answers), begun.clone());
+            let paths = vec![PathBuf::from("asked for twice")];
+            looks_within(Duration::from_secs(60), paths, move |_| {
+                begun.send(()).unwrap();
+                answers.lock().unwrap().recv().unwrap();
+            })
+        };
+        thread::scope(|scope| {
+            let first = scope.spawn(look);
+            both.recv().unwrap();
+            let second = scope.spawn(look);
+            both.recv().unwrap();
+            disk.send(()).unwrap();
+            disk.send(()).unwrap();
+            assert_eq!(first.join().unwrap(), [Some(())]);
+            assert_eq!(second.join().unwrap(), [Some(())]);
+        });
     }
 
     #[test]

@@ -17,6 +17,10 @@ use crate::run::Say;
 use crate::target::Target;
 use crate::{Job, Setup};
 
+/// Asks how many bytes its server has. No engine has a limit for a disk that works everywhere.
+const SIZE: &str = "SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database)::bigint \
+    + (SELECT coalesce(sum(size), 0) FROM pg_ls_waldir())::bigint";
+
 pub(super) async fn drill(
     setup: &Setup,
     job: &Job,
@@ -52,7 +56,7 @@ pub(super) async fn drill(
     let done = async {
         tokio::select! {
             done = filling => done,
-            size = apart.grows_beyond(most) => Err(limits::outgrown(size, most)),
+            size = limits::grows_beyond(&apart.server, SIZE, most) => Err(limits::outgrown(size, most)),
         }
     };
     let done = timeout_at(deadline, done).await;

@@ -212,26 +212,6 @@ impl Apart {
         (!text.is_empty()).then(|| text.chars().take(200).collect())
     }
 
-    /// Waits for ever, unless its server comes to have more than so many bytes. It looks
-    /// once a second: no engine has a limit for a disk that works everywhere, so what is
-    /// written within that second is beyond it.
-    pub(super) async fn grows_beyond(&self, most: u64) -> u64 {
-        const SIZE: &str = "SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database)::bigint \
-            + (SELECT coalesce(sum(size), 0) FROM pg_ls_waldir())::bigint";
-        loop {
-            sleep(Duration::from_secs(1)).await;
-            let Ok(mut session) = Session::open(&self.server).await else {
-                continue;
-            };
-            let size = session.line(SIZE).await.ok();
-            let size = size.and_then(|size| size.parse().ok()).unwrap_or(0);
-            let _ = session.close().await;
-            if size > most {
-                return size;
-            }
-        }
-    }
-
     /// Takes it away.
     pub(super) async fn end(mut self) -> Result<(), String> {
         let gone = remove(&self.engine, &self.work, &self.id).await;

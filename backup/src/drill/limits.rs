@@ -62,22 +62,26 @@ pub(super) async fn set(
     Ok(())
 }
 
-/// Waits for ever, unless a database comes to have more than so many bytes. It looks once
-/// a second: what is written within that second is beyond it.
-pub(super) async fn grows_beyond(server: &Server, name: &str, most: u64) -> u64 {
-    let sql = format!(
+/// Asks how many bytes a database has.
+pub(super) fn size_of(name: &str) -> String {
+    format!(
         "SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database WHERE datname = {}",
         literal(name)
-    );
+    )
+}
+
+/// Waits for ever, unless what is asked for comes to be more than so many bytes. It looks once
+/// a second: what is written within that second is beyond it.
+pub(super) async fn grows_beyond(server: &Server, size: &str, most: u64) -> u64 {
     loop {
         sleep(Duration::from_secs(1)).await;
         let Ok(mut session) = Session::open(server).await else {
             continue;
         };
-        while let Ok(size) = session.line(&sql).await {
-            let size = size.parse().unwrap_or(0);
-            if size > most {
-                return size;
+        while let Ok(found) = session.line(size).await {
+            let found = found.parse().unwrap_or(0);
+            if found > most {
+                return found;
             }
             sleep(Duration::from_secs(1)).await;
         }

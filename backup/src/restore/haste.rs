@@ -8,6 +8,12 @@ use std::thread::available_parallelism;
 use crate::postgres::{Error as PostgresError, Server, Session, ident};
 use crate::tool::Place;
 
+/// All that may be set.
+const ALL: [(&str, &str); 2] = [
+    ("synchronous_commit", "off"),
+    ("max_parallel_maintenance_workers", "0"),
+];
+
 /// How much `pg_restore` does at once: only of a file can it do more than one thing,
 /// and into a container the dump comes as a stream.
 pub(super) fn jobs(place: &Place) -> usize {
@@ -26,13 +32,15 @@ pub(super) async fn begin(
     name: &str,
 ) -> Result<(), PostgresError> {
     let cores = available_parallelism().map_or(1, usize::from);
-    let set = |setting| format!("ALTER DATABASE {} SET {setting}", ident(name));
+    let set = |(setting, value): &(&str, &str)| {
+        format!("ALTER DATABASE {} SET {setting} = {value}", ident(name))
+    };
     let settings = settings(jobs(&server.place), cores);
     let all: Vec<_> = settings.iter().map(set).collect();
     admin.lines(&all.join(";\n")).await.map(|_| ())
 }
 
-/// Takes it back. What the server had put off is on its disk when this has returned:
+/// Takes it back, and nothing else that is set on the database. What the server had put off is on its disk when this has returned:
 /// this change itself is not put off, whatever is usual for our role, and the log of
 /// writes has one order.
 ///
@@ -42,7 +50,8 @@ pub(super) async fn end(
     (server, admin): (&Server, &mut Session),
     name: &str,
 ) -> Result<(), PostgresError> {
-    let reset = format!("ALTER DATABASE {} RESET ALL", ident(name));
+    let reset = |setting| format!("ALTER DATABASE {} RESET {setting}", ident(name));
+    let reset = ALL.map(|(setting, _)| reset(setting)).join("; ");
     let sql = format!("BEGIN; SET LOCAL synchronous_commit = on; {reset}; COMMIT");
     if admin.lines(&sql).await.is_ok() {
         return Ok(());
@@ -55,12 +64,8 @@ pub(super) async fn end(
 /// An index that several build at once has its memory parted among them, and is sorted
 /// on the disk sooner: where the jobs keep all cores busy, that only costs. Whoever asks
 /// is most often on the server's own host.
-fn settings(jobs: usize, cores: usize) -> &'static [&'static str] {
-    let all = &[
-        "synchronous_commit = off",
-        "max_parallel_maintenance_workers = 0",
-    ];
-    if cores > jobs { &all[..1] } else { all }
+fn settings(jobs: usize, cores: usize) -> &'static [(&'static str, &'static str)] {
+    if cores > jobs { &ALL[..1] } else { &ALL }
 }
 
 #[cfg(test)]
@@ -84,10 +89,10 @@ mod tests {
             (&container, 1, false),
             (&container, 2, true),
         ] {
-            let alone = "max_parallel_maintenance_workers = 0";
+            let alone = ("max_parallel_maintenance_workers", "0");
             let set = settings(jobs(place), cores);
             assert_eq!(!set.contains(&alone), idle, "{place:?} {cores}");
-            assert_eq!(set[0], "synchronous_commit = off");
+            assert_eq!(set[0], ("synchronous_commit", "off"));
         }
     }
 }
