@@ -191,11 +191,18 @@ impl Store {
 
     /// All series, some at a time, without keeping anyone out meanwhile.
     pub(crate) fn pages(&self) -> impl Iterator<Item = Vec<Arc<Series>>> {
-        let mut next = 0;
+        self.pages_from(0).map(|(page, _)| page)
+    }
+
+    /// Those from a slot on, each time with the slot behind them.
+    pub(crate) fn pages_from(
+        &self,
+        mut next: usize,
+    ) -> impl Iterator<Item = (Vec<Arc<Series>>, usize)> {
         iter::from_fn(move || {
             let (page, after) = self.read().page(next)?;
             next = after;
-            Some(page)
+            Some((page, after))
         })
     }
 }

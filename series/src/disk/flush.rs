@@ -114,12 +114,12 @@ impl Status {
 
 impl Log {
     fn run(&mut self, store: &Store, done: &mut Done) -> Result<(), Failed> {
-        let mut more = !self.broken;
+        let (mut more, mut next) = (!self.broken, 0);
         while more {
             more = true;
             if self.pending.is_empty() {
                 self.turn()?;
-                more = self.gather(store);
+                more = self.gather(store, &mut next);
             }
             if !self.pending.is_empty() {
                 done.written += self.write()?;
@@ -143,8 +143,9 @@ impl Log {
         }
     }
 
-    /// Makes records of what is not written yet, and says whether there is more.
-    fn gather(&mut self, store: &Store) -> bool {
+    /// Makes records of what is not written yet of the series from slot `next` on, and
+    /// says whether there is more.
+    fn gather(&mut self, store: &Store, next: &mut usize) -> bool {
         let (mut begun, mut samples) = (vec![entry::SERIES], vec![entry::SAMPLES]);
         let clock = store.clock();
         push_signed(&mut samples, clock);
@@ -153,7 +154,7 @@ impl Log {
         let mut points: Vec<Point> = Vec::new();
         let ended = mem::take(&mut store.write().ended);
         let mut more = false;
-        'all: for page in store.pages() {
+        'all: for (page, after) in store.pages_from(*next) {
             for series in page {
                 points.clear();
                 let news = series.lock().take_unlogged(self.number, &mut points);
@@ -168,6 +169,7 @@ impl Log {
                     break 'all;
                 }
             }
+            *next = after;
         }
         if !ended.is_empty() {
             let mut payload = vec![entry::ENDED];
@@ -178,6 +180,7 @@ impl Log {
         }
         if begun.len() > 1 {
             record::push(&mut self.pending, &begun);
+            self.named += begun.len() as u64;
         }
         if samples.len() > empty || clock != self.clock {
             record::push(&mut self.pending, &samples);
@@ -191,11 +194,11 @@ impl Log {
         self.close()?;
         let result = snapshot::write(store, &self.folder, self.number - 1, self.broken);
         match result {
-            Ok(_) => {
+            Ok(bytes) => {
                 if let Some(disk) = &store.disk {
                     disk.outdated.store(false, Ordering::Relaxed);
                 }
-                self.covered();
+                self.covered(bytes);
                 self.failures = 0;
             }
             Err(_) => {

@@ -59,9 +59,15 @@ pub(super) fn open(store: &Store, folder: Folder) -> (Log, Recovery) {
         older.push((*number, *whole));
     }
     let last = loaded.segments.last().map_or(0, |(number, _)| *number);
-    let damaged = recovery.is_damaged();
     let last = last.max(covered);
-    let log = Log::after(folder, &store.settings, store.clock(), last, older, damaged);
+    let log = Log::after(
+        folder,
+        &store.settings,
+        store.clock(),
+        last,
+        older,
+        &recovery,
+    );
     (log, recovery)
 }
 

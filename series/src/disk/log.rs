@@ -6,11 +6,19 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::flush::FlushError;
 use super::record::MAGIC;
-use super::{Folder, Fsync};
+use super::{Folder, Fsync, Recovery};
 use crate::Settings;
 
 /// So many short segments, as restarts leave them, are as bad as a long log.
 const MOST_SEGMENTS: usize = 32;
+
+/// A segment names each of its series once: it is at least so many times as long as the
+/// names are, or of many series it would be nothing else.
+const NAMES_SHARE: u64 = 2;
+
+/// The log may be longer by the length of the snapshot, but by no more than so many
+/// times what it may have anyway.
+const MOST_LENGTHS: u64 = 64;
 
 /// Where the log stands. Only [`Store::flush`](crate::Store::flush) has it.
 #[derive(Debug)]
@@ -24,6 +32,8 @@ pub(super) struct Log {
     file: Option<File>,
     /// Its length; what is behind that in the file does not count.
     at: u64,
+    /// How much of it names series.
+    pub(super) named: u64,
     /// Earlier segments that no snapshot covers, and their lengths.
     older: Vec<(u64, u64)>,
     /// Records for this segment that are not written yet.
@@ -58,9 +68,9 @@ impl Log {
         clock: i64,
         last: u64,
         older: Vec<(u64, u64)>,
-        damaged: bool,
+        recovery: &Recovery,
     ) -> Self {
-        Self {
+        let mut log = Self {
             folder,
             fsync: settings.fsync,
             segment_bytes: settings.segment_bytes,
@@ -68,16 +78,26 @@ impl Log {
             number: last + 1,
             file: None,
             at: 0,
+            named: 0,
             older,
             pending: Vec::new(),
             broken: false,
-            damaged,
-            fold_at: settings.log_bytes,
+            damaged: recovery.is_damaged(),
+            fold_at: 0,
             trouble: None,
             clock,
             wait: 0,
             failures: 0,
-        }
+        };
+        log.fold_beside(recovery.snapshot_bytes);
+        log
+    }
+
+    /// Sets when the log is folded. A fold writes a whole snapshot anew: it is to be as
+    /// rare as that is long.
+    fn fold_beside(&mut self, snapshot_bytes: u64) {
+        let most = self.log_bytes.saturating_mul(MOST_LENGTHS);
+        self.fold_at = self.log_bytes.saturating_add(snapshot_bytes.min(most));
     }
 
     /// Length of all segments that no snapshot covers.
@@ -93,10 +113,10 @@ impl Log {
             || self.older.len() >= MOST_SEGMENTS
     }
 
-    /// Begins another segment once this one is long. Between the records of
-    /// one gathering this must not be done.
+    /// Begins another segment once this one is long, and not mostly names. Between the
+    /// records of one gathering this must not be done.
     pub(super) fn turn(&mut self) -> Result<(), FlushError> {
-        if self.at < self.segment_bytes {
+        if self.at < self.segment_bytes.max(NAMES_SHARE * self.named) {
             return Ok(());
         }
         self.close()
@@ -106,9 +126,7 @@ impl Log {
     pub(super) fn close(&mut self) -> Result<(), FlushError> {
         self.pending.clear();
         if let Some(file) = self.file.take() {
-            self.older.push((self.number, self.at));
-            self.at = 0;
-            self.number += 1;
+            self.age();
             self.synced("close a log segment", file.sync_data())?;
         }
         Ok(())
@@ -173,21 +191,26 @@ impl Log {
         self.broken = true;
         self.pending.clear();
         if self.file.take().is_some() {
-            self.older.push((self.number, self.at));
-            self.at = 0;
-            self.number += 1;
+            self.age();
         }
     }
 
-    /// All segments so far are in a snapshot.
-    pub(super) fn covered(&mut self) {
+    /// The segment grows no more.
+    fn age(&mut self) {
+        self.older.push((self.number, self.at));
+        (self.at, self.named) = (0, 0);
+        self.number += 1;
+    }
+
+    /// All segments so far are in a snapshot of so many bytes.
+    pub(super) fn covered(&mut self, snapshot_bytes: u64) {
         for (number, _) in self.older.drain(..) {
             // One that stays is covered all the same, and goes at the next start.
             let _ = fs::remove_file(self.folder.segment(number));
         }
         self.broken = false;
         self.damaged = false;
-        self.fold_at = self.log_bytes;
+        self.fold_beside(snapshot_bytes);
     }
 
     /// The snapshot failed: the log goes on, and gets longer before the next try.
