@@ -5,19 +5,25 @@
 //! so a label is released with the last series that has it. Nothing here looks
 //! at samples.
 
+mod asked;
+
 use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exposition::{Label, Labels, LabelsBuilder};
 use hashbrown::HashTable;
 
 use crate::samples::{BLOCK, Series};
 use crate::{Matcher, Op, order};
+use asked::Asked;
 
 type Slots = Vec<u32>;
+
+/// Series in the order of their labels.
+pub(crate) type Found = Arc<[Arc<Series>]>;
 
 /// A label among those of one name.
 #[derive(Debug, Clone)]
@@ -53,6 +59,7 @@ pub(crate) struct Index {
     by_name: HashMap<Arc<str>, HashMap<ByValue, Slots>>,
     next_id: u64,
     bytes: usize,
+    asked: Mutex<Asked>,
     /// Families that were shed, and the store's time until when.
     pub(crate) shed: HashMap<Arc<str>, i64>,
     /// Ids of series that have left and that the log does not know to have.
@@ -97,6 +104,7 @@ impl Index {
     /// Adds a series that is not there, under an id from a file.
     pub(crate) fn insert_as(&mut self, id: u64, labels: &Labels) -> Arc<Series> {
         self.next_id = self.next_id.max(id + 1);
+        self.asked().forget();
         let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
         let mut shared = LabelsBuilder::default();
         for label in labels.shared() {
@@ -146,6 +154,7 @@ impl Index {
 
     /// Takes out series, which may be out already.
     pub(crate) fn remove(&mut self, series: &[Arc<Series>]) {
+        self.asked().forget();
         let mut leaves = vec![false; self.slots.len()];
         let mut lists = Vec::new();
         for series in series {
@@ -214,8 +223,21 @@ impl Index {
         Some((page.iter().flatten().cloned().collect(), from + page.len()))
     }
 
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The series that satisfy all matchers, sorted by labels.
-    pub(crate) fn find(&self, matchers: &[Matcher]) -> Vec<Arc<Series>> {
+    pub(crate) fn find(&self, matchers: &[Matcher]) -> Found {
+        let known = self.asked().get(matchers);
+        known.unwrap_or_else(|| {
+            let found = self.look_for(matchers).into();
+            self.asked().keep(matchers, &found);
+            found
+        })
+    }
+
+    fn look_for(&self, matchers: &[Matcher]) -> Vec<Arc<Series>> {
         let narrowest = self.narrowest(matchers);
         // What a list was made by need not be asked of each that is on it.
         let listed = narrowest.as_ref().map(|(_, by)| *by);

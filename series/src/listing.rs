@@ -13,7 +13,7 @@ impl Store {
     pub fn labels(&self, matchers: &[Matcher]) -> Vec<Arc<str>> {
         let index = self.read();
         let found = match matchers.is_empty() {
-            true => Vec::new(),
+            true => Arc::default(),
             false => index.find(matchers),
         };
         let names: BTreeSet<&str> = match matchers.is_empty() {
@@ -31,7 +31,7 @@ impl Store {
     pub fn values(&self, name: &str, matchers: &[Matcher]) -> Vec<Arc<str>> {
         let index = self.read();
         let found = match matchers.is_empty() {
-            true => Vec::new(),
+            true => Arc::default(),
             false => index.find(matchers),
         };
         let values: BTreeSet<&str> = match matchers.is_empty() {

@@ -171,9 +171,10 @@ impl Store {
                 found.insert(labels.clone(), one);
             }
         });
-        for series in self.read().find(question.matchers) {
+        let in_memory = self.read().find(question.matchers);
+        for series in in_memory.iter() {
             let one = found.entry(series.labels.clone()).or_default();
-            one.series = Some(series);
+            one.series = Some(Arc::clone(series));
         }
         found
     }
