@@ -122,6 +122,12 @@ impl Archive {
         files.clone()
     }
 
+    /// Whether the files are these.
+    fn has_still(&self, known: &Files) -> bool {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::ptr_eq(&files, known)
+    }
+
     fn set_files(&self, files: Vec<Arc<File>>) {
         let mut all = self.files.write().unwrap_or_else(PoisonError::into_inner);
         *all = Arc::new(files);

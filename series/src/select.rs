@@ -82,8 +82,10 @@ impl Store {
             for series in some {
                 samples.clear();
                 reading.read(series, &mut samples);
-                for (time, _) in &mut samples {
-                    *time = time.wrapping_add(clock);
+                if clock != 0 {
+                    for (time, _) in &mut samples {
+                        *time = time.wrapping_add(clock);
+                    }
                 }
                 if !samples.is_empty() {
                     each(&series.labels, &mut samples)?;

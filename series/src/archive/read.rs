@@ -114,9 +114,8 @@ impl Reading<'_> {
             return begins;
         };
         // After memory: what has just left it is in the files by now.
-        let files = archive.files();
-        if !Arc::ptr_eq(&files, &self.files) {
-            self.files = files;
+        if !archive.has_still(&self.files) {
+            self.files = archive.files();
             self.older.clear();
         }
         if !self.has_files() {

@@ -5,6 +5,9 @@ use std::mem;
 /// How many bytes a stream grows by at least.
 const STEP: usize = 32;
 
+/// Of so many bits a [`Reader`] shows what they are before they are read.
+pub(super) const PEEKED: u32 = 57;
+
 /// Where bits are written.
 pub(super) trait Bits {
     /// Writes the low `count` bits of `value`; at most 64.
@@ -149,19 +152,31 @@ impl<'a> Reader<'a> {
         Some(value >> (64 - count))
     }
 
-    /// How many ones come before the next zero, at most `most`; the zero is
-    /// eaten, and after `most` ones nothing more is.
+    /// The bits that come next, highest first: [`PEEKED`] of them, as zeros where there
+    /// are no more.
     #[inline]
-    pub(super) fn ones(&mut self, most: u32) -> Option<u32> {
+    pub(super) fn peek(&self) -> u64 {
         let (window, shift) = self.window();
-        // At least 57 bits of the window are real, or zeros past the end.
-        let count = (window << shift).leading_ones().min(most);
-        let eaten = count + u32::from(count < most);
-        let end = self.at + eaten as usize;
+        window << shift
+    }
+
+    /// Goes past bits that were looked at.
+    #[inline]
+    pub(super) fn eat(&mut self, count: u32) -> Option<()> {
+        let end = self.at + count as usize;
         if end > self.bytes.len() * 8 {
             return None;
         }
         self.at = end;
+        Some(())
+    }
+
+    /// How many ones come before the next zero, at most `most`; the zero is
+    /// eaten, and after `most` ones nothing more is.
+    #[inline]
+    pub(super) fn ones(&mut self, most: u32) -> Option<u32> {
+        let count = self.peek().leading_ones().min(most);
+        self.eat(count + u32::from(count < most))?;
         Some(count)
     }
 
@@ -171,13 +186,21 @@ impl<'a> Reader<'a> {
         let byte = self.at / 8;
         let window = match self.bytes.get(byte..byte + 8) {
             Some(whole) => <[u8; 8]>::try_from(whole).map_or(0, u64::from_be_bytes),
-            None => {
-                let rest = self.bytes.get(byte..).unwrap_or_default();
-                let mut padded = [0; 8];
-                padded[..rest.len()].copy_from_slice(rest);
-                u64::from_be_bytes(padded)
-            }
+            None => self.last_window(byte),
         };
         (window, (self.at % 8) as u32)
+    }
+
+    /// The same where there are fewer than eight bytes, and zeros behind them.
+    fn last_window(&self, byte: usize) -> u64 {
+        if let Some(last) = self.bytes.last_chunk() {
+            let over = byte - (self.bytes.len() - last.len());
+            let window = u64::from_be_bytes(*last);
+            return window.checked_shl(over as u32 * 8).unwrap_or_default();
+        }
+        let rest = self.bytes.get(byte..).unwrap_or_default();
+        let mut padded = [0; 8];
+        padded[..rest.len()].copy_from_slice(rest);
+        u64::from_be_bytes(padded)
     }
 }

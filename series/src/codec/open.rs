@@ -222,11 +222,17 @@ impl Open {
         self.bytes.len()
     }
 
-    /// Adds all samples to `out` whose time is `from` or later, and maybe some
-    /// earlier ones.
+    /// Adds all samples to `out` whose time is `from` or later.
     pub(crate) fn decode(&self, from: i64, out: &mut Vec<Point>) {
         // The bits are our own and in memory: what does not decode is not there.
         let _ = self.read(from, out);
+    }
+
+    /// How many samples are not looked at for those from a time on.
+    #[cfg(test)]
+    pub(super) fn skipped(&self, from: i64) -> usize {
+        let mark = self.mark_before(from, self.first());
+        mark.map_or(0, |(_, state)| usize::from(state.count))
     }
 
     /// The last mark before a time.
@@ -264,7 +270,9 @@ impl Open {
             }
             None => {
                 let value = f64::from_bits(bits.read(64)?);
-                out.push((first, value));
+                if first >= from {
+                    out.push((first, value));
+                }
                 State {
                     time: first,
                     delta: 0,
@@ -284,7 +292,10 @@ impl Open {
             let delta = i64::from(state.delta).wrapping_add(change);
             state.delta = delta as u32;
             state.time = state.time.wrapping_add(delta);
-            out.push((state.time, state.values.read(&mut bits)?));
+            let value = state.values.read(&mut bits)?;
+            if state.time >= from {
+                out.push((state.time, value));
+            }
         }
         Some(())
     }

@@ -4,7 +4,7 @@
 //! chosen once for all numbers of a stream. A number far off the others is
 //! written whole behind a mark, so that one outlier costs ten bytes and no more.
 
-use super::bits::{Bits as _, Reader, Writer};
+use super::bits::{Bits as _, PEEKED, Reader, Writer};
 use super::varint::{fold, unfold};
 
 /// So many ones announce a whole number.
@@ -73,6 +73,14 @@ pub(super) fn push(out: &mut Writer, number: i64, k: u32) {
 /// Reads one number.
 #[inline]
 pub(super) fn read(from: &mut Reader<'_>, k: u32) -> Option<i64> {
+    let next = from.peek();
+    let high = next.leading_ones();
+    let length = high + 1 + k;
+    if high < MARK && length <= PEEKED {
+        from.eat(length)?;
+        let low = (next << (high + 1)).checked_shr(64 - k).unwrap_or_default();
+        return Some(unfold(u64::from(high) << k | low));
+    }
     let high = from.ones(MARK)?;
     let folded = if high < MARK {
         u64::from(high) << k | from.read(k)?

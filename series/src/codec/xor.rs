@@ -1,6 +1,6 @@
 //! Values as the bits in which each differs from the one before.
 
-use super::bits::{Bits, Reader};
+use super::bits::{Bits, PEEKED, Reader};
 
 /// The value before, and the window of bits that was written last.
 #[derive(Debug, Clone, Copy, Default)]
@@ -99,20 +99,34 @@ impl Xor {
     /// Reads the next value.
     #[inline]
     pub(super) fn read(&mut self, from: &mut Reader<'_>) -> Option<f64> {
-        match from.ones(2)? {
-            0 => return Some(f64::from_bits(self.before)),
-            1 => {}
-            _ => {
-                let window = from.read(11)?;
-                (self.leading, self.width) = ((window >> 6) as u8, (window & 63) as u8 + 1);
+        // Mostly all of a value is among the bits that can be looked at together.
+        let next = from.peek();
+        let head = match next >> 62 {
+            0 | 1 => {
+                from.eat(1)?;
+                return Some(f64::from_bits(self.before));
             }
-        }
+            2 => 2,
+            _ => {
+                let window = next << 2 >> 53;
+                (self.leading, self.width) = ((window >> 6) as u8, (window & 63) as u8 + 1);
+                13
+            }
+        };
         let used = u32::from(self.leading) + u32::from(self.width);
         let trailing = 64_u32.checked_sub(used)?;
         if self.width == 0 {
             return None;
         }
-        self.before ^= from.read(u32::from(self.width))? << trailing;
+        let width = u32::from(self.width);
+        let changed = if head + width <= PEEKED {
+            from.eat(head + width)?;
+            next << head >> (64 - width)
+        } else {
+            from.eat(head)?;
+            from.read(width)?
+        };
+        self.before ^= changed << trailing;
         Some(f64::from_bits(self.before))
     }
 }
