@@ -159,7 +159,11 @@ impl Labels {
     /// The metric name, which is empty for a set without one.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.get(NAME)
+        match self.0.first() {
+            // It is, unless some label begins with a capital.
+            Some(first) if first.name() == NAME => first.value(),
+            _ => self.get(NAME),
+        }
     }
 
     /// All pairs, in order of names.

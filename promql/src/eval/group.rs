@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 
 use exposition::{Label, Labels, NAME};
+
+use super::Table;
 
 /// The labels that count.
 #[derive(Debug, Clone, Copy)]
@@ -42,28 +45,26 @@ impl Key<'_> {
         }
         labels.edit().retain(|name| self.takes(name)).build()
     }
-
-    fn hash(&self, labels: &Labels) -> u64 {
-        let taken = labels.shared().iter();
-        let taken = taken.filter(|label| self.takes(label.name()));
-        taken.fold(0, |hash, label| exposition::mix(hash, label.hashed()))
-    }
-
-    fn same(&self, left: &Labels, right: &Labels) -> bool {
-        fn taken<'a>(key: &Key<'_>, labels: &'a Labels) -> impl Iterator<Item = &'a Label> {
-            let all = labels.shared().iter();
-            all.filter(|label| key.takes(label.name()))
-        }
-        taken(self, left).eq(taken(self, right))
-    }
 }
 
 /// Numbers the groups in order of appearance.
 pub(crate) struct Grouper<'a> {
     key: Key<'a>,
     first: HashMap<u64, usize, BuildHasherDefault<Ready>>,
-    /// One set of each group, and the next group with the same hash.
-    groups: Vec<(Labels, Option<usize>)>,
+    groups: Vec<Group>,
+    /// The labels that count of one set of each group, and behind them those of the set
+    /// in hand.
+    labels: Vec<&'a Label>,
+    /// The group of the set before.
+    last: usize,
+}
+
+/// A group of a [`Grouper`].
+struct Group {
+    /// Where its labels are.
+    labels: Range<usize>,
+    /// The next group with the same hash.
+    next: Option<usize>,
 }
 
 impl<'a> Grouper<'a> {
@@ -72,6 +73,8 @@ impl<'a> Grouper<'a> {
             key,
             first: HashMap::default(),
             groups: Vec::new(),
+            labels: Vec::new(),
+            last: 0,
         }
     }
 
@@ -80,24 +83,47 @@ impl<'a> Grouper<'a> {
     }
 
     /// The group of a set, opened if need be.
-    pub(crate) fn id(&mut self, labels: &Labels) -> usize {
+    pub(crate) fn id(&mut self, labels: &'a Labels) -> usize {
+        let start = self.labels.len();
+        let all = labels.shared().iter();
+        let key = self.key;
+        self.labels
+            .extend(all.filter(|label| key.takes(label.name())));
+        self.last = self.of_labels_from(start);
+        self.last
+    }
+
+    /// The group of each row.
+    pub(crate) fn ids(&mut self, table: &'a Table) -> Vec<usize> {
+        let rows = table.rows.iter();
+        rows.map(|row| self.id(&row.labels)).collect()
+    }
+
+    /// The group of the labels from a place on, which stay there if they open it.
+    fn of_labels_from(&mut self, start: usize) -> usize {
+        let (known, own) = self.labels.split_at(start);
+        let is = |group: &Group| known[group.labels.clone()] == *own;
+        // Sets come in order, so that it often is the one before.
+        if self.groups.get(self.last).is_some_and(is) {
+            self.labels.truncate(start);
+            return self.last;
+        }
+        let hash = own
+            .iter()
+            .fold(0, |hash, label| exposition::mix(hash, label.hashed()));
         let opened = self.groups.len();
-        if self.key.by && self.key.names.is_empty() {
-            // Everything is one group.
-            if opened == 0 {
-                self.groups.push((labels.clone(), None));
+        let mut at = *self.first.entry(hash).or_insert(opened);
+        while let Some(group) = self.groups.get_mut(at) {
+            if is(group) {
+                self.labels.truncate(start);
+                return at;
             }
-            return 0;
+            at = *group.next.get_or_insert(opened);
         }
-        let hash = self.key.hash(labels);
-        let mut group = *self.first.entry(hash).or_insert(opened);
-        while let Some((example, next)) = self.groups.get_mut(group) {
-            if self.key.same(example, labels) {
-                return group;
-            }
-            group = *next.get_or_insert(opened);
-        }
-        self.groups.push((labels.clone(), None));
+        self.groups.push(Group {
+            labels: start..self.labels.len(),
+            next: None,
+        });
         opened
     }
 }
@@ -152,9 +178,14 @@ mod tests {
 
     #[test]
     fn values_do_not_run_into_each_other() {
+        let sets = [
+            [("a", "aa"), ("b", "bb")],
+            [("a", "a"), ("b", "abb")],
+            [("a", "aa"), ("b", "bb")],
+        ]
+        .map(Labels::from_pairs);
         let mut grouper = Grouper::new(Key::ALL);
-        let first = grouper.id(&Labels::from_pairs([("a", "aa"), ("b", "bb")]));
-        let second = grouper.id(&Labels::from_pairs([("a", "a"), ("b", "abb")]));
-        assert_ne!(first, second);
+        assert_eq!(sets.each_ref().map(|set| grouper.id(set)), [0, 1, 0]);
+        assert_eq!(grouper.len(), 2);
     }
 }

@@ -50,14 +50,8 @@ impl Evaluator<'_> {
         };
         let key = key_of(&node.matching);
         let mut grouper = Grouper::new(key);
-        let mut ids = |table: &Table| -> Vec<usize> {
-            table
-                .rows
-                .iter()
-                .map(|row| grouper.id(&row.labels))
-                .collect()
-        };
-        let (one_ids, many_ids) = (ids(one), ids(many));
+        let one_ids = grouper.ids(one);
+        let many_ids = grouper.ids(many);
         let groups = grouper.len();
         self.budget.take_cells(many.rows.len(), many.steps)?;
         self.budget.work(left.cells.len() + right.cells.len())?;

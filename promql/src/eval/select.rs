@@ -42,8 +42,14 @@ impl Cursor {
         points: &'a [Point],
         (low, high): (i64, i64),
     ) -> &'a [Point] {
-        while points.get(self.to).is_some_and(|point| point.0 <= high) {
-            self.to += 1;
+        match points.last() {
+            // The last window, which mostly is the only one.
+            Some(last) if last.0 <= high => self.to = points.len(),
+            _ => {
+                while points.get(self.to).is_some_and(|point| point.0 <= high) {
+                    self.to += 1;
+                }
+            }
         }
         while self.from < self.to && points[self.from].0 <= low {
             self.from += 1;

@@ -16,14 +16,8 @@ impl Evaluator<'_> {
         mut right: Table,
     ) -> Result<Table, Error> {
         let mut grouper = Grouper::new(key_of(&node.matching));
-        let mut ids = |table: &Table| -> Vec<usize> {
-            table
-                .rows
-                .iter()
-                .map(|row| grouper.id(&row.labels))
-                .collect()
-        };
-        let (left_ids, right_ids) = (ids(&left), ids(&right));
+        let left_ids = grouper.ids(&left);
+        let right_ids = grouper.ids(&right);
         let (groups, steps) = (grouper.len(), left.steps);
         self.budget.work(left.cells.len() + right.cells.len())?;
         self.budget.take_cells(groups, steps)?;

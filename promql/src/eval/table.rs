@@ -124,25 +124,26 @@ impl Table {
         // Group numbers count for each grouper; this finds the row.
         let mut homes: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
         let mut emptied = false;
-        for row in 0..self.rows.len() {
-            let side = usize::from(self.rows[row].nameless);
-            let group = groupers[side].id(&self.rows[row].labels);
+        let (rows, cells, steps) = (&self.rows, &mut self.cells, self.steps);
+        for (at, row) in rows.iter().enumerate() {
+            let side = usize::from(row.nameless);
+            let group = groupers[side].id(&row.labels);
             let Some(&home) = homes[side].get(group) else {
-                homes[side].push(row);
+                homes[side].push(at);
                 continue;
             };
-            for step in 0..self.steps {
-                let value = self.cells[row * self.steps + step];
+            for step in 0..steps {
+                let value = cells[at * steps + step];
                 if is_absent(value) {
                     continue;
                 }
-                let target = &mut self.cells[home * self.steps + step];
+                let target = &mut cells[home * steps + step];
                 if !is_absent(*target) {
                     return execution(conflict);
                 }
                 *target = value;
             }
-            self.cells_of_mut(row).fill(stale());
+            cells[at * steps..(at + 1) * steps].fill(stale());
             emptied = true;
         }
         if emptied {
