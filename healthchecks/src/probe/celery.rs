@@ -42,7 +42,7 @@ pub(super) async fn probe(
     let mut pair = Vec::new();
     // One to speak, and one that only listens.
     for until in [deadline, until] {
-        let mut stream: Stream = Box::new(connect(&found, port, None, until, samples).await?);
+        let mut stream: Stream = connect(&found, port, None, until, samples).await?;
         if celery.tls {
             (stream, _) =
                 tls::secure(stream, &host, &celery.tls_config, &[], until, samples).await?;

@@ -47,7 +47,7 @@ pub(super) async fn probe(
     let name = &*dns.query_name;
     let answer = if dns.dns_over_tls || dns.transport_protocol == "tcp" {
         let mut stream: Stream =
-            Box::new(connect(&addresses, port, dns.source_ip_address.0, deadline, samples).await?);
+            connect(&addresses, port, dns.source_ip_address.0, deadline, samples).await?;
         if dns.dns_over_tls {
             (stream, _) =
                 tls::secure(stream, &host, &dns.tls_config, &[], deadline, samples).await?;

@@ -114,9 +114,7 @@ async fn open(target: &str, deadline: Instant, samples: &mut Samples) -> Step<St
         fallback: true,
     };
     let found = addresses(&host, wanted, deadline, samples).await?;
-    Ok(Box::new(
-        connect(&found, port, None, deadline, samples).await?,
-    ))
+    connect(&found, port, None, deadline, samples).await
 }
 
 async fn get(

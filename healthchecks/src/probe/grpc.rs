@@ -53,7 +53,7 @@ pub(super) async fn probe(
     let began = Instant::now();
     // What gRPC calls a server that nobody gets to.
     samples.set("probe_grpc_status_code", UNAVAILABLE);
-    let mut stream: Stream = Box::new(connect(&found, port, None, deadline, samples).await?);
+    let mut stream: Stream = connect(&found, port, None, deadline, samples).await?;
     if grpc.tls {
         (stream, _) =
             tls::secure(stream, &host, &grpc.tls_config, &[b"h2"], deadline, samples).await?;

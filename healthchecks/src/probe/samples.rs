@@ -6,25 +6,34 @@ use exposition::{Kind, Spelled, Writer};
 
 use families::FAMILIES;
 
-/// As many values as a probe of a site has without TLS: room that is made once.
-const USUAL: usize = 24;
-
-/// The values of one probe, in the order of their families on a page.
+/// The values of one probe.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Samples(Vec<Sample>);
+pub struct Samples {
+    /// The value without labels of each family, by its place among [`FAMILIES`]; nothing
+    /// before the first: one block is made for all of them.
+    plain: Vec<f64>,
+    /// Which of them are set.
+    set: u128,
+    /// Those with labels, in the order of their families on a page.
+    labelled: Vec<Labelled>,
+}
+
+/// As many values with labels as a probe of a site without TLS has.
+const PHASES: usize = 5;
+
+const _: () = assert!(FAMILIES.len() <= u128::BITS as usize);
 
 #[derive(Debug, Clone, PartialEq)]
-struct Sample {
+struct Labelled {
     /// Its place among [`FAMILIES`].
     family: u8,
     labels: Labels,
     value: f64,
 }
 
-/// Most values have no label, and nearly all others the name of a phase.
+/// Nearly all have the name of a phase.
 #[derive(Debug, Clone, PartialEq)]
 enum Labels {
-    None,
     Phase(&'static str),
     Some(Box<[(String, String)]>),
 }
@@ -34,16 +43,22 @@ impl Labels {
         let owned = labels
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        match labels {
-            [] => Self::None,
-            _ => Self::Some(owned.collect()),
+        Self::Some(owned.collect())
+    }
+
+    fn are(&self, labels: &[(&str, &str)]) -> bool {
+        match self {
+            Self::Phase(phase) => matches!(labels, [("phase", have)] if have == phase),
+            Self::Some(own) => {
+                let own = own.iter().map(|(name, value)| (&**name, &**value));
+                own.eq(labels.iter().copied())
+            }
         }
     }
 
     /// Hands them on as a page takes them.
     fn with<T>(&self, take: impl FnOnce(&[(&str, &str)]) -> T) -> T {
         match self {
-            Self::None => take(&[]),
             Self::Phase(phase) => take(&[("phase", phase)]),
             Self::Some(labels) => {
                 let labels = labels.iter().map(|(name, value)| (&**name, &**value));
@@ -56,7 +71,14 @@ impl Labels {
 impl Samples {
     /// Sets a value without labels.
     pub(super) fn set(&mut self, name: &'static str, value: f64) {
-        *self.at(name, &[], || Labels::None) = value;
+        let family = family(name);
+        if self.plain.is_empty() {
+            self.plain = vec![0.0; FAMILIES.len()];
+        }
+        if let Some(at) = self.plain.get_mut(usize::from(family)) {
+            *at = value;
+            self.set |= 1 << family;
+        }
     }
 
     /// Sets a yes or no.
@@ -66,7 +88,10 @@ impl Samples {
 
     /// Sets the value with these labels.
     pub(super) fn label(&mut self, name: &'static str, labels: &[(&str, &str)], value: f64) {
-        *self.at(name, labels, || Labels::new(labels)) = value;
+        match labels {
+            [] => self.set(name, value),
+            _ => *self.at(name, labels, || Labels::new(labels)) = value,
+        }
     }
 
     /// Adds to the value of a phase.
@@ -77,14 +102,30 @@ impl Samples {
     /// Forgets a family.
     pub(super) fn drop(&mut self, name: &'static str) {
         let family = family(name);
-        self.0.retain(|sample| sample.family != family);
+        if let Some(at) = self.plain.get_mut(usize::from(family)) {
+            *at = 0.0;
+            self.set &= !(1 << family);
+        }
+        self.labelled.retain(|sample| sample.family != family);
     }
 
     /// A value, if there is one with just these labels.
     #[must_use]
     pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let found = self.find(family(name), labels);
-        found.ok().map(|at| self.0[at].value)
+        let family = family(name);
+        match labels {
+            [] => self.plain(family),
+            _ => self
+                .find(family, labels)
+                .ok()
+                .map(|at| self.labelled[at].value),
+        }
+    }
+
+    /// The value of a family without labels.
+    fn plain(&self, family: u8) -> Option<f64> {
+        let at = self.plain.get(usize::from(family)).copied();
+        at.filter(|_| self.set & 1 << family != 0)
     }
 
     /// The value with these labels; 0 if there was none.
@@ -96,33 +137,26 @@ impl Samples {
     ) -> &mut f64 {
         let family = family(name);
         let at = self.find(family, labels).unwrap_or_else(|at| {
-            if self.0.is_empty() {
-                self.0.reserve_exact(USUAL);
+            if self.labelled.is_empty() {
+                self.labelled.reserve_exact(PHASES);
             }
-            let sample = Sample {
+            let sample = Labelled {
                 family,
                 labels: own(),
                 value: 0.0,
             };
-            self.0.insert(at, sample);
+            self.labelled.insert(at, sample);
             at
         });
-        &mut self.0[at].value
+        &mut self.labelled[at].value
     }
 
     /// Where the sample with these labels stands, or else belongs: behind its family.
     fn find(&self, family: u8, labels: &[(&str, &str)]) -> Result<usize, usize> {
-        let mut at = self.0.partition_point(|sample| sample.family < family);
-        while let Some(sample) = self.0.get(at).filter(|sample| sample.family == family) {
-            let same = match &sample.labels {
-                Labels::None => labels.is_empty(),
-                Labels::Phase(phase) => matches!(labels, [("phase", have)] if have == phase),
-                Labels::Some(own) => {
-                    let own = own.iter().map(|(name, value)| (&**name, &**value));
-                    own.eq(labels.iter().copied())
-                }
-            };
-            if same {
+        let all = &self.labelled;
+        let mut at = all.partition_point(|sample| sample.family < family);
+        while let Some(sample) = all.get(at).filter(|sample| sample.family == family) {
+            if sample.labels.are(labels) {
                 return Ok(at);
             }
             at += 1;
@@ -175,18 +209,22 @@ fn family(name: &str) -> u8 {
 pub(super) fn write(page: &mut Writer, probes: &[(&Spelled, &Samples)]) {
     let mut left: Vec<_> = probes
         .iter()
-        .map(|(own, samples)| (*own, samples.0.iter().peekable()))
+        .map(|(own, samples)| (*own, *samples, samples.labelled.iter().peekable()))
         .collect();
-    for (at, (name, help)) in FAMILIES.iter().enumerate() {
+    for (family, (name, help)) in (0_u8..).zip(&FAMILIES) {
         let mut open = false;
-        for (own, left) in &mut left {
-            while let Some(sample) = left.next_if(|next| usize::from(next.family) == at) {
-                if !std::mem::replace(&mut open, true) {
-                    page.family(name, help, Kind::Gauge);
-                }
-                sample.labels.with(|labels| {
-                    page.spelled("", own, labels, sample.value);
-                });
+        let mut add = |own: &Spelled, labels: &[(&str, &str)], value| {
+            if !std::mem::replace(&mut open, true) {
+                page.family(name, help, Kind::Gauge);
+            }
+            page.spelled("", own, labels, value);
+        };
+        for (own, samples, labelled) in &mut left {
+            if let Some(value) = samples.plain(family) {
+                add(own, &[], value);
+            }
+            while let Some(sample) = labelled.next_if(|next| next.family == family) {
+                sample.labels.with(|labels| add(own, labels, sample.value));
             }
         }
     }

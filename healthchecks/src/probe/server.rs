@@ -34,7 +34,7 @@ pub(super) async fn probe(
     let found = addresses(&host, wanted, deadline, samples).await;
     samples.phase(PHASES, "resolve", began.elapsed().as_secs_f64());
     let began = Instant::now();
-    let mut stream: Stream = Box::new(connect(&found?, port, None, deadline, samples).await?);
+    let mut stream: Stream = connect(&found?, port, None, deadline, samples).await?;
     if server.tls && prober != Prober::Postgres {
         (stream, _) =
             tls::secure(stream, &host, &server.tls_config, &[], deadline, samples).await?;

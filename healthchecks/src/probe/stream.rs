@@ -72,9 +72,24 @@ pub(super) fn used(address: IpAddr, samples: &mut Samples) {
     );
 }
 
-/// Connects to the first address that answers. Each has a fair part of the time
-/// that is left, so that a dead one does not use up that of the next.
+/// Connects as [`connect_to_ask`] does, for a talk: what is said goes out at once.
 pub(super) async fn connect(
+    addresses: &[IpAddr],
+    port: u16,
+    from: Option<IpAddr>,
+    deadline: Instant,
+    samples: &mut Samples,
+) -> Step<Stream> {
+    let stream = connect_to_ask(addresses, port, from, deadline, samples).await?;
+    // It only costs time.
+    let _ = stream.set_nodelay(true);
+    Ok(Box::new(stream))
+}
+
+/// Connects to the first address that answers. Each has a fair part of the time
+/// that is left, so that a dead one does not use up that of the next. What is said in
+/// one piece goes out at once, and only that.
+pub(super) async fn connect_to_ask(
     addresses: &[IpAddr],
     port: u16,
     from: Option<IpAddr>,
@@ -98,8 +113,6 @@ pub(super) async fn connect(
         {
             Ok(Ok(stream)) => {
                 used(*address, samples);
-                // It only costs time.
-                let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
             Ok(Err(err)) => last = Failure::connecting(&err),
@@ -182,17 +195,18 @@ mod tests {
         let [hangs, lives] = ["127.0.0.1", "127.0.0.2"].map(|text| text.parse::<IpAddr>().unwrap());
         let mut samples = Samples::default();
         let deadline = || Instant::now() + Duration::from_secs(9);
-        let stream = connect(&[hangs, hangs, lives], port, None, deadline(), &mut samples).await;
+        let stream =
+            connect_to_ask(&[hangs, hangs, lives], port, None, deadline(), &mut samples).await;
         assert_eq!(stream.unwrap().peer_addr().unwrap().ip(), lives);
         assert_eq!(
             samples.get("probe_ip_addr_hash", &[]),
             Some(f64::from(super::super::hash::address(lives)))
         );
         // The one that answers is first: no other is waited for.
-        let stream = connect(&[lives, hangs], port, None, deadline(), &mut samples).await;
+        let stream = connect_to_ask(&[lives, hangs], port, None, deadline(), &mut samples).await;
         assert_eq!(stream.unwrap().peer_addr().unwrap().ip(), lives);
         let soon = Instant::now() + Duration::from_secs(1);
-        let failure = connect(&[hangs, hangs], port, None, soon, &mut samples).await;
+        let failure = connect_to_ask(&[hangs, hangs], port, None, soon, &mut samples).await;
         assert_eq!(failure.unwrap_err().reason, Reason::ConnectTimeout);
     }
 

@@ -30,7 +30,7 @@ pub(super) async fn probe(
     };
     let addresses = addresses(&host, wanted, deadline, samples).await?;
     let mut stream: Stream =
-        Box::new(connect(&addresses, port, tcp.source_ip_address.0, deadline, samples).await?);
+        connect(&addresses, port, tcp.source_ip_address.0, deadline, samples).await?;
     if tcp.tls {
         (stream, _) = tls::secure(stream, &host, &tcp.tls_config, &[], deadline, samples).await?;
     }

@@ -43,7 +43,7 @@ pub(super) async fn probe(
     samples.phase(PHASES, "resolve", began.elapsed().as_secs_f64());
     let found = found?;
     let began = Instant::now();
-    let mut stream: Stream = Box::new(connect(&found, port, None, deadline, samples).await?);
+    let mut stream: Stream = connect(&found, port, None, deadline, samples).await?;
     if secure {
         (stream, _) = tls::secure(
             stream,

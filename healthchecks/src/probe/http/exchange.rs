@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::super::module::Http;
 use super::super::reason::{Failure, Reason, Step};
 use super::super::samples::Samples;
-use super::super::stream::{Stream, Wanted, addresses, connect};
+use super::super::stream::{Stream, Wanted, addresses, connect, connect_to_ask};
 use super::super::tls;
 use super::PHASES;
 use super::once::{self, Head};
@@ -110,9 +110,12 @@ pub(super) async fn run(
     }
     let began = Instant::now();
     let connected: Step<Stream> = match &proxy {
-        None => connect(&found, port, None, deadline, samples)
-            .await
-            .map(|stream| Box::new(stream) as Stream),
+        // Without a body it is said in one piece.
+        None if !secure && http.body.is_empty() => {
+            let connecting = connect_to_ask(&found, port, None, deadline, samples).await;
+            connecting.map(|stream| Box::new(stream) as Stream)
+        }
+        None => connect(&found, port, None, deadline, samples).await,
         Some(proxy) => {
             let tunnel = secure.then_some((host, port));
             Box::pin(proxy.connect(http, tunnel, deadline)).await

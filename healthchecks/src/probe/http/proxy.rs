@@ -66,7 +66,7 @@ impl Proxy {
             .await
             .map_err(told)?;
         let Some((host, port)) = tunnel else {
-            return Ok(Box::new(stream));
+            return Ok(stream);
         };
         let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
         let login = self
@@ -85,7 +85,7 @@ impl Proxy {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");
-        let mut talk = Talk::new(Box::new(stream), deadline);
+        let mut talk = Talk::new(stream, deadline);
         talk.send(request.as_bytes()).await.map_err(told)?;
         opened(&mut talk).await?;
         Ok(talk.into_stream())
