@@ -1,8 +1,11 @@
 //! Looking at targets when they are due: one that hangs delays no other. Those that
-//! wait nearly all of their time share a task, since tasks of their own would be handed
-//! out among the workers, each of which must be woken for it.
+//! wait nearly all of their time share the task that began them, since tasks of their own
+//! would be handed out among the workers, each of which must be woken for it and has what
+//! they use to fetch from memory.
 
 use std::any::Any;
+use std::convert::Infallible;
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +38,7 @@ const BOARDS: [fn(&Health) -> &Board; 2] = [|health| &health.probes, |health| &h
 pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
     let beat = watch.liveness.watch("probes", IDLE * 15, Instant::now());
     let mut looks = JoinSet::new();
+    let mut waiting = FuturesUnordered::new();
     let soon = Arc::new(Notify::new());
     let began = Instant::now();
     let mut found_at: Option<Instant> = None;
@@ -56,15 +60,13 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
         }
         for of in BOARDS {
             let due = of(&watch.health).due(now_ms);
-            let (waiting, working): (Vec<_>, Vec<_>) = due.into_iter().partition(waits);
-            let look = |due| look(Arc::clone(watch), of, due, Arc::clone(&soon));
-            for due in working {
-                looks.spawn(look(due));
-            }
-            if !waiting.is_empty() {
-                // None may take those with it with which it shares a task.
-                let alone = |due| AssertUnwindSafe(look(due)).catch_unwind().map(drop);
-                looks.spawn(together(waiting.into_iter().map(alone).collect()));
+            for due in due {
+                let waits = waits(&due);
+                let look = look(Arc::clone(watch), of, due, Arc::clone(&soon));
+                match waits {
+                    true => waiting.push(alone(look)),
+                    false => drop(looks.spawn(look)),
+                }
             }
         }
         beat.beat(Instant::now());
@@ -78,6 +80,7 @@ pub(super) async fn run(watch: &Arc<Watch>, stop: &CancellationToken) {
             () = stop.cancelled() => break,
             () = time::sleep(wait.min(IDLE)) => {}
             () = soon.notified() => {}
+            never = all(&mut waiting) => match never {},
         }
     }
     looks.shutdown().await;
@@ -88,9 +91,16 @@ fn waits(due: &Due) -> bool {
     due.target.certificate.is_empty() && due.module.only_waits(&due.target.target)
 }
 
-/// Goes on with all of them, each as soon as there is something to do for it.
-async fn together(looks: FuturesUnordered<impl Future<Output = ()>>) {
-    looks.collect::<()>().await;
+/// A look that takes none of those with it with which it shares a task.
+async fn alone(look: impl Future<Output = ()>) {
+    drop(AssertUnwindSafe(look).catch_unwind().await);
+}
+
+/// Goes on with all of them, each as soon as there is something to do for it, until there
+/// is something else to do.
+async fn all(looks: &mut FuturesUnordered<impl Future<Output = ()>>) -> Infallible {
+    while looks.next().await.is_some() {}
+    pending().await
 }
 
 /// What a look that panicked says.
@@ -212,7 +222,13 @@ mod tests {
                 told.send((at, outcome.failure.is_some())).unwrap();
             }
         });
-        let all = tokio::spawn(together(looks.collect()));
+        let mut looks: FuturesUnordered<_> = looks.map(alone).collect();
+        let all = tokio::spawn(async move {
+            // Whoever goes on with them may be called away at any time.
+            while !looks.is_empty() {
+                let _ = time::timeout(Duration::from_millis(1), all(&mut looks)).await;
+            }
+        });
         drop(told);
         let mut others = Vec::new();
         while others.len() < 99 {
