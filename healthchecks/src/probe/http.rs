@@ -62,18 +62,14 @@ pub(super) async fn probe(
     };
     let first = parse(&whole)
         .ok_or_else(|| Failure::new(Reason::Protocol, "the target is no URL of http or https"))?;
+    // In blocks of their own: hardly any look has them, and each has room for its variables.
     let with_token;
     let http = match &http.oauth2 {
         None => http,
         Some(oauth2) => {
-            with_token = Http {
-                authorization: Some(Authorization {
-                    credentials: Box::pin(token::token(oauth2, deadline)).await?,
-                    ..Authorization::default()
-                }),
-                ..http.clone()
-            };
-            &with_token
+            let credentials = Box::pin(token::token(oauth2, deadline)).await?;
+            with_token = authorized(http, credentials);
+            &*with_token
         }
     };
     let with_body;
@@ -81,7 +77,7 @@ pub(super) async fn probe(
         None => http,
         Some(http) => {
             with_body = http;
-            &with_body
+            &*with_body
         }
     };
     let mut url = first.clone();
@@ -130,8 +126,19 @@ pub(super) async fn probe(
     }
 }
 
+/// With the token that a server gave.
+fn authorized(http: &Http, credentials: settings::Secret) -> Box<Http> {
+    Box::new(Http {
+        authorization: Some(Authorization {
+            credentials,
+            ..Authorization::default()
+        }),
+        ..http.clone()
+    })
+}
+
 /// With the body from its file, if there is one. The disk may hang.
-async fn with_file(http: &Http, deadline: Instant) -> Step<Option<Http>> {
+async fn with_file(http: &Http, deadline: Instant) -> Step<Option<Box<Http>>> {
     if !http.body.is_empty() || http.body_file.as_os_str().is_empty() {
         return Ok(None);
     }
@@ -145,10 +152,10 @@ async fn with_file(http: &Http, deadline: Instant) -> Step<Option<Http>> {
     let body = timeout_at(deadline, reading)
         .await
         .map_err(|_| failure(&"its disk does not answer"))?;
-    Ok(Some(Http {
+    Ok(Some(Box::new(Http {
         body: body.map_err(|err| failure(&err))?,
         ..http.clone()
-    }))
+    })))
 }
 
 /// Reads a URL; nothing if it is none of ours.
