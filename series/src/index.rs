@@ -231,13 +231,13 @@ impl Index {
     pub(crate) fn find(&self, matchers: &[Matcher]) -> Found {
         let known = self.asked().get(matchers);
         known.unwrap_or_else(|| {
-            let found = self.look_for(matchers).into();
+            let found = self.look_for(matchers);
             self.asked().keep(matchers, &found);
             found
         })
     }
 
-    fn look_for(&self, matchers: &[Matcher]) -> Vec<Arc<Series>> {
+    fn look_for(&self, matchers: &[Matcher]) -> Found {
         let narrowest = self.narrowest(matchers);
         // What a list was made by need not be asked of each that is on it.
         let listed = narrowest.as_ref().map(|(_, by)| *by);

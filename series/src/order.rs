@@ -8,16 +8,17 @@ use std::sync::Arc;
 use exposition::Label;
 use hashbrown::HashTable;
 
+use crate::index::Found;
 use crate::samples::Series;
 
 /// So few are compared as they are.
 const FEW: usize = 32;
 
 /// Sorts series of the index by their labels.
-pub(crate) fn sorted(mut found: Vec<Arc<Series>>) -> Vec<Arc<Series>> {
+pub(crate) fn sorted(mut found: Vec<Arc<Series>>) -> Found {
     if found.len() < FEW {
         found.sort_unstable_by(|one, two| one.labels.cmp(&two.labels));
-        return found;
+        return found.into();
     }
     let mut seen = Seen::default();
     let mut numbers = Vec::with_capacity(found.iter().map(|series| series.labels.len()).sum());

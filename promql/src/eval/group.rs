@@ -59,13 +59,15 @@ pub(crate) struct Grouper<'a> {
     last: usize,
 }
 
-/// A group of a [`Grouper`].
+/// A group of a [`Grouper`], of which there may be one for each series.
 struct Group {
     /// Where its labels are.
-    labels: Range<usize>,
-    /// The next group with the same hash.
-    next: Option<usize>,
+    labels: Range<u32>,
+    /// The next group with the same hash, or [`NONE`].
+    next: u32,
 }
+
+const NONE: u32 = u32::MAX;
 
 impl<'a> Grouper<'a> {
     pub(crate) fn new(key: Key<'a>) -> Self {
@@ -102,7 +104,10 @@ impl<'a> Grouper<'a> {
     /// The group of the labels from a place on, which stay there if they open it.
     fn of_labels_from(&mut self, start: usize) -> usize {
         let (known, own) = self.labels.split_at(start);
-        let is = |group: &Group| known[group.labels.clone()] == *own;
+        let is = |group: &Group| {
+            let Range { start, end } = group.labels;
+            known[start as usize..end as usize] == *own
+        };
         // Sets come in order, so that it often is the one before.
         if self.groups.get(self.last).is_some_and(is) {
             self.labels.truncate(start);
@@ -118,11 +123,14 @@ impl<'a> Grouper<'a> {
                 self.labels.truncate(start);
                 return at;
             }
-            at = *group.next.get_or_insert(opened);
+            if group.next == NONE {
+                group.next = opened as u32;
+            }
+            at = group.next as usize;
         }
         self.groups.push(Group {
-            labels: start..self.labels.len(),
-            next: None,
+            labels: start as u32..self.labels.len() as u32,
+            next: NONE,
         });
         opened
     }
