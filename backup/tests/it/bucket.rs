@@ -1,5 +1,6 @@
 //! A bucket under R2's rules, and with every kind of trouble on the way.
 
+mod abandoned;
 mod again;
 pub(crate) mod bench;
 mod download;

@@ -3,6 +3,8 @@
 
 #[path = "strict/harm.rs"]
 mod harm;
+#[path = "strict/uploads.rs"]
+mod uploads;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,6 +36,7 @@ struct Inner {
     parts: Mutex<HashMap<String, HashMap<u32, usize>>>,
     written: Mutex<HashMap<String, Instant>>,
     broken: Mutex<Vec<String>>,
+    uploads: uploads::Pages,
 }
 
 impl Strict {
@@ -48,6 +51,7 @@ impl Strict {
             parts: Mutex::default(),
             written: Mutex::default(),
             broken: Mutex::default(),
+            uploads: uploads::Pages::default(),
         }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -99,6 +103,11 @@ impl Strict {
     /// Rules that were broken.
     pub(crate) fn broken(&self) -> Vec<String> {
         self.0.broken.lock().unwrap().clone()
+    }
+
+    /// Tells so many open uploads at once, and not a thousand.
+    pub(crate) fn tells_at_once(&self, most: usize) {
+        self.0.uploads.tell(most);
     }
 
     fn next_harm(&self, to: To) -> Option<Harm> {
@@ -275,6 +284,9 @@ async fn pass(State(strict): State<Strict>, request: Request) -> Response {
     let Ok(sent) = sent else { reset() };
     let (status, mut headers) = (sent.status(), sent.headers().clone());
     let mut bytes = sent.bytes().await.unwrap_or_default();
+    if to == To::Uploads && status.is_success() {
+        bytes = strict.0.uploads.page(&query(&head.uri), &bytes);
+    }
     let late = harm.filter(|harm| !harm.is_early() && harm.finds(&bytes));
     if late.is_some() {
         strict.strike();

@@ -18,6 +18,8 @@ use crate::id;
 
 /// An answer that is longer is none: a thousand uploads are told at once.
 const MOST: usize = 4 << 20;
+/// So many answers are asked for at a time: what is left then is for the next run.
+const ANSWERS: usize = 50;
 
 /// An upload that a bucket tells of.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,49 +29,75 @@ struct Found {
     begun_ms: i64,
 }
 
-/// Ends those below this prefix that are abandoned, and not noted here: how many. The next
-/// thousand are for the next time.
+/// After which upload a listing goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Marker {
+    key: String,
+    id: String,
+}
+
+/// Ends those below this prefix that are abandoned, and not noted here: how many.
 pub(super) async fn sweep(bucket: &Bucket, prefix: &str, noted: &[Upload]) -> Result<u64, Error> {
     let age_ms = i64::try_from(bucket.access.abandoned.as_millis()).unwrap_or(i64::MAX);
     let before_ms = Timestamp::now().as_millisecond().saturating_sub(age_ms);
-    let answer = timeout(bucket.while_asking(), asked(bucket, prefix)).await;
-    let answer = answer.map_err(|_| trouble::late("uploads"))??;
-    let text = String::from_utf8_lossy(&answer);
-    let mut swept = 0;
-    for found in listed(&text) {
-        let Some(key) = bucket.key(&found.key) else {
-            continue;
-        };
-        // What is none of our keys is nothing of ours.
-        let ours = key.starts_with(prefix) && id::parse(key).is_some();
-        let known = noted.iter().any(|upload| upload.id == found.id);
-        if !ours || known || found.begun_ms > before_ms {
-            continue;
+    let (mut swept, mut after) = (0, None);
+    for _ in 0..ANSWERS {
+        let asking = asked(bucket, prefix, after.as_ref());
+        let answer = timeout(bucket.while_asking(), asking).await;
+        let answer = answer.map_err(|_| trouble::late("uploads"))??;
+        let text = String::from_utf8_lossy(&answer);
+        for found in listed(&text) {
+            let Some(key) = bucket.key(&found.key) else {
+                continue;
+            };
+            // What is none of our keys is nothing of ours.
+            let ours = key.starts_with(prefix) && id::parse(key).is_some();
+            let known = noted.iter().any(|upload| upload.id == found.id);
+            if !ours || known || found.begun_ms > before_ms {
+                continue;
+            }
+            end(bucket, key, &found.id).await?;
+            swept += 1;
         }
-        let path = bucket.path(key);
-        let ended = bucket.store.abort_multipart(&path, &found.id);
-        match timeout(bucket.while_asking(), ended).await {
-            Ok(Ok(()) | Err(object_store::Error::NotFound { .. })) => swept += 1,
-            Ok(Err(err)) => return Err(trouble::why(key, &err)),
-            Err(_) => return Err(trouble::late("abort")),
+        let next = next(&text);
+        // Who says again what it said goes on for ever.
+        if next.is_none() || next == after {
+            break;
         }
+        after = next;
     }
     Ok(swept)
 }
 
-async fn asked(bucket: &Bucket, prefix: &str) -> Result<Vec<u8>, Error> {
+async fn end(bucket: &Bucket, key: &str, id: &str) -> Result<(), Error> {
+    let (path, id) = (bucket.path(key), id.to_owned());
+    let ended = bucket.store.abort_multipart(&path, &id);
+    match timeout(bucket.while_asking(), ended).await {
+        Ok(Ok(()) | Err(object_store::Error::NotFound { .. })) => Ok(()),
+        Ok(Err(err)) => Err(trouble::why(key, &err)),
+        Err(_) => Err(trouble::late("abort")),
+    }
+}
+
+async fn asked(bucket: &Bucket, prefix: &str, after: Option<&Marker>) -> Result<Vec<u8>, Error> {
     let access = &bucket.access;
     let credential = AwsCredential {
         key_id: access.key_id.clone(),
         secret_key: access.secret.expose().to_owned(),
         token: None,
     };
-    let url = format!(
+    let mut url = format!(
         "{}/{}?uploads=&prefix={}%2F",
         access.endpoint.trim_end_matches('/'),
         access.bucket,
         escaped(bucket.path(prefix).as_ref()),
     );
+    let marker = after.cloned().unwrap_or_default();
+    for (name, value) in [("key-marker", marker.key), ("upload-id-marker", marker.id)] {
+        if !value.is_empty() {
+            url.push_str(&format!("&{name}={}", escaped(&value)));
+        }
+    }
     let mut request = HttpRequest::new(HttpRequestBody::empty());
     let malformed = |_| Error::Refused("the endpoint is no address".to_owned());
     *request.uri_mut() = url.parse().map_err(malformed)?;
@@ -105,19 +133,31 @@ fn listed(answer: &str) -> Vec<Found> {
     let uploads = answer.split("<Upload>").skip(1);
     let upload = |text: &str| {
         let (text, _) = text.split_once("</Upload>")?;
-        let value = |name: &str| {
-            let (_, rest) = text.split_once(&format!("<{name}>"))?;
-            let (value, _) = rest.split_once(&format!("</{name}>"))?;
-            Some(plain(value.trim()))
-        };
-        let begun: Timestamp = value("Initiated")?.parse().ok()?;
+        let begun: Timestamp = value(text, "Initiated")?.parse().ok()?;
         Some(Found {
-            key: value("Key")?,
-            id: value("UploadId")?,
+            key: value(text, "Key")?,
+            id: value(text, "UploadId")?,
             begun_ms: begun.as_millisecond(),
         })
     };
     uploads.filter_map(upload).collect()
+}
+
+/// After which upload to ask on, if there are more.
+fn next(answer: &str) -> Option<Marker> {
+    let marker = Marker {
+        key: value(answer, "NextKeyMarker").unwrap_or_default(),
+        id: value(answer, "NextUploadIdMarker").unwrap_or_default(),
+    };
+    let is_more = value(answer, "IsTruncated").is_some_and(|text| text == "true");
+    (is_more && marker != Marker::default()).then_some(marker)
+}
+
+/// What stands between the tags of this name.
+fn value(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (value, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(plain(value.trim()))
 }
 
 /// Text as it was before it became XML.
@@ -160,6 +200,19 @@ mod tests {
         };
         assert_eq!(listed(answer), [found]);
         assert_eq!(listed("<Error>no</Error>"), []);
+        let more = |more: &str| {
+            format!(
+                "<NextKeyMarker>h/a&amp;b</NextKeyMarker><NextUploadIdMarker>c</NextUploadIdMarker>\
+                 <IsTruncated>{more}</IsTruncated>"
+            )
+        };
+        let marker = Marker {
+            key: "h/a&b".into(),
+            id: "c".into(),
+        };
+        assert_eq!(next(&more("true")), Some(marker));
+        assert_eq!(next(&more("false")), None);
+        assert_eq!(next("<IsTruncated>true</IsTruncated>"), None);
         assert_eq!(escaped("a/b c&d"), "a%2Fb%20c%26d");
     }
 }
