@@ -5,7 +5,8 @@
 
 mod origin;
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -46,15 +47,19 @@ pub enum Ended {
 /// What would be restored, first things first.
 ///
 /// # Errors
-/// When no target can be listed, or it is not clear which host is meant.
+/// When no target can be listed, it is not clear which host is meant, or our own folder is
+/// in the way.
 pub async fn plan(setup: &Setup, host: Option<&str>, say: Say<'_>) -> Result<Vec<Step>, String> {
     let mut targets = setup.all_targets().map_err(|err| err.to_string())?;
     // What survived is what counts; a folder may be a disk that was brought along.
     targets.sort_by_key(|target| !target.is_elsewhere());
+    // A look leaves nothing on a host that is to be filled, not even in our own folder: that
+    // may lie in what is to come back.
+    let kept = tempfile::tempdir().map_err(|err| err.to_string())?;
     let mut newest: Vec<(Target, Copy)> = Vec::new();
     let mut listed = 0;
     for target in targets {
-        let listing = match catalogue::list(&target, "", &setup.kept()).await {
+        let listing = match catalogue::list(&target, "", kept.path()).await {
             Ok(listing) => listing,
             Err(err) => {
                 say(format!("warn    {} cannot be listed: {err}", target.name()));
@@ -104,6 +109,15 @@ pub async fn plan(setup: &Setup, host: Option<&str>, say: Say<'_>) -> Result<Vec
     if steps.is_empty() {
         return Err("there is no good backup".to_owned());
     }
+    for step in &steps {
+        if let Some(folder) = step.would_hold(setup).await {
+            return Err(format!(
+                "{} is to come back, and Belfry's own folder {} lies in it; a configuration whose data folder is elsewhere brings it back",
+                folder.display(),
+                setup.work.display()
+            ));
+        }
+    }
     Ok(steps)
 }
 
@@ -127,6 +141,60 @@ impl Step {
     pub fn known_by(&mut self, setup: &Setup) {
         self.job = job(setup, &self.copy.manifest);
     }
+
+    /// Has its server vouched for by these authorities, where it is asked for a certificate.
+    pub fn vouched_by(&mut self, authorities: &Path) {
+        if self.job.tls {
+            self.job.ca_file = authorities.to_owned();
+        }
+    }
+
+    /// The file of authorities that its server is asked with, where this host has none.
+    #[must_use]
+    pub fn lacks(&self) -> Option<&Path> {
+        let job = &self.job;
+        // One in a container is read there.
+        let here = job.tls && job.container.is_empty() && !job.ca_file.as_os_str().is_empty();
+        (here && !job.ca_file.is_file()).then_some(&job.ca_file)
+    }
+
+    /// Whether a file or folder lies in the folder that this restores, there or not.
+    pub async fn holds(&self, setup: &Setup, path: &Path) -> bool {
+        match self.root(setup).await {
+            Some(root) => lies_in(path, &root),
+            None => false,
+        }
+    }
+
+    /// The folder that this restores, where our own one lies in it and it is not there or
+    /// has nothing else in it: with what we keep meanwhile it would not be empty.
+    async fn would_hold(&self, setup: &Setup) -> Option<PathBuf> {
+        let root = self.root(setup).await?;
+        if !lies_in(&setup.work, &root) {
+            return None;
+        }
+        let is_other = |entry: &PathBuf| !lies_in(&setup.work, entry);
+        let mut entries = std::fs::read_dir(&root).into_iter().flatten().flatten();
+        let is_full = entries.any(|entry| is_other(&entry.path()));
+        (!is_full).then_some(root)
+    }
+
+    async fn root(&self, setup: &Setup) -> Option<PathBuf> {
+        self.copy.manifest.files.as_ref()?;
+        Some(Root::of(setup, &self.job).await.ok()?.path)
+    }
+}
+
+/// Whether a path leads into a folder, by whatever name that goes.
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    let number = |path: &Path| {
+        let about = std::fs::metadata(path);
+        about.map(|about| (about.dev(), about.ino())).ok()
+    };
+    let wanted = number(folder);
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut ancestors = path.ancestors();
+    ancestors.any(|path| path == folder || wanted.is_some() && number(path) == wanted)
 }
 
 fn job(setup: &Setup, manifest: &Manifest) -> Job {
@@ -189,7 +257,7 @@ async fn globals(
     say: Say<'_>,
 ) -> Result<Ended, String> {
     let (job, target, copy) = (&step.job, &step.target, &step.copy);
-    server(setup, job, wait, say).await?;
+    server(setup, step, wait, say).await?;
     let applied = restore::globals::apply(setup, job, target, copy, say).await?;
     match applied.failed.first() {
         None => Ok(Ended::Restored),
@@ -207,7 +275,7 @@ async fn database(
     say: Say<'_>,
 ) -> Result<Ended, String> {
     let job = &step.job;
-    let mut admin = server(setup, job, wait, say).await?;
+    let mut admin = server(setup, step, wait, say).await?;
     let sql = format!(
         "SELECT count(*) FROM pg_database WHERE datname = {}",
         crate::postgres::literal(&job.database)
@@ -247,7 +315,20 @@ async fn has_no_table(setup: &Setup, job: &Job) -> Result<bool, String> {
 }
 
 /// Waits for the server of a database.
-async fn server(setup: &Setup, job: &Job, wait: Duration, say: Say<'_>) -> Result<Session, String> {
+async fn server(
+    setup: &Setup,
+    step: &Step,
+    wait: Duration,
+    say: Say<'_>,
+) -> Result<Session, String> {
+    if let Some(file) = step.lacks() {
+        // It comes no sooner for being waited for.
+        return Err(format!(
+            "its ca_file {} is not on this host; --ca-file FILE names another",
+            file.display()
+        ));
+    }
+    let job = &step.job;
     let deadline = Instant::now() + wait;
     let mut told = false;
     loop {

@@ -23,6 +23,8 @@ mod backup_attest;
 #[cfg(test)]
 mod backup_bootstrap;
 #[cfg(test)]
+mod backup_bootstrap_history;
+#[cfg(test)]
 mod backup_copies;
 #[cfg(test)]
 mod backup_coverage;

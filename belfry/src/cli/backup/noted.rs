@@ -6,7 +6,7 @@ use sqlx::SqlitePool;
 use crate::app;
 use crate::config::Config;
 use crate::out;
-use crate::state::{self, Ended};
+use crate::state::{self, Ended, State};
 
 /// Does a job's task, and notes how it went where a watch keeps its state. Without one,
 /// or where that cannot be written, it is done all the same.
@@ -17,14 +17,14 @@ pub(super) async fn noted<T>(
     told: impl FnOnce(&T) -> Ended,
 ) -> T {
     let begun = begin(config, job, task).await.unwrap_or_else(|err| {
-        warn(&err);
+        warn(&err.to_string());
         None
     });
     let done = work.await;
     if let Some((pool, id)) = begun {
         let ended = state::end_run(&pool, id, super::now_ms(), &told(&done)).await;
         if let Err(err) = ended {
-            warn(&err);
+            warn(&err.to_string());
         }
         pool.close().await;
     }
@@ -41,7 +41,25 @@ async fn begin(config: &Config, job: &str, task: &str) -> sqlx::Result<Option<(S
     Ok(Some((pool, id)))
 }
 
-fn warn(err: &sqlx::Error) {
+/// Makes the history where there is none yet, as on a new host.
+pub(super) async fn make(config: &Config) {
+    let folder = app::data_folder(config);
+    if state::database_of(&folder).exists() {
+        return;
+    }
+    match State::open(&folder).await {
+        // Held for no longer than it takes: what is started soon may be a watch.
+        Ok(made) => {
+            made.pool.close().await;
+            if let Some(why) = made.in_memory {
+                warn(&why);
+            }
+        }
+        Err(err) => warn(&err.to_string()),
+    }
+}
+
+fn warn(err: &str) {
     out::error(format_args!(
         "belfry: the watch does not hear of this: {err}"
     ));

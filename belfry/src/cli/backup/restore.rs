@@ -40,6 +40,10 @@ pub(in crate::cli) struct RestoreCommand {
     /// databases are reached, with their passwords
     #[arg(long, value_name = "FILE", requires = "bootstrap")]
     jobs: Option<PathBuf>,
+    /// With --bootstrap: the authorities that vouch for the servers of databases, as a PEM
+    /// file, in place of a job's `ca_file`
+    #[arg(long, value_name = "FILE", requires = "bootstrap")]
+    ca_file: Option<PathBuf>,
     /// With --bootstrap: seconds that a database's server may take to be there
     #[arg(
         long,
@@ -111,7 +115,7 @@ pub(in crate::cli) fn run(place: &Place, command: &RestoreCommand) -> Result<Exi
     super::wait(async {
         let done = match &command.job {
             Some(job) => perform(&setup, &config, job, command).await,
-            None => bootstrap::perform(setup, place, command).await,
+            None => bootstrap::perform(setup, (place, &config), command).await,
         };
         done.unwrap_or_else(|err| super::unable(&err))
     })

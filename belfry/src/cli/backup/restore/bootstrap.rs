@@ -1,6 +1,6 @@
 //! `belfry restore --bootstrap`: an empty host from its backups and the key.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,18 @@ use std::time::Duration;
 use backup::Setup;
 use backup::bootstrap::{self, Ended, Step};
 
-use super::{Place, RestoreCommand, meant};
+use super::super::noted;
+use super::{Place, RESTORE, RestoreCommand, meant};
+use crate::config::Config;
 use crate::exit::{self, Exit};
-use crate::out;
+use crate::{out, state};
 
 pub(super) async fn perform(
     mut setup: Setup,
-    place: &Place,
+    (place, config): (&Place, &Config),
     command: &RestoreCommand,
 ) -> Result<Exit, String> {
+    let authorities = command.ca_file.as_deref().map(authorities).transpose()?;
     let say = |line: String| out::line(line);
     let mut steps = bootstrap::plan(&setup, command.host.as_deref(), &say).await?;
     let host = steps
@@ -26,13 +29,19 @@ pub(super) async fn perform(
     for (at, step) in steps.iter().enumerate() {
         out::line(line(at + 1, step));
     }
+    let mut code = exit::OK;
+    if authorities.is_none() && command.jobs.is_none() && lacks(&setup, &steps).await {
+        code = exit::WARNING;
+    }
     if command.plan {
-        return Ok(exit::OK);
+        return Ok(code);
     }
     meant(command, "host", &host).await?;
     let wait = Duration::from_secs(command.wait);
-    let mut code = exit::OK;
+    // What it came to is what counts.
+    code = exit::OK;
     let mut begun = false;
+    noted::make(config).await;
     for step in &mut steps {
         let manifest = step.copy.manifest.clone();
         if ["postgres", "globals"].contains(&manifest.kind.as_str()) && !begun {
@@ -43,8 +52,13 @@ pub(super) async fn perform(
             start(command).await?;
         }
         step.known_by(&setup);
+        if let Some(file) = &authorities {
+            step.vouched_by(file);
+        }
         out::line(format_args!("\n{} {}", manifest.kind, manifest.source));
-        match bootstrap::perform(&setup, step, wait, &say).await {
+        let work = Box::pin(bootstrap::perform(&setup, step, wait, &say));
+        let told = |ended: &Ended| told(step, ended);
+        match noted::noted(config, (&step.job.name, RESTORE), work, told).await {
             Ended::Restored => {}
             Ended::There(what) => {
                 out::line(format_args!(
@@ -68,6 +82,22 @@ pub(super) async fn perform(
     Ok(code)
 }
 
+/// What is noted of the restore of one thing.
+fn told(step: &Step, ended: &Ended) -> state::Ended {
+    let manifest = &step.copy.manifest;
+    let (status, bytes, error) = match ended {
+        Ended::Restored => ("ok", manifest.raw_bytes(), String::new()),
+        Ended::There(what) => ("skipped", 0, format!("{what} is not empty")),
+        Ended::Failed(err) => ("failed", manifest.raw_bytes(), err.clone()),
+    };
+    state::Ended {
+        status,
+        backup: manifest.id.clone(),
+        bytes,
+        error,
+    }
+}
+
 fn line(at: usize, step: &Step) -> String {
     let manifest = &step.copy.manifest;
     let what = match (&manifest.files, &manifest.postgres) {
@@ -84,6 +114,40 @@ fn line(at: usize, step: &Step) -> String {
         manifest.id,
         step.target.name()
     )
+}
+
+/// A file of authorities that is given: before anything is touched it is known to be there.
+fn authorities(file: &Path) -> Result<PathBuf, String> {
+    let told = |err: std::io::Error| format!("--ca-file: {}: {err}", file.display());
+    std::fs::File::open(file).map_err(told)?;
+    std::path::absolute(file).map_err(told)
+}
+
+/// Tells which files databases are reached with that this host lacks; whether there is one
+/// that nothing brings back.
+async fn lacks(setup: &Setup, steps: &[Step]) -> bool {
+    let mut any = false;
+    for step in steps {
+        let Some(file) = step.lacks() else { continue };
+        let (name, shown) = (&step.job.name, file.display());
+        let mut holder = None;
+        for other in steps {
+            if other.holds(setup, file).await {
+                holder = Some(&other.job.name);
+            }
+        }
+        if let Some(holder) = holder {
+            out::line(format_args!(
+                "needs   {name}: its ca_file {shown}, which should come back with {holder}"
+            ));
+        } else {
+            any = true;
+            out::line(format_args!(
+                "warn    {name}: its ca_file {shown} is not on this host, and comes back with nothing; --ca-file FILE names another"
+            ));
+        }
+    }
+    any
 }
 
 /// The configuration with the jobs of a file that came back.
