@@ -37,6 +37,7 @@ use crate::manifest::Manifest;
 use crate::postgres::Session;
 use crate::quiet;
 use crate::run::{Lock, Say};
+use crate::setup::short;
 use crate::target::Target;
 use crate::{Job, Setup};
 
@@ -161,8 +162,7 @@ impl Names {
     #[must_use]
     pub fn new(live: &str, id: &str) -> Self {
         let tail = id.rsplit('-').next().unwrap_or(id);
-        // The server cuts longer names, and two could become one.
-        let short: String = live.chars().take(30).collect();
+        let short = short(live);
         Self {
             live: live.to_owned(),
             beside: format!("{short}__restore_{tail}"),

@@ -39,6 +39,22 @@ pub(crate) fn letters(text: &str) -> String {
     data_encoding::HEXLOWER.encode(&sum.as_ref()[..4])
 }
 
+/// So many bytes of a name, where more is put behind it.
+pub(crate) const SHORT: usize = 30;
+
+/// As much of a name as leaves room for what is put behind it: the server cuts longer ones.
+/// What is cut here is no other name's.
+pub(crate) fn short(name: &str) -> String {
+    if name.len() <= SHORT {
+        return name.to_owned();
+    }
+    let letters = letters(name);
+    let room = SHORT - 1 - letters.len();
+    let end = |(at, letter): (usize, char)| at + letter.len_utf8();
+    let cut = name.char_indices().map(end).take_while(|end| *end <= room);
+    format!("{}_{letters}", &name[..cut.last().unwrap_or(0)])
+}
+
 impl Setup {
     /// A few letters that stand for this host and our folder on it.
     #[must_use]

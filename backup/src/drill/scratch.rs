@@ -6,13 +6,12 @@
 
 use crate::postgres::{Error, Session, ident, literal};
 use crate::run::Lock;
-use crate::{Job, Setup, setup};
+use crate::setup::short;
+use crate::{Job, Setup};
 
 const NAME: &str = "belfry_drill_";
 /// So many letters have the mark of the folder, and those of a backup.
 const MARK: usize = 8;
-/// So many letters of a job's name, since the server cuts longer names.
-const SHORT: usize = 30;
 
 /// The name of a scratch database.
 #[derive(Debug, Clone)]
@@ -70,15 +69,6 @@ impl Scratch {
     }
 }
 
-/// A name that the server does not cut, and that is no other job's.
-fn short(job: &str) -> String {
-    if job.len() <= SHORT {
-        return job.to_owned();
-    }
-    let start: String = job.chars().take(SHORT - MARK - 1).collect();
-    format!("{start}_{}", setup::letters(job))
-}
-
 /// The lock of a job that is there no more, with which nobody drills then. Who drilled here
 /// has left one: without it somebody else did, under the same names.
 fn orphaned(setup: &Setup, wanted: &str) -> Option<Lock> {
@@ -103,6 +93,7 @@ async fn drop(admin: &mut Session, name: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::SHORT;
 
     #[test]
     fn a_long_name_stays_within_what_a_server_takes_and_is_no_other_jobs() {
@@ -111,6 +102,10 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!((one.len(), other.len()), (SHORT, SHORT));
         assert_eq!(short("db"), "db");
+        // Letters that take more than a byte are left whole.
+        let odd = short(&"\u{434}".repeat(31));
+        assert_eq!(odd.len(), SHORT - 1);
+        assert!(odd.starts_with(&"\u{434}".repeat(10)), "{odd}");
         assert!(NAME.len() + SHORT + 2 * (1 + MARK) <= 63);
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::{Names, journal};
 use crate::postgres::{Error, Session, ident, literal};
+use crate::setup::short;
 
 fn told(err: Error) -> String {
     err.to_string()
@@ -93,10 +94,9 @@ pub(super) async fn aside(admin: &mut Session, names: &Names) -> Result<String, 
 
 /// Databases that were kept of restores, oldest first.
 pub(super) async fn kept(admin: &mut Session, live: &str) -> Result<Vec<String>, String> {
-    let short: String = live.chars().take(30).collect();
     let sql = format!(
         "SELECT datname FROM pg_database WHERE starts_with(datname, {}) ORDER BY oid",
-        literal(&format!("{short}__before_"))
+        literal(&format!("{}__before_", short(live)))
     );
     admin.lines(&sql).await.map_err(told)
 }

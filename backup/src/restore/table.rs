@@ -14,6 +14,7 @@ use crate::drill::Scratch;
 use crate::manifest::Postgres;
 use crate::postgres::{Server, Session, ident, literal};
 use crate::run::{Lock, Say};
+use crate::setup::short;
 use crate::target::Target;
 use crate::tool::Running;
 use crate::{Job, Setup};
@@ -128,8 +129,7 @@ fn named(wanted: &Name, into: Option<&str>, id: &str) -> Name {
         Some((schema, name)) => Name(schema.to_owned(), name.to_owned()),
         None => {
             let tail = id.rsplit('-').next().unwrap_or(id);
-            // The server cuts longer names, and two could become one.
-            let short: String = wanted.1.chars().take(30).collect();
+            let short = short(&wanted.1);
             Name(wanted.0.clone(), format!("{short}__restored_{tail}"))
         }
     }
