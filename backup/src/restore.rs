@@ -267,12 +267,13 @@ async fn placed(
     }
     journal::write(setup, job, &names)?;
     let mut hushed = None;
+    let live = newer::Live::Database(facts);
     let done = async {
         if names.was.is_some() {
-            around::before(setup, job).await?;
             // What nobody writes to any more is what is kept of it.
-            hushed = Some(around::hushed(setup, job, say).await?);
-            manner.still(setup, job, facts, say).await?;
+            let (quiet, newer) = manner.hushed(setup, job, live, say).await?;
+            hushed = Some(quiet);
+            newer::still(newer, (setup, job), live, say).await?;
             let at = (&server, &mut admin);
             replace::away(setup, job, at, copy, &names, say).await?;
         } else {
@@ -281,9 +282,9 @@ async fn placed(
         replace::make((&server, &mut admin), &dump, facts, &names, say).await?;
         asked::right(&server, &names.beside, job, say).await?;
         if names.was.is_none() {
-            around::before(setup, job).await?;
-            hushed = Some(around::hushed(setup, job, say).await?);
-            manner.still(setup, job, facts, say).await?;
+            let (quiet, newer) = manner.hushed(setup, job, live, say).await?;
+            hushed = Some(quiet);
+            newer::still(newer, (setup, job), live, say).await?;
         }
         let had = if names.was.is_none() {
             swap::swap(&mut admin, &names).await?

@@ -1,10 +1,12 @@
 //! What a restore would lose, asked once more when it is about to be lost: a restore takes
 //! its time, and of what is written meanwhile nobody was told.
 
-use super::{Manner, loss};
+use super::{Manner, around, loss};
 use crate::catalogue::Copy;
+use crate::files::Glob;
 use crate::manifest::Postgres;
 use crate::postgres::{Session, writes};
+use crate::quiet::Quiet;
 use crate::run::Say;
 use crate::target::Target;
 use crate::{Job, Setup};
@@ -20,19 +22,38 @@ pub struct Newer {
     noted: Option<String>,
 }
 
+/// What is live.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Live<'a> {
+    /// A database, and what the backup tells of it.
+    Database(&'a Postgres),
+    /// Files, and the copy of them.
+    Tree(&'a Target, &'a Copy),
+}
+
+impl Live<'_> {
+    async fn loss(&self, setup: &Setup, job: &Job) -> Result<Vec<String>, String> {
+        match self {
+            Self::Database(facts) => loss::of_database(setup, job, facts).await,
+            Self::Tree(target, copy) => loss::of_tree(setup, job, target, copy).await,
+        }
+    }
+
+    async fn noted(&self, setup: &Setup, job: &Job, alone: bool) -> Option<String> {
+        match self {
+            Self::Database(_) => noted(setup, job, alone).await,
+            Self::Tree(..) => None,
+        }
+    }
+}
+
 impl Newer {
     /// Asks what a restore of a database would lose.
     ///
     /// # Errors
     /// When it cannot be found out.
     pub async fn of_database(setup: &Setup, job: &Job, facts: &Postgres) -> Result<Self, String> {
-        let noted = noted(setup, job, false).await;
-        let told = loss::of_database(setup, job, facts).await?;
-        Ok(Self {
-            told,
-            lose: false,
-            noted,
-        })
+        Self::of(setup, job, Live::Database(facts)).await
     }
 
     /// Asks what a restore of files would lose.
@@ -45,36 +66,66 @@ impl Newer {
         target: &Target,
         copy: &Copy,
     ) -> Result<Self, String> {
+        Self::of(setup, job, Live::Tree(target, copy)).await
+    }
+
+    async fn of(setup: &Setup, job: &Job, live: Live<'_>) -> Result<Self, String> {
+        let noted = live.noted(setup, job, false).await;
         Ok(Self {
-            told: loss::of_tree(setup, job, target, copy).await?,
-            ..Self::default()
+            told: live.loss(setup, job).await?,
+            lose: false,
+            noted,
         })
     }
 
-    /// Asks again, when whoever writes to the database was stopped.
-    pub(super) async fn in_database(
+    /// Runs the command before. What it is said to write counts no more when it has; what
+    /// anybody else wrote until it began stops the restore, and so does all that it is not
+    /// said to write, once nobody writes any more.
+    async fn past_command(
         &self,
         setup: &Setup,
         job: &Job,
-        facts: &Postgres,
+        live: Live<'_>,
+        say: Say<'_>,
+    ) -> Result<Self, String> {
+        if job.restore.before.is_empty() || job.restore.before_writes.is_empty() || self.lose {
+            around::before(setup, job).await?;
+            return Ok(self.clone());
+        }
+        self.again(setup, job, live, say).await?;
+        around::before(setup, job).await?;
+        let now = Self::of(setup, job, live).await?;
+        let is_its = |line: &String| is_named(&job.restore.before_writes, line);
+        let new = now
+            .told
+            .into_iter()
+            .filter(|line| !self.told.contains(line));
+        let (its, others): (Vec<_>, Vec<_>) = new.partition(is_its);
+        for line in &its {
+            say(format!(
+                "lost    {line}: written while the command before ran"
+            ));
+        }
+        Ok(Self {
+            told: [&self.told[..], &its].concat(),
+            lose: false,
+            noted: now.noted.filter(|_| others.is_empty()),
+        })
+    }
+
+    /// Asks again, when whoever writes to it was stopped.
+    async fn again(
+        &self,
+        setup: &Setup,
+        job: &Job,
+        live: Live<'_>,
         say: Say<'_>,
     ) -> Result<(), String> {
         // Counting takes time in which the application is stopped.
-        if self.noted.is_some() && noted(setup, job, true).await == self.noted {
+        if self.noted.is_some() && live.noted(setup, job, true).await == self.noted {
             return Ok(());
         }
-        self.asked(loss::of_database(setup, job, facts).await, say)
-    }
-
-    /// Asks again, when whoever writes to the files was stopped.
-    pub(super) async fn in_tree(
-        &self,
-        setup: &Setup,
-        job: &Job,
-        (target, copy): (&Target, &Copy),
-        say: Say<'_>,
-    ) -> Result<(), String> {
-        self.asked(loss::of_tree(setup, job, target, copy).await, say)
+        self.asked(live.loss(setup, job).await, say)
     }
 
     /// What cannot be found out stops nobody who may lose it.
@@ -109,19 +160,49 @@ impl Newer {
 }
 
 impl Manner {
-    /// Whether nothing came to be lost of a database that nobody was told of.
-    pub(super) async fn still(
+    /// Runs the command before, and stops whoever uses what is live: until then they may
+    /// write. What to ask afterwards.
+    pub(super) async fn hushed(
         &self,
         setup: &Setup,
         job: &Job,
-        facts: &Postgres,
+        live: Live<'_>,
         say: Say<'_>,
-    ) -> Result<(), String> {
-        match &self.newer {
-            Some(newer) => newer.in_database(setup, job, facts, say).await,
-            None => Ok(()),
-        }
+    ) -> Result<(Quiet, Option<Newer>), String> {
+        let newer = match &self.newer {
+            Some(newer) => Some(newer.past_command(setup, job, live, say).await?),
+            None => {
+                around::before(setup, job).await?;
+                None
+            }
+        };
+        Ok((around::hushed(setup, job, say).await?, newer))
     }
+}
+
+/// Whether nothing came to be lost that nobody was told of.
+pub(super) async fn still(
+    newer: Option<Newer>,
+    (setup, job): (&Setup, &Job),
+    live: Live<'_>,
+    say: Say<'_>,
+) -> Result<(), String> {
+    let Some(newer) = newer else { return Ok(()) };
+    let asked = newer.again(setup, job, live, say).await;
+    asked.map_err(|err| match job.restore.before.is_empty() {
+        true => err,
+        false => format!("{err}, and restore.before_writes says what the command before writes"),
+    })
+}
+
+/// Whether a line of what would be lost is about one of these tables or files.
+fn is_named(names: &[String], line: &str) -> bool {
+    names.iter().any(|name| {
+        let tables = [format!("{name}: "), format!("public.{name}: ")];
+        let file = line.rsplit_once(": ").map_or(line, |(path, _)| path);
+        tables.iter().any(|start| line.starts_with(start))
+            || Glob::new(name).matches(file.as_bytes())
+    })
 }
 
 /// What the server notes of writes to the live database; nothing where that is not sure.

@@ -12,7 +12,7 @@ use super::Recovered;
 use super::moving::{RENAMING, moved};
 use super::paths::{self, Paths};
 use super::users::users;
-use super::{Manner as How, after, around, journal, oneoff, pin};
+use super::{Manner as How, after, around, journal, newer, oneoff, pin};
 use crate::apart;
 use crate::archive::{self, Error};
 use crate::catalogue::Copy;
@@ -91,13 +91,12 @@ async fn placed(
         for warning in told(&unpacked) {
             say(format!("warn    {warning}"));
         }
-        around::before(setup, job).await?;
-        hushed = Some(around::hushed(setup, job, say).await?);
+        let live = newer::Live::Tree(target, copy);
+        let (quiet, newer) = how.hushed(setup, job, live, say).await?;
+        hushed = Some(quiet);
         // Somebody may have started one meanwhile.
         unused(setup, &root, &[]).await?;
-        if let Some(newer) = &how.newer {
-            newer.in_tree(setup, job, (target, copy), say).await?;
-        }
+        newer::still(newer, (setup, job), live, say).await?;
         let swapped = paths.clone();
         let had = moved(setup, job, parent, RENAMING, move || swapped.swap()).await?;
         around::migrate(setup, job, say).await?;

@@ -50,6 +50,8 @@ mod restore_crowd;
 #[cfg(test)]
 mod restore_haste;
 #[cfg(test)]
+mod restore_hooks;
+#[cfg(test)]
 mod restore_names;
 #[cfg(test)]
 mod resume;

@@ -121,7 +121,7 @@ fn what_is_written_while_a_restore_goes_on_is_told_and_not_lost_unless_it_may_be
         for part in [
             "lost    public.t: ",
             "rows that are new or were changed since: written meanwhile",
-            "--lose-newer goes on all the same; everything is as it was",
+            "--lose-newer goes on all the same, and restore.before_writes says what the command before writes; everything is as it was",
         ] {
             assert!(told.contains(part), "{part}: {told}");
         }
