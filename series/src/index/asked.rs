@@ -13,6 +13,9 @@ const MOST: usize = 24 << 10;
 /// An answer counts as so many more, for what it is kept with.
 const OWN: usize = 64;
 
+/// What is longer, in bytes, no rule asks for: it is not kept with an answer.
+const LONGEST: usize = 1024;
+
 /// The answers, the one that was asked for last at the end.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
@@ -41,6 +44,10 @@ impl Asked {
     /// Keeps an answer, and gives up what was not asked for the longest.
     pub(super) fn keep(&mut self, matchers: &[Matcher], found: &Found) {
         let hash = self.hash(matchers);
+        let asked = |matcher: &Matcher| matcher.name.len() + matcher.value.len();
+        if matchers.iter().map(asked).sum::<usize>() > LONGEST {
+            return;
+        }
         // Another thread may have been here meanwhile.
         if found.len() + OWN > MOST || self.place(hash, matchers).is_some() {
             return;
@@ -179,6 +186,9 @@ mod tests {
         }
         let kept = index.asked().answers.len();
         assert!(kept > 100 && kept <= MOST / OWN, "{kept}");
+        // Nor does what was asked for take much.
+        index.find(&[Matcher::new("id", Op::Equal, "1".repeat(LONGEST)).unwrap()]);
+        assert_eq!(index.asked().answers.len(), kept);
         // What has left is held by nobody.
         let one = Arc::downgrade(&index.find(&all_of("a"))[0]);
         let gone: Vec<_> = one.upgrade().into_iter().collect();
