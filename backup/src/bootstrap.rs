@@ -142,9 +142,10 @@ impl Step {
         self.job = job(setup, &self.copy.manifest);
     }
 
-    /// Has its server vouched for by these authorities, where it is asked for a certificate.
+    /// Has its server vouched for by these authorities, where this host has not those that the
+    /// job names.
     pub fn vouched_by(&mut self, authorities: &Path) {
-        if self.job.tls {
+        if self.lacks().is_some() {
             self.job.ca_file = authorities.to_owned();
         }
     }

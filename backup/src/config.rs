@@ -136,7 +136,7 @@ settings::section! {
         pub stop: Vec<String> = Vec::new(),
         /// A command before anything is moved, as a list of its words, in `hook_container` if there is one.
         pub before: Vec<String> = Vec::new(),
-        /// What that command writes of what is restored: tables such as `public.flags`, or files as in `exclude`. What is new there once it has run is told, and no reason to stop; all else that is written after somebody asked for the restore stops it, unless `--lose-newer` is given.
+        /// What that command writes of what is restored: tables such as `public.flags`, or files as in `exclude`. What is new there once it has run is told, and no reason to stop; all else that is written after somebody asked for the restore stops it, unless `--lose-newer` is given. More than twenty files that are newer than the backup cannot be told apart, and stop it.
         pub before_writes: Vec<String> = Vec::new(),
         /// A command when the backup is in its place and nobody uses it yet, such as a migration.
         pub migrate: Vec<String> = Vec::new(),

@@ -11,6 +11,9 @@ use crate::run::Say;
 use crate::target::Target;
 use crate::{Job, Setup};
 
+/// Why a restore stops for what was written meanwhile.
+const MORE: &str = "there is more now that the backup lacks than when this began; --lose-newer goes on all the same";
+
 /// What would be lost, as it was when somebody asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Newer {
@@ -150,10 +153,7 @@ impl Newer {
             say(format!("lost    {line}: written meanwhile"));
         }
         match found && !self.lose {
-            true => Err(
-                "there is more now that the backup lacks than when this began; --lose-newer goes on all the same"
-                    .to_owned(),
-            ),
+            true => Err(MORE.to_owned()),
             false => Ok(()),
         }
     }
@@ -189,9 +189,9 @@ pub(super) async fn still(
 ) -> Result<(), String> {
     let Some(newer) = newer else { return Ok(()) };
     let asked = newer.again(setup, job, live, say).await;
-    asked.map_err(|err| match job.restore.before.is_empty() {
-        true => err,
-        false => format!("{err}, and restore.before_writes says what the command before writes"),
+    asked.map_err(|err| match err == MORE && !job.restore.before.is_empty() {
+        false => err,
+        true => format!("{err}, and restore.before_writes says what the command before writes"),
     })
 }
 

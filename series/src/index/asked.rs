@@ -10,7 +10,8 @@ use crate::{Matcher, Op};
 /// So many series may be in all answers together: eight bytes each.
 const MOST: usize = 24 << 10;
 
-/// An answer counts as so many more, for what it is kept with.
+/// An answer counts as so many more, for what it is kept with, and each matcher as so many
+/// bytes more.
 const OWN: usize = 64;
 
 /// What is longer, in bytes, no rule asks for: it is not kept with an answer.
@@ -44,7 +45,7 @@ impl Asked {
     /// Keeps an answer, and gives up what was not asked for the longest.
     pub(super) fn keep(&mut self, matchers: &[Matcher], found: &Found) {
         let hash = self.hash(matchers);
-        let asked = |matcher: &Matcher| matcher.name.len() + matcher.value.len();
+        let asked = |matcher: &Matcher| matcher.name.len() + matcher.value.len() + OWN;
         if matchers.iter().map(asked).sum::<usize>() > LONGEST {
             return;
         }
@@ -188,6 +189,10 @@ mod tests {
         assert!(kept > 100 && kept <= MOST / OWN, "{kept}");
         // Nor does what was asked for take much.
         index.find(&[Matcher::new("id", Op::Equal, "1".repeat(LONGEST)).unwrap()]);
+        index.find(&vec![
+            Matcher::new("id", Op::Regex, ".*").unwrap();
+            1 + LONGEST / OWN
+        ]);
         assert_eq!(index.asked().answers.len(), kept);
         // What has left is held by nobody.
         let one = Arc::downgrade(&index.find(&all_of("a"))[0]);

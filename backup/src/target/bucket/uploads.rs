@@ -18,7 +18,7 @@ use crate::id;
 
 /// An answer that is longer is none: a thousand uploads are told at once.
 const MOST: usize = 4 << 20;
-/// So many answers are asked for at a time: what is left then is for the next run.
+/// So many answers are asked for in a run, which begins with the first upload each time.
 const ANSWERS: usize = 50;
 
 /// An upload that a bucket tells of.

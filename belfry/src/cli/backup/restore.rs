@@ -41,7 +41,7 @@ pub(in crate::cli) struct RestoreCommand {
     #[arg(long, value_name = "FILE", requires = "bootstrap")]
     jobs: Option<PathBuf>,
     /// With --bootstrap: the authorities that vouch for the servers of databases, as a PEM
-    /// file, in place of a job's `ca_file`
+    /// file, where the `ca_file` of a job is not on this host
     #[arg(long, value_name = "FILE", requires = "bootstrap")]
     ca_file: Option<PathBuf>,
     /// With --bootstrap: seconds that a database's server may take to be there

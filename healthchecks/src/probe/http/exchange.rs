@@ -110,8 +110,7 @@ pub(super) async fn run(
     }
     let began = Instant::now();
     let connected: Step<Stream> = match &proxy {
-        // Without a body it is said in one piece.
-        None if !secure && http.body.is_empty() => {
+        None if !secure && is_short(http, asked.url) => {
             let connecting = connect_to_ask(&found, port, None, deadline, samples).await;
             connecting.map(|stream| Box::new(stream) as Stream)
         }
@@ -177,6 +176,15 @@ pub(super) async fn run(
         body,
         began: Instant::now(),
     })
+}
+
+/// Whether a request goes out in one piece: one that is longer than a packet must not have
+/// its end wait until the rest of it has arrived.
+fn is_short(http: &Http, url: &Uri) -> bool {
+    let path = url.path_and_query().map_or(0, |path| path.as_str().len());
+    let has_login = http.authorization.is_some() || !http.bearer_token.is_empty();
+    let has_headers = !http.headers.is_empty() || !http.http_headers.is_empty();
+    http.body.is_empty() && !has_login && !has_headers && path < 512
 }
 
 /// An answer of HTTP/2.
