@@ -189,4 +189,13 @@ fn a_server_whose_authorities_are_not_on_the_new_host_is_told_first_and_reached_
     let authority = certificate.authority.display().to_string();
     expect(1, &[&bootstrap[..], &["--ca-file", &authority]].concat());
     assert_eq!(postgres.query(there), "1");
+    // Authorities that are there stay those by which a server is known.
+    postgres.query("DROP DATABASE shop");
+    fs::copy(&certificate.authority, &ours).unwrap();
+    fs::create_dir(at("other")).unwrap();
+    let other = Certificate::for_host("localhost", &at("other"));
+    let other = other.authority.display().to_string();
+    let more = ["--ca-file", &other, "--wait", "5"];
+    expect(1, &[&bootstrap[..], &more].concat());
+    assert_eq!(postgres.query(there), "1");
 }
