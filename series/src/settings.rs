@@ -21,7 +21,7 @@ pub struct Settings {
     /// Length of a log segment; a longer one where the names of many series fill it.
     pub segment_bytes: u64,
     /// Length of the log at which it is folded into a snapshot; where there is one, the
-    /// log may be longer by the length of that.
+    /// log may be longer by the length of that, unless it has too many segments.
     pub log_bytes: u64,
     /// Full chunks that ended within it stay in memory, for rules that look back so
     /// far and for the hour that is rolled up next; older ones go to the archive.

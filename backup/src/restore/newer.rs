@@ -48,6 +48,19 @@ impl Live<'_> {
             Self::Tree(..) => None,
         }
     }
+
+    /// Whether a line of what would be lost is about one of these tables or files.
+    fn is_named(&self, names: &[String], line: &str) -> bool {
+        let what = line.rsplit_once(": ").map_or(line, |(what, _)| what);
+        names.iter().any(|name| match self {
+            Self::Database(_) => {
+                let tables = [format!("{name}: "), format!("public.{name}: ")];
+                tables.iter().any(|start| line.starts_with(start))
+                    || Glob::new(name).matches(what.as_bytes())
+            }
+            Self::Tree(..) => Glob::new(name).matches(what.as_bytes()),
+        })
+    }
 }
 
 impl Newer {
@@ -98,7 +111,7 @@ impl Newer {
         self.again(setup, job, live, say).await?;
         around::before(setup, job).await?;
         let now = Self::of(setup, job, live).await?;
-        let is_its = |line: &String| is_named(&job.restore.before_writes, line);
+        let is_its = |line: &String| live.is_named(&job.restore.before_writes, line);
         let new = now
             .told
             .into_iter()
@@ -192,16 +205,6 @@ pub(super) async fn still(
     asked.map_err(|err| match err == MORE && !job.restore.before.is_empty() {
         false => err,
         true => format!("{err}, and restore.before_writes says what the command before writes"),
-    })
-}
-
-/// Whether a line of what would be lost is about one of these tables or files.
-fn is_named(names: &[String], line: &str) -> bool {
-    names.iter().any(|name| {
-        let tables = [format!("{name}: "), format!("public.{name}: ")];
-        let file = line.rsplit_once(": ").map_or(line, |(path, _)| path);
-        tables.iter().any(|start| line.starts_with(start))
-            || Glob::new(name).matches(file.as_bytes())
     })
 }
 

@@ -111,6 +111,7 @@ async fn files_that_the_command_before_is_said_to_write_stop_no_restore_and_all_
     let at = |name: &str| root.join(name).display().to_string();
     let closed = format!("echo >{}", at("closed.flag"));
     let both = format!("{closed}; echo >{}", at("order.new"));
+    let odd = format!("echo >{}", at("public.flags"));
     for (command, writes, cause) in [
         (
             &closed,
@@ -118,6 +119,8 @@ async fn files_that_the_command_before_is_said_to_write_stop_no_restore_and_all_
             Some("restore.before_writes says what"),
         ),
         (&both, &["*.flag"], Some("there is more now")),
+        // Only tables have a schema that need not be said.
+        (&odd, &["flags"], Some("there is more now")),
         (&closed, &["*.flag"], None),
     ] {
         hooked(&mut bench, command, writes);
@@ -130,7 +133,7 @@ async fn files_that_the_command_before_is_said_to_write_stop_no_restore_and_all_
         if let Some(cause) = cause {
             let err = done.unwrap_err();
             assert!(err.contains(cause), "{writes:?}: {err}");
-            for name in ["closed.flag", "order.new"] {
+            for name in ["closed.flag", "order.new", "public.flags"] {
                 let _ = fs::remove_file(root.join(name));
             }
         } else {

@@ -29,17 +29,16 @@ pub(super) async fn perform(
     for (at, step) in steps.iter().enumerate() {
         out::line(line(at + 1, step));
     }
-    let mut code = exit::OK;
-    if authorities.is_none() && command.jobs.is_none() && lacks(&setup, &steps).await {
-        code = exit::WARNING;
-    }
+    let complete = authorities.is_some() || command.jobs.is_some() || !lacks(&setup, &steps).await;
     if command.plan {
-        return Ok(code);
+        return Ok(match complete {
+            true => exit::OK,
+            false => exit::WARNING,
+        });
     }
     meant(command, "host", &host).await?;
     let wait = Duration::from_secs(command.wait);
-    // What it came to is what counts.
-    code = exit::OK;
+    let mut code = exit::OK;
     let mut begun = false;
     noted::make(config).await;
     for step in &mut steps {
